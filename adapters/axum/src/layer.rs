@@ -1,0 +1,142 @@
+//! The layer for routers, method routers and handlers.
+
+use std::borrow::Cow;
+use std::fmt::Display;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use axum::body::{Body, Bytes};
+use http::{Request, Response};
+use opentracing_http::{Attribute, End, HttpTracing};
+use opentracing_tower::TracingBody;
+use pin_project_lite::pin_project;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::request;
+
+/// Traces every request of what it is put round: a router, a method router, a handler.
+///
+/// In [`Router::layer`](axum::Router::layer), added last, it covers every route added before, the 404 fallback and the
+/// 405 of known paths, and names spans after the matched path, also of nested routers. Round the router as a whole it
+/// runs before the routing; a second one on the routes then tells the name.
+///
+/// A request that passes through two of them has one span: the inner one adds its attributes, its name and the route.
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use opentracing_axum::{Attribute, HttpTracing, TracingLayer};
+/// # use opentracing_http::InMemoryTracer;
+///
+/// let tracing = HttpTracing::new(InMemoryTracer::new());
+/// let app: Router = Router::new()
+///     .route("/users/{id}", get(|| async { "one of many" }))
+///     .route("/chosen", get(|| async { "!" }).layer(TracingLayer::new(&tracing).attributes([Attribute::URL])))
+///     .layer(TracingLayer::new(&tracing));
+/// # let _ = app;
+/// ```
+#[derive(Debug, Clone)]
+pub struct TracingLayer {
+    layer: opentracing_tower::TracingLayer,
+}
+
+impl TracingLayer {
+    /// Traces after this policy.
+    #[must_use]
+    pub fn new(tracing: &HttpTracing) -> Self {
+        Self {
+            layer: opentracing_tower::TracingLayer::with_extensions(tracing, request::view()),
+        }
+    }
+
+    /// Tags these attributes as well.
+    #[must_use]
+    pub fn attributes(mut self, attributes: impl IntoIterator<Item = Attribute>) -> Self {
+        self.layer = self.layer.attributes(attributes);
+        self
+    }
+
+    /// Names the spans so, instead of after method and route.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.layer = self.layer.name(name);
+        self
+    }
+
+    /// Has the spans end at this moment, instead of the policy's.
+    #[must_use]
+    pub fn ends(mut self, end: End) -> Self {
+        self.layer = self.layer.ends(end);
+        self
+    }
+}
+
+impl<S> Layer<S> for TracingLayer {
+    type Service = TracingService<S>;
+
+    fn layer(&self, inner: S) -> TracingService<S> {
+        TracingService {
+            inner: self.layer.layer(inner),
+        }
+    }
+}
+
+/// The service that [`TracingLayer`] makes.
+///
+/// It answers with axum's own body, so that it can stand round a whole router as well, and an untraced response is not
+/// boxed once more.
+#[derive(Debug, Clone)]
+pub struct TracingService<S> {
+    inner: opentracing_tower::TracingService<S>,
+}
+
+impl<S, B, R> Service<Request<B>> for TracingService<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    S::Error: Display,
+    R: http_body::Body<Data = Bytes> + Send + 'static,
+    R::Error: Display + Into<axum::BoxError>,
+{
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        ResponseFuture {
+            inner: self.inner.call(request),
+        }
+    }
+}
+
+pin_project! {
+    /// The future of [`TracingService`].
+    #[derive(Debug)]
+    pub struct ResponseFuture<F> {
+        #[pin]
+        inner: opentracing_tower::ResponseFuture<F>,
+    }
+}
+
+impl<F, R, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+    E: Display,
+    R: http_body::Body<Data = Bytes> + Send + 'static,
+    R::Error: Display + Into<axum::BoxError>,
+{
+    type Output = Result<Response<Body>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let response = ready!(self.project().inner.poll(cx))?;
+        Poll::Ready(Ok(response.map(|body| match TracingBody::into_bare(body) {
+            // axum's own body is taken as it is.
+            Ok(bare) => Body::new(bare),
+            Err(traced) => Body::new(traced),
+        })))
+    }
+}

@@ -1,0 +1,12 @@
+#![doc = include_str!("../README.md")]
+
+mod extract;
+mod layer;
+mod request;
+
+pub use self::extract::CurrentSpan;
+pub use self::layer::{ResponseFuture, TracingLayer, TracingService};
+
+pub use opentracing_http::{
+    Attribute, Carrier, ConfigError, Convention, End, HttpTracing, OwnedSpan, Span, SpanContext, Tag,
+};

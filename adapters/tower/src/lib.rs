@@ -1,0 +1,15 @@
+#![doc = include_str!("../README.md")]
+
+mod body;
+mod future;
+mod layer;
+mod request;
+
+pub use self::body::TracingBody;
+pub use self::future::ResponseFuture;
+pub use self::layer::{TracingLayer, TracingService};
+pub use self::request::Extensions;
+
+pub use opentracing_http::{
+    Attribute, Carrier, ConfigError, Convention, End, HttpTracing, OwnedSpan, Span, SpanContext, Tag,
+};

@@ -1,0 +1,122 @@
+//! The view of a request that passes through a tower service.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use http::Request;
+use opentracing_http::{HeaderView, KnownHeader, RequestView, Route};
+
+/// How a framework on tower leaves what it knows in a request's extensions.
+///
+/// The default knows nothing, which is right for plain hyper and tonic services.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct Extensions {
+    /// The framework's name, for the tag `component`. Default `tower`.
+    pub component: &'static str,
+    /// The route that was chosen.
+    pub route: for<'a> fn(&'a http::Extensions) -> Route<'a>,
+    /// The address of the connection's other end. The default finds a [`SocketAddr`] that stands there by itself.
+    pub peer: fn(&http::Extensions) -> Option<SocketAddr>,
+}
+
+impl Default for Extensions {
+    fn default() -> Self {
+        Self {
+            component: "tower",
+            route: |_| Route::Unknown,
+            peer: |extensions| extensions.get().copied(),
+        }
+    }
+}
+
+impl Extensions {
+    /// The default, for the framework of this name.
+    #[must_use]
+    pub fn of(component: &'static str) -> Self {
+        Self {
+            component,
+            ..Self::default()
+        }
+    }
+
+    /// Finds the route so.
+    #[must_use]
+    pub fn route(mut self, route: for<'a> fn(&'a http::Extensions) -> Route<'a>) -> Self {
+        self.route = route;
+        self
+    }
+
+    /// Finds the peer's address so.
+    #[must_use]
+    pub fn peer(mut self, peer: fn(&http::Extensions) -> Option<SocketAddr>) -> Self {
+        self.peer = peer;
+        self
+    }
+}
+
+impl fmt::Debug for Extensions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Extensions")
+            .field("component", &self.component)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A request, and how to read its extensions.
+pub(crate) struct View<'r, B> {
+    pub(crate) request: &'r Request<B>,
+    pub(crate) extensions: Extensions,
+}
+
+impl<B> HeaderView for View<'_, B> {
+    fn each_header<'a>(&'a self, visit: &mut dyn FnMut(&'a str, &'a [u8])) {
+        self.request.each_header(visit);
+    }
+
+    fn header_values<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
+        self.request.header_values(name, visit);
+    }
+
+    fn header<'a>(&'a self, name: &str) -> Option<&'a [u8]> {
+        self.request.header(name)
+    }
+
+    fn each_known_header<'a>(&'a self, visit: &mut dyn FnMut(KnownHeader, &'a [u8])) {
+        self.request.each_known_header(visit);
+    }
+}
+
+impl<B> RequestView for View<'_, B> {
+    fn method(&self) -> &str {
+        RequestView::method(self.request)
+    }
+
+    fn path(&self) -> &str {
+        self.request.path()
+    }
+
+    fn query(&self) -> Option<&str> {
+        self.request.query()
+    }
+
+    fn scheme(&self) -> Option<&str> {
+        self.request.scheme()
+    }
+
+    fn host(&self) -> Option<&str> {
+        self.request.host()
+    }
+
+    fn peer(&self) -> Option<SocketAddr> {
+        (self.extensions.peer)(self.request.extensions())
+    }
+
+    fn version(&self) -> Option<&'static str> {
+        RequestView::version(self.request)
+    }
+
+    fn route(&self) -> Route<'_> {
+        (self.extensions.route)(self.request.extensions())
+    }
+}

@@ -1,0 +1,32 @@
+//! Where times come from.
+
+use std::fmt;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant, SystemTime};
+
+/// A source of time; an option of the policy, so that tests can be exact.
+///
+/// Each span reads [`wall`](Self::wall) once, at its start; durations come from [`monotonic`](Self::monotonic), so that a
+/// clock that is set back never makes a span end before it starts.
+pub trait Clock: fmt::Debug + Send + Sync {
+    /// The time of day.
+    fn wall(&self) -> SystemTime;
+
+    /// The time since a fixed moment of this clock's own choice; never goes back.
+    fn monotonic(&self) -> Duration;
+}
+
+/// The operating system's clocks; the default.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn wall(&self) -> SystemTime {
+        SystemTime::now()
+    }
+
+    fn monotonic(&self) -> Duration {
+        static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+        ORIGIN.elapsed()
+    }
+}

@@ -1,0 +1,384 @@
+//! What identifies a span on the wire: ids, flags, and what travels with them.
+
+use std::fmt;
+use std::num::{NonZeroU64, NonZeroU128};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use crate::baggage::Baggage;
+use crate::tracestate::TraceState;
+
+/// The 128-bit id that all spans of one trace share; never zero.
+///
+/// Displays as 32 lower-case hexadecimal digits, the form of W3C Trace Context.
+///
+/// ```
+/// use opentracing_http::TraceId;
+///
+/// let id: TraceId = "4bf92f3577b34da6a3ce929d0e0e4736".parse()?;
+/// assert_eq!(id.to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
+/// assert!(TraceId::new(0).is_none());
+/// # Ok::<(), opentracing_http::ParseIdError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TraceId(NonZeroU128);
+
+/// The 64-bit id of one span within its trace; never zero.
+///
+/// Displays as 16 lower-case hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SpanId(NonZeroU64);
+
+/// The error of parsing a [`TraceId`] or a [`SpanId`]: not the right number of lower-case hexadecimal digits, or zero.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParseIdError(());
+
+impl fmt::Display for ParseIdError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an id is 32 (trace) or 16 (span) lower-case hexadecimal digits, not all zero")
+    }
+}
+
+impl std::error::Error for ParseIdError {}
+
+impl TraceId {
+    /// Makes an id of a number; `None` for zero, which no specification allows.
+    #[must_use]
+    pub const fn new(id: u128) -> Option<Self> {
+        match NonZeroU128::new(id) {
+            Some(id) => Some(Self(id)),
+            None => None,
+        }
+    }
+
+    /// The id as a number.
+    #[must_use]
+    pub const fn get(self) -> u128 {
+        self.0.get()
+    }
+}
+
+impl SpanId {
+    /// Makes an id of a number; `None` for zero, which no specification allows.
+    #[must_use]
+    pub const fn new(id: u64) -> Option<Self> {
+        match NonZeroU64::new(id) {
+            Some(id) => Some(Self(id)),
+            None => None,
+        }
+    }
+
+    /// The id as a number.
+    #[must_use]
+    pub const fn get(self) -> u64 {
+        self.0.get()
+    }
+}
+
+impl fmt::Display for TraceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Display for SpanId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl fmt::Debug for TraceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TraceId({self})")
+    }
+}
+
+impl fmt::Debug for SpanId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SpanId({self})")
+    }
+}
+
+impl FromStr for TraceId {
+    type Err = ParseIdError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
+        if text.len() != 32 {
+            return Err(ParseIdError(()));
+        }
+        hex(text.as_bytes()).and_then(Self::new).ok_or(ParseIdError(()))
+    }
+}
+
+impl FromStr for SpanId {
+    type Err = ParseIdError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
+        if text.len() != 16 {
+            return Err(ParseIdError(()));
+        }
+        hex(text.as_bytes())
+            .and_then(|id| Self::new(id as u64))
+            .ok_or(ParseIdError(()))
+    }
+}
+
+/// Reads 1 to 32 lower-case hexadecimal digits; `None` for anything else, signs and blanks included.
+pub(crate) fn hex(digits: &[u8]) -> Option<u128> {
+    if digits.is_empty() || digits.len() > 32 {
+        return None;
+    }
+    let mut value = 0u128;
+    for &digit in digits {
+        let nibble = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'f' => digit - b'a' + 10,
+            _ => return None,
+        };
+        value = value << 4 | u128::from(nibble);
+    }
+    Some(value)
+}
+
+/// The decisions that travel with a span's ids.
+///
+/// A context that came without a decision (B3 ids alone) is [deferred](Self::is_deferred): neither sampled nor refused.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct TraceFlags(u8);
+
+impl TraceFlags {
+    /// The caller decided not to sample.
+    pub const NOT_SAMPLED: Self = Self(0);
+    /// The caller decided to sample.
+    pub const SAMPLED: Self = Self(Self::SAMPLED_BIT);
+    /// The caller left the decision to us (B3, "defer").
+    pub const DEFERRED: Self = Self(Self::DEFERRED_BIT);
+    /// Sampled, and to be kept whatever samplers say (Jaeger's debug flag, B3's `d`).
+    pub const DEBUG: Self = Self(Self::SAMPLED_BIT | Self::DEBUG_BIT);
+
+    // The first two are W3C's own bits; the others are ours and never leave in a `traceparent`.
+    const SAMPLED_BIT: u8 = 0b0001;
+    const RANDOM_BIT: u8 = 0b0010;
+    const DEBUG_BIT: u8 = 0b0100;
+    const DEFERRED_BIT: u8 = 0b1000;
+
+    /// Whether the trace is sampled.
+    #[must_use]
+    pub const fn is_sampled(self) -> bool {
+        self.0 & Self::SAMPLED_BIT != 0
+    }
+
+    /// Whether the right-most 56 bits of the trace id are random (W3C Trace Context level 2, section 3.2.2.5.2).
+    #[must_use]
+    pub const fn is_random(self) -> bool {
+        self.0 & Self::RANDOM_BIT != 0
+    }
+
+    /// Whether the trace must be kept whatever samplers say.
+    #[must_use]
+    pub const fn is_debug(self) -> bool {
+        self.0 & Self::DEBUG_BIT != 0
+    }
+
+    /// Whether no decision has been made yet.
+    #[must_use]
+    pub const fn is_deferred(self) -> bool {
+        self.0 & Self::DEFERRED_BIT != 0
+    }
+
+    /// The same flags with a decision made.
+    #[must_use]
+    pub const fn with_sampled(self, sampled: bool) -> Self {
+        let decided = self.0 & !(Self::SAMPLED_BIT | Self::DEFERRED_BIT);
+        if sampled {
+            Self(decided | Self::SAMPLED_BIT)
+        } else {
+            Self(decided & !Self::DEBUG_BIT)
+        }
+    }
+
+    /// The same flags with the random bit set or not.
+    #[must_use]
+    pub const fn with_random(self, random: bool) -> Self {
+        if random {
+            Self(self.0 | Self::RANDOM_BIT)
+        } else {
+            Self(self.0 & !Self::RANDOM_BIT)
+        }
+    }
+
+    /// The same flags without the debug bit.
+    #[must_use]
+    pub const fn without_debug(self) -> Self {
+        Self(self.0 & !Self::DEBUG_BIT)
+    }
+
+    /// The two bits that W3C Trace Context level 2 defines, as they stand in a `traceparent`.
+    #[must_use]
+    pub const fn w3c_bits(self) -> u8 {
+        self.0 & (Self::SAMPLED_BIT | Self::RANDOM_BIT)
+    }
+
+    /// Reads the bits of a `traceparent`; all but the two that the specification defines are ignored.
+    #[must_use]
+    pub const fn from_w3c_bits(bits: u8) -> Self {
+        Self(bits & (Self::SAMPLED_BIT | Self::RANDOM_BIT))
+    }
+
+    pub(crate) const fn to_raw(self) -> u8 {
+        self.0
+    }
+
+    pub(crate) const fn from_raw(raw: u8) -> Self {
+        Self(raw)
+    }
+}
+
+impl fmt::Debug for TraceFlags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut names = f.debug_set();
+        for (set, name) in [
+            (self.is_sampled(), "sampled"),
+            (self.is_random(), "random"),
+            (self.is_debug(), "debug"),
+            (self.is_deferred(), "deferred"),
+        ] {
+            if set {
+                names.entry(&format_args!("{name}"));
+            }
+        }
+        names.finish()
+    }
+}
+
+/// What a span hands to the spans it causes, in this process or across the wire.
+///
+/// Cloning never allocates: tracestate and baggage, where there are any, are shared.
+///
+/// ```
+/// use opentracing_http::{SpanContext, SpanId, TraceFlags, TraceId};
+///
+/// let context = SpanContext::new(
+///     TraceId::new(0x4bf92f3577b34da6a3ce929d0e0e4736).unwrap(),
+///     SpanId::new(0x00f067aa0ba902b7).unwrap(),
+///     TraceFlags::SAMPLED,
+/// );
+/// assert!(context.flags().is_sampled());
+/// assert!(context.baggage().is_empty());
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct SpanContext {
+    trace_id: TraceId,
+    span_id: SpanId,
+    flags: TraceFlags,
+    extra: Option<Arc<Extra>>,
+}
+
+/// What most contexts lack, kept behind one pointer so that those that lack it cost nothing.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(crate) struct Extra {
+    pub(crate) tracestate: TraceState,
+    pub(crate) baggage: Baggage,
+}
+
+impl SpanContext {
+    /// Makes a context without tracestate and baggage.
+    #[must_use]
+    pub const fn new(trace_id: TraceId, span_id: SpanId, flags: TraceFlags) -> Self {
+        Self {
+            trace_id,
+            span_id,
+            flags,
+            extra: None,
+        }
+    }
+
+    /// The id of the trace.
+    #[must_use]
+    pub const fn trace_id(&self) -> TraceId {
+        self.trace_id
+    }
+
+    /// The id of the span.
+    #[must_use]
+    pub const fn span_id(&self) -> SpanId {
+        self.span_id
+    }
+
+    /// The decisions that travel with the ids.
+    #[must_use]
+    pub const fn flags(&self) -> TraceFlags {
+        self.flags
+    }
+
+    /// W3C's `tracestate`; empty where none came.
+    #[must_use]
+    pub fn tracestate(&self) -> &TraceState {
+        const NONE: &TraceState = &TraceState::EMPTY;
+        self.extra.as_ref().map_or(NONE, |extra| &extra.tracestate)
+    }
+
+    /// The baggage; empty where none came.
+    #[must_use]
+    pub fn baggage(&self) -> &Baggage {
+        const NONE: &Baggage = &Baggage::EMPTY;
+        self.extra.as_ref().map_or(NONE, |extra| &extra.baggage)
+    }
+
+    /// The same context with other flags.
+    #[must_use]
+    pub fn with_flags(mut self, flags: TraceFlags) -> Self {
+        self.flags = flags;
+        self
+    }
+
+    /// The same context as another span's: same trace, flags, tracestate and baggage.
+    #[must_use]
+    pub fn with_span_id(mut self, span_id: SpanId) -> Self {
+        self.span_id = span_id;
+        self
+    }
+
+    /// The same context with this tracestate.
+    #[must_use]
+    pub fn with_tracestate(mut self, tracestate: TraceState) -> Self {
+        if tracestate.is_empty() && self.extra.is_none() {
+            return self;
+        }
+        Arc::make_mut(self.extra.get_or_insert_default()).tracestate = tracestate;
+        self
+    }
+
+    /// The same context with this baggage.
+    #[must_use]
+    pub fn with_baggage(mut self, baggage: Baggage) -> Self {
+        if baggage.is_empty() && self.extra.is_none() {
+            return self;
+        }
+        Arc::make_mut(self.extra.get_or_insert_default()).baggage = baggage;
+        self
+    }
+
+    pub(crate) fn extra(&self) -> Option<&Arc<Extra>> {
+        self.extra.as_ref()
+    }
+
+    pub(crate) fn with_extra(mut self, extra: Option<Arc<Extra>>) -> Self {
+        self.extra = extra;
+        self
+    }
+}
+
+impl fmt::Debug for SpanContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut all = f.debug_struct("SpanContext");
+        all.field("trace_id", &format_args!("{}", self.trace_id))
+            .field("span_id", &format_args!("{}", self.span_id))
+            .field("flags", &self.flags);
+        if let Some(extra) = &self.extra {
+            all.field("tracestate", &extra.tracestate)
+                .field("baggage", &extra.baggage);
+        }
+        all.finish()
+    }
+}

@@ -1,0 +1,205 @@
+//! The current span: a thread-local that is set only while a scope runs or a future is polled.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+
+use crate::span::Span;
+
+/// What is current on this thread, and which scope made it so.
+struct Top {
+    span: Span,
+    scope: u64,
+    last_scope: u64,
+    /// Scopes that were left before one entered after them, with what they would have brought back.
+    left_early: Vec<(u64, Span, u64)>,
+}
+
+/// More scopes than this left out of order at once means guards that leak; the oldest are forgotten.
+const MAX_LEFT_EARLY: usize = 16;
+
+thread_local! {
+    static TOP: RefCell<Top> = const {
+        RefCell::new(Top { span: Span::none(), scope: 0, last_scope: 0, left_early: Vec::new() })
+    };
+}
+
+/// A copy of the current span; the empty one where none is, also while the thread ends.
+pub(crate) fn current() -> Span {
+    with_current(Span::clone).unwrap_or_default()
+}
+
+/// Looks at the current span. `look` must not enter or leave a scope.
+pub(crate) fn with_current<R>(look: impl FnOnce(&Span) -> R) -> Option<R> {
+    TOP.try_with(|top| top.try_borrow().ok().map(|top| look(&top.span)))
+        .ok()
+        .flatten()
+}
+
+/// A span made current; what was current before comes back when this is dropped.
+pub(crate) struct Scope {
+    previous: Span,
+    previous_scope: u64,
+    scope: u64,
+}
+
+impl Scope {
+    pub(crate) fn enter(span: Span) -> Self {
+        let hooked = span.hooks().is_some().then(|| span.clone());
+        let (previous, previous_scope, scope) = TOP
+            .try_with(|top| {
+                let mut top = top.borrow_mut();
+                top.last_scope += 1;
+                let scope = top.last_scope;
+                (
+                    std::mem::replace(&mut top.span, span),
+                    std::mem::replace(&mut top.scope, scope),
+                    scope,
+                )
+            })
+            .unwrap_or_default();
+        if let Some(span) = hooked {
+            span.call_hooks(|hook| hook.enter(&span));
+        }
+        Self {
+            previous,
+            previous_scope,
+            scope,
+        }
+    }
+
+    /// Brings back what was current before, and whatever was entered since and is still there goes with this scope.
+    fn force_leave(&mut self, owner: &Span) {
+        leave_hooks(owner);
+        let previous = std::mem::take(&mut self.previous);
+        let was = TOP.try_with(|top| {
+            let mut top = top.borrow_mut();
+            top.scope = self.previous_scope;
+            std::mem::replace(&mut top.span, previous)
+        });
+        if let Ok(was) = was {
+            owner.adopt_late_changes(&was);
+        }
+    }
+
+    /// Brings back what was current before, also when scopes are left in another order than they were entered in.
+    fn leave(&mut self, owner: &Span) {
+        leave_hooks(owner);
+        let previous = std::mem::take(&mut self.previous);
+        let was = TOP.try_with(|top| {
+            let mut top = top.borrow_mut();
+            if top.scope != self.scope {
+                if top.left_early.len() == MAX_LEFT_EARLY {
+                    top.left_early.remove(0);
+                }
+                top.left_early.push((self.scope, previous, self.previous_scope));
+                return None;
+            }
+            let (mut span, mut scope) = (previous, self.previous_scope);
+            while let Some(at) = top.left_early.iter().position(|(left, ..)| *left == scope) {
+                (_, span, scope) = top.left_early.remove(at);
+            }
+            top.scope = scope;
+            Some(std::mem::replace(&mut top.span, span))
+        });
+        if let Ok(Some(was)) = was {
+            owner.adopt_late_changes(&was);
+        }
+    }
+}
+
+fn leave_hooks(span: &Span) {
+    if span.hooks().is_some() {
+        span.call_hooks(|hook| hook.exit(span));
+    }
+}
+
+/// Runs `f` with `span` current, and brings back what was current before, also when `f` panics.
+pub(crate) fn in_scope<R>(span: &Span, f: impl FnOnce() -> R) -> R {
+    struct Restore<'a>(Scope, &'a Span);
+    impl Drop for Restore<'_> {
+        fn drop(&mut self) {
+            self.0.force_leave(self.1);
+        }
+    }
+    let _restore = Restore(Scope::enter(span.clone()), span);
+    f()
+}
+
+/// Keeps a span current on this thread until it is dropped; see [`Span::enter`].
+#[must_use = "the span is current only while this guard lives"]
+pub struct Entered<'a> {
+    scope: Scope,
+    span: &'a Span,
+    // A scope belongs to its thread.
+    not_send: PhantomData<*const ()>,
+}
+
+impl<'a> Entered<'a> {
+    pub(crate) fn new(span: &'a Span) -> Self {
+        Self {
+            scope: Scope::enter(span.clone()),
+            span,
+            not_send: PhantomData,
+        }
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        self.scope.leave(self.span);
+    }
+}
+
+impl std::fmt::Debug for Entered<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Entered").field(self.span).finish()
+    }
+}
+
+pin_project! {
+    /// A future that has a span current whenever it is polled, and while it is dropped; see [`Span::scope`].
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless awaited or polled"]
+    pub struct Scoped<F> {
+        // Dropped within the scope, so an `Option` that is emptied there.
+        #[pin]
+        future: Option<F>,
+        span: Span,
+    }
+
+    impl<F> PinnedDrop for Scoped<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            if this.future.is_some() {
+                in_scope(this.span, || this.future.set(None));
+            }
+        }
+    }
+}
+
+impl<F> Scoped<F> {
+    pub(crate) fn new(span: Span, future: F) -> Self {
+        Self {
+            future: Some(future),
+            span,
+        }
+    }
+}
+
+impl<F: Future> Future for Scoped<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        match this.future.as_pin_mut() {
+            Some(future) => in_scope(this.span, || future.poll(cx)),
+            // Only `drop` empties it.
+            None => Poll::Pending,
+        }
+    }
+}

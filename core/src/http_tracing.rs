@@ -1,0 +1,298 @@
+//! The policy object that an application builds once and gives to any adapter.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::carrier::{Carrier, HeaderView};
+use crate::clock::Clock;
+use crate::context::SpanContext;
+use crate::error::ConfigError;
+use crate::hook::ScopeHook;
+use crate::ids::IdSource;
+use crate::limits::Limits;
+use crate::pattern::Pattern;
+use crate::policy::Policy;
+use crate::propagation::{Outgoing, Propagation};
+use crate::sampler::Sampler;
+use crate::server::{
+    Attribute, Convention, End, Forwarded, QueryRedaction, RequestEnd, RequestView, Route, TraceIdHeader, Trust,
+};
+use crate::span::Span;
+use crate::start::SpanBuilder;
+use crate::tracer::Tracer;
+
+/// The tracing policy of an application: built once, given to the adapter of any framework, cheap to clone.
+///
+/// [`new`](Self::new) has the defaults; [`builder`](Self::builder) changes them. The tracer is the one argument of both:
+/// swapping it is a change of one line.
+///
+/// ```
+/// use opentracing_http::sampler::{Always, Never, Rules};
+/// use opentracing_http::{Attribute, HttpTracing, InMemoryTracer};
+///
+/// let tracing = HttpTracing::builder(InMemoryTracer::new())
+///     .attributes([Attribute::URL, Attribute::USER_AGENT])
+///     .skip("GET /health")
+///     .sampler(Rules::new().rule("/checkout/*".parse()?, Always).rule("/static/*".parse()?, Never))
+///     .on_start(|span, request| {
+///         span.set_tag("tenant.known", request.header("x-tenant").is_some());
+///     })
+///     .build()?;
+/// # let _ = tracing;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct HttpTracing {
+    policy: Arc<Policy>,
+}
+
+impl HttpTracing {
+    /// The default policy for this tracer: reads W3C, Jaeger and B3 headers of everyone, writes W3C and Jaeger, follows
+    /// the caller's sampling decision and samples everything else, names spans after method and route, tags them after
+    /// OpenTracing's conventions, ends them with the body.
+    pub fn new(tracer: impl Tracer + 'static) -> Self {
+        Self {
+            policy: Arc::new(Policy::new(Arc::new(tracer))),
+        }
+    }
+
+    /// Starts from the defaults and changes some.
+    pub fn builder(tracer: impl Tracer + 'static) -> HttpTracingBuilder {
+        HttpTracingBuilder {
+            policy: Policy::new(Arc::new(tracer)),
+            error: None,
+        }
+    }
+
+    /// Prepares a span outside of any request: a job, a message, a start-up. It becomes a child of the current span, if
+    /// there is one.
+    pub fn span(&self, name: impl Into<Cow<'static, str>>) -> SpanBuilder {
+        SpanBuilder::new(self.policy.clone(), name.into())
+    }
+
+    /// Reads the context and baggage of an incoming message of any kind, such as one from a queue.
+    ///
+    /// The policy's trust of callers is about HTTP requests and is not applied here.
+    #[must_use]
+    pub fn extract(&self, headers: &dyn HeaderView) -> Option<SpanContext> {
+        self.policy.guard(|| self.policy.propagation.extract(headers).context()).flatten()
+    }
+
+    /// Writes a context and its baggage into an outgoing message of any kind. A span in hand is
+    /// [injected](Span::inject) directly.
+    pub fn inject(&self, context: &SpanContext, carrier: &mut dyn Carrier) {
+        self.policy
+            .guard(|| self.policy.propagation.inject(&Outgoing::new(context), carrier));
+    }
+
+    /// Delivers what has been reported so far; answers whether the tracer did so within `timeout`. To be called after a
+    /// server's graceful shutdown.
+    pub fn flush(&self, timeout: Duration) -> bool {
+        self.policy.guard(|| self.policy.tracer.flush(timeout)).unwrap_or(false)
+    }
+
+    /// How many reported spans the tracer lost so far.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.policy.guard(|| self.policy.tracer.dropped()).unwrap_or(0)
+    }
+
+    /// How many requests each format refused because their headers broke its grammar.
+    pub fn refusals(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.policy.propagation.refusals()
+    }
+
+    /// How many panics of callbacks, hooks, samplers, propagators and of the tracer were caught so far.
+    #[must_use]
+    pub fn caught_panics(&self) -> u64 {
+        self.policy.panics.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn policy(&self) -> &Arc<Policy> {
+        &self.policy
+    }
+}
+
+/// Changes the defaults of an [`HttpTracing`]; see there for an example.
+#[must_use = "a policy is made by `build`"]
+pub struct HttpTracingBuilder {
+    policy: Policy,
+    /// The first thing that is wrong.
+    error: Option<ConfigError>,
+}
+
+impl HttpTracingBuilder {
+    /// Tags these attributes on every request.
+    pub fn attributes(mut self, attributes: impl IntoIterator<Item = Attribute>) -> Self {
+        self.policy.http.attributes.extend(attributes);
+        self
+    }
+
+    /// Tags the attributes of these names, as they come from a configuration file. An unknown name is an error.
+    pub fn attribute_names<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
+        for name in names {
+            match name.parse() {
+                Ok(attribute) => self.policy.http.attributes.push(attribute),
+                Err(error) => self.wrong("attribute_names", &error),
+            }
+        }
+        self
+    }
+
+    /// Chooses the names of the tags; [`Convention::OpenTracing`] by default.
+    pub fn convention(mut self, convention: Convention) -> Self {
+        self.policy.http.convention = convention;
+        self
+    }
+
+    /// Names requests' spans: called with the method (`_OTHER` for an unknown one) when a span starts, and again when its
+    /// route becomes known. `None` leaves the name as it is: method and route template. Keep names bounded.
+    pub fn name_with(mut self, name: impl Fn(&str, Route<'_>) -> Option<String> + Send + Sync + 'static) -> Self {
+        self.policy.http.naming = Some(Arc::new(name));
+        self
+    }
+
+    /// Leaves requests untraced that match this [`Pattern`], such as `"GET /health"`: what their callers sent is passed on
+    /// unchanged. A pattern that cannot be read is an error.
+    pub fn skip(mut self, pattern: &str) -> Self {
+        match pattern.parse::<Pattern>() {
+            Ok(pattern) => self.policy.http.skip.push(pattern),
+            Err(error) => self.wrong("skip", &error),
+        }
+        self
+    }
+
+    /// Leaves requests untraced for which this answers `true`. A panic in it counts as `false`.
+    pub fn skip_when(mut self, skip: impl Fn(&dyn RequestView) -> bool + Send + Sync + 'static) -> Self {
+        self.policy.http.skip_when.push(Arc::new(skip));
+        self
+    }
+
+    /// Decides which spans are recorded, before the tracer is asked; see [`sampler`](crate::sampler).
+    pub fn sampler(mut self, sampler: impl Sampler + 'static) -> Self {
+        self.policy.sampler = Some(Arc::new(sampler));
+        self
+    }
+
+    /// Is called when a request's recorded span has started, on the request's thread (Flask-OpenTracing's
+    /// `start_span_cb`). A panic in it is caught and [counted](HttpTracing::caught_panics).
+    pub fn on_start(mut self, callback: impl Fn(&Span, &dyn RequestView) + Send + Sync + 'static) -> Self {
+        self.policy.http.on_start.push(Arc::new(callback));
+        self
+    }
+
+    /// Is called when a request ends, just before its span does, also for one that is not recorded: metrics come from
+    /// here. A panic in it is caught and [counted](HttpTracing::caught_panics).
+    ///
+    /// The end of a request that is not recorded is its response head, if the size of its body is known by then.
+    pub fn on_finish(mut self, callback: impl Fn(&RequestEnd<'_>) + Send + Sync + 'static) -> Self {
+        self.policy.http.on_finish.push(Arc::new(callback));
+        self
+    }
+
+    /// Says when requests' spans end; [`End::Body`] by default.
+    pub fn ends(mut self, end: End) -> Self {
+        self.policy.http.ends = end;
+        self
+    }
+
+    /// Says whose trace headers count; everyone's by default.
+    pub fn trust(mut self, trust: Trust) -> Self {
+        self.policy.http.trust = trust;
+        self
+    }
+
+    /// Says whose debug requests count (`jaeger-debug-id`, Jaeger's debug flag, B3's `d`), which override every sampler;
+    /// nobody's by default.
+    pub fn trust_debug(mut self, trust: Trust) -> Self {
+        self.policy.http.trust_debug = Some(trust);
+        self
+    }
+
+    /// Says whose word counts for the client's address; nobody's by default.
+    pub fn forwarded(mut self, forwarded: Forwarded) -> Self {
+        if forwarded == Forwarded::hops(0) {
+            self.wrong("forwarded", &"no hop is no proxy; use `Forwarded::nobody()` or count the proxies");
+        }
+        self.policy.http.forwarded = forwarded;
+        self
+    }
+
+    /// Says which values of queries are kept out of tags; all by default.
+    pub fn query_redaction(mut self, redaction: QueryRedaction) -> Self {
+        self.policy.http.query_redaction = redaction;
+        self
+    }
+
+    /// Tells callers the trace id in a response header; not done by default.
+    pub fn return_trace_id(mut self, header: TraceIdHeader) -> Self {
+        self.policy.http.return_trace_id = Some(header);
+        self
+    }
+
+    /// Chooses the formats that are read and written.
+    pub fn propagation(mut self, propagation: Propagation) -> Self {
+        self.policy.propagation = propagation;
+        self
+    }
+
+    /// Bounds what one span holds.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        for (name, limit) in [("tags", limits.tags), ("value_bytes", limits.value_bytes)] {
+            if limit == 0 {
+                self.wrong("limits", &format_args!("`{name}` is 0, which keeps nothing; leave the default or raise it"));
+            }
+        }
+        self.policy.limits = limits;
+        self
+    }
+
+    /// Takes times from this clock.
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.policy.clock = Arc::new(clock);
+        self
+    }
+
+    /// Takes ids from this source.
+    pub fn ids(mut self, ids: impl IdSource + 'static) -> Self {
+        self.policy.ids = Arc::new(ids);
+        self
+    }
+
+    /// Shows every scope to another context system.
+    pub fn scope_hook(mut self, hook: impl ScopeHook + 'static) -> Self {
+        self.policy.hooks.push(Arc::new(hook));
+        self
+    }
+
+    /// Makes the policy.
+    ///
+    /// # Errors
+    ///
+    /// The first option that was given something wrong, with the remedy.
+    pub fn build(self) -> Result<HttpTracing, ConfigError> {
+        match self.error {
+            Some(error) => Err(error),
+            None => Ok(HttpTracing {
+                policy: Arc::new(self.policy),
+            }),
+        }
+    }
+
+    fn wrong(&mut self, option: &'static str, error: &dyn fmt::Display) {
+        self.error
+            .get_or_insert_with(|| ConfigError::new(option, error.to_string()));
+    }
+}
+
+impl fmt::Debug for HttpTracingBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpTracingBuilder")
+            .field("http", &self.policy.http)
+            .field("error", &self.error)
+            .finish_non_exhaustive()
+    }
+}

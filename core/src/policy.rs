@@ -1,0 +1,122 @@
+//! What a policy holds, shared by every span that it starts.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::clock::{Clock, SystemClock};
+use crate::context::SpanContext;
+use crate::hook::ScopeHook;
+use crate::ids::{IdSource, RandomIds};
+use crate::limits::Limits;
+use crate::propagation::Propagation;
+use crate::record::Record;
+use crate::sampler::Sampler;
+use crate::server::{HttpSettings, RequestView, Route};
+use crate::tracer::{Decision, SampleRequest, Sampling, Tracer};
+
+pub(crate) struct Policy {
+    pub(crate) tracer: Arc<dyn Tracer>,
+    pub(crate) sampler: Option<Arc<dyn Sampler>>,
+    pub(crate) propagation: Propagation,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn IdSource>,
+    pub(crate) limits: Limits,
+    pub(crate) hooks: Vec<Arc<dyn ScopeHook>>,
+    pub(crate) http: HttpSettings,
+    /// How many panics of callbacks, hooks, samplers, propagators and tracers were caught.
+    pub(crate) panics: AtomicU64,
+}
+
+impl Policy {
+    pub(crate) fn new(tracer: Arc<dyn Tracer>) -> Self {
+        Self {
+            tracer,
+            sampler: None,
+            propagation: Propagation::default(),
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(RandomIds),
+            limits: Limits::default(),
+            hooks: Vec::new(),
+            http: HttpSettings::default(),
+            panics: AtomicU64::new(0),
+        }
+    }
+
+    /// Runs code that is not ours. A panic in it is counted and loses its effect, nothing else.
+    pub(crate) fn guard<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
+        catch_unwind(AssertUnwindSafe(f))
+            .inspect_err(|_| {
+                self.panics.fetch_add(1, Ordering::Relaxed);
+            })
+            .ok()
+    }
+
+    /// Asks the policy's own sampler, then the tracer.
+    pub(crate) fn sample(&self, request: &SampleRequest<'_>) -> Sampling {
+        let asked = self.sampler.as_ref().and_then(|sampler| self.guard(|| sampler.sample(request)));
+        match asked {
+            Some(sampling) if sampling.decision != Decision::Undecided => sampling,
+            _ => self
+                .guard(|| self.tracer.sample(request))
+                .filter(|sampling| sampling.decision != Decision::Undecided)
+                .unwrap_or_else(|| FollowCaller.sample(request)),
+        }
+    }
+
+    pub(crate) fn skips(&self, view: &dyn RequestView) -> bool {
+        let http = &self.http;
+        (!http.skip.is_empty() && {
+            let (method, path) = (view.method(), view.path());
+            http.skip.iter().any(|pattern| pattern.matches(method, path))
+        }) || http
+            .skip_when
+            .iter()
+            .any(|skip| self.guard(|| skip(view)).unwrap_or(false))
+    }
+
+    /// The parent that another context system would give a span started now.
+    pub(crate) fn ambient_parent(&self) -> Option<SpanContext> {
+        self.hooks
+            .iter()
+            .find_map(|hook| self.guard(|| hook.ambient_parent()).flatten())
+    }
+
+    /// Names a request's span after the user's rule, if there is one and nobody has named the span yet.
+    pub(crate) fn name_by_rule(&self, record: &Record) {
+        let Some(naming) = &self.http.naming else {
+            return;
+        };
+        let known = record.change(|data| {
+            let http = data.http.as_ref().filter(|http| !http.is_named())?;
+            Some((http.method(), http.template().map(str::to_owned)))
+        });
+        let Some((method, template)) = known.flatten() else {
+            return;
+        };
+        let route = template.as_deref().map_or(Route::Unknown, Route::Template);
+        // Called outside the lock: it is the user's code, and may look at the span.
+        if let Some(name) = self.guard(|| naming(method, route)).flatten() {
+            record.change(|data| data.name = name.into());
+        }
+    }
+}
+
+/// What a tracer does that has no opinion of its own.
+struct FollowCaller;
+
+impl Tracer for FollowCaller {
+    fn report(&self, _: crate::FinishedSpan) {}
+}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Policy")
+            .field("sampler", &self.sampler)
+            .field("propagation", &self.propagation)
+            .field("limits", &self.limits)
+            .field("http", &self.http)
+            .finish_non_exhaustive()
+    }
+}

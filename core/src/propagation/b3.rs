@@ -1,0 +1,233 @@
+//! B3, the format of Zipkin: <https://github.com/openzipkin/b3-propagation>.
+
+use super::short_text::ShortText;
+use super::{Duplicate, Extraction, IncomingHeaders, Outgoing, Propagator};
+use crate::carrier::{Carrier, KnownHeader};
+use crate::context::{SpanContext, SpanId, TraceFlags, TraceId, hex};
+use crate::tracestate::TrimOws;
+
+/// B3, the format of Zipkin, in one header or in several.
+///
+/// Both forms are read whichever is written; the single header wins, unless it breaks the grammar: then it is counted
+/// as refused and the others are tried, as Zipkin's own Brave does. A decision without ids (`b3: 0`,
+/// `X-B3-Sampled: 0`) is kept as a [decision](Extraction::decision); ids without one are
+/// [deferred](TraceFlags::DEFERRED).
+///
+/// Hexadecimal digits are lower case, as the specification has them. 64-bit trace ids become 128-bit ones with zeros on
+/// the left, and are written with 16 digits again, which is all that some of their senders can read. The parent's span
+/// id is checked when it comes and never written: a receiver here is always a child, not the same span's other side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct B3 {
+    encoding: Encoding,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Encoding {
+    Single,
+    Multi,
+}
+
+impl B3 {
+    /// Writes one header, `b3`.
+    #[must_use]
+    pub const fn single() -> Self {
+        Self {
+            encoding: Encoding::Single,
+        }
+    }
+
+    /// Writes the headers `X-B3-TraceId`, `X-B3-SpanId`, `X-B3-Sampled` and `X-B3-Flags`.
+    #[must_use]
+    pub const fn multi() -> Self {
+        Self {
+            encoding: Encoding::Multi,
+        }
+    }
+}
+
+impl Propagator for B3 {
+    fn name(&self) -> &'static str {
+        "b3"
+    }
+
+    fn extract(&self, headers: &IncomingHeaders<'_>, found: &mut Extraction) {
+        if found.has_context() {
+            return;
+        }
+        for read in [read_single, read_multi] {
+            match read(headers) {
+                Ok(None) => {}
+                Ok(Some(Sent::Context(context))) => return found.set_context(context),
+                Ok(Some(Sent::Decision(flags))) => return found.set_decision(flags),
+                Err(Malformed) => found.refuse(),
+            }
+        }
+    }
+
+    fn inject(&self, outgoing: &Outgoing<'_>, carrier: &mut dyn Carrier) {
+        match self.encoding {
+            Encoding::Single => write_single(outgoing.context(), carrier),
+            Encoding::Multi => write_multi(outgoing.context(), carrier),
+        }
+    }
+}
+
+/// What one form of the headers says.
+enum Sent {
+    Context(SpanContext),
+    Decision(TraceFlags),
+}
+
+struct Malformed;
+
+impl From<Duplicate> for Malformed {
+    fn from(_: Duplicate) -> Self {
+        Self
+    }
+}
+
+fn read_single(headers: &IncomingHeaders<'_>) -> Result<Option<Sent>, Malformed> {
+    match headers.single(KnownHeader::B3)? {
+        None => Ok(None),
+        Some(value) => parse_single(value.trim_ows()).map(Some).ok_or(Malformed),
+    }
+}
+
+/// `{trace id}-{span id}[-{decision}][-{parent's span id}]`, or the decision alone.
+fn parse_single(value: &[u8]) -> Option<Sent> {
+    if let Some(flags) = decision(value) {
+        return Some(Sent::Decision(flags));
+    }
+    let mut fields = value.split(|byte| *byte == b'-');
+    let trace_id = trace_id(fields.next()?)?;
+    let span_id = span_id(fields.next()?)?;
+    let (flags, parent) = match fields.next() {
+        None => (TraceFlags::DEFERRED, None),
+        Some(field) => match decision(field) {
+            Some(flags) => (flags, fields.next()),
+            None => (TraceFlags::DEFERRED, Some(field)),
+        },
+    };
+    let valid = parent.is_none_or(is_parent_id) && fields.next().is_none();
+    valid.then(|| Sent::Context(SpanContext::new(trace_id, span_id, flags)))
+}
+
+fn read_multi(headers: &IncomingHeaders<'_>) -> Result<Option<Sent>, Malformed> {
+    let trace = headers.single(KnownHeader::B3TraceId)?;
+    let span = headers.single(KnownHeader::B3SpanId)?;
+    let flags = multi_flags(headers)?;
+    let (trace, span) = match (trace, span) {
+        (Some(trace), Some(span)) => (trace.trim_ows(), span.trim_ows()),
+        (None, None) => return Ok(flags.map(Sent::Decision)),
+        _ => return Err(Malformed),
+    };
+    let parent = headers.single(KnownHeader::B3ParentSpanId)?;
+    if !parent.is_none_or(|parent| is_parent_id(parent.trim_ows())) {
+        return Err(Malformed);
+    }
+    let trace_id = trace_id(trace).ok_or(Malformed)?;
+    let span_id = span_id(span).ok_or(Malformed)?;
+    let flags = flags.unwrap_or(TraceFlags::DEFERRED);
+    Ok(Some(Sent::Context(SpanContext::new(trace_id, span_id, flags))))
+}
+
+/// The decision of `X-B3-Flags` and `X-B3-Sampled`; of several values the first wins, as the specification has it.
+fn multi_flags(headers: &IncomingHeaders<'_>) -> Result<Option<TraceFlags>, Malformed> {
+    // Any other value is no debug flag, and no error.
+    if headers.first(KnownHeader::B3Flags).map(TrimOws::trim_ows) == Some(b"1") {
+        return Ok(Some(TraceFlags::DEBUG));
+    }
+    let Some(sampled) = headers.first(KnownHeader::B3Sampled).map(TrimOws::trim_ows) else {
+        return Ok(None);
+    };
+    // Tracers from before the specification send words.
+    if sampled == b"1" || sampled.eq_ignore_ascii_case(b"true") {
+        Ok(Some(TraceFlags::SAMPLED))
+    } else if sampled == b"0" || sampled.eq_ignore_ascii_case(b"false") {
+        Ok(Some(TraceFlags::NOT_SAMPLED))
+    } else {
+        Err(Malformed)
+    }
+}
+
+fn decision(field: &[u8]) -> Option<TraceFlags> {
+    match field {
+        b"0" => Some(TraceFlags::NOT_SAMPLED),
+        b"1" => Some(TraceFlags::SAMPLED),
+        b"d" => Some(TraceFlags::DEBUG),
+        _ => None,
+    }
+}
+
+fn trace_id(digits: &[u8]) -> Option<TraceId> {
+    matches!(digits.len(), 16 | 32)
+        .then(|| hex(digits))
+        .flatten()
+        .and_then(TraceId::new)
+}
+
+fn span_id(digits: &[u8]) -> Option<SpanId> {
+    (digits.len() == 16)
+        .then(|| hex(digits))
+        .flatten()
+        .and_then(|id| SpanId::new(id as u64))
+}
+
+/// All zeros are let through, because some tracers write them for a root's parent and nothing here reads the value.
+fn is_parent_id(digits: &[u8]) -> bool {
+    digits.len() == 16 && hex(digits).is_some()
+}
+
+fn write_single(context: Option<&SpanContext>, carrier: &mut dyn Carrier) {
+    let Some(context) = context else {
+        carrier.remove(KnownHeader::B3.name());
+        return;
+    };
+    let mut text = trace_id_text(context.trace_id());
+    text.push_str("-");
+    text.push_hex(context.span_id().get().into(), 16);
+    let flags = context.flags();
+    text.push_str(match sampled_text(flags) {
+        _ if flags.is_debug() => "-d",
+        Some("1") => "-1",
+        Some(_) => "-0",
+        None => "",
+    });
+    carrier.set(KnownHeader::B3.name(), text.as_str());
+}
+
+fn write_multi(context: Option<&SpanContext>, carrier: &mut dyn Carrier) {
+    let mut put = |header: KnownHeader, value: Option<&str>| match value {
+        Some(value) => carrier.set(header.name(), value),
+        None => carrier.remove(header.name()),
+    };
+    let span_id = context.map(|context| {
+        let mut text = ShortText::new();
+        text.push_hex(context.span_id().get().into(), 16);
+        text
+    });
+    let trace_id = context.map(|context| trace_id_text(context.trace_id()));
+    let flags = context.map_or(TraceFlags::DEFERRED, SpanContext::flags);
+    put(KnownHeader::B3TraceId, trace_id.as_ref().map(ShortText::as_str));
+    put(KnownHeader::B3SpanId, span_id.as_ref().map(ShortText::as_str));
+    put(KnownHeader::B3ParentSpanId, None);
+    // Debug implies the decision, which is then not sent.
+    let sampled = sampled_text(flags).filter(|_| !flags.is_debug());
+    put(KnownHeader::B3Sampled, sampled);
+    put(KnownHeader::B3Flags, flags.is_debug().then_some("1"));
+}
+
+fn trace_id_text(id: TraceId) -> ShortText {
+    let mut text = ShortText::new();
+    let digits = if id.get() >> 64 == 0 { 16 } else { 32 };
+    text.push_hex(id.get(), digits);
+    text
+}
+
+fn sampled_text(flags: TraceFlags) -> Option<&'static str> {
+    match flags {
+        _ if flags.is_deferred() => None,
+        _ if flags.is_sampled() => Some("1"),
+        _ => Some("0"),
+    }
+}

@@ -1,0 +1,60 @@
+//! The short header values that the formats write, put together without an allocation.
+
+/// The longest value, a `traceparent`, has 55 bytes.
+const CAPACITY: usize = 64;
+
+/// Text on the stack. What goes beyond its capacity is left out, which no format's value does.
+pub(super) struct ShortText {
+    bytes: [u8; CAPACITY],
+    len: usize,
+}
+
+impl ShortText {
+    pub(super) const fn new() -> Self {
+        Self {
+            bytes: [0; CAPACITY],
+            len: 0,
+        }
+    }
+
+    pub(super) fn push_str(&mut self, text: &str) {
+        if let Some(place) = self.bytes.get_mut(self.len..self.len + text.len()) {
+            place.copy_from_slice(text.as_bytes());
+            self.len += text.len();
+        }
+    }
+
+    /// Appends the number's last `digits` hexadecimal digits, in lower case.
+    pub(super) fn push_hex(&mut self, mut number: u128, digits: usize) {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        if let Some(place) = self.bytes.get_mut(self.len..self.len + digits) {
+            for digit in place.iter_mut().rev() {
+                *digit = DIGITS[(number & 0xf) as usize];
+                number >>= 4;
+            }
+            self.len += digits;
+        }
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        // Always ASCII, so neither default is ever taken.
+        std::str::from_utf8(self.bytes.get(..self.len).unwrap_or_default()).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn holds_what_fits() {
+        let mut text = ShortText::new();
+        text.push_hex(0xabc, 5);
+        text.push_str("-");
+        text.push_hex(0x123, 2);
+        assert_eq!(text.as_str(), "00abc-23");
+        text.push_str(&"x".repeat(CAPACITY));
+        text.push_hex(1, CAPACITY);
+        assert_eq!(text.as_str(), "00abc-23");
+    }
+}

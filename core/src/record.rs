@@ -1,0 +1,218 @@
+//! What the core keeps of a recorded span.
+
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use crate::context::{Extra, SpanContext, SpanId, TraceFlags, TraceId};
+use crate::finished::FinishedSpan;
+use crate::hook::HookSlot;
+use crate::server::HttpFacts;
+use crate::limits::Omitted;
+use crate::log::Log;
+use crate::policy::Policy;
+use crate::reference::Reference;
+use crate::tracer::SpanKind;
+use crate::value::{Tag, Value};
+
+/// One recorded span: an allocation of its own, shared by its handles, its end and the tracer.
+pub(crate) struct Record {
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) trace_id: TraceId,
+    pub(crate) span_id: SpanId,
+    /// The first reference, kept apart because nearly every span has it and no other.
+    pub(crate) parent: Option<Reference>,
+    pub(crate) kind: SpanKind,
+    pub(crate) start: SystemTime,
+    /// The start on the policy's monotonic clock.
+    pub(crate) started: Duration,
+    /// How long ago the span started when its handle was made: nothing, unless it was given a start time of its own.
+    lead: Duration,
+    /// Which tracers of a fan-out asked for the span.
+    pub(crate) route: u64,
+    /// Whether this is the span of an HTTP request that a framework's adapter ends.
+    pub(crate) is_request: bool,
+    pub(crate) hook_slot: HookSlot,
+    flags: AtomicU8,
+    live: Mutex<Live>,
+    /// Filled once, at the end; from then on read without a lock.
+    done: OnceLock<SpanData>,
+}
+
+/// What can change as long as the span is open, and the baggage, which can change for ever.
+struct Live {
+    data: Option<SpanData>,
+    extra: Option<Arc<Extra>>,
+}
+
+/// What a span collects between its start and its end.
+#[derive(Default)]
+pub(crate) struct SpanData {
+    pub(crate) name: Cow<'static, str>,
+    pub(crate) duration: Duration,
+    pub(crate) tags: Vec<Tag>,
+    pub(crate) logs: Vec<Log>,
+    pub(crate) references: Vec<Reference>,
+    pub(crate) omitted: Omitted,
+    pub(crate) extra: Option<Arc<Extra>>,
+    pub(crate) flags: TraceFlags,
+    pub(crate) http: Option<HttpFacts>,
+}
+
+/// What a record starts with and never changes.
+pub(crate) struct Origin {
+    pub(crate) trace_id: TraceId,
+    pub(crate) span_id: SpanId,
+    pub(crate) flags: TraceFlags,
+    pub(crate) extra: Option<Arc<Extra>>,
+    pub(crate) parent: Option<Reference>,
+    pub(crate) kind: SpanKind,
+    pub(crate) start: SystemTime,
+    pub(crate) started: Duration,
+    pub(crate) lead: Duration,
+    pub(crate) route: u64,
+}
+
+impl Record {
+    pub(crate) fn new(policy: Arc<Policy>, origin: Origin, data: SpanData) -> Self {
+        Self {
+            policy,
+            trace_id: origin.trace_id,
+            span_id: origin.span_id,
+            parent: origin.parent,
+            kind: origin.kind,
+            start: origin.start,
+            started: origin.started,
+            lead: origin.lead,
+            route: origin.route,
+            is_request: data.http.is_some(),
+            hook_slot: HookSlot::new(),
+            flags: AtomicU8::new(origin.flags.to_raw()),
+            live: Mutex::new(Live {
+                data: Some(data),
+                extra: origin.extra,
+            }),
+            done: OnceLock::new(),
+        }
+    }
+
+    // A panic while the lock is held (in a user's `Into`, say) leaves a span with one tag less, nothing worse.
+    fn live(&self) -> MutexGuard<'_, Live> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn flags(&self) -> TraceFlags {
+        TraceFlags::from_raw(self.flags.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn set_flags(&self, flags: TraceFlags) {
+        self.flags.store(flags.to_raw(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn context(&self) -> SpanContext {
+        SpanContext::new(self.trace_id, self.span_id, self.flags()).with_extra(self.live().extra.clone())
+    }
+
+    /// Changes the open span; nothing once it has ended.
+    pub(crate) fn change<R>(&self, change: impl FnOnce(&mut SpanData) -> R) -> Option<R> {
+        self.live().data.as_mut().map(change)
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.live().data.is_some()
+    }
+
+    /// Changes what travels with the trace, which goes on after the span's end.
+    pub(crate) fn change_extra<R>(&self, change: impl FnOnce(&mut Extra) -> R) -> R {
+        change(Arc::make_mut(self.live().extra.get_or_insert_default()))
+    }
+
+    /// How long the span has lasted by now.
+    pub(crate) fn elapsed(&self) -> Duration {
+        (self.policy.clock.monotonic() + self.lead).saturating_sub(self.started)
+    }
+
+    /// Ends the span, once: a second call does nothing.
+    pub(crate) fn finish(self: Arc<Self>, duration: Duration) {
+        let data = {
+            let mut live = self.live();
+            let extra = live.extra.clone();
+            live.data.take().map(|data| SpanData { extra, ..data })
+        };
+        let Some(mut data) = data else {
+            return;
+        };
+        data.duration = duration;
+        data.flags = self.flags();
+        let sampled = data.flags.is_sampled();
+        // The only one to take the data is the only one to get here.
+        let _ = self.done.set(data);
+        if sampled {
+            let policy = self.policy.clone();
+            policy.guard(|| policy.tracer.report(FinishedSpan::new(self)));
+        }
+    }
+
+    /// What the span collected, once it has ended.
+    pub(crate) fn done(&self) -> Option<&SpanData> {
+        self.done.get()
+    }
+}
+
+impl SpanData {
+    pub(crate) const EMPTY: Self = Self {
+        name: Cow::Borrowed(""),
+        duration: Duration::ZERO,
+        tags: Vec::new(),
+        logs: Vec::new(),
+        references: Vec::new(),
+        omitted: Omitted::NONE,
+        extra: None,
+        flags: TraceFlags::NOT_SAMPLED,
+        http: None,
+    };
+
+    /// Sets a tag in the place of one with the same key; within the bounds.
+    pub(crate) fn set_tag(&mut self, mut tag: Tag, policy: &Policy) {
+        self.bound(&mut tag.value, policy);
+        if let Some(old) = self.tags.iter_mut().find(|old| old.key == tag.key) {
+            old.value = tag.value;
+        } else if self.tags.len() < policy.limits.tags {
+            self.tags.push(tag);
+        } else {
+            self.omitted.tags += 1;
+        }
+    }
+
+    pub(crate) fn add_log(&mut self, time: SystemTime, fields: impl Iterator<Item = Tag>, policy: &Policy) {
+        if self.logs.len() >= policy.limits.logs {
+            self.omitted.logs += 1;
+            return;
+        }
+        let mut kept = Vec::with_capacity(fields.size_hint().0.min(policy.limits.log_fields));
+        for mut field in fields {
+            if kept.len() < policy.limits.log_fields {
+                self.bound(&mut field.value, policy);
+                kept.push(field);
+            } else {
+                self.omitted.log_fields += 1;
+            }
+        }
+        self.logs.push(Log { time, fields: kept });
+    }
+
+    pub(crate) fn add_reference(&mut self, reference: Reference, policy: &Policy) {
+        if self.references.len() < policy.limits.references {
+            self.references.push(reference);
+        } else {
+            self.omitted.references += 1;
+        }
+    }
+
+    fn bound(&mut self, value: &mut Value, policy: &Policy) {
+        if value.truncate(policy.limits.value_bytes) {
+            self.omitted.cut_values += 1;
+        }
+    }
+}

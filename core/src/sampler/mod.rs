@@ -1,0 +1,1 @@
+pub trait Sampler: std::fmt::Debug+Send+Sync { fn sample(&self, r:&crate::SampleRequest<'_>)->crate::Sampling; }

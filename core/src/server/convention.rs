@@ -1,0 +1,207 @@
+//! The tags that a convention makes of a request's facts.
+
+use std::net::IpAddr;
+
+use crate::record::{Record, SpanData};
+use crate::server::facts::{HttpFacts, shown_query};
+use crate::server::outcome::Outcome;
+use crate::server::view::Route;
+use crate::value::{Tag, Value};
+
+/// Which names a request's tags have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Convention {
+    /// OpenTracing's semantic conventions: `http.method`, `http.url`, `http.status_code`, … The default.
+    #[default]
+    OpenTracing,
+    /// OpenTelemetry's stable HTTP convention: `http.request.method`, `url.path`, `http.response.status_code`, …
+    OpenTelemetry,
+    /// Both, for the time of a migration.
+    Both,
+}
+
+impl Convention {
+    fn open_tracing(self) -> bool {
+        self != Self::OpenTelemetry
+    }
+
+    fn open_telemetry(self) -> bool {
+        self != Self::OpenTracing
+    }
+
+    pub(crate) fn has_query(self) -> bool {
+        self.open_telemetry()
+    }
+
+    pub(crate) fn has_user_agent(self) -> bool {
+        self.open_telemetry()
+    }
+}
+
+/// All tags of a finished span: those of the convention, the chosen attributes, then the user's, of which the last wins.
+pub(crate) fn tags(record: &Record, data: &SpanData) -> Vec<Tag> {
+    let mut tags = Tags(Vec::with_capacity(data.tags.len() + 16));
+    if let Some(kind) = record.kind.as_str() {
+        tags.set("span.kind", kind);
+    }
+    if let Some(http) = &data.http {
+        let settings = &record.policy.http;
+        if settings.convention.open_tracing() {
+            open_tracing(http, &mut tags);
+        }
+        if settings.convention.open_telemetry() {
+            open_telemetry(record, http, &mut tags);
+        }
+        shared(http, &mut tags);
+        for (attribute, value) in http.attributes(settings) {
+            tags.set(attribute.key.clone(), value.to_owned());
+        }
+    }
+    for tag in &data.tags {
+        tags.set(tag.key.clone(), tag.value.clone());
+    }
+    tags.0
+}
+
+struct Tags(Vec<Tag>);
+
+impl Tags {
+    fn set(&mut self, key: impl Into<std::borrow::Cow<'static, str>>, value: impl Into<Value>) {
+        let tag = Tag::new(key, value);
+        match self.0.iter_mut().find(|old| old.key == tag.key) {
+            Some(old) => old.value = tag.value,
+            None => self.0.push(tag),
+        }
+    }
+}
+
+fn open_tracing(http: &HttpFacts, tags: &mut Tags) {
+    tags.set("component", http.component);
+    tags.set("http.method", http.method());
+    tags.set("http.url", url(http));
+    if let Some(status) = http.status {
+        tags.set("http.status_code", status);
+    }
+    let client = http.client.or(http.peer.map(|peer| peer.ip().to_canonical()));
+    match client {
+        Some(IpAddr::V4(address)) => tags.set("peer.ipv4", address.to_string()),
+        Some(IpAddr::V6(address)) => tags.set("peer.ipv6", address.to_string()),
+        None => {}
+    }
+    // The port is the peer's; a client behind a proxy has another, which nobody knows.
+    if let (None, Some(peer)) = (http.client, http.peer) {
+        tags.set("peer.port", peer.port());
+    }
+    if is_failure(http) {
+        tags.set("error", true);
+    }
+}
+
+/// OpenTelemetry semantic conventions, "HTTP server", required and conditionally required attributes first.
+fn open_telemetry(record: &Record, http: &HttpFacts, tags: &mut Tags) {
+    tags.set("http.request.method", http.method());
+    if let Some(method) = http.other_method() {
+        tags.set("http.request.method_original", method.to_owned());
+    }
+    tags.set("url.scheme", http.scheme().to_owned());
+    tags.set("url.path", http.path().to_owned());
+    if let Some(query) = http.query() {
+        tags.set("url.query", shown_query(query, &record.policy.http));
+    }
+    if let Some(status) = http.status {
+        tags.set("http.response.status_code", status);
+    }
+    if let Some(kind) = error_type(http) {
+        tags.set("error.type", kind);
+    }
+    if let Some(host) = http.host() {
+        let (address, port) = split_port(host);
+        tags.set("server.address", address.to_owned());
+        if let Some(port) = port.or(default_port(http.scheme())) {
+            tags.set("server.port", port);
+        }
+    }
+    if let Some(version) = http.version {
+        tags.set("network.protocol.version", version);
+    }
+    if let Some(client) = http.client.or(http.peer.map(|peer| peer.ip().to_canonical())) {
+        tags.set("client.address", client.to_string());
+    }
+    if let Some(peer) = http.peer {
+        tags.set("network.peer.address", peer.ip().to_canonical().to_string());
+        tags.set("network.peer.port", peer.port());
+    }
+    if let Some(agent) = http.user_agent() {
+        tags.set("user_agent.original", agent.to_owned());
+    }
+}
+
+/// What both conventions name alike, and what neither has a name for.
+fn shared(http: &HttpFacts, tags: &mut Tags) {
+    if let Route::Template(template) = http.route() {
+        tags.set("http.route", template.to_owned());
+    }
+    match http.outcome {
+        Some(Outcome::Completed) | None => {}
+        Some(outcome) => tags.set("http.outcome", outcome.as_str()),
+    }
+    if let Some(head) = http.head {
+        tags.set("http.time_to_head_us", i64::try_from(head.as_micros()).unwrap_or(i64::MAX));
+    }
+}
+
+pub(crate) fn is_failure(http: &HttpFacts) -> bool {
+    http.outcome.is_some_and(|outcome| outcome.is_failure(http.status))
+}
+
+/// The status where it says what failed, else what happened.
+pub(crate) fn error_type(http: &HttpFacts) -> Option<String> {
+    let outcome = http.outcome.filter(|_| is_failure(http))?;
+    Some(match (outcome, http.status) {
+        (Outcome::Completed | Outcome::HandlerError, Some(status)) => status.to_string(),
+        _ => outcome.as_str().to_owned(),
+    })
+}
+
+fn url(http: &HttpFacts) -> String {
+    match http.host() {
+        Some(host) => format!("{}://{host}{}", http.scheme(), http.path()),
+        None => http.path().to_owned(),
+    }
+}
+
+/// Splits `host:port`, also where the host is an IPv6 address in brackets, which are left out.
+fn split_port(host: &str) -> (&str, Option<u16>) {
+    if let Some(rest) = host.strip_prefix('[')
+        && let Some((address, port)) = rest.split_once(']')
+    {
+        return (address, port.strip_prefix(':').and_then(|port| port.parse().ok()));
+    }
+    match host.rsplit_once(':') {
+        Some((name, port)) if !name.contains(':') => (name, port.parse().ok()),
+        _ => (host, None),
+    }
+}
+
+fn default_port(scheme: &str) -> Option<u16> {
+    match scheme {
+        "http" => Some(80),
+        "https" => Some(443),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::split_port;
+
+    #[test]
+    fn ports_are_split_from_names_and_addresses() {
+        assert_eq!(split_port("example.com:8080"), ("example.com", Some(8080)));
+        assert_eq!(split_port("example.com"), ("example.com", None));
+        assert_eq!(split_port("[::1]:80"), ("::1", Some(80)));
+        assert_eq!(split_port("[::1]"), ("::1", None));
+        assert_eq!(split_port("::1"), ("::1", None));
+    }
+}

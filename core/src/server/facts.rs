@@ -1,0 +1,441 @@
+//! What a recorded span keeps of its request: raw, in one buffer, rendered only when a tracer reads it.
+
+use std::fmt::Write as _;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::server::attribute::{Attribute, What};
+use crate::server::instrumentation::Options;
+use crate::server::outcome::Outcome;
+use crate::server::redaction::{REDACTED, append_header};
+use crate::server::settings::HttpSettings;
+use crate::server::view::{RequestView, ResponseView, Route};
+use crate::value::prefix;
+
+/// Attributes that find their place in the record itself; more of them cost an allocation.
+const INLINE_ATTRIBUTES: usize = 8;
+
+/// Room for what is not known when the buffer is made: the route, and attributes of the response.
+const SPARE_TEXT: usize = 96;
+
+#[derive(Default)]
+pub(crate) struct HttpFacts {
+    /// All text of the request; everything below points into it.
+    text: String,
+    pub(crate) component: &'static str,
+    /// The method if it is a known one.
+    known_method: Option<&'static str>,
+    other_method: Text,
+    scheme: Option<Text>,
+    host: Option<Text>,
+    path: Text,
+    query: Option<Text>,
+    user_agent: Option<Text>,
+    pub(crate) version: Option<&'static str>,
+    pub(crate) peer: Option<SocketAddr>,
+    pub(crate) client: Option<IpAddr>,
+    route: KnownRoute,
+    /// Method and route, adjacent in the buffer.
+    name: Option<Text>,
+    /// Whether a handler or the configuration has named the span.
+    named: bool,
+    pub(crate) status: Option<u16>,
+    pub(crate) outcome: Option<Outcome>,
+    /// From the start to the response head.
+    pub(crate) head: Option<Duration>,
+    pub(crate) body_bytes: u64,
+    pub(crate) error: Option<Failure>,
+    attributes: Slots,
+    /// The options of the place where the span was started, then of each inner place that joined it.
+    pub(crate) options: Option<Arc<Options>>,
+    joined: Vec<Arc<Options>>,
+    pub(crate) cut_values: u32,
+}
+
+/// What went wrong, where the framework tells.
+#[derive(Debug, Clone)]
+pub(crate) struct Failure {
+    pub(crate) kind: Option<&'static str>,
+    pub(crate) message: String,
+}
+
+/// A part of the text buffer.
+#[derive(Clone, Copy, Default)]
+struct Text {
+    start: u32,
+    end: u32,
+}
+
+#[derive(Clone, Copy, Default)]
+enum KnownRoute {
+    #[default]
+    Unknown,
+    Unmatched,
+    Template(Text),
+}
+
+/// One attribute's value, and whose list it stands in.
+#[derive(Clone, Copy, Default)]
+struct Slot {
+    /// 0 the policy's list, 1 the options', from 2 on those of each that joined.
+    list: u16,
+    index: u16,
+    value: Text,
+}
+
+#[derive(Default)]
+struct Slots {
+    inline: [Slot; INLINE_ATTRIBUTES],
+    used: usize,
+    more: Vec<Slot>,
+}
+
+impl Slots {
+    fn push(&mut self, slot: Slot) {
+        match self.inline.get_mut(self.used) {
+            Some(free) => {
+                *free = slot;
+                self.used += 1;
+            }
+            None => self.more.push(slot),
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Slot> {
+        self.inline.iter().take(self.used).chain(&self.more)
+    }
+}
+
+impl HttpFacts {
+    /// Copies what the request says, once.
+    pub(crate) fn read(
+        view: &dyn RequestView,
+        settings: &HttpSettings,
+        options: Option<&Arc<Options>>,
+        component: &'static str,
+        limit: usize,
+    ) -> Self {
+        let mut facts = Self {
+            component,
+            version: view.version(),
+            peer: view.peer(),
+            options: options.cloned(),
+            ..Self::default()
+        };
+        let (path, host, scheme) = (view.path(), view.host(), view.scheme());
+        let query = view.query().filter(|_| settings.convention.has_query());
+        let user_agent = match settings.convention.has_user_agent() {
+            true => view.header("user-agent").and_then(|value| std::str::from_utf8(value).ok()),
+            false => None,
+        };
+        let room = [Some(path), host, scheme, query, user_agent];
+        let room: usize = room.iter().flatten().map(|text| text.len().min(limit)).sum();
+        let chosen = settings.attributes.len() + options.map_or(0, |options| options.attributes.len());
+        facts.text.reserve_exact(room + SPARE_TEXT + chosen * 64);
+
+        let method = view.method();
+        facts.known_method = known_method(method);
+        if facts.known_method.is_none() {
+            facts.other_method = facts.push(method, limit);
+        }
+        facts.path = facts.push(path, limit);
+        facts.host = host.map(|host| facts.push(without_credentials(host), limit));
+        facts.scheme = scheme.map(|scheme| facts.push(scheme, limit));
+        facts.query = query.map(|query| facts.push(query, limit));
+        facts.user_agent = user_agent.map(|agent| facts.push(agent, limit));
+        facts.read_attributes(0, &settings.attributes, view, settings, limit);
+        if let Some(options) = options {
+            facts.read_attributes(1, &options.attributes, view, settings, limit);
+        }
+        facts
+    }
+
+    /// Adds what an inner place of the same request asks for.
+    pub(crate) fn join(
+        &mut self,
+        options: &Arc<Options>,
+        view: &dyn RequestView,
+        settings: &HttpSettings,
+        limit: usize,
+    ) {
+        self.joined.push(options.clone());
+        let list = u16::try_from(self.joined.len() + 1).unwrap_or(u16::MAX);
+        self.read_attributes(list, &options.attributes, view, settings, limit);
+    }
+
+    /// Reads the attributes of the response that every place asked for.
+    pub(crate) fn read_response(&mut self, response: &ResponseView<'_>, settings: &HttpSettings, limit: usize) {
+        let lists = 2 + self.joined.len();
+        for list in 0..u16::try_from(lists).unwrap_or(u16::MAX) {
+            for index in 0..self.list(settings, list).len() {
+                let Some(attribute) = self.list(settings, list).get(index) else {
+                    continue;
+                };
+                let What::ResponseHeader(name) = &attribute.what else {
+                    continue;
+                };
+                // Cloning a header's name copies no text.
+                let (name, unredacted) = (name.clone(), attribute.unredacted);
+                let start = self.text.len();
+                if append_header(response.headers, name.as_str(), unredacted, &mut self.text) {
+                    self.push_slot(list, index, start, limit);
+                }
+            }
+        }
+    }
+
+    fn read_attributes(
+        &mut self,
+        list: u16,
+        attributes: &[Attribute],
+        view: &dyn RequestView,
+        settings: &HttpSettings,
+        limit: usize,
+    ) {
+        for (index, attribute) in attributes.iter().enumerate() {
+            let start = self.text.len();
+            if self.append(attribute, view, settings) {
+                self.push_slot(list, index, start, limit);
+            }
+        }
+    }
+
+    /// Appends the attribute's value; answers whether it has one.
+    fn append(&mut self, attribute: &Attribute, view: &dyn RequestView, settings: &HttpSettings) -> bool {
+        let text = &mut self.text;
+        let found = match &attribute.what {
+            What::RequestHeader(name) => {
+                return append_header(view, name.as_str(), attribute.unredacted, text);
+            }
+            What::ResponseHeader(_) => return false,
+            What::RemoteAddr => {
+                return view.peer().is_some_and(|peer| write!(text, "{peer}").is_ok());
+            }
+            What::Query => {
+                let query = view.query();
+                if let Some(query) = query {
+                    append_query(query, attribute, settings, text);
+                }
+                return query.is_some();
+            }
+            What::Url => {
+                if let Some(host) = view.host() {
+                    text.push_str(view.scheme().unwrap_or("http"));
+                    text.push_str("://");
+                    text.push_str(without_credentials(host));
+                }
+                text.push_str(view.path());
+                if let Some(query) = view.query() {
+                    text.push('?');
+                    append_query(query, attribute, settings, text);
+                }
+                return true;
+            }
+            What::Path => Some(view.path()),
+            What::Method => Some(view.method()),
+            What::Host => view.host().map(without_credentials),
+            What::Scheme => view.scheme(),
+            What::Version => view.version(),
+        };
+        if let Some(found) = found {
+            text.push_str(found);
+        }
+        found.is_some()
+    }
+
+    /// Notes the text from `start` on as an attribute's value, within the limit.
+    fn push_slot(&mut self, list: u16, index: usize, start: usize, limit: usize) {
+        if self.text.len() - start > limit {
+            let kept = self.text.get(start..).map_or(0, |value| prefix(value, limit).len());
+            self.text.truncate(start + kept);
+            self.cut_values += 1;
+        }
+        if let (Ok(start), Ok(end), Ok(index)) = (
+            u32::try_from(start),
+            u32::try_from(self.text.len()),
+            u16::try_from(index),
+        ) {
+            self.attributes.push(Slot {
+                list,
+                index,
+                value: Text { start, end },
+            });
+        }
+    }
+
+    fn push(&mut self, text: &str, limit: usize) -> Text {
+        let kept = prefix(text, limit);
+        if kept.len() < text.len() {
+            self.cut_values += 1;
+        }
+        let start = self.text.len();
+        self.text.push_str(kept);
+        match (u32::try_from(start), u32::try_from(self.text.len())) {
+            (Ok(start), Ok(end)) => Text { start, end },
+            _ => Text::default(),
+        }
+    }
+
+    /// Notes the route. A template is kept when less is said later: only the innermost place may know it.
+    pub(crate) fn set_route(&mut self, route: Route<'_>, limit: usize) {
+        match (route, self.route) {
+            (Route::Unknown, _) | (Route::Unmatched, KnownRoute::Template(_)) => {}
+            (Route::Unmatched, _) => self.route = KnownRoute::Unmatched,
+            (Route::Template(template), _) if self.route() == Route::Template(template) => {}
+            (Route::Template(template), _) => {
+                let method = self.name_method();
+                let start = self.push(method, limit);
+                self.push(" ", limit);
+                let template = self.push(template, limit);
+                self.route = KnownRoute::Template(template);
+                self.name = Some(Text {
+                    start: start.start,
+                    end: template.end,
+                });
+            }
+        }
+    }
+
+    pub(crate) fn name_is_set(&mut self) {
+        self.named = true;
+    }
+
+    /// Whether the name is still the one that follows from method and route.
+    pub(crate) fn is_named(&self) -> bool {
+        self.named
+    }
+
+    fn text(&self, text: Text) -> &str {
+        self.text.get(text.start as usize..text.end as usize).unwrap_or("")
+    }
+
+    /// Method and route, or the method alone.
+    pub(crate) fn name(&self) -> &str {
+        match self.name {
+            Some(name) => self.text(name),
+            None => self.name_method(),
+        }
+    }
+
+    /// The method as it stands in names (OpenTelemetry's HTTP spans, "Name").
+    fn name_method(&self) -> &'static str {
+        self.known_method.unwrap_or("HTTP")
+    }
+
+    /// The method, `_OTHER` if it is no known one.
+    pub(crate) fn method(&self) -> &'static str {
+        self.known_method.unwrap_or("_OTHER")
+    }
+
+    /// The method as it came, if it is no known one.
+    pub(crate) fn other_method(&self) -> Option<&str> {
+        match self.known_method {
+            Some(_) => None,
+            None => Some(self.text(self.other_method)),
+        }
+    }
+
+    pub(crate) fn scheme(&self) -> &str {
+        self.scheme.map_or("http", |scheme| self.text(scheme))
+    }
+
+    pub(crate) fn host(&self) -> Option<&str> {
+        self.host.map(|host| self.text(host))
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        self.text(self.path)
+    }
+
+    pub(crate) fn query(&self) -> Option<&str> {
+        self.query.map(|query| self.text(query))
+    }
+
+    pub(crate) fn user_agent(&self) -> Option<&str> {
+        self.user_agent.map(|agent| self.text(agent))
+    }
+
+    pub(crate) fn route(&self) -> Route<'_> {
+        match self.route {
+            KnownRoute::Unknown => Route::Unknown,
+            KnownRoute::Unmatched => Route::Unmatched,
+            KnownRoute::Template(template) => Route::Template(self.text(template)),
+        }
+    }
+
+    pub(crate) fn template(&self) -> Option<&str> {
+        match self.route() {
+            Route::Template(template) => Some(template),
+            Route::Unknown | Route::Unmatched => None,
+        }
+    }
+
+    /// The chosen attributes and their values.
+    pub(crate) fn attributes<'a>(
+        &'a self,
+        settings: &'a HttpSettings,
+    ) -> impl Iterator<Item = (&'a Attribute, &'a str)> {
+        self.attributes.iter().filter_map(|slot| {
+            let attribute = self.list(settings, slot.list).get(usize::from(slot.index))?;
+            Some((attribute, self.text(slot.value)))
+        })
+    }
+
+    fn list<'a>(&'a self, settings: &'a HttpSettings, list: u16) -> &'a [Attribute] {
+        match list {
+            0 => &settings.attributes,
+            1 => self.options.as_ref().map_or(&[], |options| &options.attributes),
+            n => self
+                .joined
+                .get(usize::from(n) - 2)
+                .map_or(&[], |options| &options.attributes),
+        }
+    }
+
+    /// The innermost options that decide a thing.
+    pub(crate) fn innermost<T>(&self, decides: impl Fn(&Options) -> Option<T>) -> Option<T> {
+        self.joined
+            .iter()
+            .rev()
+            .chain(&self.options)
+            .find_map(|options| decides(options))
+    }
+
+    /// Bytes on the heap.
+    pub(crate) fn heap_size(&self) -> usize {
+        self.text.capacity()
+            + self.attributes.more.capacity() * size_of::<Slot>()
+            + self.joined.capacity() * size_of::<Arc<Options>>()
+            + self.error.as_ref().map_or(0, |error| error.message.capacity())
+    }
+}
+
+fn append_query(query: &str, attribute: &Attribute, settings: &HttpSettings, text: &mut String) {
+    if attribute.unredacted {
+        text.push_str(query);
+    } else {
+        settings.query_redaction.append(query, text);
+    }
+}
+
+/// An authority without its user information, which may be a password.
+fn without_credentials(host: &str) -> &str {
+    host.rsplit_once('@').map_or(host, |(_, host)| host)
+}
+
+/// RFC 9110's methods, `PATCH` and `QUERY`; compared with regard to case, as RFC 9110, section 9.1 has it.
+pub(crate) fn known_method(method: &str) -> Option<&'static str> {
+    [
+        "GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "CONNECT", "TRACE", "QUERY",
+    ]
+    .into_iter()
+    .find(|known| *known == method)
+}
+
+/// Appends what stands for a query in a convention's tags.
+pub(crate) fn shown_query(query: &str, settings: &HttpSettings) -> String {
+    let mut text = String::with_capacity(query.len() + REDACTED.len());
+    settings.query_redaction.append(query, &mut text);
+    text
+}

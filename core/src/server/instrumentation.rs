@@ -1,0 +1,281 @@
+//! Where tracing meets a framework: a policy, together with what one place adds to it.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::http_tracing::HttpTracing;
+use crate::context::{SpanContext, TraceFlags};
+use crate::reference::Reference;
+use crate::server::attribute::Attribute;
+use crate::server::facts::HttpFacts;
+use crate::server::outcome::End;
+use crate::server::request_span::RequestSpan;
+use crate::server::view::RequestView;
+use crate::span::Span;
+use crate::start::Start;
+use crate::tracer::{Decision, SampleRequest, Sampling, SpanKind};
+
+/// A policy, together with what one place adds to it: what an adapter's layer, middleware, filter or fairing holds.
+///
+/// ```
+/// use opentracing_http::{Attribute, HttpTracing, InMemoryTracer, Instrumentation};
+///
+/// let tracer = InMemoryTracer::new();
+/// let tracing = HttpTracing::new(tracer.clone());
+/// let instrumentation = Instrumentation::new(&tracing, "my-framework").attributes([Attribute::USER_AGENT]);
+///
+/// let request = http::Request::get("/").header("user-agent", "curl").body(()).unwrap();
+/// let span = instrumentation.begin(&request);
+/// span.fail(None, &"no luck");
+///
+/// let spans = tracer.finished();
+/// assert_eq!(spans[0].name(), "GET");
+/// assert_eq!(spans[0].tag("user_agent").unwrap(), "curl");
+/// ```
+#[derive(Debug, Clone)]
+pub struct Instrumentation {
+    tracing: HttpTracing,
+    component: &'static str,
+    options: Option<Arc<Options>>,
+}
+
+/// What one place adds to the policy.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Options {
+    pub(crate) attributes: Vec<Attribute>,
+    pub(crate) name: Option<Cow<'static, str>>,
+    pub(crate) ends: Option<End>,
+}
+
+impl Instrumentation {
+    /// The policy as it is; `component` is the framework's name, the tag of that name.
+    #[must_use]
+    pub fn new(tracing: &HttpTracing, component: &'static str) -> Self {
+        Self {
+            tracing: tracing.clone(),
+            component,
+            options: None,
+        }
+    }
+
+    fn options(&mut self) -> &mut Options {
+        Arc::make_mut(self.options.get_or_insert_default())
+    }
+
+    /// Tags these attributes as well.
+    #[must_use]
+    pub fn attributes(mut self, attributes: impl IntoIterator<Item = Attribute>) -> Self {
+        self.options().attributes.extend(attributes);
+        self
+    }
+
+    /// Names the spans so, instead of after method and route. A handler can still rename its own.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.options().name = Some(name.into());
+        self
+    }
+
+    /// Has the spans end at this moment, instead of the policy's.
+    #[must_use]
+    pub fn ends(mut self, end: End) -> Self {
+        self.options().ends = Some(end);
+        self
+    }
+
+    /// The policy.
+    #[must_use]
+    pub fn tracing(&self) -> &HttpTracing {
+        &self.tracing
+    }
+
+    /// Starts the span of a request, or, if the request has one already, adds to that what this place asks for.
+    ///
+    /// `marked` says that an outer place left its mark on this very request; what is current then is the request's span.
+    /// Adapters leave the mark where the span [is recording](Span::is_recording). An unrecorded current span needs none:
+    /// there is nothing to add to it.
+    #[must_use]
+    pub fn begin_or_join(&self, view: &dyn RequestView, marked: bool) -> Option<RequestSpan> {
+        let current = Span::current();
+        if current.is_request() && (marked || current.record().is_none()) {
+            self.join(&current, view);
+            return None;
+        }
+        Some(self.begin(view))
+    }
+
+    /// Adds to a request's span what this place asks for: attributes, name, route, end.
+    pub fn join(&self, span: &Span, view: &dyn RequestView) {
+        let Some(record) = span.record() else {
+            return;
+        };
+        let policy = &record.policy;
+        let limit = policy.limits.value_bytes;
+        record.change(|data| {
+            if let Some(http) = &mut data.http {
+                http.set_route(view.route(), limit);
+                if let Some(options) = &self.options {
+                    http.join(options, view, &policy.http, limit);
+                    if let Some(name) = &options.name {
+                        data.name = name.clone();
+                        http.name_is_set();
+                    }
+                }
+            }
+        });
+    }
+
+    /// Starts the span of a request: skip rules, the caller's context as far as it is trusted, samplers, facts.
+    #[must_use]
+    pub fn begin(&self, view: &dyn RequestView) -> RequestSpan {
+        let policy = self.tracing.policy();
+        let caller = Caller::of(view, &self.tracing);
+        let trace_id = match &caller.parent {
+            Some(parent) => parent.trace_id(),
+            None => policy.ids.trace_id(),
+        };
+        let mut sampling = caller.sampling(&self.tracing, view, trace_id);
+        let mut references = Vec::new();
+        let mut facts = None;
+        if matches!(sampling.decision, Decision::RecordOnly | Decision::RecordAndSample) {
+            if let Some(id) = caller.debug_id {
+                sampling = sampling.with_tag(("jaeger-debug-id", String::from(id)));
+            }
+            references.extend(caller.stranger.map(Reference::follows_from));
+            let options = self.options.as_ref();
+            let limit = policy.limits.value_bytes;
+            let mut http = HttpFacts::read(view, &policy.http, options, self.component, limit);
+            http.client = policy.http.forwarded.client(view);
+            http.set_route(view.route(), limit);
+            facts = Some(http);
+        }
+        let flags = TraceFlags::default().with_random(caller.parent.is_none());
+        let flags = if caller.debug { TraceFlags::DEBUG.with_random(flags.is_random()) } else { flags };
+        let start = Start {
+            name: self.fixed_name(),
+            kind: SpanKind::Server,
+            references,
+            tags: Vec::new(),
+            time: None,
+            http: facts,
+            is_request: true,
+        };
+        let parent = caller.parent.map(Reference::child_of);
+        let span = start.decided(policy, trace_id, parent, flags, sampling, caller.baggage);
+        if let Some(record) = span.record() {
+            if !self.fixed_name().is_empty() {
+                record.change(|data| data.http.as_mut().map(HttpFacts::name_is_set));
+            }
+            policy.name_by_rule(record);
+            for on_start in &policy.http.on_start {
+                policy.guard(|| on_start(&span, view));
+            }
+        }
+        RequestSpan::new(span, policy.clone(), view)
+    }
+
+    fn fixed_name(&self) -> Cow<'static, str> {
+        let options = self.options.as_ref();
+        options.and_then(|options| options.name.clone()).unwrap_or_default()
+    }
+}
+
+/// What the caller sent, as far as it is trusted.
+struct Caller {
+    parent: Option<SpanContext>,
+    /// A caller that is not trusted.
+    stranger: Option<SpanContext>,
+    /// A decision that came without ids.
+    decision: Option<bool>,
+    debug: bool,
+    debug_id: Option<Box<str>>,
+    /// Baggage that came without ids.
+    baggage: Option<Arc<crate::context::Extra>>,
+}
+
+impl Caller {
+    fn of(view: &dyn RequestView, tracing: &HttpTracing) -> Self {
+        let policy = tracing.policy();
+        let settings = &policy.http;
+        let found = policy.guard(|| policy.propagation.extract(view)).unwrap_or_default();
+        let (mut context, decision, debug_id, baggage) = found.into_parts();
+        let mut caller = Self {
+            parent: None,
+            stranger: None,
+            decision: None,
+            debug: false,
+            debug_id: None,
+            baggage: None,
+        };
+        let sent_nothing = context.is_none() && decision.is_none() && debug_id.is_none() && baggage.is_empty();
+        if sent_nothing {
+            return caller;
+        }
+        if !settings.trust.judge(view, |judge| policy.guard(judge)) {
+            caller.stranger = context;
+            return caller;
+        }
+        let debug = debug_id.is_some()
+            || decision.is_some_and(TraceFlags::is_debug)
+            || context.as_ref().is_some_and(|context| context.flags().is_debug());
+        let allowed = debug
+            && settings
+                .trust_debug
+                .as_ref()
+                .is_some_and(|trust| trust.judge(view, |judge| policy.guard(judge)));
+        if debug && !allowed {
+            context = context.map(|context| {
+                let flags = context.flags().without_debug();
+                context.with_flags(flags)
+            });
+        }
+        caller.debug = allowed;
+        caller.debug_id = debug_id.filter(|_| allowed);
+        caller.decision = decision.filter(|_| context.is_none()).map(TraceFlags::is_sampled);
+        if !baggage.is_empty() {
+            match context.take() {
+                Some(found) => context = Some(found.with_baggage(baggage)),
+                None => {
+                    caller.baggage = Some(Arc::new(crate::context::Extra {
+                        baggage,
+                        ..Default::default()
+                    }));
+                }
+            }
+        }
+        if allowed {
+            context = context.map(|context| {
+                let random = context.flags().is_random();
+                context.with_flags(TraceFlags::DEBUG.with_random(random))
+            });
+        }
+        caller.parent = context;
+        caller
+    }
+
+    /// Skip rules, debug, the policy's sampler, the tracer: in this order.
+    fn sampling(&self, tracing: &HttpTracing, view: &dyn RequestView, trace_id: crate::TraceId) -> Sampling {
+        let policy = tracing.policy();
+        if policy.skips(view) {
+            return match self.decision {
+                // There are no ids to pass through, but there is a no to pass on.
+                Some(false) => Sampling::drop(),
+                _ => Sampling::pass_through(),
+            };
+        }
+        if self.debug {
+            return Sampling::record_and_sample();
+        }
+        let method = view.method();
+        policy.sample(&SampleRequest {
+            parent: self.parent.as_ref(),
+            decision: self.decision,
+            trace_id,
+            name: crate::server::facts::known_method(method).unwrap_or("HTTP"),
+            kind: SpanKind::Server,
+            method: Some(method),
+            path: Some(view.path()),
+            tags: &[],
+        })
+    }
+}

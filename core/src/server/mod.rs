@@ -1,0 +1,31 @@
+//! The server's side of an HTTP request: what is read of it, what is kept of it, and how it ends.
+
+mod attribute;
+mod body_span;
+mod caller;
+mod convention;
+mod facts;
+mod forwarded;
+mod instrumentation;
+mod outcome;
+mod redaction;
+mod request_span;
+mod settings;
+mod trust;
+mod view;
+
+pub use self::attribute::{Attribute, ParseAttributeError};
+pub use self::body_span::BodySpan;
+pub use self::caller::TraceIdHeader;
+pub use self::convention::Convention;
+pub use self::forwarded::{Forwarded, Network, ParseNetworkError};
+pub use self::instrumentation::Instrumentation;
+pub use self::outcome::{End, Outcome};
+pub use self::redaction::QueryRedaction;
+pub use self::request_span::{RequestEnd, RequestSpan};
+pub use self::trust::Trust;
+pub use self::view::{BodySize, RequestView, ResponseView, Route};
+
+pub(crate) use self::convention::{error_type, is_failure, tags};
+pub(crate) use self::facts::HttpFacts;
+pub(crate) use self::settings::HttpSettings;

@@ -1,0 +1,331 @@
+//! The life of a request, from its start to its one outcome.
+
+use std::fmt::Display;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::carrier::Carrier;
+use crate::current;
+use crate::policy::Policy;
+use crate::server::body_span::BodySpan;
+use crate::server::facts::{Failure, known_method};
+use crate::server::outcome::{End, Outcome};
+use crate::server::view::{BodySize, RequestView, ResponseView, Route};
+use crate::span::Span;
+
+/// The right to end a request's span; held by the adapter from the request's arrival to its response head.
+///
+/// It ends exactly once: in [`head`](Self::head) it becomes a [`BodySpan`], in [`fail`](Self::fail) a handler's error, and
+/// dropped it is a request that was [cancelled](Outcome::Cancelled), or [panicked](Outcome::Panicked) if one of its
+/// [scopes](Self::scope) was left by a panic.
+#[derive(Debug)]
+#[must_use = "dropping it ends the request as cancelled"]
+pub struct RequestSpan {
+    open: Option<OpenRequest>,
+    span: Span,
+}
+
+/// A request that has not ended yet.
+#[derive(Debug)]
+pub(crate) struct OpenRequest {
+    pub(crate) span: Span,
+    pub(crate) policy: Arc<Policy>,
+    started: Duration,
+    method: &'static str,
+    /// Kept for finish callbacks of requests that are not recorded.
+    route: Option<Box<str>>,
+    pub(crate) status: Option<u16>,
+    head: Option<Duration>,
+    pub(crate) body_bytes: u64,
+    failure: Option<Failure>,
+    /// When a scope was left by a panic: the request's true end, whatever is called later.
+    panicked: Option<Duration>,
+}
+
+/// A request's end, as finish callbacks see it. The span is still open: tags set now are kept.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct RequestEnd<'a> {
+    /// The request's span, also where it is not recorded.
+    pub span: &'a Span,
+    /// The method, `_OTHER` if it is no known one, so that it can be a metric's label.
+    pub method: &'static str,
+    /// The route, as far as the framework told.
+    pub route: Route<'a>,
+    /// The response's status, if there was a response.
+    pub status: Option<u16>,
+    /// How the request ended.
+    pub outcome: Outcome,
+    /// From the start to the end.
+    pub duration: Duration,
+    /// From the start to the response head.
+    pub time_to_head: Option<Duration>,
+    /// How many bytes of the body were sent.
+    pub body_bytes: u64,
+}
+
+impl RequestSpan {
+    pub(crate) fn new(span: Span, policy: Arc<Policy>, view: &dyn RequestView) -> Self {
+        let mut open = OpenRequest {
+            started: match span.record() {
+                Some(record) => record.started,
+                None if policy.http.on_finish.is_empty() => Duration::ZERO,
+                None => policy.clock.monotonic(),
+            },
+            span: span.clone(),
+            method: known_method(view.method()).unwrap_or("_OTHER"),
+            route: None,
+            status: None,
+            head: None,
+            body_bytes: 0,
+            failure: None,
+            panicked: None,
+            policy,
+        };
+        if span.record().is_none() && open.is_watched() {
+            open.set_route(view.route());
+        }
+        Self { open: Some(open), span }
+    }
+
+    /// The request's span.
+    #[must_use]
+    pub fn span(&self) -> &Span {
+        &self.span
+    }
+
+    /// Runs a part of the request with its span current: the call of the handler, one poll of its future, its drop.
+    ///
+    /// A panic that leaves `f` is noted and goes on: on the stack is the only place where it can be told from a
+    /// cancellation, when a panic is caught further out before the future is dropped.
+    pub fn scope<R>(&mut self, f: impl FnOnce() -> R) -> R {
+        let Self { open, span } = self;
+        on_panic(|| current::in_scope(span, f), || {
+            if let Some(open) = open {
+                open.note_panic();
+            }
+        })
+    }
+
+    /// Notes that the handler panicked, where the framework catches the panic and goes on to a response.
+    pub fn panicked(&mut self) {
+        if let Some(open) = &mut self.open {
+            open.note_panic();
+        }
+    }
+
+    /// Whether anyone wants to know of the request: its span is recorded, or a finish callback listens. An adapter need
+    /// not ask for a route that is dear to get where this answers `false`.
+    #[must_use]
+    pub fn is_watched(&self) -> bool {
+        self.open.as_ref().is_some_and(OpenRequest::is_watched)
+    }
+
+    /// Notes the route, which many frameworks know only after the handler has run.
+    pub fn set_route(&mut self, route: Route<'_>) {
+        if let Some(open) = &mut self.open {
+            open.set_route(route);
+        }
+    }
+
+    /// Notes the error behind a response, for the error log of a request that failed.
+    pub fn set_error(&mut self, error: &dyn Display) {
+        if let Some(open) = &mut self.open {
+            open.set_error(error);
+        }
+    }
+
+    /// Writes the trace id into the response's headers, if the policy returns it to callers.
+    pub fn write_response_headers(&self, headers: &mut dyn Carrier) {
+        if let Some(policy) = self.span.policy()
+            && let Some(header) = &policy.http.return_trace_id
+            && let Some(context) = self.span.context()
+        {
+            header.write(&context, headers);
+        }
+    }
+
+    /// Ends the request without a response of the handler's: an error reached the tracing layer.
+    ///
+    /// `status` is the one that the framework will make of the error, where that is known.
+    pub fn fail(mut self, status: Option<u16>, error: &dyn Display) {
+        if let Some(mut open) = self.open.take() {
+            open.status = status;
+            open.set_error(error);
+            open.end(Outcome::HandlerError);
+        }
+    }
+
+    /// Notes the response head. Answers what follows the body, or nothing where the body needs no following: it can then
+    /// be sent as it is.
+    #[must_use]
+    pub fn head(mut self, response: &ResponseView<'_>) -> Option<BodySpan> {
+        let mut open = self.open.take()?;
+        open.status = Some(response.status);
+        let recorded = open.span.record().is_some();
+        if open.is_watched() {
+            open.head = Some(open.policy.clock.monotonic().saturating_sub(open.started));
+        }
+        let end = open.read_head(response);
+        let bodyless = response.body == BodySize::Empty
+            || response.upgrade
+            || open.method == "HEAD"
+            || matches!(response.status, 100..200 | 204 | 304);
+        let streams = response.body == BodySize::Unknown;
+        let at_head = match end {
+            End::Head => true,
+            End::Body => streams && is_event_stream(response),
+            End::EventStream => false,
+        };
+        if bodyless || (!recorded && !streams) {
+            open.end(Outcome::Completed);
+            return None;
+        }
+        if at_head || !open.is_watched() {
+            open.end(Outcome::Completed);
+            // What runs while the body is made still sees its request.
+            return streams.then(|| BodySpan::new(None, std::mem::take(&mut self.span), None));
+        }
+        let declared = content_length(response);
+        Some(BodySpan::new(Some(open), std::mem::take(&mut self.span), declared))
+    }
+}
+
+impl Drop for RequestSpan {
+    fn drop(&mut self) {
+        if let Some(open) = self.open.take() {
+            open.end(Outcome::Cancelled);
+        }
+    }
+}
+
+impl OpenRequest {
+    /// Whether anyone wants to know how it ends.
+    fn is_watched(&self) -> bool {
+        self.span.record().is_some() || !self.policy.http.on_finish.is_empty()
+    }
+
+    pub(crate) fn note_panic(&mut self) {
+        let now = self.policy.clock.monotonic();
+        self.panicked.get_or_insert(now);
+    }
+
+    pub(crate) fn set_error(&mut self, error: &dyn Display) {
+        if self.span.record().is_some() {
+            let message = self.policy.guard(|| error.to_string()).unwrap_or_default();
+            self.failure = Some(Failure { kind: None, message });
+        }
+    }
+
+    fn set_route(&mut self, route: Route<'_>) {
+        match self.span.record() {
+            Some(record) => {
+                let limit = self.policy.limits.value_bytes;
+                record.change(|data| data.http.as_mut().map(|http| http.set_route(route, limit)));
+                self.policy.name_by_rule(record);
+            }
+            None if self.is_watched() => {
+                if let Route::Template(template) = route {
+                    self.route = Some(template.into());
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// Reads what the policy and every place that joined want of the response; answers when the span is to end.
+    fn read_head(&self, response: &ResponseView<'_>) -> End {
+        let settings = &self.policy.http;
+        let limit = self.policy.limits.value_bytes;
+        let end = self.span.record().and_then(|record| {
+            record.change(|data| {
+                let http = data.http.as_mut()?;
+                http.read_response(response, settings, limit);
+                http.innermost(|options| options.ends)
+            })
+        });
+        end.flatten().unwrap_or(settings.ends)
+    }
+
+    /// Ends the request, once: callbacks first, then the span.
+    pub(crate) fn end(self, outcome: Outcome) {
+        if !self.is_watched() {
+            return;
+        }
+        let outcome = if self.panicked.is_some() { Outcome::Panicked } else { outcome };
+        let at = self.panicked.unwrap_or_else(|| self.policy.clock.monotonic());
+        let duration = at.saturating_sub(self.started);
+        // The body of a response to a panic ends after the panic itself.
+        let duration = duration.max(self.head.unwrap_or_default());
+        let record = self.span.record();
+        let calls_back = !self.policy.http.on_finish.is_empty();
+        let template = record.and_then(|record| {
+            record.change(|data| {
+                let http = data.http.as_mut()?;
+                http.status = self.status;
+                http.outcome = Some(outcome);
+                http.head = self.head;
+                http.body_bytes = self.body_bytes;
+                http.error = self.failure;
+                data.omitted.cut_values += std::mem::take(&mut http.cut_values);
+                http.template().filter(|_| calls_back).map(Box::<str>::from)
+            })
+        });
+        if calls_back {
+            // A copy, because callbacks may change the span while they read it.
+            let template = template.flatten();
+            let route = template.as_deref().or(self.route.as_deref());
+            let end = RequestEnd {
+                span: &self.span,
+                method: self.method,
+                route: route.map_or(Route::Unknown, Route::Template),
+                status: self.status,
+                outcome,
+                duration,
+                time_to_head: self.head,
+                body_bytes: self.body_bytes,
+            };
+            for on_finish in &self.policy.http.on_finish {
+                self.policy.guard(|| on_finish(&end));
+            }
+        }
+        if let Some(record) = record {
+            record.clone().finish(duration);
+        }
+    }
+}
+
+/// Runs `f`; if a panic leaves it, runs `then` before the panic goes on.
+pub(crate) fn on_panic<R>(f: impl FnOnce() -> R, then: impl FnOnce()) -> R {
+    struct OnUnwind<F: FnOnce()>(Option<F>);
+    impl<F: FnOnce()> Drop for OnUnwind<F> {
+        fn drop(&mut self) {
+            if let Some(then) = self.0.take() {
+                then();
+            }
+        }
+    }
+    // Disarmed on the ordinary way out, so that it runs on no other way than unwinding.
+    let mut guard = OnUnwind(Some(then));
+    let result = f();
+    guard.0 = None;
+    result
+}
+
+fn is_event_stream(response: &ResponseView<'_>) -> bool {
+    let content_type = response.headers.header("content-type").unwrap_or_default();
+    content_type
+        .get(..17)
+        .is_some_and(|start| start.eq_ignore_ascii_case(b"text/event-stream"))
+}
+
+/// How many bytes the client was promised.
+fn content_length(response: &ResponseView<'_>) -> Option<u64> {
+    let header = response.headers.header("content-length");
+    let declared = header.and_then(|value| std::str::from_utf8(value).ok()?.trim().parse().ok());
+    match response.body {
+        BodySize::Empty => Some(0),
+        BodySize::Exact(size) => declared.or(Some(size)),
+        BodySize::Unknown => declared,
+    }
+}

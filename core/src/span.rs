@@ -1,0 +1,542 @@
+//! The handles of a span: [`Span`] to use it, [`OwnedSpan`] to end it.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::future::Future;
+use std::ops::Deref;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::SystemTime;
+
+use crate::carrier::Carrier;
+use crate::context::{Extra, SpanContext, TraceFlags};
+use crate::current::{self, Entered, Scoped};
+use crate::hook::ScopeHook;
+use crate::log::LogFields;
+use crate::policy::Policy;
+use crate::propagation::Outgoing;
+use crate::record::Record;
+use crate::start::SpanBuilder;
+use crate::value::{Tag, Value};
+
+/// A cheap, cloneable handle to a span: tags, logs, baggage, children, injection.
+///
+/// Every method works on every handle and none fails: on an [empty](Self::none) one and on one that is not
+/// [recorded](Self::is_recording) they do nothing, or only what concerns propagation. After the span's end its handles can
+/// no longer change it, but its context, injection, children and followers go on working: background work outlives its
+/// request.
+///
+/// ```
+/// use opentracing_http::{HttpTracing, InMemoryTracer, Span};
+///
+/// let tracer = InMemoryTracer::new();
+/// let tracing = HttpTracing::new(tracer.clone());
+///
+/// let span = tracing.span("checkout").start();
+/// span.in_scope(|| {
+///     Span::current().set_tag("cart.items", 3).log("priced");
+///     Span::current().child("charge").finish();
+/// });
+/// span.finish();
+///
+/// let spans = tracer.finished();
+/// assert_eq!(spans[0].name(), "charge");
+/// assert_eq!(spans[0].parent_id(), Some(spans[1].context().span_id()));
+/// assert_eq!(spans[1].tag("cart.items").unwrap().as_i64(), Some(3));
+/// ```
+#[derive(Clone, Default)]
+pub struct Span {
+    inner: Inner,
+}
+
+#[derive(Clone, Default)]
+enum Inner {
+    #[default]
+    None,
+    Unrecorded(Unrecorded),
+    Recorded(Arc<Record>),
+}
+
+/// A span that is not recorded: held by value, so that it costs no allocation.
+#[derive(Clone)]
+pub(crate) struct Unrecorded {
+    pub(crate) policy: Arc<Policy>,
+    /// What is sent on; nothing where the caller sent nothing and we do not trace.
+    pub(crate) context: Option<SpanContext>,
+    /// Whether this stands for an HTTP request that a framework's adapter ends.
+    pub(crate) is_request: bool,
+    /// Tells the handles of this span from those of another when something is changed later.
+    key: u64,
+    /// What was changed since the start, shared by the handles that have met since.
+    late: OnceLock<Arc<Late>>,
+}
+
+/// Baggage and decision of an unrecorded span, once a handler has changed one of them.
+struct Late {
+    flags: AtomicU8,
+    extra: Mutex<Extra>,
+}
+
+impl Unrecorded {
+    pub(crate) fn new(policy: Arc<Policy>, context: Option<SpanContext>, is_request: bool) -> Self {
+        let key = match &context {
+            Some(context) => context.span_id().get(),
+            None => policy.ids.span_id().get(),
+        };
+        Self {
+            policy,
+            context,
+            is_request,
+            key,
+            late: OnceLock::new(),
+        }
+    }
+
+    /// The changes made through this handle, or through the current one if that is the same span.
+    fn late(&self) -> Option<Arc<Late>> {
+        self.late.get().cloned().or_else(|| {
+            current::with_current(|span| match &span.inner {
+                Inner::Unrecorded(other) if other.key == self.key => other.late.get().cloned(),
+                _ => None,
+            })
+            .flatten()
+        })
+    }
+
+    fn late_or_new(&self) -> Arc<Late> {
+        let late = self.late().unwrap_or_else(|| {
+            let extra = self.context.as_ref().and_then(SpanContext::extra);
+            Arc::new(Late {
+                flags: AtomicU8::new(self.flags().to_raw()),
+                extra: Mutex::new(extra.map(|extra| (**extra).clone()).unwrap_or_default()),
+            })
+        });
+        current::with_current(|span| {
+            if let Inner::Unrecorded(other) = &span.inner
+                && other.key == self.key
+            {
+                let _ = other.late.set(late.clone());
+            }
+        });
+        let _ = self.late.set(late.clone());
+        late
+    }
+
+    fn flags(&self) -> TraceFlags {
+        self.context.as_ref().map(SpanContext::flags).unwrap_or_default()
+    }
+
+    fn context(&self) -> Option<SpanContext> {
+        let context = self.context.clone()?;
+        Some(match self.late() {
+            Some(late) => {
+                let extra = late.extra.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                context
+                    .with_flags(TraceFlags::from_raw(late.flags.load(Ordering::Relaxed)))
+                    .with_extra(Some(Arc::new(extra)))
+            }
+            None => context,
+        })
+    }
+}
+
+impl Span {
+    /// The empty handle: no span, no context.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self { inner: Inner::None }
+    }
+
+    /// The current span of this thread: the request's, inside a traced handler; the empty handle where none is current.
+    ///
+    /// A spawned task or thread does not inherit it: carry it there with [`scope`](Self::scope) or
+    /// [`enter`](Self::enter).
+    #[must_use]
+    pub fn current() -> Self {
+        current::current()
+    }
+
+    pub(crate) fn recorded(record: Arc<Record>) -> Self {
+        Self {
+            inner: Inner::Recorded(record),
+        }
+    }
+
+    pub(crate) fn unrecorded(unrecorded: Unrecorded) -> Self {
+        Self {
+            inner: Inner::Unrecorded(unrecorded),
+        }
+    }
+
+    pub(crate) fn record(&self) -> Option<&Arc<Record>> {
+        match &self.inner {
+            Inner::Recorded(record) => Some(record),
+            Inner::None | Inner::Unrecorded(_) => None,
+        }
+    }
+
+    pub(crate) fn policy(&self) -> Option<&Arc<Policy>> {
+        match &self.inner {
+            Inner::None => None,
+            Inner::Unrecorded(unrecorded) => Some(&unrecorded.policy),
+            Inner::Recorded(record) => Some(&record.policy),
+        }
+    }
+
+    pub(crate) fn is_request(&self) -> bool {
+        match &self.inner {
+            Inner::None => false,
+            Inner::Unrecorded(unrecorded) => unrecorded.is_request,
+            Inner::Recorded(record) => record.is_request,
+        }
+    }
+
+    /// Whether this is the empty handle.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        matches!(self.inner, Inner::None)
+    }
+
+    /// Whether tags and logs set now are kept: the span is recorded and has not ended.
+    #[must_use]
+    pub fn is_recording(&self) -> bool {
+        self.record().is_some_and(|record| record.is_open())
+    }
+
+    /// What a span caused by this one refers to; `None` for the empty handle, and for a request that is neither traced
+    /// here nor came with a context.
+    #[must_use]
+    pub fn context(&self) -> Option<SpanContext> {
+        match &self.inner {
+            Inner::None => None,
+            Inner::Unrecorded(unrecorded) => unrecorded.context(),
+            Inner::Recorded(record) => Some(record.context()),
+        }
+    }
+
+    /// Sets a tag, in the place of one with the same key.
+    ///
+    /// `sampling.priority` with a number does what OpenTracing says: 0 keeps the span and what it causes from now on from
+    /// being sampled, a greater one has them sampled. A span that was not recorded from its start cannot be recorded
+    /// later, but its children then are.
+    #[allow(clippy::return_self_not_must_use)]
+    pub fn set_tag(&self, key: impl Into<Cow<'static, str>>, value: impl Into<Value>) -> &Self {
+        match &self.inner {
+            Inner::None => {}
+            Inner::Unrecorded(unrecorded) => {
+                let (key, value) = (key.into(), value.into());
+                if let Some(priority) = sampling_priority(&key, &value) {
+                    let late = unrecorded.late_or_new();
+                    let flags = TraceFlags::from_raw(late.flags.load(Ordering::Relaxed)).with_sampled(priority);
+                    late.flags.store(flags.to_raw(), Ordering::Relaxed);
+                }
+            }
+            Inner::Recorded(record) => set_tag(record, Tag::new(key, value)),
+        }
+        self
+    }
+
+    /// Sets several tags at once, which is cheaper than one by one.
+    #[allow(clippy::return_self_not_must_use)]
+    pub fn set_tags<T: Into<Tag>>(&self, tags: impl IntoIterator<Item = T>) -> &Self {
+        match &self.inner {
+            Inner::Recorded(record) => set_tags(record, tags.into_iter().map(Into::into)),
+            Inner::None => {}
+            Inner::Unrecorded(_) => {
+                for Tag { key, value } in tags.into_iter().map(Into::into) {
+                    self.set_tag(key, value);
+                }
+            }
+        }
+        self
+    }
+
+    /// Logs an event with the present time: its name, or fields (see [`LogFields`]).
+    #[allow(clippy::return_self_not_must_use)]
+    pub fn log(&self, fields: impl LogFields) -> &Self {
+        if let Some(record) = self.record()
+            && record.is_open()
+        {
+            self.log_at(record.start + record.elapsed(), fields);
+        }
+        self
+    }
+
+    /// Logs an event that happened at another time.
+    #[allow(clippy::return_self_not_must_use)]
+    pub fn log_at(&self, time: SystemTime, fields: impl LogFields) -> &Self {
+        if let Some(record) = self.record() {
+            record.change(|data| data.add_log(time, fields.into_fields(), &record.policy));
+        }
+        self
+    }
+
+    /// Marks the span as failed and logs the error: tag `error`, log `event=error` with `message` and, where the error
+    /// has a cause, `error.cause`.
+    #[allow(clippy::return_self_not_must_use)]
+    pub fn error(&self, error: &(impl std::error::Error + ?Sized)) -> &Self {
+        if self.is_recording() {
+            let mut fields = vec![Tag::new("event", "error"), Tag::new("message", error.to_string())];
+            if let Some(cause) = error.source() {
+                fields.push(Tag::new("error.cause", cause.to_string()));
+            }
+            self.set_tag("error", true).log(fields);
+        }
+        self
+    }
+
+    /// Renames the span. The name of a request's span is no longer derived from its route after that.
+    #[allow(clippy::return_self_not_must_use)]
+    pub fn set_name(&self, name: impl Into<Cow<'static, str>>) -> &Self {
+        if let Some(record) = self.record() {
+            record.change(|data| {
+                data.name = name.into();
+                if let Some(http) = &mut data.http {
+                    http.name_is_set();
+                }
+            });
+        }
+        self
+    }
+
+    /// Sets an item of the baggage, which every span caused by this one from now on gets, here and across the wire.
+    ///
+    /// A key that is not an RFC 9110 token, and an item over the [bounds](crate::Baggage), change nothing. On a request
+    /// that is not recorded the item reaches [`Span::current`], the framework's extractor and every outgoing call of the
+    /// request, and of other handles those that were taken later.
+    #[allow(clippy::return_self_not_must_use)]
+    pub fn set_baggage(&self, key: &str, value: &str) -> &Self {
+        match &self.inner {
+            Inner::None => {}
+            Inner::Unrecorded(unrecorded) => {
+                let late = unrecorded.late_or_new();
+                let mut extra = late.extra.lock().unwrap_or_else(PoisonError::into_inner);
+                extra.baggage.set(key, value);
+            }
+            Inner::Recorded(record) => {
+                record.change_extra(|extra| extra.baggage.set(key, value));
+            }
+        }
+        self
+    }
+
+    /// An item of the baggage.
+    #[must_use]
+    pub fn baggage(&self, key: &str) -> Option<String> {
+        match &self.inner {
+            Inner::None => None,
+            Inner::Unrecorded(unrecorded) => match unrecorded.late() {
+                Some(late) => {
+                    let extra = late.extra.lock().unwrap_or_else(PoisonError::into_inner);
+                    extra.baggage.get(key).map(str::to_owned)
+                }
+                None => unrecorded.context.as_ref()?.baggage().get(key).map(str::to_owned),
+            },
+            Inner::Recorded(record) => record.context().baggage().get(key).map(str::to_owned),
+        }
+    }
+
+    /// Starts a child of this span. It ends when it is dropped or [finished](OwnedSpan::finish).
+    ///
+    /// A child of a span that is not recorded is not recorded either, and sends on the same context.
+    #[must_use = "the child ends when it is dropped"]
+    pub fn child(&self, name: impl Into<Cow<'static, str>>) -> OwnedSpan {
+        self.build_child(name).start()
+    }
+
+    /// Starts a span that this one caused but does not wait for (OpenTracing's `FollowsFrom`).
+    #[must_use = "the span ends when it is dropped"]
+    pub fn follower(&self, name: impl Into<Cow<'static, str>>) -> OwnedSpan {
+        SpanBuilder::following(self.clone(), name.into()).start()
+    }
+
+    /// Prepares a child of this span: with tags, a kind, or a start time of its own.
+    pub fn build_child(&self, name: impl Into<Cow<'static, str>>) -> SpanBuilder {
+        SpanBuilder::child_of_span(self.clone(), name.into())
+    }
+
+    /// Writes the span's context and baggage into outgoing headers, in the formats that the policy names.
+    ///
+    /// The empty handle writes nothing.
+    ///
+    /// ```
+    /// # use opentracing_http::{HttpTracing, InMemoryTracer};
+    /// # let span = HttpTracing::new(InMemoryTracer::new()).span("x").start();
+    /// let mut request = http::Request::get("http://127.0.0.1/stock").body(()).unwrap();
+    /// span.inject(request.headers_mut());
+    /// assert!(request.headers().contains_key("traceparent"));
+    /// ```
+    pub fn inject(&self, carrier: &mut dyn Carrier) {
+        let Some(policy) = self.policy() else {
+            return;
+        };
+        match (self.context(), &self.inner) {
+            (Some(context), _) => policy.guard(|| policy.propagation.inject(&Outgoing::new(&context), carrier)),
+            (None, Inner::Unrecorded(unrecorded)) => {
+                if let Some(late) = unrecorded.late() {
+                    let extra = late.extra.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                    let outgoing = Outgoing::baggage_only(&extra.baggage);
+                    policy.guard(|| policy.propagation.inject(&outgoing, carrier));
+                }
+                None
+            }
+            (None, Inner::None | Inner::Recorded(_)) => None,
+        };
+    }
+
+    /// Makes the span current on this thread until the guard is dropped.
+    ///
+    /// Do not hold the guard across an `.await`: the task may go on elsewhere, and others run here meanwhile. Use
+    /// [`scope`](Self::scope) round the future instead.
+    pub fn enter(&self) -> Entered<'_> {
+        Entered::new(self)
+    }
+
+    /// Runs `f` with the span current.
+    pub fn in_scope<R>(&self, f: impl FnOnce() -> R) -> R {
+        current::in_scope(self, f)
+    }
+
+    /// Wraps a future so that the span is current whenever it is polled: the way to carry it into a spawned task.
+    ///
+    /// ```
+    /// # use opentracing_http::Span;
+    /// # fn spawn<F: Future<Output = ()> + Send + 'static>(_: F) {}
+    /// # async fn send_mail() {}
+    /// spawn(Span::current().scope(async {
+    ///     send_mail().await; // sees the request's span
+    /// }));
+    /// ```
+    pub fn scope<F: Future>(&self, future: F) -> Scoped<F> {
+        Scoped::new(self.clone(), future)
+    }
+
+    /// What a [`ScopeHook`] keeps with the span, filled once; `None` for a span that is not recorded.
+    #[must_use]
+    pub fn hook_slot(&self) -> Option<&OnceLock<Box<dyn std::any::Any + Send + Sync>>> {
+        self.record().map(|record| &record.hook_slot)
+    }
+
+    pub(crate) fn hooks(&self) -> Option<&[Arc<dyn ScopeHook>]> {
+        let hooks = &*self.policy()?.hooks;
+        (!hooks.is_empty()).then_some(hooks)
+    }
+
+    pub(crate) fn call_hooks(&self, mut call: impl FnMut(&dyn ScopeHook)) {
+        if let Some(policy) = self.policy() {
+            for hook in &*policy.hooks {
+                policy.guard(|| call(&**hook));
+            }
+        }
+    }
+
+    /// Takes over what was changed through a copy of this handle, made by a scope.
+    pub(crate) fn adopt_late_changes(&self, copy: &Self) {
+        if let (Inner::Unrecorded(mine), Inner::Unrecorded(theirs)) = (&self.inner, &copy.inner)
+            && mine.key == theirs.key
+            && let Some(late) = theirs.late.get()
+        {
+            let _ = mine.late.set(late.clone());
+        }
+    }
+}
+
+/// What `sampling.priority` decides, if this is that tag (OpenTracing's semantic conventions).
+pub(crate) fn sampling_priority(key: &str, value: &Value) -> Option<bool> {
+    match value {
+        _ if key != "sampling.priority" => None,
+        Value::I64(priority) => Some(*priority > 0),
+        Value::F64(priority) => Some(*priority > 0.0),
+        Value::Bool(_) | Value::Str(_) => None,
+    }
+}
+
+fn set_tags(record: &Arc<Record>, tags: impl Iterator<Item = Tag>) {
+    // Collected before the lock is taken: the iterator is the user's code.
+    let tags: Vec<Tag> = tags.collect();
+    for tag in &tags {
+        decide_by_priority(record, tag);
+    }
+    record.change(|data| tags.into_iter().for_each(|tag| data.set_tag(tag, &record.policy)));
+}
+
+fn set_tag(record: &Arc<Record>, tag: Tag) {
+    decide_by_priority(record, &tag);
+    record.change(|data| data.set_tag(tag, &record.policy));
+}
+
+fn decide_by_priority(record: &Arc<Record>, tag: &Tag) {
+    if let Some(sampled) = sampling_priority(&tag.key, &tag.value)
+        && record.is_open()
+    {
+        record.set_flags(record.flags().with_sampled(sampled));
+    }
+}
+
+impl fmt::Debug for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.inner {
+            Inner::None => f.write_str("Span::none()"),
+            Inner::Unrecorded(unrecorded) => f
+                .debug_struct("Span")
+                .field("context", &unrecorded.context())
+                .field("recorded", &false)
+                .finish(),
+            Inner::Recorded(record) => f
+                .debug_struct("Span")
+                .field("context", &record.context())
+                .field("recording", &record.is_open())
+                .finish(),
+        }
+    }
+}
+
+/// A span that its holder ends: by [`finish`](Self::finish), or by dropping it, also while a panic unwinds.
+///
+/// Derefs to [`Span`]; not `Clone`, because a span ends once. Clone the [`Span`] to use it elsewhere.
+#[must_use = "the span ends when it is dropped"]
+pub struct OwnedSpan {
+    span: Span,
+}
+
+impl OwnedSpan {
+    pub(crate) fn new(span: Span) -> Self {
+        Self { span }
+    }
+
+    /// Ends the span now.
+    pub fn finish(self) {
+        drop(self);
+    }
+
+    /// Ends the span at another time; one before its start counts as its start.
+    pub fn finish_at(mut self, time: SystemTime) {
+        if let Some(record) = std::mem::take(&mut self.span).record() {
+            let took = time.duration_since(record.start).unwrap_or_default();
+            record.clone().finish(took);
+        }
+    }
+}
+
+impl Deref for OwnedSpan {
+    type Target = Span;
+
+    fn deref(&self) -> &Span {
+        &self.span
+    }
+}
+
+impl Drop for OwnedSpan {
+    fn drop(&mut self) {
+        if let Inner::Recorded(record) = std::mem::take(&mut self.span).inner {
+            let elapsed = record.elapsed();
+            record.finish(elapsed);
+        }
+    }
+}
+
+impl fmt::Debug for OwnedSpan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("OwnedSpan").field(&self.span).finish()
+    }
+}

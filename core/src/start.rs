@@ -1,0 +1,302 @@
+//! How a span starts.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::context::{SpanContext, TraceFlags, TraceId};
+use crate::server::HttpFacts;
+use crate::policy::Policy;
+use crate::record::{Origin, Record, SpanData};
+use crate::reference::{Reference, ReferenceKind};
+use crate::span::{OwnedSpan, Span, Unrecorded, sampling_priority};
+use crate::tracer::{Decision, SampleRequest, Sampling, SpanKind};
+use crate::value::Tag;
+
+/// Prepares a span: its parent, references, tags, kind and start time.
+///
+/// Without a parent of its own it becomes a child of the current span, or a root where there is none.
+///
+/// ```
+/// use opentracing_http::{HttpTracing, InMemoryTracer, SpanKind};
+///
+/// let tracing = HttpTracing::new(InMemoryTracer::new());
+/// let span = tracing.span("send mail").kind(SpanKind::Producer).tag("queue", "mail").root().start();
+/// # drop(span);
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "a span starts with `start`"]
+pub struct SpanBuilder {
+    policy: Option<Arc<Policy>>,
+    name: Cow<'static, str>,
+    parent: Parent,
+    references: Vec<Reference>,
+    kind: SpanKind,
+    tags: Vec<Tag>,
+    time: Option<SystemTime>,
+}
+
+#[derive(Debug, Clone)]
+enum Parent {
+    Current,
+    None,
+    /// A span of this process: its decision holds.
+    Span(Span, ReferenceKind),
+    /// A span known by its context only: samplers are asked.
+    Context(Reference),
+}
+
+impl SpanBuilder {
+    pub(crate) fn new(policy: Arc<Policy>, name: Cow<'static, str>) -> Self {
+        Self::with_parent(Some(policy), name, Parent::Current)
+    }
+
+    pub(crate) fn child_of_span(span: Span, name: Cow<'static, str>) -> Self {
+        Self::with_parent(span.policy().cloned(), name, Parent::Span(span, ReferenceKind::ChildOf))
+    }
+
+    pub(crate) fn following(span: Span, name: Cow<'static, str>) -> Self {
+        Self::with_parent(span.policy().cloned(), name, Parent::Span(span, ReferenceKind::FollowsFrom))
+    }
+
+    fn with_parent(policy: Option<Arc<Policy>>, name: Cow<'static, str>, parent: Parent) -> Self {
+        Self {
+            policy,
+            name,
+            parent,
+            references: Vec::new(),
+            kind: SpanKind::default(),
+            tags: Vec::new(),
+            time: None,
+        }
+    }
+
+    /// Makes it a child of a span whose context came from elsewhere; a further call adds a reference.
+    pub fn child_of(self, context: SpanContext) -> Self {
+        self.refer_to(Reference::child_of(context))
+    }
+
+    /// Makes it follow from a span whose context came from elsewhere; beside a parent this adds a reference.
+    pub fn follows_from(self, context: SpanContext) -> Self {
+        self.refer_to(Reference::follows_from(context))
+    }
+
+    fn refer_to(mut self, reference: Reference) -> Self {
+        match self.parent {
+            Parent::Current | Parent::None => self.parent = Parent::Context(reference),
+            Parent::Span(..) | Parent::Context(_) => self.references.push(reference),
+        }
+        self
+    }
+
+    /// Makes it the root of a new trace, whatever span is current.
+    pub fn root(mut self) -> Self {
+        self.parent = Parent::None;
+        self
+    }
+
+    /// Says on which side of a call it stands; [`SpanKind::Internal`] where nothing is said.
+    pub fn kind(mut self, kind: SpanKind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// Sets a tag that samplers can see.
+    pub fn tag(mut self, key: impl Into<Cow<'static, str>>, value: impl Into<crate::Value>) -> Self {
+        self.tags.push(Tag::new(key, value));
+        self
+    }
+
+    /// Has it start at another time than [`start`](Self::start) is called.
+    pub fn start_time(mut self, time: SystemTime) -> Self {
+        self.time = Some(time);
+        self
+    }
+
+    /// Starts the span.
+    pub fn start(self) -> OwnedSpan {
+        let Some(policy) = self.policy else {
+            return OwnedSpan::new(Span::none());
+        };
+        let parent = match self.parent {
+            Parent::Current => match Span::current() {
+                span if span.is_none() => match policy.ambient_parent() {
+                    Some(context) => Parent::Context(Reference::child_of(context)),
+                    None => Parent::None,
+                },
+                span => Parent::Span(span, ReferenceKind::ChildOf),
+            },
+            parent => parent,
+        };
+        let start = Start {
+            name: self.name,
+            kind: self.kind,
+            references: self.references,
+            tags: self.tags,
+            time: self.time,
+            http: None,
+            is_request: false,
+        };
+        OwnedSpan::new(match parent {
+            Parent::Span(span, kind) => start.below(&policy, &span, kind),
+            Parent::Context(reference) => {
+                let trace_id = reference.context.trace_id();
+                start.sampled(&policy, trace_id, Some(reference), TraceFlags::default())
+            }
+            Parent::None | Parent::Current => {
+                let trace_id = policy.ids.trace_id();
+                start.sampled(&policy, trace_id, None, TraceFlags::default().with_random(true))
+            }
+        })
+    }
+}
+
+/// A span about to start.
+pub(crate) struct Start {
+    pub(crate) name: Cow<'static, str>,
+    pub(crate) kind: SpanKind,
+    pub(crate) references: Vec<Reference>,
+    pub(crate) tags: Vec<Tag>,
+    pub(crate) time: Option<SystemTime>,
+    pub(crate) http: Option<HttpFacts>,
+    pub(crate) is_request: bool,
+}
+
+impl Start {
+    /// Starts below a span of this process, whose decision holds unless `sampling.priority` says otherwise.
+    fn below(self, policy: &Arc<Policy>, parent: &Span, kind: ReferenceKind) -> Span {
+        let Some(context) = parent.context() else {
+            return match self.priority() {
+                Some(true) => {
+                    let trace_id = policy.ids.trace_id();
+                    self.sampled(policy, trace_id, None, TraceFlags::default().with_random(true))
+                }
+                _ => parent.clone(),
+            };
+        };
+        let sampled = self.priority().unwrap_or(context.flags().is_sampled());
+        let recorded = parent.record();
+        if !sampled && (recorded.is_none() || self.priority() == Some(false)) {
+            let context = context.clone().with_flags(context.flags().with_sampled(false));
+            return Span::unrecorded(Unrecorded::new(policy.clone(), Some(context), false));
+        }
+        let route = recorded.map_or(u64::MAX, |record| record.route);
+        let flags = context.flags().with_sampled(sampled);
+        let trace_id = context.trace_id();
+        let extra = context.extra().cloned();
+        self.record(policy, trace_id, Some(Reference { kind, context }), extra, flags, route)
+    }
+
+    /// Asks the samplers, and starts what they decide. `flags` are those of a trace that starts here.
+    pub(crate) fn sampled(
+        self,
+        policy: &Arc<Policy>,
+        trace_id: TraceId,
+        parent: Option<Reference>,
+        flags: TraceFlags,
+    ) -> Span {
+        let sampling = match self.priority() {
+            Some(true) => Sampling::record_and_sample(),
+            Some(false) => Sampling::drop(),
+            None => policy.sample(&SampleRequest {
+                parent: parent.as_ref().map(|parent| &parent.context),
+                decision: None,
+                trace_id,
+                name: &self.name,
+                kind: self.kind,
+                method: None,
+                path: None,
+                tags: &self.tags,
+            }),
+        };
+        self.decided(policy, trace_id, parent, flags, sampling, None)
+    }
+
+    /// Starts what has been decided. `extra` replaces the parent's tracestate and baggage where there is no parent.
+    pub(crate) fn decided(
+        mut self,
+        policy: &Arc<Policy>,
+        trace_id: TraceId,
+        parent: Option<Reference>,
+        flags: TraceFlags,
+        sampling: Sampling,
+        extra: Option<Arc<crate::context::Extra>>,
+    ) -> Span {
+        let is_request = self.is_request;
+        let (flags, extra) = match &parent {
+            Some(parent) => (parent.context.flags(), parent.context.extra().cloned()),
+            None => (flags, extra),
+        };
+        let sampled = match sampling.decision {
+            Decision::PassThrough | Decision::Undecided => {
+                let context = parent.map(|parent| parent.context);
+                return Span::unrecorded(Unrecorded::new(policy.clone(), context, is_request));
+            }
+            Decision::Drop | Decision::RecordOnly => false,
+            Decision::RecordAndSample => true,
+        };
+        let flags = flags.with_sampled(sampled);
+        let mut extra = extra;
+        if let Some((key, value)) = &sampling.tracestate {
+            Arc::make_mut(extra.get_or_insert_default()).tracestate.insert(key, value);
+        }
+        if sampling.decision == Decision::Drop {
+            let context = SpanContext::new(trace_id, policy.ids.span_id(), flags).with_extra(extra);
+            return Span::unrecorded(Unrecorded::new(policy.clone(), Some(context), is_request));
+        }
+        if self.tags.is_empty() {
+            self.tags = sampling.tags;
+        } else {
+            self.tags.extend(sampling.tags);
+        }
+        self.record(policy, trace_id, parent, extra, flags, sampling.route)
+    }
+
+    fn record(
+        self,
+        policy: &Arc<Policy>,
+        trace_id: TraceId,
+        parent: Option<Reference>,
+        extra: Option<Arc<crate::context::Extra>>,
+        flags: TraceFlags,
+        route: u64,
+    ) -> Span {
+        let mut data = SpanData {
+            name: self.name,
+            http: self.http,
+            ..SpanData::default()
+        };
+        for tag in self.tags {
+            data.set_tag(tag, policy);
+        }
+        for reference in self.references {
+            data.add_reference(reference, policy);
+        }
+        let start = self.time.unwrap_or_else(|| policy.clock.wall());
+        let origin = Origin {
+            trace_id,
+            span_id: policy.ids.span_id(),
+            flags,
+            extra,
+            parent,
+            kind: self.kind,
+            start,
+            started: policy.clock.monotonic(),
+            lead: match self.time {
+                Some(time) => policy.clock.wall().duration_since(time).unwrap_or_default(),
+                None => Duration::ZERO,
+            },
+            route,
+        };
+        let span = Span::recorded(Arc::new(Record::new(policy.clone(), origin, data)));
+        policy.guard(|| policy.tracer.started(&span));
+        span
+    }
+
+    fn priority(&self) -> Option<bool> {
+        self.tags
+            .iter()
+            .rev()
+            .find_map(|tag| sampling_priority(&tag.key, &tag.value))
+    }
+}

@@ -1,0 +1,161 @@
+//! W3C's `tracestate`: what other tracing systems on the way have to say.
+
+use std::fmt;
+
+/// The longest list that the grammar allows; what a header needs beyond it is blanks.
+const MAX_BYTES: usize = TraceState::MAX_MEMBERS * (256 + 1 + 256 + 1);
+
+/// A checked `tracestate` (W3C Trace Context level 2, section 3.3): at most 32 members, each `key=value`.
+///
+/// Kept as the one text that is sent on, members in order, empty members and blanks round members left out.
+///
+/// ```
+/// use opentracing_http::TraceState;
+///
+/// let mut list = TraceState::parse([&b"congo=t61, rojo=00f0"[..], b"vendor=1"]).unwrap();
+/// assert!(list.insert("rojo", "2"));
+/// assert_eq!(list.as_str(), "rojo=2,congo=t61,vendor=1");
+/// assert_eq!(list.get("congo"), Some("t61"));
+/// ```
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct TraceState {
+    text: String,
+}
+
+impl TraceState {
+    /// How many members a list may have (section 3.3.1.1).
+    pub const MAX_MEMBERS: usize = 32;
+
+    pub(crate) const EMPTY: Self = Self { text: String::new() };
+
+    /// Reads the values of all `tracestate` headers of a request, in order.
+    ///
+    /// `None` if any member breaks the grammar or there are more than 32: the specification has such a list thrown away
+    /// as a whole, and the `traceparent` used without it. Of two members with one key the first stays, which is the one
+    /// set last (W3C's own test suite wants such a list kept).
+    #[must_use]
+    pub fn parse<'a>(headers: impl IntoIterator<Item = &'a [u8]>) -> Option<Self> {
+        let mut list = Self::default();
+        headers.into_iter().all(|header| list.append(header)).then_some(list)
+    }
+
+    /// Adds one header's members; answers `false` where the whole list is to be thrown away.
+    pub(crate) fn append(&mut self, header: &[u8]) -> bool {
+        self.text.reserve(header.len().min(MAX_BYTES));
+        let mut count = members(&self.text).count();
+        for member in header.split(|byte| *byte == b',').map(TrimOws::trim_ows) {
+            if member.is_empty() {
+                continue;
+            }
+            let Ok(member) = std::str::from_utf8(member) else {
+                return false;
+            };
+            let Some((key, value)) = member.split_once('=') else {
+                return false;
+            };
+            count += 1;
+            if count > Self::MAX_MEMBERS || !is_key(key) || !is_value(value) {
+                return false;
+            }
+            if self.get(key).is_some() {
+                continue;
+            }
+            if !self.text.is_empty() {
+                self.text.push(',');
+            }
+            self.text.push_str(member);
+        }
+        true
+    }
+
+    /// The value of the member with this key.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&str> {
+        members(&self.text).find(|(found, _)| *found == key).map(|(_, value)| value)
+    }
+
+    /// Puts a member first, as section 3.5 wants it of the system that changes it; its old place is given up, and the
+    /// last member leaves if there would be more than 32.
+    ///
+    /// Answers `false`, and changes nothing, if the key or the value breaks the grammar.
+    pub fn insert(&mut self, key: &str, value: &str) -> bool {
+        if !is_key(key) || !is_value(value) {
+            return false;
+        }
+        let mut text = format!("{key}={value}");
+        for (other, value) in members(&self.text)
+            .filter(|(other, _)| *other != key)
+            .take(Self::MAX_MEMBERS - 1)
+        {
+            text.push(',');
+            text.push_str(other);
+            text.push('=');
+            text.push_str(value);
+        }
+        self.text = text;
+        true
+    }
+
+    /// The list as one header value.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether there is no member.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+}
+
+impl fmt::Debug for TraceState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.text, f)
+    }
+}
+
+fn members(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    text.split(',').filter_map(|member| member.split_once('='))
+}
+
+/// Section 3.3.2.2.1: lower-case letter or digit, then up to 255 of a small set.
+fn is_key(key: &str) -> bool {
+    let bytes = key.as_bytes();
+    let Some((first, rest)) = bytes.split_first() else {
+        return false;
+    };
+    let plain = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    plain(first) && rest.len() <= 255 && rest.iter().all(|byte| plain(byte) || b"_-*/@".contains(byte))
+}
+
+/// Section 3.3.2.2.2: 1 to 256 printable characters without `,` and `=`, the last of them not a blank.
+fn is_value(value: &str) -> bool {
+    let bytes = value.as_bytes();
+    matches!(bytes.last(), Some(last) if *last != b' ')
+        && bytes.len() <= 256
+        && bytes
+            .iter()
+            .all(|byte| matches!(byte, 0x20..=0x7e) && *byte != b',' && *byte != b'=')
+}
+
+/// Optional white space of RFC 9110, section 5.6.3: blank and tab only.
+pub(crate) trait TrimOws {
+    fn trim_ows(&self) -> &Self;
+}
+
+impl TrimOws for [u8] {
+    fn trim_ows(&self) -> &Self {
+        let mut text = self;
+        while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = text {
+            text = rest;
+        }
+        text
+    }
+}
+
+impl TrimOws for str {
+    fn trim_ows(&self) -> &Self {
+        self.trim_matches([' ', '\t'])
+    }
+}
