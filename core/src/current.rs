@@ -73,13 +73,16 @@ impl Scope {
     }
 
     /// Brings back what was current before, and whatever was entered since and is still there goes with this scope.
-    fn force_leave(&mut self, owner: &Span) {
+    pub(crate) fn force_leave(&mut self, owner: &Span) {
         leave_hooks(owner);
         let previous = std::mem::take(&mut self.previous);
         let was = TOP.try_with(|top| {
             let mut top = top.borrow_mut();
             top.scope = self.previous_scope;
-            std::mem::replace(&mut top.span, previous)
+            let was = std::mem::replace(&mut top.span, previous);
+            // An outer scope may be one of the same span.
+            top.span.adopt_late_changes(&was);
+            was
         });
         if let Ok(was) = was {
             owner.adopt_late_changes(&was);
@@ -104,7 +107,9 @@ impl Scope {
                 (_, span, scope) = top.left_early.remove(at);
             }
             top.scope = scope;
-            Some(std::mem::replace(&mut top.span, span))
+            let was = std::mem::replace(&mut top.span, span);
+            top.span.adopt_late_changes(&was);
+            Some(was)
         });
         if let Ok(Some(was)) = was {
             owner.adopt_late_changes(&was);

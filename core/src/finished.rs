@@ -118,8 +118,8 @@ impl FinishedSpan {
             if let Some(kind) = error_type(http) {
                 fields.push(Tag::new("error.kind", kind));
             }
-            if let Some(failure) = &http.error {
-                fields.push(Tag::new("message", failure.message.clone()));
+            if let Some(error) = &http.error {
+                fields.push(Tag::new("message", error.clone()));
             }
             logs.push(Log {
                 time: self.end(),

@@ -1,1 +1,179 @@
-#[derive(Debug,Clone)] pub struct Pattern; #[derive(Debug)] pub struct ParsePatternError; impl std::fmt::Display for ParsePatternError{fn fmt(&self,_:&mut std::fmt::Formatter<'_>)->std::fmt::Result{Ok(())}} impl std::str::FromStr for Pattern{type Err=ParsePatternError; fn from_str(_:&str)->Result<Self,ParsePatternError>{Ok(Pattern)}} impl Pattern{pub fn matches(&self,_:&str,_:&str)->bool{false}}
+//! Patterns of methods and paths.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A pattern of requests, by method and path: the same in every framework, for rules that are asked before a framework
+/// knows its route.
+///
+/// | written | matches |
+/// |---|---|
+/// | `/health` | this path, with any method |
+/// | `GET /health` | this path, with this method |
+/// | `GET,HEAD /static/*` | these methods, `/static/` and everything below |
+/// | `/users/{id}/orders` | one segment, not empty, in the place of `{id}` |
+///
+/// The path is compared as it came, byte for byte: case counts, a slash at the end counts, nothing is decoded. `*` may
+/// stand at the end only, after a slash, and stands for any rest, also an empty one.
+///
+/// ```
+/// use opentracing_http::Pattern;
+///
+/// let orders: Pattern = "GET /users/{id}/orders".parse()?;
+/// assert!(orders.matches("GET", "/users/7/orders"));
+/// assert!(!orders.matches("GET", "/users/7/orders/"));
+/// assert!("users".parse::<Pattern>().is_err());
+/// # Ok::<(), opentracing_http::ParsePatternError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Pattern {
+    /// Any, if empty.
+    methods: Vec<String>,
+    segments: Vec<Segment>,
+    /// Whether any rest may follow.
+    open: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Segment {
+    Text(String),
+    Any,
+}
+
+impl Pattern {
+    /// Whether a request of this method and path matches. Does not allocate, and takes time in proportion to the path.
+    #[must_use]
+    pub fn matches(&self, method: &str, path: &str) -> bool {
+        if !self.methods.is_empty() && !self.methods.iter().any(|known| known == method) {
+            return false;
+        }
+        let Some(path) = path.strip_prefix('/') else {
+            return false;
+        };
+        let mut rest = path.split('/');
+        for segment in &self.segments {
+            match (segment, rest.next()) {
+                (Segment::Text(text), Some(found)) if text == found => {}
+                (Segment::Any, Some(found)) if !found.is_empty() => {}
+                _ => return false,
+            }
+        }
+        // An open pattern wants the slash before its `*`, and so at least one more segment, which may be empty.
+        rest.next().is_some() == self.open
+    }
+}
+
+impl FromStr for Pattern {
+    type Err = ParsePatternError;
+
+    fn from_str(text: &str) -> Result<Self, ParsePatternError> {
+        let error = |problem| ParsePatternError {
+            text: text.to_owned(),
+            problem,
+        };
+        let (methods, path) = match text.trim().rsplit_once(' ') {
+            Some((methods, path)) => (methods, path),
+            None => ("", text.trim()),
+        };
+        let methods: Vec<String> = methods
+            .split(',')
+            .map(|method| method.trim().to_owned())
+            .filter(|method| !method.is_empty())
+            .collect();
+        if !methods.iter().all(|method| crate::baggage::is_token(method)) {
+            return Err(error("a method is one word; separate several by commas"));
+        }
+        let Some(path) = path.strip_prefix('/') else {
+            return Err(error("a path starts with a slash"));
+        };
+        if path.contains(['?', '#']) {
+            return Err(error("a path ends before `?` and `#`; queries cannot be matched"));
+        }
+        let (path, open) = match path.strip_suffix('*') {
+            Some("") => ("", true),
+            Some(path) => match path.strip_suffix('/') {
+                Some(path) => (path, true),
+                None => return Err(error("`*` stands after a slash, for any rest")),
+            },
+            None => (path, false),
+        };
+        if path.contains('*') {
+            return Err(error("`*` stands at the end only; use `{name}` for one segment"));
+        }
+        let mut segments = Vec::new();
+        // `/*` has no segment before its rest, `/` has one, the empty one.
+        if !(open && path.is_empty()) {
+            for segment in path.split('/') {
+                let braced = segment.strip_prefix('{').and_then(|segment| segment.strip_suffix('}'));
+                segments.push(match braced {
+                    Some(name) if !name.is_empty() && !name.contains(['{', '}']) => Segment::Any,
+                    None if !segment.contains(['{', '}']) => Segment::Text(segment.to_owned()),
+                    _ => return Err(error("`{name}` stands for one whole segment")),
+                });
+            }
+        }
+        Ok(Self {
+            methods,
+            segments,
+            open,
+        })
+    }
+}
+
+/// The error of parsing a [`Pattern`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParsePatternError {
+    text: String,
+    problem: &'static str,
+}
+
+impl fmt::Display for ParsePatternError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} is not a pattern such as \"GET /users/{{id}}\": {}", self.text, self.problem)
+    }
+}
+
+impl std::error::Error for ParsePatternError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_match_methods_and_whole_paths() {
+        for (pattern, method, path, expected) in [
+            ("/", "GET", "/", true),
+            ("/", "GET", "", false),
+            ("/", "GET", "/a", false),
+            ("/health", "POST", "/health", true),
+            ("/health", "GET", "/health/", false),
+            ("/health", "GET", "/healthy", false),
+            ("/Health", "GET", "/health", false),
+            ("GET /health", "GET", "/health", true),
+            ("GET /health", "HEAD", "/health", false),
+            ("GET,HEAD /health", "HEAD", "/health", true),
+            ("GET, HEAD /health", "HEAD", "/health", true),
+            ("/*", "GET", "/", true),
+            ("/*", "GET", "/a/b", true),
+            ("/*", "OPTIONS", "*", false),
+            ("/static/*", "GET", "/static/", true),
+            ("/static/*", "GET", "/static/a/b.css", true),
+            ("/static/*", "GET", "/static", false),
+            ("/users/{id}", "GET", "/users/7", true),
+            ("/users/{id}", "GET", "/users/", false),
+            ("/users/{id}", "GET", "/users/7/orders", false),
+            ("/users/{id}/orders/*", "GET", "/users/7/orders/8/9", true),
+        ] {
+            let parsed: Pattern = pattern.parse().unwrap();
+            assert_eq!(parsed.matches(method, path), expected, "{pattern} {method} {path}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        for wrong in ["", "health", "GET", "G@T /x", "/a*", "/*/a", "/{}", "/a{b}", "/{a", "/{a}{b}", "/x?y=1"] {
+            let error = wrong.parse::<Pattern>().unwrap_err().to_string();
+            assert!(error.contains(&format!("{wrong:?}")), "{error}");
+        }
+    }
+}

@@ -154,6 +154,12 @@ impl Record {
         }
     }
 
+    /// Ends the span without a report, and for ever: it turned out to be none.
+    pub(crate) fn discard(&self) {
+        let data = self.live().data.take();
+        drop(data);
+    }
+
     /// What the span collected, once it has ended.
     pub(crate) fn done(&self) -> Option<&SpanData> {
         self.done.get()

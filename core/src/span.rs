@@ -16,6 +16,7 @@ use crate::log::LogFields;
 use crate::policy::Policy;
 use crate::propagation::Outgoing;
 use crate::record::Record;
+use crate::server::Route;
 use crate::start::SpanBuilder;
 use crate::value::{Tag, Value};
 
@@ -71,10 +72,12 @@ pub(crate) struct Unrecorded {
     late: OnceLock<Arc<Late>>,
 }
 
-/// Baggage and decision of an unrecorded span, once a handler has changed one of them.
+/// Baggage, decision and route of an unrecorded span, once a handler has changed one of them.
 struct Late {
     flags: AtomicU8,
     extra: Mutex<Extra>,
+    /// Kept for finish callbacks.
+    route: Mutex<Option<Box<str>>>,
 }
 
 impl Unrecorded {
@@ -109,6 +112,7 @@ impl Unrecorded {
             Arc::new(Late {
                 flags: AtomicU8::new(self.flags().to_raw()),
                 extra: Mutex::new(extra.map(|extra| (**extra).clone()).unwrap_or_default()),
+                route: Mutex::default(),
             })
         });
         current::with_current(|span| {
@@ -292,11 +296,47 @@ impl Span {
             record.change(|data| {
                 data.name = name.into();
                 if let Some(http) = &mut data.http {
-                    http.name_is_set();
+                    http.name_is_final();
                 }
             });
         }
         self
+    }
+
+    /// Tells the route of the request whose span this is, such as `/users/{id}`, for frameworks that know none: it becomes
+    /// the span's tag and, with the method, its name, unless the span was named. On other spans this does nothing.
+    #[allow(clippy::return_self_not_must_use)]
+    pub fn set_route(&self, template: &str) -> &Self {
+        match &self.inner {
+            Inner::None => {}
+            Inner::Unrecorded(unrecorded) => {
+                if unrecorded.is_request && !unrecorded.policy.http.on_finish.is_empty() {
+                    let late = unrecorded.late_or_new();
+                    *late.route.lock().unwrap_or_else(PoisonError::into_inner) = Some(template.into());
+                }
+            }
+            Inner::Recorded(record) => {
+                let limit = record.policy.limits.value_bytes;
+                record.change(|data| {
+                    let http = data.http.as_mut()?;
+                    http.set_route(Route::Template(template), limit);
+                    Some(())
+                });
+                record.policy.name_by_rule(record);
+            }
+        }
+        self
+    }
+
+    /// The route that was told of a request that is not recorded.
+    pub(crate) fn late_route(&self) -> Option<Box<str>> {
+        match &self.inner {
+            Inner::Unrecorded(unrecorded) => {
+                let late = unrecorded.late()?;
+                late.route.lock().unwrap_or_else(PoisonError::into_inner).clone()
+            }
+            Inner::None | Inner::Recorded(_) => None,
+        }
     }
 
     /// Sets an item of the baggage, which every span caused by this one from now on gets, here and across the wire.

@@ -36,10 +36,7 @@ pub trait Tracer: Send + Sync {
     ///
     /// The default follows the parent's decision and samples what has none.
     fn sample(&self, request: &SampleRequest<'_>) -> Sampling {
-        match request.caller_decision() {
-            Some(false) => Sampling::drop(),
-            Some(true) | None => Sampling::record_and_sample(),
-        }
+        request.follow_caller()
     }
 
     /// Learns of a recorded span's start, before anything else can. Called on the request's thread; must not block.
@@ -166,6 +163,14 @@ impl<'a> SampleRequest<'a> {
         match self.parent {
             Some(parent) if !parent.flags().is_deferred() => Some(parent.flags().is_sampled()),
             _ => self.decision,
+        }
+    }
+
+    /// What a tracer decides that has no opinion of its own.
+    pub(crate) fn follow_caller(&self) -> Sampling {
+        match self.caller_decision() {
+            Some(false) => Sampling::drop(),
+            Some(true) | None => Sampling::record_and_sample(),
         }
     }
 

@@ -35,14 +35,16 @@ impl TraceState {
     /// set last (W3C's own test suite wants such a list kept).
     #[must_use]
     pub fn parse<'a>(headers: impl IntoIterator<Item = &'a [u8]>) -> Option<Self> {
-        let mut list = Self::default();
-        headers.into_iter().all(|header| list.append(header)).then_some(list)
+        let (mut list, mut seen) = (Self::default(), 0);
+        headers
+            .into_iter()
+            .all(|header| list.append(header, &mut seen))
+            .then_some(list)
     }
 
-    /// Adds one header's members; answers `false` where the whole list is to be thrown away.
-    pub(crate) fn append(&mut self, header: &[u8]) -> bool {
+    /// Adds one header's members to the number `seen` so far; answers `false` where the whole list is to be thrown away.
+    pub(crate) fn append(&mut self, header: &[u8], seen: &mut usize) -> bool {
         self.text.reserve(header.len().min(MAX_BYTES));
-        let mut count = members(&self.text).count();
         for member in header.split(|byte| *byte == b',').map(TrimOws::trim_ows) {
             if member.is_empty() {
                 continue;
@@ -53,8 +55,8 @@ impl TraceState {
             let Some((key, value)) = member.split_once('=') else {
                 return false;
             };
-            count += 1;
-            if count > Self::MAX_MEMBERS || !is_key(key) || !is_value(value) {
+            *seen += 1;
+            if *seen > Self::MAX_MEMBERS || !is_key(key) || !is_value(value) {
                 return false;
             }
             if self.get(key).is_some() {

@@ -27,8 +27,8 @@ struct AxumServer {
 impl Server for AxumServer {
     const CAPABILITIES: Capabilities = Capabilities {
         component: "axum",
-        item: "/items/{id}",
-        nested_item: "/nested/items/{id}",
+        item: Some("/items/{id}"),
+        nested_item: Some("/nested/items/{id}"),
         panic: Panic::ClosesTheConnection,
         hang_up: HangUp::Cancels,
         error_message: false,

@@ -52,6 +52,21 @@ impl<B> TracingBody<B> {
             }
         }
     }
+
+    /// The body itself, for frameworks that cannot be given another: it counts as sent, if its size is known, and the
+    /// request ends now. `None` if the body has been dropped already.
+    #[must_use]
+    pub fn into_unfollowed(mut self) -> Option<B>
+    where
+        B: Body,
+    {
+        let size = self.inner.as_ref().and_then(|inner| inner.size_hint().exact());
+        if let (Some(span), Some(size)) = (&mut self.span, size) {
+            span.sent(usize::try_from(size).unwrap_or(usize::MAX));
+            span.end();
+        }
+        self.inner.take()
+    }
 }
 
 impl<B> Body for TracingBody<B>

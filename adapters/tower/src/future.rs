@@ -67,7 +67,10 @@ where
         };
         let span = this.span.take();
         Poll::Ready(match result {
-            Ok(response) => Ok(follow(response, span)),
+            Ok(response) => Ok(match span {
+                Some(span) => follow(response, span),
+                None => response.map(|body| TracingBody::new(body, None)),
+            }),
             Err(error) => {
                 if let Some(span) = span {
                     span.fail(None, &error);
@@ -78,10 +81,10 @@ where
     }
 }
 
-fn follow<B: Body>(mut response: Response<B>, span: Option<RequestSpan>) -> Response<TracingBody<B>> {
-    let Some(span) = span else {
-        return response.map(|body| TracingBody::new(body, None));
-    };
+/// Notes the head of a request's response, and follows its body to its end: what the layer does, for adapters of frameworks
+/// that cannot be wrapped in one.
+#[must_use]
+pub fn follow<B: Body>(mut response: Response<B>, span: RequestSpan) -> Response<TracingBody<B>> {
     span.write_response_headers(response.headers_mut());
     let body = response.body();
     let span = span.head(&ResponseView {

@@ -83,8 +83,9 @@ pub struct TracingService<S> {
 }
 
 /// Left in a recorded request's extensions, so that an inner layer knows the current span to be this request's.
-#[derive(Clone, Copy)]
-struct Traced;
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Traced;
 
 impl<S, B, R> Service<Request<B>> for TracingService<S>
 where

@@ -6,8 +6,8 @@ mod layer;
 mod request;
 
 pub use self::body::TracingBody;
-pub use self::future::ResponseFuture;
-pub use self::layer::{TracingLayer, TracingService};
+pub use self::future::{ResponseFuture, follow};
+pub use self::layer::{Traced, TracingLayer, TracingService};
 pub use self::request::Extensions;
 
 pub use opentracing_http::{

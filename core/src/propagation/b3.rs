@@ -1,7 +1,7 @@
 //! B3, the format of Zipkin: <https://github.com/openzipkin/b3-propagation>.
 
 use super::short_text::ShortText;
-use super::{Duplicate, Extraction, IncomingHeaders, Outgoing, Propagator};
+use super::{Duplicate, Extraction, IncomingHeaders, Outgoing, Propagator, set_or_remove};
 use crate::carrier::{Carrier, KnownHeader};
 use crate::context::{SpanContext, SpanId, TraceFlags, TraceId, hex};
 use crate::tracestate::TrimOws;
@@ -183,49 +183,48 @@ fn write_single(context: Option<&SpanContext>, carrier: &mut dyn Carrier) {
         carrier.remove(KnownHeader::B3.name());
         return;
     };
-    let mut text = trace_id_text(context.trace_id());
+    let mut text = ShortText::new();
+    push_trace_id(&mut text, context.trace_id());
     text.push_str("-");
     text.push_hex(context.span_id().get().into(), 16);
-    let flags = context.flags();
-    text.push_str(match sampled_text(flags) {
-        _ if flags.is_debug() => "-d",
-        Some("1") => "-1",
-        Some(_) => "-0",
-        None => "",
-    });
+    if let Some(decision) = decision_text(context.flags()) {
+        text.push_str("-");
+        text.push_str(decision);
+    }
     carrier.set(KnownHeader::B3.name(), text.as_str());
 }
 
 fn write_multi(context: Option<&SpanContext>, carrier: &mut dyn Carrier) {
-    let mut put = |header: KnownHeader, value: Option<&str>| match value {
-        Some(value) => carrier.set(header.name(), value),
-        None => carrier.remove(header.name()),
-    };
-    let span_id = context.map(|context| {
-        let mut text = ShortText::new();
-        text.push_hex(context.span_id().get().into(), 16);
-        text
-    });
-    let trace_id = context.map(|context| trace_id_text(context.trace_id()));
-    let flags = context.map_or(TraceFlags::DEFERRED, SpanContext::flags);
-    put(KnownHeader::B3TraceId, trace_id.as_ref().map(ShortText::as_str));
-    put(KnownHeader::B3SpanId, span_id.as_ref().map(ShortText::as_str));
-    put(KnownHeader::B3ParentSpanId, None);
+    let (mut trace_id, mut span_id) = (ShortText::new(), ShortText::new());
+    let mut decision = None;
+    if let Some(context) = context {
+        push_trace_id(&mut trace_id, context.trace_id());
+        span_id.push_hex(context.span_id().get().into(), 16);
+        decision = decision_text(context.flags());
+    }
     // Debug implies the decision, which is then not sent.
-    let sampled = sampled_text(flags).filter(|_| !flags.is_debug());
-    put(KnownHeader::B3Sampled, sampled);
-    put(KnownHeader::B3Flags, flags.is_debug().then_some("1"));
+    let (sampled, flags) = match decision {
+        Some(DEBUG) => ("", "1"),
+        decision => (decision.unwrap_or_default(), ""),
+    };
+    set_or_remove(carrier, KnownHeader::B3TraceId, trace_id.as_str());
+    set_or_remove(carrier, KnownHeader::B3SpanId, span_id.as_str());
+    set_or_remove(carrier, KnownHeader::B3ParentSpanId, "");
+    set_or_remove(carrier, KnownHeader::B3Sampled, sampled);
+    set_or_remove(carrier, KnownHeader::B3Flags, flags);
 }
 
-fn trace_id_text(id: TraceId) -> ShortText {
-    let mut text = ShortText::new();
+fn push_trace_id(text: &mut ShortText, id: TraceId) {
     let digits = if id.get() >> 64 == 0 { 16 } else { 32 };
     text.push_hex(id.get(), digits);
-    text
 }
 
-fn sampled_text(flags: TraceFlags) -> Option<&'static str> {
+const DEBUG: &str = "d";
+
+/// The decision as the single header has it; `None` where it is deferred.
+fn decision_text(flags: TraceFlags) -> Option<&'static str> {
     match flags {
+        _ if flags.is_debug() => Some(DEBUG),
         _ if flags.is_deferred() => None,
         _ if flags.is_sampled() => Some("1"),
         _ => Some("0"),

@@ -86,9 +86,10 @@ fn parse_traceparent(value: &[u8]) -> Option<SpanContext> {
 
 /// All `tracestate` headers as one list; `None` if any of them breaks the grammar.
 fn parse_tracestate(headers: &IncomingHeaders<'_>) -> Option<TraceState> {
-    let mut list = TraceState::default();
-    let mut valid = true;
-    headers.values(KnownHeader::Tracestate, &mut |value| valid = valid && list.append(value));
+    let (mut list, mut seen, mut valid) = (TraceState::default(), 0, true);
+    headers.values(KnownHeader::Tracestate, &mut |value| {
+        valid = valid && list.append(value, &mut seen);
+    });
     valid.then_some(list)
 }
 

@@ -1,1 +1,57 @@
+//! The background reporter: what a tracer that sends spans somewhere is made of.
+//!
+//! An [`Exporter`] sends one batch. The [`Reporter`] is the tracer around it: a queue that is bounded in spans and in
+//! bytes, one thread of its own, batches by count, size and time, retries as the exporter asks, drops
+//! [counted by reason](Drops). Reporting never waits for the exporter, and a dead backend costs dropped spans, nothing else.
+//!
+//! ```
+//! use std::io::Write;
+//! use std::net::TcpStream;
+//! use std::time::Duration;
+//!
+//! use opentracing_http::report::{ExportError, Exporter, Reporter};
+//! use opentracing_http::{FinishedSpan, HttpTracing};
+//!
+//! /// Sends a line for each span.
+//! struct Lines {
+//!     address: String,
+//! }
+//!
+//! impl Exporter for Lines {
+//!     fn export(&mut self, batch: &[FinishedSpan]) -> Result<(), ExportError> {
+//!         let mut lines = Vec::new();
+//!         for span in batch {
+//!             writeln!(lines, "{} {:?}", span.name(), span.duration()).map_err(ExportError::rejected)?;
+//!         }
+//!         let mut stream = TcpStream::connect(&self.address).map_err(ExportError::retry)?;
+//!         stream.write_all(&lines).map_err(ExportError::retry)
+//!     }
+//! }
+//!
+//! let reporter = Reporter::builder()
+//!     .batch_interval(Duration::from_millis(200))
+//!     .on_error(|error| eprintln!("tracing: {error}"))
+//! #   .retries(0)
+//!     .build(Lines { address: "localhost:7".into() })?;
+//! let tracing = HttpTracing::new(reporter.clone());
+//! tracing.span("work").start().finish();
+//!
+//! // After the server's graceful shutdown:
+//! if !tracing.flush(Duration::from_secs(5)) {
+//!     eprintln!("lost: {:?}", reporter.drops());
+//! }
+//! # Ok::<(), opentracing_http::ConfigError>(())
+//! ```
 
+mod builder;
+mod drops;
+mod exporter;
+mod queue;
+mod reporter;
+mod shared;
+mod worker;
+
+pub use self::builder::ReporterBuilder;
+pub use self::drops::Drops;
+pub use self::exporter::{ExportError, Exporter};
+pub use self::reporter::Reporter;

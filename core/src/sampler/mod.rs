@@ -1,1 +1,60 @@
-pub trait Sampler: std::fmt::Debug+Send+Sync { fn sample(&self, r:&crate::SampleRequest<'_>)->crate::Sampling; }
+//! Which spans are recorded: rules of the policy's own, asked before the tracer.
+//!
+//! ```
+//! use opentracing_http::sampler::{Always, Never, ParentBased, Probability, Rules};
+//! use opentracing_http::{HttpTracing, InMemoryTracer};
+//!
+//! // Health checks never, the checkout always, of the rest what callers decided, and one in ten new traces.
+//! let rules = Rules::new()
+//!     .rule("/health".parse()?, Never)
+//!     .rule("/checkout/*".parse()?, Always)
+//!     .otherwise(ParentBased::new(Probability::new(0.1)?));
+//! let tracing = HttpTracing::builder(InMemoryTracer::new()).sampler(rules).build()?;
+//! # let _ = tracing;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod constant;
+mod parent_based;
+mod probability;
+mod rate_limit;
+mod rules;
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::tracer::{SampleRequest, Sampling};
+
+pub use self::constant::{Always, Never};
+pub use self::parent_based::ParentBased;
+pub use self::probability::Probability;
+pub use self::rate_limit::RateLimit;
+pub use self::rules::Rules;
+
+/// Judges a span before it starts.
+///
+/// Asked for every request that no rule skips, and for every other span without a parent in this process; a child of a
+/// span of this process shares its parent's lot. Called on the request's thread, so it must not block.
+pub trait Sampler: fmt::Debug + Send + Sync {
+    /// Decides, or leaves it to whoever is asked next: [`Sampling::undecided`].
+    fn sample(&self, request: &SampleRequest<'_>) -> Sampling;
+}
+
+impl<S: Sampler + ?Sized> Sampler for Box<S> {
+    fn sample(&self, request: &SampleRequest<'_>) -> Sampling {
+        (**self).sample(request)
+    }
+}
+
+impl<S: Sampler + ?Sized> Sampler for Arc<S> {
+    fn sample(&self, request: &SampleRequest<'_>) -> Sampling {
+        (**self).sample(request)
+    }
+}
+
+/// A decision to record, with the tags that Jaeger's clients give it.
+fn recorded(kind: &'static str, parameter: impl Into<crate::Value>) -> Sampling {
+    Sampling::record_and_sample()
+        .with_tag(("sampler.type", kind))
+        .with_tag(("sampler.param", parameter))
+}

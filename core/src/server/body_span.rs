@@ -51,23 +51,31 @@ impl BodySpan {
 
     /// Ends the request: the body has come to its end. Later calls do nothing.
     pub fn end(&mut self) {
-        if let Some(open) = self.open.take() {
+        if let Some(open) = self.take_open() {
             open.end(Outcome::Completed);
         }
     }
 
     /// Ends the request: the body failed. Later calls do nothing.
     pub fn fail(&mut self, error: &dyn Display) {
-        if let Some(mut open) = self.open.take() {
+        if let Some(mut open) = self.take_open() {
             open.set_error(error);
             open.end(Outcome::BodyFailed);
         }
     }
 }
 
+impl BodySpan {
+    fn take_open(&mut self) -> Option<OpenRequest> {
+        let open = self.open.take()?;
+        open.span.adopt_late_changes(&self.span);
+        Some(open)
+    }
+}
+
 impl Drop for BodySpan {
     fn drop(&mut self) {
-        if let Some(open) = self.open.take() {
+        if let Some(open) = self.take_open() {
             let complete = self.declared.is_some_and(|declared| open.body_bytes >= declared);
             open.end(if complete {
                 Outcome::Completed

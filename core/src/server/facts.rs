@@ -40,24 +40,20 @@ pub(crate) struct HttpFacts {
     name: Option<Text>,
     /// Whether a handler or the configuration has named the span.
     named: bool,
+    /// Whether it was the handler, or a callback: no place's name overrides theirs, also one that joins later.
+    name_is_final: bool,
     pub(crate) status: Option<u16>,
     pub(crate) outcome: Option<Outcome>,
     /// From the start to the response head.
     pub(crate) head: Option<Duration>,
     pub(crate) body_bytes: u64,
-    pub(crate) error: Option<Failure>,
+    /// What went wrong, where the framework tells.
+    pub(crate) error: Option<String>,
     attributes: Slots,
     /// The options of the place where the span was started, then of each inner place that joined it.
     pub(crate) options: Option<Arc<Options>>,
     joined: Vec<Arc<Options>>,
     pub(crate) cut_values: u32,
-}
-
-/// What went wrong, where the framework tells.
-#[derive(Debug, Clone)]
-pub(crate) struct Failure {
-    pub(crate) kind: Option<&'static str>,
-    pub(crate) message: String,
 }
 
 /// A part of the text buffer.
@@ -301,6 +297,16 @@ impl HttpFacts {
         self.named = true;
     }
 
+    pub(crate) fn name_is_final(&mut self) {
+        self.named = true;
+        self.name_is_final = true;
+    }
+
+    /// Whether a place may still name the span.
+    pub(crate) fn takes_name(&self) -> bool {
+        !self.name_is_final
+    }
+
     /// Whether the name is still the one that follows from method and route.
     pub(crate) fn is_named(&self) -> bool {
         self.named
@@ -407,7 +413,7 @@ impl HttpFacts {
         self.text.capacity()
             + self.attributes.more.capacity() * size_of::<Slot>()
             + self.joined.capacity() * size_of::<Arc<Options>>()
-            + self.error.as_ref().map_or(0, |error| error.message.capacity())
+            + self.error.as_ref().map_or(0, String::capacity)
     }
 }
 

@@ -116,13 +116,16 @@ impl Instrumentation {
                 http.set_route(view.route(), limit);
                 if let Some(options) = &self.options {
                     http.join(options, view, &policy.http, limit);
-                    if let Some(name) = &options.name {
+                    if let Some(name) = &options.name
+                        && http.takes_name()
+                    {
                         data.name = name.clone();
                         http.name_is_set();
                     }
                 }
             }
         });
+        policy.name_by_rule(record);
     }
 
     /// Starts the span of a request: skip rules, the caller's context as far as it is trusted, samplers, facts.

@@ -8,8 +8,9 @@ use crate::carrier::Carrier;
 use crate::current;
 use crate::policy::Policy;
 use crate::server::body_span::BodySpan;
-use crate::server::facts::{Failure, known_method};
+use crate::server::facts::known_method;
 use crate::server::outcome::{End, Outcome};
+use crate::server::request_scope::RequestScope;
 use crate::server::view::{BodySize, RequestView, ResponseView, Route};
 use crate::span::Span;
 
@@ -37,7 +38,7 @@ pub(crate) struct OpenRequest {
     pub(crate) status: Option<u16>,
     head: Option<Duration>,
     pub(crate) body_bytes: u64,
-    failure: Option<Failure>,
+    error: Option<String>,
     /// When a scope was left by a panic: the request's true end, whatever is called later.
     panicked: Option<Duration>,
 }
@@ -78,7 +79,7 @@ impl RequestSpan {
             status: None,
             head: None,
             body_bytes: 0,
-            failure: None,
+            error: None,
             panicked: None,
             policy,
         };
@@ -105,6 +106,20 @@ impl RequestSpan {
                 open.note_panic();
             }
         })
+    }
+
+    /// Makes the request's span current until [`leave`](Self::leave), on this thread: a [scope](Self::scope) for a framework
+    /// that does not let its futures be wrapped, but calls back before and after each poll.
+    pub fn enter(&self) -> RequestScope {
+        RequestScope::enter(&self.span)
+    }
+
+    /// Leaves a scope that was [entered](Self::enter). Called while a panic unwinds that began in it, this is where the
+    /// panic is noted.
+    pub fn leave(&mut self, scope: RequestScope) {
+        if scope.leave(&self.span) {
+            self.panicked();
+        }
     }
 
     /// Notes that the handler panicked, where the framework catches the panic and goes on to a response.
@@ -149,10 +164,19 @@ impl RequestSpan {
     ///
     /// `status` is the one that the framework will make of the error, where that is known.
     pub fn fail(mut self, status: Option<u16>, error: &dyn Display) {
-        if let Some(mut open) = self.open.take() {
+        if let Some(mut open) = self.take_open() {
             open.status = status;
             open.set_error(error);
             open.end(Outcome::HandlerError);
+        }
+    }
+
+    /// Gives the request up to whoever else takes it: its span ends without a report, and no finish callback is called.
+    ///
+    /// For an adapter that stands on single routes of a framework which can go on to another route afterwards.
+    pub fn discard(mut self) {
+        if let Some(record) = self.open.take().as_ref().and_then(|open| open.span.record()) {
+            record.discard();
         }
     }
 
@@ -160,7 +184,7 @@ impl RequestSpan {
     /// be sent as it is.
     #[must_use]
     pub fn head(mut self, response: &ResponseView<'_>) -> Option<BodySpan> {
-        let mut open = self.open.take()?;
+        let mut open = self.take_open()?;
         open.status = Some(response.status);
         let recorded = open.span.record().is_some();
         if open.is_watched() {
@@ -191,9 +215,19 @@ impl RequestSpan {
     }
 }
 
+impl RequestSpan {
+    fn take_open(&mut self) -> Option<OpenRequest> {
+        let open = self.open.take()?;
+        // What a handler changes it changes on the copy that a scope made current; that scope may not have been left yet.
+        current::with_current(|copy| self.span.adopt_late_changes(copy));
+        open.span.adopt_late_changes(&self.span);
+        Some(open)
+    }
+}
+
 impl Drop for RequestSpan {
     fn drop(&mut self) {
-        if let Some(open) = self.open.take() {
+        if let Some(open) = self.take_open() {
             open.end(Outcome::Cancelled);
         }
     }
@@ -212,8 +246,7 @@ impl OpenRequest {
 
     pub(crate) fn set_error(&mut self, error: &dyn Display) {
         if self.span.record().is_some() {
-            let message = self.policy.guard(|| error.to_string()).unwrap_or_default();
-            self.failure = Some(Failure { kind: None, message });
+            self.error = self.policy.guard(|| error.to_string());
         }
     }
 
@@ -266,7 +299,7 @@ impl OpenRequest {
                 http.outcome = Some(outcome);
                 http.head = self.head;
                 http.body_bytes = self.body_bytes;
-                http.error = self.failure;
+                http.error = self.error;
                 data.omitted.cut_values += std::mem::take(&mut http.cut_values);
                 http.template().filter(|_| calls_back).map(Box::<str>::from)
             })
@@ -274,7 +307,8 @@ impl OpenRequest {
         if calls_back {
             // A copy, because callbacks may change the span while they read it.
             let template = template.flatten();
-            let route = template.as_deref().or(self.route.as_deref());
+            let late_route = self.span.late_route();
+            let route = template.as_deref().or(late_route.as_deref()).or(self.route.as_deref());
             let end = RequestEnd {
                 span: &self.span,
                 method: self.method,

@@ -13,7 +13,7 @@
 //! | `GET /panic` | panics |
 //! | `GET /stream` | [`CHUNKS`], each after [`turn`], each in a child span [`CHUNK`] |
 //! | `GET /events` | the same as `text/event-stream` |
-//! | `GET /endless` | the first chunk, then nothing until the [gate](App::gate) opens |
+//! | `GET /endless` | the first chunk, then nothing until the [gate](App::gate) opens, then the second without end |
 //! | `GET /hang` | waits for the [gate](App::gate), then 200 |
 //! | `GET /empty` | 204 |
 //! | `GET /chosen` | 200; traced once more, with the attributes of [`chosen`] |

@@ -8,7 +8,7 @@ use opentracing_http::{FinishedSpan, HttpTracing, InMemoryTracer, NoopTracer, Ou
 use crate::app::{App, CHILD, CHUNK, CHUNKS, ERROR, Gate};
 use crate::client::{Connection, Response};
 use crate::server::kit::assert_sound;
-use crate::server::{HangUp, Kit, Panic, Server};
+use crate::server::{Capabilities, HangUp, Kit, Panic, Server};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00f067aa0ba902b7";
@@ -256,15 +256,15 @@ pub fn route_names_the_span<S: Server>() {
     let kit = Kit::<S>::new();
     assert_eq!(kit.get("/items/7").text(), "7");
     let span = kit.span();
-    assert_eq!(span.name(), format!("GET {}", S::CAPABILITIES.item));
-    assert_eq!(span.tag("http.route"), Some(Value::from(S::CAPABILITIES.item)));
+    assert_eq!(span.name(), Capabilities::name(S::CAPABILITIES.item));
+    assert_eq!(span.tag("http.route"), S::CAPABILITIES.item.map(Value::from));
 }
 
 /// A nested route's template is the whole one.
 pub fn nested_route_is_joined_with_single_slashes<S: Server>() {
     let kit = Kit::<S>::new();
     assert_eq!(kit.get("/nested/items/7").text(), "7");
-    assert_eq!(kit.span().name(), format!("GET {}", S::CAPABILITIES.nested_item));
+    assert_eq!(kit.span().name(), Capabilities::name(S::CAPABILITIES.nested_item));
 }
 
 /// Where no route matches, the name is the method, never the path.
@@ -402,12 +402,19 @@ pub fn abandoned_body_is_told_apart<S: Server>() {
     assert_eq!(connection.chunk().flatten().as_deref(), Some(CHUNKS[0].as_bytes()));
     kit.gate().wait_for_arrivals(1);
     connection.hang_up();
+    if S::CAPABILITIES.hang_up == HangUp::RunsOn {
+        // Such a framework finds out when it has more to send.
+        kit.gate().open();
+    }
     let span = kit.span();
     assert_sound(&span);
     let http = span.http().expect("a request's span");
     assert_eq!((http.outcome(), http.status()), (Outcome::BodyAbandoned, Some(200)));
     assert!(span.is_error());
-    assert_eq!(http.body_bytes(), CHUNKS[0].len() as u64);
+    match S::CAPABILITIES.hang_up {
+        HangUp::Cancels => assert_eq!(http.body_bytes(), CHUNKS[0].len() as u64),
+        HangUp::RunsOn => assert!(http.body_bytes() >= CHUNKS[0].len() as u64),
+    }
 }
 
 /// Responses without a body are complete with their heads.
@@ -452,7 +459,7 @@ pub fn a_failing_callback_does_not_fail_the_request<S: Server>() {
     assert_eq!(connection.response("GET").map(|response| response.status), Some(200));
     let span = tracer.wait_for(1, std::time::Duration::from_secs(30)).remove(0);
     assert_eq!(span.tag("started"), Some(Value::from("/items/7")));
-    let finished = format!("GET {} Some(200)", S::CAPABILITIES.item);
+    let finished = format!("GET {} Some(200)", S::CAPABILITIES.item.unwrap_or_default());
     assert_eq!(span.tag("finished"), Some(Value::from(finished)));
     assert_eq!(tracing.caught_panics(), 2);
     drop(server);

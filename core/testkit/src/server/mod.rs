@@ -29,10 +29,10 @@ pub trait Server: Sized {
 pub struct Capabilities {
     /// The framework's name, as it stands in the tag `component`.
     pub component: &'static str,
-    /// The template of `/items/{id}`, as the framework writes it.
-    pub item: &'static str,
+    /// The template of `/items/{id}`, as the framework writes it; `None` if it has no routes.
+    pub item: Option<&'static str>,
     /// The template of `/nested/items/{id}`.
-    pub nested_item: &'static str,
+    pub nested_item: Option<&'static str>,
     /// What becomes of a panic in a handler.
     pub panic: Panic,
     /// What becomes of a handler whose client has hung up.
@@ -59,6 +59,14 @@ pub enum HangUp {
     Cancels,
     /// It runs to its end, and only then the connection is found to be gone.
     RunsOn,
+}
+
+impl Capabilities {
+    /// What the span of a `GET` to a route of this template is called.
+    #[must_use]
+    pub fn name(template: Option<&str>) -> String {
+        template.map_or_else(|| "GET".to_owned(), |template| format!("GET {template}"))
+    }
 }
 
 impl fmt::Display for Capabilities {

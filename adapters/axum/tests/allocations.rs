@@ -1,0 +1,120 @@
+//! What a traced request costs in allocations, over the bare framework.
+
+use std::convert::Infallible;
+use std::task::{Context, Poll};
+
+use allocation_counter::measure;
+use axum::body::Body;
+use axum::routing::get;
+use axum::{Router, response::Response};
+use http::Request;
+use opentracing_axum::{Attribute, HttpTracing, TracingLayer};
+use opentracing_http::{FinishedSpan, Tracer};
+use tower::ServiceExt as _;
+use tower_service::Service;
+
+/// Takes every span, and keeps none.
+struct Discard;
+
+impl Tracer for Discard {
+    fn report(&self, _: FinishedSpan) {}
+}
+
+/// A layer that does nothing: what any layer costs in axum.
+#[derive(Clone)]
+struct Nothing<S>(S);
+
+impl<S: Service<Request<Body>, Response = Response, Error = Infallible>> Service<Request<Body>> for Nothing<S> {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> S::Future {
+        self.0.call(request)
+    }
+}
+
+async fn hello() -> &'static str {
+    tokio::task::yield_now().await;
+    "hello"
+}
+
+fn app() -> Router {
+    Router::new().route("/users/{id}", get(hello))
+}
+
+fn tracing() -> HttpTracing {
+    HttpTracing::builder(Discard)
+        .attributes([Attribute::USER_AGENT, Attribute::header(http::header::ACCEPT)])
+        .build()
+        .unwrap()
+}
+
+fn request(traceparent: &str) -> Request<Body> {
+    Request::get("/users/7?page=2")
+        .header("host", "shop.example")
+        .header("user-agent", "curl/8.5.0")
+        .header("accept", "text/html,application/xhtml+xml")
+        .header("accept-encoding", "gzip, br")
+        .header("accept-language", "en")
+        .header("connection", "keep-alive")
+        .header("cache-control", "no-cache")
+        .header("traceparent", traceparent)
+        .body(Body::empty())
+        .unwrap()
+}
+
+/// Allocations of one request through the router as `axum::serve` calls it, its body read to the end.
+fn allocations(app: Router, traceparent: &str) -> u64 {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    // Otherwise handlers and layers are made anew on every call, which is axum's cost and not ours.
+    let app: Router = app.with_state(());
+    let once = || {
+        let request = request(traceparent);
+        let app = app.clone();
+        let info = measure(|| {
+            runtime.block_on(async {
+                let response = app.oneshot(request).await.unwrap();
+                axum::body::to_bytes(response.into_body(), 1024).await.unwrap();
+            });
+        });
+        info.count_total
+    };
+    // The first fills thread-locals and lazy statics.
+    once();
+    once()
+}
+
+const SAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+const UNSAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
+
+/// What a layer that does nothing makes of it: axum boxes the service that it makes, and its future.
+fn with_any_layer() -> u64 {
+    allocations(app().layer(tower_layer::layer_fn(Nothing)), SAMPLED)
+}
+
+#[test]
+fn a_request_that_is_not_recorded_costs_no_allocation_of_ours() {
+    let traced = app().layer(TracingLayer::new(&tracing()));
+    assert_eq!(allocations(traced, UNSAMPLED), with_any_layer());
+    let noop = app().layer(TracingLayer::new(&HttpTracing::new(opentracing_http::NoopTracer)));
+    assert_eq!(allocations(noop, SAMPLED), with_any_layer());
+}
+
+#[test]
+fn a_recorded_request_costs_three() {
+    let traced = app().layer(TracingLayer::new(&tracing()));
+    // The record, its text, the boxed body.
+    let ours = allocations(traced, SAMPLED) - with_any_layer();
+    assert!(ours <= 3, "{ours}");
+}
+
+#[test]
+fn a_layer_of_any_kind_costs_axum_two() {
+    let bare = allocations(app(), SAMPLED);
+    assert!(with_any_layer() - bare <= 2, "{} - {bare}", with_any_layer());
+}

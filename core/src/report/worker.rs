@@ -1,0 +1,131 @@
+use std::hash::{BuildHasher, RandomState};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::finished::FinishedSpan;
+use crate::report::drops::Reason;
+use crate::report::exporter::{ExportError, Exporter};
+use crate::report::shared::Shared;
+
+pub(super) type OnError = Box<dyn Fn(&ExportError) + Send>;
+
+/// How often a batch is offered again, and with what pauses.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Retries {
+    pub(super) count: u32,
+    pub(super) first_pause: Duration,
+    pub(super) longest_pause: Duration,
+}
+
+/// What the reporter's thread runs.
+pub(super) struct Worker<E> {
+    pub(super) shared: Arc<Shared>,
+    pub(super) exporter: E,
+    pub(super) batch_interval: Duration,
+    pub(super) retries: Retries,
+    pub(super) on_error: Option<OnError>,
+}
+
+impl<E: Exporter> Worker<E> {
+    pub(super) fn run(mut self) {
+        let mut batch = Vec::new();
+        while self.shared.next_batch(self.batch_interval, &mut batch) {
+            let lost = self.export(&batch);
+            let spans = batch.len();
+            // Before it is told: whoever has flushed may count on the spans being gone.
+            guard(|| batch.clear());
+            self.shared.settle(spans, lost);
+        }
+        let Self { shared, mut exporter, .. } = self;
+        guard(|| exporter.shutdown());
+        guard(|| drop(exporter));
+        shared.stop();
+    }
+
+    /// Delivers a batch, or drops and counts what cannot be; answers how many spans that were.
+    fn export(&mut self, batch: &[FinishedSpan]) -> usize {
+        let mut left = batch;
+        let mut retries = 0;
+        let reason = loop {
+            let error = match guard(|| self.exporter.export(left)) {
+                Some(Ok(())) => return 0,
+                Some(Err(error)) => error,
+                None => break Reason::Panicked,
+            };
+            if let Some(on_error) = &self.on_error {
+                guard(|| on_error(&error));
+            }
+            left = left.get(error.delivered..).unwrap_or_default();
+            if left.is_empty() {
+                return 0;
+            }
+            if !error.retry {
+                break Reason::Rejected;
+            }
+            // A backend that takes a part each time is not a dead one.
+            if error.delivered > 0 {
+                retries = 0;
+            }
+            if retries == self.retries.count {
+                break Reason::Failed;
+            }
+            if !self.shared.pause(self.retries.pause(retries, &error), error.after.is_some()) {
+                break Reason::ShutDown;
+            }
+            retries += 1;
+        };
+        self.shared.drops.add(reason, left.len());
+        left.len()
+    }
+}
+
+impl Retries {
+    /// How long to wait before the next retry, after so many.
+    fn pause(&self, retries: u32, error: &ExportError) -> Duration {
+        if let Some(asked) = error.after {
+            return asked.min(self.longest_pause);
+        }
+        let doubled = 2u32.saturating_pow(retries);
+        let pause = self.first_pause.saturating_mul(doubled).min(self.longest_pause);
+        // Up to a half less, by chance: services that lost their backend together should not come back together.
+        let chance = RandomState::new().hash_one(retries) as f64 / u64::MAX as f64;
+        pause.mul_f64(1.0 - chance / 2.0)
+    }
+}
+
+/// Runs code that is not ours; a panic in it loses its effect, nothing else.
+fn guard<R>(f: impl FnOnce() -> R) -> Option<R> {
+    catch_unwind(AssertUnwindSafe(f)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RETRIES: Retries = Retries {
+        count: 5,
+        first_pause: Duration::from_millis(100),
+        longest_pause: Duration::from_secs(2),
+    };
+
+    #[test]
+    fn pauses_grow_to_their_bound() {
+        let error = ExportError::retry("down");
+        for (retries, longest) in [(0, 100), (1, 200), (2, 400), (4, 1600), (5, 2000), (u32::MAX, 2000)] {
+            let longest = Duration::from_millis(longest);
+            for _ in 0..100 {
+                let pause = RETRIES.pause(retries, &error);
+                assert!((longest / 2..=longest).contains(&pause), "{retries}: {pause:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_asked_for_pause_is_kept_within_the_bound() {
+        for (asked, kept) in [(0, 0), (1, 1), (2, 2), (3600, 2)] {
+            let error = ExportError::retry("busy").after(Duration::from_secs(asked));
+            assert_eq!(RETRIES.pause(3, &error), Duration::from_secs(kept));
+        }
+    }
+}

@@ -1,0 +1,26 @@
+use crate::sampler::Sampler;
+use crate::tracer::{SampleRequest, Sampling};
+
+/// Follows the caller's decision, and asks another sampler where there is none: for the root of a trace, and for a caller
+/// that left it to us (B3, "defer").
+#[derive(Debug, Clone, Default)]
+pub struct ParentBased<S> {
+    root: S,
+}
+
+impl<S: Sampler> ParentBased<S> {
+    /// Asks `root` where no caller has decided.
+    pub fn new(root: S) -> Self {
+        Self { root }
+    }
+}
+
+impl<S: Sampler> Sampler for ParentBased<S> {
+    fn sample(&self, request: &SampleRequest<'_>) -> Sampling {
+        match request.caller_decision() {
+            Some(true) => Sampling::record_and_sample(),
+            Some(false) => Sampling::drop(),
+            None => self.root.sample(request),
+        }
+    }
+}

@@ -1,0 +1,49 @@
+use crate::error::ConfigError;
+use crate::sampler::{Sampler, recorded};
+use crate::tracer::{SampleRequest, Sampling};
+
+/// Records a share of traces, chosen by trace id: every service that asks for the same share, or a greater one, chooses
+/// the same traces.
+///
+/// It compares the right-most 56 bits of the trace id, the ones that W3C Trace Context level 2 has random, in the way of
+/// OpenTelemetry's consistent probability sampling. It does not look at the caller's decision; wrap it in
+/// [`ParentBased`](crate::sampler::ParentBased) for that.
+#[derive(Debug, Clone, Copy)]
+pub struct Probability {
+    share: f64,
+    /// Traces whose randomness is at least this are kept.
+    threshold: u64,
+}
+
+const RANDOM_BITS: u64 = 1 << 56;
+
+impl Probability {
+    /// Records this share of traces, from 0 to 1.
+    ///
+    /// # Errors
+    ///
+    /// If the share is not between 0 and 1.
+    pub fn new(share: f64) -> Result<Self, ConfigError> {
+        if !(0.0..=1.0).contains(&share) {
+            return Err(ConfigError::new(
+                "sampler",
+                format!("the probability {share} is not between 0 and 1; give the share of traces to keep, such as 0.1"),
+            ));
+        }
+        Ok(Self {
+            share,
+            threshold: ((1.0 - share) * RANDOM_BITS as f64) as u64,
+        })
+    }
+}
+
+impl Sampler for Probability {
+    fn sample(&self, request: &SampleRequest<'_>) -> Sampling {
+        let randomness = request.trace_id().get() as u64 % RANDOM_BITS;
+        if randomness >= self.threshold {
+            recorded("probabilistic", self.share)
+        } else {
+            Sampling::drop()
+        }
+    }
+}

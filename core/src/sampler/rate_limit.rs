@@ -1,0 +1,99 @@
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use crate::error::ConfigError;
+use crate::sampler::{Sampler, recorded};
+use crate::tracer::{SampleRequest, Sampling};
+
+/// Records at most so many spans a second: a bucket that fills at this rate, and holds what a second brings, at least one.
+///
+/// It does not look at the caller's decision; wrap it in [`ParentBased`](crate::sampler::ParentBased) for that.
+#[derive(Debug)]
+pub struct RateLimit {
+    per_second: f64,
+    bucket: Mutex<Bucket>,
+}
+
+#[derive(Debug)]
+struct Bucket {
+    spans: f64,
+    filled: Instant,
+}
+
+impl RateLimit {
+    /// Records at most this many spans a second; 0.1 is one in ten seconds.
+    ///
+    /// # Errors
+    ///
+    /// If the rate is negative, infinite or not a number.
+    pub fn per_second(rate: f64) -> Result<Self, ConfigError> {
+        if !rate.is_finite() || rate < 0.0 {
+            return Err(ConfigError::new(
+                "sampler",
+                format!("{rate} spans a second cannot be a limit; give a number that is 0 or greater"),
+            ));
+        }
+        Ok(Self {
+            per_second: rate,
+            bucket: Mutex::new(Bucket {
+                spans: if rate > 0.0 { rate.max(1.0) } else { 0.0 },
+                filled: Instant::now(),
+            }),
+        })
+    }
+
+    fn take(&self, now: Instant) -> bool {
+        let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
+        // Another thread may have come later with an earlier time.
+        let passed = now.saturating_duration_since(bucket.filled).as_secs_f64();
+        bucket.filled = bucket.filled.max(now);
+        bucket.spans = (bucket.spans + passed * self.per_second).min(self.per_second.max(1.0));
+        let enough = bucket.spans >= 1.0;
+        if enough {
+            bucket.spans -= 1.0;
+        }
+        enough
+    }
+}
+
+impl Sampler for RateLimit {
+    fn sample(&self, _: &SampleRequest<'_>) -> Sampling {
+        if self.take(Instant::now()) {
+            recorded("ratelimiting", self.per_second)
+        } else {
+            Sampling::drop()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_bucket_holds_what_a_second_brings() {
+        let limit = RateLimit::per_second(2.0).unwrap();
+        let start = Instant::now();
+        let taken = |seconds: f64| limit.take(start + Duration::from_secs_f64(seconds));
+        assert!(taken(0.0) && taken(0.0) && !taken(0.0));
+        assert!(taken(0.6) && !taken(0.6));
+        assert!(taken(100.0) && taken(100.0) && !taken(100.0));
+    }
+
+    #[test]
+    fn a_slow_rate_saves_up_for_one() {
+        let limit = RateLimit::per_second(0.1).unwrap();
+        let start = Instant::now();
+        assert!(limit.take(start) && !limit.take(start + Duration::from_secs(9)));
+        assert!(limit.take(start + Duration::from_secs(11)));
+    }
+
+    #[test]
+    fn nothing_is_nothing() {
+        let limit = RateLimit::per_second(0.0).unwrap();
+        assert!(!limit.take(Instant::now() + Duration::from_secs(1000)));
+        assert!(RateLimit::per_second(-1.0).is_err() && RateLimit::per_second(f64::NAN).is_err());
+    }
+}

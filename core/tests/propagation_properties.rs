@@ -1,0 +1,204 @@
+//! What holds of every format, whatever a caller sends and whatever goes out.
+
+use std::collections::{BTreeMap, HashMap};
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use opentracing_http::propagation::{B3, Jaeger, Outgoing, Propagation, W3c};
+use opentracing_http::{Baggage, HeaderView, SpanContext, SpanId, TraceFlags, TraceId, TraceState};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+const NAMES: &[&str] = &[
+    "traceparent",
+    "tracestate",
+    "baggage",
+    "b3",
+    "x-b3-traceid",
+    "x-b3-spanid",
+    "x-b3-parentspanid",
+    "x-b3-sampled",
+    "x-b3-flags",
+    "uber-trace-id",
+    "uberctx-a",
+    "Uberctx-B",
+    "uberctx-",
+    "jaeger-baggage",
+    "jaeger-debug-id",
+    "\u{fc}berctx-",
+    "accept",
+];
+
+/// Bytes of every kind, and with the grammars' own characters so often that some of them hold.
+fn value() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        vec(any::<u8>(), 0..80),
+        vec(select(&b"0123456789abcdefF-:;,=% \t\xffd"[..]), 0..80),
+        "00-[0-9a-f]{31,33}-[0-9a-f]{16}-[0-9a-f]{2}".prop_map(String::into_bytes),
+        "[0-9a-f]{16}([0-9a-f]{16})?-[0-9a-f]{16}(-[01d](-[0-9a-f]{16})?)?".prop_map(String::into_bytes),
+        "[0-9a-f]{1,33}(:|%3[aA])[0-9a-f]{1,17}:0:[0-9a-f]{1,3}".prop_map(String::into_bytes),
+        "[01d]|[0-9a-f]{16}|[0-9a-f]{32}".prop_map(String::into_bytes),
+        "([a-z]{1,3}(=| = )[!-~]{0,5}(;[a-z=]{0,3})?[, ]){0,70}".prop_map(String::into_bytes),
+    ]
+}
+
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof![".{0,20}", "[ -~]{0,20}", vec(any::<char>(), 0..20).prop_map(String::from_iter)]
+}
+
+fn baggage(key: &'static str) -> impl Strategy<Value = Baggage> {
+    vec((key, text(), "([a-z]{1,3}(=[!#-+a-z]{0,4})?)?"), 0..10).prop_map(|items| {
+        let mut baggage = Baggage::new();
+        for (key, value, properties) in items {
+            assert!(baggage.set_with_properties(&key, &value, &properties));
+        }
+        baggage
+    })
+}
+
+fn tracestate() -> impl Strategy<Value = TraceState> {
+    vec(("[a-z0-9][a-z0-9_*/@-]{0,20}", "[ -+.-<>-~]{0,20}[!-+.-<>-~]"), 0..32).prop_map(|members| {
+        let mut list = TraceState::default();
+        for (key, value) in members {
+            assert!(list.insert(&key, &value));
+        }
+        list
+    })
+}
+
+fn ids() -> impl Strategy<Value = (TraceId, SpanId)> {
+    let trace = prop_oneof![1..=u128::MAX, 1..=u128::from(u64::MAX), 1..=0xffu128];
+    (trace, 1..=u64::MAX).prop_map(|(trace, span)| (TraceId::new(trace).unwrap(), SpanId::new(span).unwrap()))
+}
+
+fn flags() -> impl Strategy<Value = TraceFlags> {
+    let decided = select(&[TraceFlags::NOT_SAMPLED, TraceFlags::SAMPLED, TraceFlags::DEBUG, TraceFlags::DEFERRED][..]);
+    (decided, any::<bool>()).prop_map(|(flags, random)| flags.with_random(random))
+}
+
+/// What comes back after going out through every kind of carrier, which must agree.
+fn round_trip(propagation: &Propagation, context: &SpanContext) -> SpanContext {
+    let (mut map, mut hashed, mut sorted, mut pairs) = (HeaderMap::new(), HashMap::new(), BTreeMap::new(), Vec::new());
+    let mut closed = Vec::new();
+    let outgoing = Outgoing::new(context);
+    propagation.inject(&outgoing, &mut map);
+    propagation.inject(&outgoing, &mut hashed);
+    propagation.inject(&outgoing, &mut sorted);
+    propagation.inject(&outgoing, &mut pairs);
+    propagation.inject(&outgoing, &mut |name: &str, value: &str| closed.push((name.to_owned(), value.to_owned())));
+    for (name, value) in &closed {
+        assert!(HeaderName::from_bytes(name.as_bytes()).is_ok_and(|found| found.as_str() == name), "{name:?}");
+        assert!(value.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()), "{value:?}");
+    }
+    assert_eq!(map.len(), closed.len());
+    assert_eq!(sorted.len(), closed.len());
+
+    let read = |view: &dyn HeaderView| {
+        let found = propagation.extract(view);
+        assert_eq!(propagation.refusals().map(|(_, count)| count).sum::<u64>(), 0);
+        found.context().expect("what was written can be read")
+    };
+    let back = read(&closed);
+    assert_eq!(read(&map), back);
+    assert_eq!(read(&pairs), back);
+    // Maps lose the order of Jaeger's baggage, which lies in the headers' order.
+    for other in [read(&hashed), read(&sorted)] {
+        assert_eq!((other.trace_id(), other.span_id(), other.flags()), (back.trace_id(), back.span_id(), back.flags()));
+        assert_eq!(sorted_items(other.baggage()), sorted_items(back.baggage()));
+        assert_eq!(other.tracestate(), back.tracestate());
+    }
+    back
+}
+
+fn sorted_items(baggage: &Baggage) -> Vec<(&str, &str)> {
+    let mut items: Vec<_> = baggage.iter().collect();
+    items.sort_unstable();
+    items
+}
+
+fn without_properties(baggage: &Baggage) -> Baggage {
+    let mut plain = Baggage::new();
+    for (key, value) in baggage.iter() {
+        plain.set(key, value);
+    }
+    plain
+}
+
+proptest! {
+    #[test]
+    fn nothing_that_comes_in_panics(headers in vec((select(NAMES), value()), 0..12)) {
+        let propagation = Propagation::default();
+        let found = propagation.extract(&headers);
+        prop_assert!(found.baggage().len() <= Baggage::MAX_ITEMS);
+        prop_assert!(found.debug_id().is_none_or(|id| !id.is_empty()));
+
+        let mut map = HeaderMap::new();
+        for (name, value) in &headers {
+            if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_bytes(value)) {
+                map.append(name, value);
+            }
+        }
+        let found = propagation.extract(&map);
+
+        // What was read can be sent on, and reads as the same again.
+        if let Some(context) = found.context() {
+            let w3c = Propagation::none().read(W3c).write(W3c);
+            let back = round_trip(&w3c, &context);
+            prop_assert_eq!(back.baggage(), context.baggage());
+            prop_assert_eq!(back.tracestate(), context.tracestate());
+        }
+    }
+
+    #[test]
+    fn w3c_brings_back_what_it_sent(
+        (trace, span) in ids(),
+        flags in flags(),
+        tracestate in tracestate(),
+        baggage in baggage("[a-zA-Z0-9!#$%&'*+.^_`|~-]{1,10}"),
+    ) {
+        let context = SpanContext::new(trace, span, flags).with_tracestate(tracestate).with_baggage(baggage);
+        let back = round_trip(&Propagation::none().read(W3c).write(W3c), &context);
+        let known = TraceFlags::from_w3c_bits(flags.w3c_bits());
+        prop_assert_eq!(back, context.with_flags(known));
+    }
+
+    #[test]
+    fn b3_brings_back_what_it_sent((trace, span) in ids(), flags in flags()) {
+        let context = SpanContext::new(trace, span, flags);
+        let known = context.clone().with_flags(flags.with_random(false));
+        for format in [B3::single(), B3::multi()] {
+            let back = round_trip(&Propagation::none().read(format).write(format), &context);
+            prop_assert_eq!(&back, &known);
+        }
+    }
+
+    #[test]
+    fn jaeger_brings_back_what_it_sent(
+        (trace, span) in ids(),
+        flags in flags(),
+        baggage in baggage("[a-z0-9!#$%&'*+.^_`|~-]{1,10}"),
+    ) {
+        let context = SpanContext::new(trace, span, flags).with_baggage(baggage);
+        let back = round_trip(&Propagation::none().read(Jaeger).write(Jaeger), &context);
+        let known = match flags {
+            _ if flags.is_debug() => TraceFlags::DEBUG,
+            _ if flags.is_sampled() => TraceFlags::SAMPLED,
+            _ => TraceFlags::NOT_SAMPLED,
+        };
+        prop_assert_eq!((back.trace_id(), back.span_id(), back.flags()), (trace, span, known));
+        let plain = without_properties(context.baggage());
+        prop_assert_eq!(sorted_items(back.baggage()), sorted_items(&plain));
+    }
+
+    #[test]
+    fn all_formats_together_bring_back_what_they_sent(
+        (trace, span) in ids(),
+        flags in flags(),
+        baggage in baggage("[a-zA-Z]{1,10}"),
+    ) {
+        let context = SpanContext::new(trace, span, flags).with_baggage(baggage);
+        let propagation = Propagation::default().write(B3::single()).write(B3::multi());
+        let back = round_trip(&propagation, &context);
+        prop_assert_eq!(back, context.with_flags(TraceFlags::from_w3c_bits(flags.w3c_bits())));
+    }
+}

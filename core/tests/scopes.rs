@@ -1,0 +1,158 @@
+//! The current span: what a scope shows, and what it brings back.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+
+use opentracing_http::{HttpTracing, InMemoryTracer, OwnedSpan, ScopeHook, Span, SpanContext, SpanId, TraceFlags, TraceId};
+
+fn spans() -> [OwnedSpan; 2] {
+    let tracing = HttpTracing::new(InMemoryTracer::new());
+    [tracing.span("a").root().start(), tracing.span("b").root().start()]
+}
+
+fn is_current(span: &Span) -> bool {
+    Span::current().context() == span.context()
+}
+
+#[test]
+fn no_span_is_current_by_default_and_none_on_a_new_thread() {
+    assert!(Span::current().is_none());
+    let [a, _] = spans();
+    a.in_scope(|| std::thread::scope(|scope| scope.spawn(|| assert!(Span::current().is_none())).join().unwrap()));
+}
+
+#[test]
+fn a_scope_brings_back_what_was_before_also_by_a_panic() {
+    let [a, b] = spans();
+    let _entered = a.enter();
+    b.in_scope(|| {
+        assert!(is_current(&b));
+        Span::none().in_scope(|| assert!(Span::current().is_none()));
+        assert!(is_current(&b));
+    });
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| b.in_scope(|| panic!("as asked for"))));
+    assert!(panicked.is_err() && is_current(&a));
+}
+
+#[test]
+fn guards_may_be_dropped_in_any_order() {
+    let [a, b] = spans();
+    let tracing = HttpTracing::new(InMemoryTracer::new());
+    let c = tracing.span("c").root().start();
+    let (first, second, third) = (a.enter(), b.enter(), c.enter());
+    drop(second);
+    assert!(is_current(&c));
+    drop(first);
+    assert!(is_current(&c));
+    drop(third);
+    assert!(Span::current().is_none());
+}
+
+#[test]
+fn a_guard_that_leaks_out_of_a_poll_ends_with_it() {
+    let [a, b] = spans();
+    {
+        let guard = b.enter();
+        a.in_scope(|| drop(guard));
+    }
+    assert!(Span::current().is_none() || is_current(&b));
+    let mut guard = None;
+    a.in_scope(|| guard = Some(b.enter()));
+    drop(guard);
+    a.in_scope(|| assert!(is_current(&a)));
+}
+
+#[test]
+fn a_scoped_future_sees_its_span_in_every_poll_and_while_it_is_dropped() {
+    struct SeenOnDrop(Arc<Mutex<Option<SpanId>>>);
+    impl Drop for SeenOnDrop {
+        fn drop(&mut self) {
+            *self.0.lock().unwrap() = Span::current().context().map(|context| context.span_id());
+        }
+    }
+
+    let [a, b] = spans();
+    let seen = Arc::new(Mutex::new(None));
+    let (on_drop, expected) = (SeenOnDrop(seen.clone()), a.context());
+    let mut polls = 0;
+    let mut future = Box::pin(a.scope(async move {
+        let _on_drop = on_drop;
+        poll_fn(|_| {
+            assert_eq!(Span::current().context(), expected);
+            polls += 1;
+            if polls == 2 { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        std::future::pending::<()>().await;
+    }));
+    let mut cx = Context::from_waker(Waker::noop());
+    b.in_scope(|| {
+        for _ in 0..3 {
+            assert!(future.as_mut().poll(&mut cx).is_pending());
+            assert!(is_current(&b));
+        }
+        drop(future);
+    });
+    assert_eq!(*seen.lock().unwrap(), a.context().map(|context| context.span_id()));
+}
+
+#[test]
+fn interleaved_futures_keep_their_own_spans() {
+    let [a, b] = spans();
+    let check = |span: &OwnedSpan| {
+        let expected = span.context();
+        span.scope(async move {
+            for _ in 0..20 {
+                assert_eq!(Span::current().context(), expected);
+                let mut polled = false;
+                poll_fn(|_| if std::mem::replace(&mut polled, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+            }
+        })
+    };
+    let (first, second) = (pin!(check(&a)), pin!(check(&b)));
+    let mut futures: [Option<Pin<&mut dyn Future<Output = ()>>>; 2] = [Some(first), Some(second)];
+    let mut cx = Context::from_waker(Waker::noop());
+    while futures.iter().any(Option::is_some) {
+        for slot in &mut futures {
+            if slot.as_mut().is_some_and(|future| future.as_mut().poll(&mut cx).is_ready()) {
+                *slot = None;
+            }
+        }
+    }
+    assert!(Span::current().is_none());
+}
+
+#[derive(Clone, Default)]
+struct Recorder(Arc<Mutex<Vec<String>>>);
+
+impl ScopeHook for Recorder {
+    fn enter(&self, span: &Span) {
+        let entered = span.hook_slot().map(|slot| slot.get_or_init(|| Box::new(7_u8)).is::<u8>());
+        self.0.lock().unwrap().push(format!("enter {entered:?}"));
+    }
+
+    fn exit(&self, span: &Span) {
+        let current = Span::current().context() == span.context();
+        self.0.lock().unwrap().push(format!("exit {current}"));
+    }
+
+    fn ambient_parent(&self) -> Option<SpanContext> {
+        Some(SpanContext::new(TraceId::new(1)?, SpanId::new(2)?, TraceFlags::SAMPLED))
+    }
+}
+
+#[test]
+fn hooks_follow_every_scope_and_give_an_ambient_parent() {
+    let (tracer, hook) = (InMemoryTracer::new(), Recorder::default());
+    let tracing = HttpTracing::builder(tracer.clone()).scope_hook(hook.clone()).build().unwrap();
+    let span = tracing.span("work").start();
+    span.in_scope(|| tracing.span("part").start().in_scope(|| {}));
+    drop(span);
+    let log = hook.0.lock().unwrap().clone();
+    assert_eq!(log, ["enter Some(true)", "enter Some(true)", "exit true", "exit true"]);
+    let spans = tracer.finished();
+    assert_eq!(spans[1].parent_id(), SpanId::new(2));
+    assert_eq!(spans[0].parent_id(), Some(spans[1].context().span_id()));
+}
