@@ -45,6 +45,24 @@ pub trait HeaderView {
     }
 }
 
+impl<V: HeaderView + ?Sized> HeaderView for &V {
+    fn each_header<'a>(&'a self, visit: &mut dyn FnMut(&'a str, &'a [u8])) {
+        (**self).each_header(visit);
+    }
+
+    fn header_values<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
+        (**self).header_values(name, visit);
+    }
+
+    fn header<'a>(&'a self, name: &str) -> Option<&'a [u8]> {
+        (**self).header(name)
+    }
+
+    fn each_known_header<'a>(&'a self, visit: &mut dyn FnMut(KnownHeader, &'a [u8])) {
+        (**self).each_known_header(visit);
+    }
+}
+
 macro_rules! known_headers {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
         /// A header that propagation reads, so that a [`HeaderView`] can look it up by a prepared name.
@@ -226,10 +244,9 @@ impl Carrier for HeaderMap {
         let Ok(value) = HeaderValue::from_str(value) else {
             return;
         };
-        let name = match KnownHeader::from_name(name) {
-            // Prepared names are copied without an allocation.
-            Some(known) if known != KnownHeader::UberCtx => HTTP_NAMES[known.index()].clone(),
-            _ => match HeaderName::from_bytes(name.as_bytes()) {
+        let name = match prepared(name) {
+            Some(name) => name.clone(),
+            None => match HeaderName::from_bytes(name.as_bytes()) {
                 Ok(name) => name,
                 Err(_) => return,
             },
@@ -245,20 +262,28 @@ impl Carrier for HeaderMap {
     }
 
     fn remove(&mut self, name: &str) {
-        Self::remove(self, name);
+        match prepared(name) {
+            Some(name) => Self::remove(self, name),
+            None => Self::remove(self, name),
+        };
     }
 
     fn remove_prefixed(&mut self, prefix: &str) {
         // Nearly always empty, and then without an allocation.
         let names: Vec<HeaderName> = self
             .keys()
-            .filter(|name| has_prefix(name.as_str(), prefix))
+            .filter(|name| name.as_str().starts_with(prefix))
             .cloned()
             .collect();
         for name in names {
             Self::remove(self, name);
         }
     }
+}
+
+/// The name as `http` has it, checked and without an allocation, if propagation knows it.
+fn prepared(name: &str) -> Option<&'static HeaderName> {
+    HTTP_NAMES.get(KnownHeader::from_name(name)?.index())
 }
 
 fn has_prefix(name: &str, prefix: &str) -> bool {

@@ -1,7 +1,7 @@
 //! What a policy holds, shared by every span that it starts.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, RefUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -28,6 +28,9 @@ pub(crate) struct Policy {
     /// How many panics of callbacks, hooks, samplers, propagators and tracers were caught.
     pub(crate) panics: AtomicU64,
 }
+
+// What is not ours is called under `guard`, and is on its own after a panic; nothing of ours is left half done by one.
+impl RefUnwindSafe for Policy {}
 
 impl Policy {
     pub(crate) fn new(tracer: Arc<dyn Tracer>) -> Self {

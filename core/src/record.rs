@@ -1,6 +1,7 @@
 //! What the core keeps of a recorded span.
 
 use std::borrow::Cow;
+use std::panic::RefUnwindSafe;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -74,6 +75,9 @@ pub(crate) struct Origin {
     pub(crate) route: u64,
 }
 
+// A panic while the lock is held leaves a span with one tag less, nothing worse; the lock is taken all the same.
+impl RefUnwindSafe for Record {}
+
 impl Record {
     pub(crate) fn new(policy: Arc<Policy>, origin: Origin, data: SpanData) -> Self {
         Self {
@@ -97,7 +101,6 @@ impl Record {
         }
     }
 
-    // A panic while the lock is held (in a user's `Into`, say) leaves a span with one tag less, nothing worse.
     fn live(&self) -> MutexGuard<'_, Live> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }

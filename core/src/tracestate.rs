@@ -127,8 +127,11 @@ fn is_key(key: &str) -> bool {
     let Some((first, rest)) = bytes.split_first() else {
         return false;
     };
-    let plain = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    plain(first) && rest.len() <= 255 && rest.iter().all(|byte| plain(byte) || b"_-*/@".contains(byte))
+    matches!(first, b'a'..=b'z' | b'0'..=b'9')
+        && rest.len() <= 255
+        && rest
+            .iter()
+            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'*' | b'/' | b'@'))
 }
 
 /// Section 3.3.2.2.2: 1 to 256 printable characters without `,` and `=`, the last of them not a blank.
@@ -138,7 +141,7 @@ fn is_value(value: &str) -> bool {
         && bytes.len() <= 256
         && bytes
             .iter()
-            .all(|byte| matches!(byte, 0x20..=0x7e) && *byte != b',' && *byte != b'=')
+            .all(|byte| matches!(byte, b' '..=b'+' | b'-'..=b'<' | b'>'..=b'~'))
 }
 
 /// Optional white space of RFC 9110, section 5.6.3: blank and tab only.

@@ -176,10 +176,12 @@ fn write_items(baggage: &Baggage, carrier: &mut dyn Carrier) {
     carrier.remove_prefixed(prefix);
     let mut budget = Budget::new();
     let (mut name, mut text) = (String::new(), String::new());
-    for (key, value) in baggage.iter() {
+    for (index, (key, value)) in baggage.iter().enumerate() {
         text.clear();
         percent::encode(value, is_unreserved, &mut text);
-        if budget.take(key.len() + text.len()) {
+        // Keys that differ in case alone are one header; as everywhere, the first wins.
+        let mut earlier = baggage.iter().take(index);
+        if !earlier.any(|(other, _)| other.eq_ignore_ascii_case(key)) && budget.take(key.len() + text.len()) {
             name.clear();
             name.push_str(prefix);
             name.push_str(key);

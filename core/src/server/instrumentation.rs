@@ -96,12 +96,21 @@ impl Instrumentation {
     /// there is nothing to add to it.
     #[must_use]
     pub fn begin_or_join(&self, view: &dyn RequestView, marked: bool) -> Option<RequestSpan> {
-        let current = Span::current();
-        if current.is_request() && (marked || current.record().is_none()) {
-            self.join(&current, view);
-            return None;
+        match Self::joinable(marked) {
+            Some(span) => {
+                self.join(&span, view);
+                None
+            }
+            None => Some(self.begin(view)),
         }
-        Some(self.begin(view))
+    }
+
+    /// The span that [`begin_or_join`](Self::begin_or_join) would join, for adapters that can do so only later, when they
+    /// know that the route on which they stand is the one that answers.
+    #[must_use]
+    pub fn joinable(marked: bool) -> Option<Span> {
+        let current = Span::current();
+        (current.is_request() && (marked || current.record().is_none())).then_some(current)
     }
 
     /// Adds to a request's span what this place asks for: attributes, name, route, end.

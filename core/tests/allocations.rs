@@ -1,0 +1,122 @@
+//! What spans and requests cost in allocations. The counts are exact, and part of what the core promises.
+
+use allocation_counter::measure;
+use http::{HeaderMap, Request};
+use opentracing_http::{
+    Attribute, BodySize, FinishedSpan, HttpTracing, Instrumentation, NoopTracer, ResponseView, Route, Span, SpanContext,
+    SpanId, TraceFlags, TraceId, Tracer,
+};
+
+struct Discard;
+
+impl Tracer for Discard {
+    fn report(&self, _: FinishedSpan) {}
+}
+
+/// Allocations of a second run; the first fills thread-locals and lazy statics.
+fn allocations(mut run: impl FnMut()) -> u64 {
+    run();
+    measure(run).count_total
+}
+
+fn request(traceparent: &str) -> Request<()> {
+    Request::get("/users/7?page=2")
+        .header("host", "shop.example")
+        .header("user-agent", "curl/8.5.0")
+        .header("accept", "text/html,application/xhtml+xml")
+        .header("accept-encoding", "gzip, br")
+        .header("accept-language", "en")
+        .header("connection", "keep-alive")
+        .header("cache-control", "no-cache")
+        .header("traceparent", traceparent)
+        .body(())
+        .unwrap()
+}
+
+const SAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+const UNSAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
+
+fn serve(instrumentation: &Instrumentation, request: &Request<()>, headers: &HeaderMap) {
+    let Some(mut span) = instrumentation.begin_or_join(request, false) else {
+        return;
+    };
+    span.scope(|| {
+        let current = Span::current();
+        assert!(current.context().is_some());
+        current.clone().set_tag("ignored.when", "not recorded");
+    });
+    span.set_route(Route::Template("/users/{id}"));
+    let body = span.head(&ResponseView {
+        status: 200,
+        headers,
+        body: BodySize::Exact(5),
+        upgrade: false,
+    });
+    if let Some(mut body) = body {
+        body.scope(|| {});
+        body.sent(5);
+        body.end();
+    }
+}
+
+fn served(tracing: &HttpTracing, traceparent: &str) -> u64 {
+    let instrumentation = Instrumentation::new(tracing, "test").attributes([Attribute::USER_AGENT]);
+    let (request, headers) = (request(traceparent), HeaderMap::new());
+    allocations(|| serve(&instrumentation, &request, &headers))
+}
+
+#[test]
+fn a_request_that_is_not_recorded_costs_none() {
+    assert_eq!(served(&HttpTracing::new(Discard), UNSAMPLED), 0);
+    assert_eq!(served(&HttpTracing::new(NoopTracer), SAMPLED), 0);
+    let skipping = HttpTracing::builder(Discard).skip("/users/{id}").build().unwrap();
+    assert_eq!(served(&skipping, SAMPLED), 0);
+}
+
+#[test]
+fn a_recorded_request_costs_its_record_its_text_and_the_handlers_tags() {
+    assert_eq!(served(&HttpTracing::new(Discard), SAMPLED), 3);
+}
+
+#[test]
+fn a_span_with_eight_tags_costs_two() {
+    let tracing = HttpTracing::new(Discard);
+    let parent = SpanContext::new(TraceId::new(1).unwrap(), SpanId::new(2).unwrap(), TraceFlags::SAMPLED);
+    let span = || tracing.span("work").child_of(parent.clone()).start();
+    let tags = |span: &Span| {
+        for key in ["a", "b", "c", "d", "e", "f", "g", "h"] {
+            span.set_tag(key, 1);
+        }
+    };
+    assert_eq!(allocations(|| drop(span())), 1);
+    // The vector of tags grows once.
+    assert!(allocations(|| tags(&span())) <= 3);
+    assert_eq!(allocations(|| drop(span().clone())), 1);
+}
+
+#[test]
+fn a_child_costs_its_record() {
+    let tracing = HttpTracing::new(Discard);
+    let span = tracing.span("work").start();
+    assert_eq!(allocations(|| span.child("part").finish()), 1);
+    let unsampled = HttpTracing::new(NoopTracer).span("work").start();
+    assert_eq!(allocations(|| unsampled.child("part").finish()), 0);
+}
+
+#[test]
+fn handles_scopes_and_injection_cost_none() {
+    let tracing = HttpTracing::new(Discard);
+    let span = tracing.span("work").start();
+    let mut bytes = 0;
+    assert_eq!(
+        allocations(|| {
+            let guard = span.enter();
+            let current = Span::current();
+            current.in_scope(|| {});
+            current.inject(&mut |name: &str, value: &str| bytes += name.len() + value.len());
+            drop(guard);
+        }),
+        0
+    );
+    assert!(bytes > 0);
+}

@@ -1,0 +1,586 @@
+//! The background reporter, through its public face, with a backend that does what the test says.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Barrier, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use opentracing_http::report::{Drops, ExportError, Exporter, Reporter, ReporterBuilder};
+use opentracing_http::{FinishedSpan, HttpTracing, InMemoryTracer, Tracer};
+
+/// Longer than anything takes that works.
+const LONG: Duration = Duration::from_secs(30);
+/// A pause or interval that no test waits for.
+const NEVER: Duration = Duration::from_secs(3600);
+
+type Answer = Box<dyn FnOnce() -> Result<(), ExportError> + Send>;
+
+/// Tells the test each batch, then does what the test answers.
+struct Scripted {
+    events: Sender<Event>,
+    answers: Receiver<Answer>,
+}
+
+#[derive(Debug, PartialEq)]
+enum Event {
+    Batch(Vec<String>),
+    Shutdown,
+    Dropped,
+}
+
+impl Exporter for Scripted {
+    fn export(&mut self, batch: &[FinishedSpan]) -> Result<(), ExportError> {
+        let names = batch.iter().map(|span| span.name().to_owned()).collect();
+        let _ = self.events.send(Event::Batch(names));
+        // Once the test has no more to say, everything is taken.
+        self.answers.recv().map_or(Ok(()), |answer| answer())
+    }
+
+    fn shutdown(&mut self) {
+        let _ = self.events.send(Event::Shutdown);
+    }
+}
+
+impl Drop for Scripted {
+    fn drop(&mut self) {
+        let _ = self.events.send(Event::Dropped);
+    }
+}
+
+/// The test's end of a [`Scripted`] exporter.
+struct Backend {
+    events: Receiver<Event>,
+    answers: Sender<Answer>,
+}
+
+impl Backend {
+    fn event(&self) -> Event {
+        self.events.recv_timeout(LONG).unwrap()
+    }
+
+    /// The next batch; the exporter waits for its answer.
+    #[track_caller]
+    fn batch(&self) -> Vec<String> {
+        match self.event() {
+            Event::Batch(names) => names,
+            event => panic!("{event:?}"),
+        }
+    }
+
+    fn answer(&self, answer: impl FnOnce() -> Result<(), ExportError> + Send + 'static) {
+        self.answers.send(Box::new(answer)).unwrap();
+    }
+
+    fn accept(&self) {
+        self.answer(|| Ok(()));
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.events.try_recv().is_err()
+    }
+}
+
+fn scripted() -> (Scripted, Backend) {
+    let (send_event, events) = channel();
+    let (answers, receive_answer) = channel();
+    let exporter = Scripted {
+        events: send_event,
+        answers: receive_answer,
+    };
+    (exporter, Backend { events, answers })
+}
+
+/// Batches are due by count only, retries come at once, and a shutdown does not wait for a backend that hangs.
+fn prompt() -> ReporterBuilder {
+    Reporter::builder()
+        .batch_spans(1)
+        .batch_interval(NEVER)
+        .backoff(Duration::from_nanos(1), Duration::from_nanos(1))
+        .shutdown_timeout(Duration::ZERO)
+}
+
+fn start(builder: ReporterBuilder) -> (HttpTracing, Reporter, Backend) {
+    let (exporter, backend) = scripted();
+    let reporter = builder.build(exporter).unwrap();
+    (HttpTracing::new(reporter.clone()), reporter, backend)
+}
+
+fn finish(tracing: &HttpTracing, names: &[&'static str]) {
+    for name in names {
+        tracing.span(*name).start().finish();
+    }
+}
+
+fn lost(tracing: &HttpTracing) -> u64 {
+    tracing.dropped()
+}
+
+/// A span that keeps no reporter alive: it was reported to another tracer.
+fn stray(name: &'static str) -> FinishedSpan {
+    let tracer = InMemoryTracer::new();
+    HttpTracing::new(tracer.clone()).span(name).start().finish();
+    tracer.take().remove(0)
+}
+
+#[test]
+fn a_batch_is_sent_when_it_is_full() {
+    let (tracing, _, backend) = start(prompt().batch_spans(3));
+    finish(&tracing, &["a", "b"]);
+    assert!(backend.is_quiet());
+    finish(&tracing, &["c", "d"]);
+    assert_eq!(backend.batch(), ["a", "b", "c"]);
+    backend.accept();
+    finish(&tracing, &["e", "f"]);
+    assert_eq!(backend.batch(), ["d", "e", "f"]);
+    backend.accept();
+}
+
+#[test]
+fn a_batch_is_sent_when_it_is_full_in_bytes() {
+    let size = stray("a").size();
+    let (tracing, _, backend) = start(prompt().batch_spans(1000).batch_bytes(2 * size));
+    finish(&tracing, &["a", "b"]);
+    assert_eq!(backend.batch(), ["a", "b"]);
+    // What has come meanwhile goes in batches of the same size.
+    finish(&tracing, &["c", "d", "e", "f"]);
+    backend.accept();
+    assert_eq!(backend.batch(), ["c", "d"]);
+    backend.accept();
+    assert_eq!(backend.batch(), ["e", "f"]);
+    backend.accept();
+}
+
+#[test]
+fn a_batch_is_sent_when_its_time_has_come() {
+    let (tracing, _, backend) = start(prompt().batch_spans(1000).batch_interval(Duration::from_millis(1)));
+    for name in ["a", "b"] {
+        finish(&tracing, &[name]);
+        assert_eq!(backend.batch(), [name]);
+        backend.accept();
+    }
+}
+
+#[test]
+fn a_flush_sends_what_has_been_reported() {
+    let (tracing, _, backend) = start(prompt().batch_spans(2).queue_spans(1000));
+    finish(&tracing, &["a", "b", "c"]);
+    for _ in 0..2 {
+        backend.accept();
+    }
+    assert!(tracing.flush(LONG));
+    assert_eq!([backend.batch(), backend.batch()], [vec!["a", "b"], vec!["c"]]);
+    assert!(tracing.flush(Duration::ZERO), "there is nothing left to send");
+    assert_eq!(lost(&tracing), 0);
+}
+
+#[test]
+fn a_flush_does_not_wait_for_spans_that_come_after_it() {
+    let (tracing, reporter, backend) = start(prompt());
+    finish(&tracing, &["a"]);
+    assert_eq!(backend.batch(), ["a"]);
+    let flush = thread::spawn({
+        let tracing = tracing.clone();
+        move || tracing.flush(LONG)
+    });
+    backend.accept();
+    assert!(flush.join().unwrap());
+    finish(&tracing, &["b"]);
+    assert_eq!(backend.batch(), ["b"]);
+    assert!(!reporter.flush(Duration::from_millis(1)), "this one is not delivered yet");
+    backend.accept();
+}
+
+#[test]
+fn a_flush_returns_in_time_when_the_exporter_hangs() {
+    let (tracing, _, backend) = start(prompt());
+    finish(&tracing, &["a"]);
+    assert_eq!(backend.batch(), ["a"]);
+    let began = Instant::now();
+    assert!(!tracing.flush(Duration::from_millis(20)));
+    assert!(began.elapsed() < LONG);
+    backend.accept();
+}
+
+#[test]
+fn a_flush_tells_of_a_loss() {
+    let (tracing, _, backend) = start(prompt());
+    finish(&tracing, &["a"]);
+    backend.answer(|| Err(ExportError::rejected("no")));
+    assert!(!tracing.flush(LONG));
+    finish(&tracing, &["b"]);
+    backend.accept();
+    assert!(tracing.flush(LONG), "the loss came before this flush");
+}
+
+#[test]
+fn a_full_queue_drops_and_counts() {
+    let (tracing, reporter, backend) = start(prompt().queue_spans(2));
+    finish(&tracing, &["a"]);
+    assert_eq!(backend.batch(), ["a"]);
+    finish(&tracing, &["b", "c", "d", "e"]);
+    assert_eq!(reporter.queued_spans(), 2);
+    assert_eq!(reporter.drops().queue_full, 2);
+    assert_eq!(tracing.dropped(), 2);
+    for name in ["b", "c"] {
+        backend.accept();
+        assert_eq!(backend.batch(), [name]);
+    }
+    backend.accept();
+    assert!(tracing.flush(LONG));
+}
+
+#[test]
+fn a_queue_that_is_full_in_bytes_drops_and_counts() {
+    let size = stray("a").size();
+    let (tracing, reporter, backend) = start(prompt().batch_spans(100).queue_bytes(3 * size));
+    let large = tracing.span("large").start();
+    large.set_tag("text", "x".repeat(4 * size));
+    finish(&tracing, &["a"]);
+    assert_eq!(reporter.queued_bytes(), size);
+    // It will never fit, and has the queue sent so that there is room for others.
+    large.finish();
+    assert_eq!(reporter.drops().queue_full, 1);
+    assert_eq!(backend.batch(), ["a"]);
+    backend.accept();
+}
+
+#[test]
+fn a_batch_is_offered_again_as_often_as_allowed() {
+    let (tracing, reporter, backend) = start(prompt().retries(2));
+    finish(&tracing, &["a"]);
+    for _ in 0..2 {
+        assert_eq!(backend.batch(), ["a"]);
+        backend.answer(|| Err(ExportError::retry("busy")));
+    }
+    assert_eq!(backend.batch(), ["a"]);
+    backend.accept();
+    assert!(tracing.flush(LONG));
+    assert_eq!(lost(&tracing), 0);
+
+    finish(&tracing, &["b"]);
+    for _ in 0..3 {
+        assert_eq!(backend.batch(), ["b"]);
+        backend.answer(|| Err(ExportError::retry("busy").after(Duration::from_millis(1))));
+    }
+    finish(&tracing, &["c"]);
+    assert_eq!(backend.batch(), ["c"]);
+    backend.accept();
+    assert_eq!(reporter.drops().failed, 1);
+    assert_eq!(lost(&tracing), 1);
+}
+
+#[test]
+fn other_spans_wait_while_a_batch_is_retried() {
+    let (tracing, reporter, backend) = start(prompt());
+    finish(&tracing, &["a"]);
+    assert_eq!(backend.batch(), ["a"]);
+    finish(&tracing, &["b", "c"]);
+    assert_eq!(reporter.queued_spans(), 2);
+    backend.answer(|| Err(ExportError::retry("busy")));
+    assert_eq!(backend.batch(), ["a"]);
+    backend.accept();
+    for name in ["b", "c"] {
+        assert_eq!(backend.batch(), [name]);
+        backend.accept();
+    }
+}
+
+#[test]
+fn a_flush_ends_the_pause_before_a_retry() {
+    let (tracing, _, backend) = start(prompt().backoff(NEVER, NEVER));
+    finish(&tracing, &["a"]);
+    assert_eq!(backend.batch(), ["a"]);
+    backend.answer(|| Err(ExportError::retry("restarting")));
+    // The first may come before the pause has begun, and is then too early to end it.
+    while !tracing.flush(Duration::from_millis(1)) {
+        if let Ok(event) = backend.events.try_recv() {
+            assert_eq!(event, Event::Batch(vec!["a".to_owned()]));
+            backend.accept();
+        }
+    }
+    assert_eq!(lost(&tracing), 0);
+}
+
+#[test]
+fn what_was_delivered_of_a_batch_is_not_offered_again() {
+    let (tracing, _, backend) = start(prompt().batch_spans(4).retries(1));
+    finish(&tracing, &["a", "b", "c", "d"]);
+    assert_eq!(backend.batch(), ["a", "b", "c", "d"]);
+    backend.answer(|| Err(ExportError::retry("busy").delivered(1)));
+    assert_eq!(backend.batch(), ["b", "c", "d"]);
+    // Progress starts the count of retries anew.
+    backend.answer(|| Err(ExportError::retry("busy").delivered(2)));
+    assert_eq!(backend.batch(), ["d"]);
+    backend.answer(|| Err(ExportError::retry("busy")));
+    assert_eq!(backend.batch(), ["d"]);
+    backend.accept();
+    assert!(tracing.flush(LONG));
+    assert_eq!(lost(&tracing), 0);
+}
+
+#[test]
+fn a_rejected_batch_is_given_up_and_counted() {
+    let (tracing, reporter, backend) = start(prompt().batch_spans(4));
+    for (delivered, dropped) in [(0, 4), (3, 5), (4, 5), (100, 5)] {
+        finish(&tracing, &["a", "b", "c", "d"]);
+        assert_eq!(backend.batch().len(), 4);
+        backend.answer(move || Err(ExportError::rejected("too large").delivered(delivered)));
+        tracing.flush(LONG);
+        assert_eq!(reporter.drops().rejected, dropped);
+    }
+    assert_eq!(lost(&tracing), 5);
+}
+
+#[test]
+fn a_panic_loses_the_batch_and_not_the_thread() {
+    let (tracing, reporter, backend) = start(prompt());
+    finish(&tracing, &["a"]);
+    assert_eq!(backend.batch(), ["a"]);
+    backend.answer(|| panic!("in the exporter"));
+    finish(&tracing, &["b"]);
+    assert_eq!(backend.batch(), ["b"]);
+    backend.accept();
+    tracing.flush(LONG);
+    assert_eq!((reporter.drops().panicked, lost(&tracing)), (1, 1));
+}
+
+#[test]
+fn errors_are_told() {
+    let (send, errors) = channel();
+    let (tracing, _, backend) = start(prompt().on_error(move |error| {
+        send.send((error.to_string(), error.is_retry())).unwrap();
+        panic!("in the callback");
+    }));
+    finish(&tracing, &["a"]);
+    backend.answer(|| Err(ExportError::retry(std::io::Error::other("busy"))));
+    backend.answer(|| Err(ExportError::rejected("no")));
+    assert_eq!(errors.recv_timeout(LONG).unwrap(), ("busy".to_owned(), true));
+    assert_eq!(errors.recv_timeout(LONG).unwrap(), ("no".to_owned(), false));
+    assert!(!tracing.flush(LONG) || lost(&tracing) == 1);
+}
+
+#[test]
+fn dropping_the_last_handle_delivers_what_is_queued() {
+    let (exporter, backend) = scripted();
+    let reporter = prompt().batch_spans(2).shutdown_timeout(LONG).build(exporter).unwrap();
+    let other = reporter.clone();
+    for name in ["a", "b", "c"] {
+        reporter.report(stray(name));
+    }
+    drop(reporter);
+    other.report(stray("d"));
+    other.report(stray("e"));
+    for _ in 0..3 {
+        backend.accept();
+    }
+    drop(other);
+    let batches = [vec!["a", "b"], vec!["c", "d"], vec!["e"]];
+    for batch in batches {
+        assert_eq!(backend.batch(), batch);
+    }
+    assert_eq!(backend.event(), Event::Shutdown);
+    assert_eq!(backend.event(), Event::Dropped);
+}
+
+#[test]
+fn dropping_the_last_handle_does_not_wait_for_an_exporter_that_hangs() {
+    let (exporter, backend) = scripted();
+    let reporter = prompt().shutdown_timeout(Duration::from_millis(20)).build(exporter).unwrap();
+    reporter.report(stray("a"));
+    reporter.report(stray("b"));
+    assert_eq!(backend.batch(), ["a"]);
+    let began = Instant::now();
+    drop(reporter);
+    assert!(began.elapsed() < LONG);
+    // Left to itself, it ends as soon as it can, and sends no more.
+    backend.accept();
+    assert_eq!(backend.event(), Event::Shutdown);
+    assert_eq!(backend.event(), Event::Dropped);
+}
+
+#[test]
+fn a_shutdown_retries_at_once_and_gives_up_in_time() {
+    let (tracing, reporter, backend) = start(prompt().backoff(NEVER, NEVER).retries(1000));
+    finish(&tracing, &["a", "b"]);
+    let shutdown = thread::spawn({
+        let reporter = reporter.clone();
+        move || reporter.shutdown(Duration::from_millis(100))
+    });
+    // The pause is cut to what is left of the time.
+    while let Event::Batch(names) = backend.event() {
+        assert_eq!(names, ["a"]);
+        backend.answer(|| Err(ExportError::retry("down").after(NEVER)));
+    }
+    assert!(!shutdown.join().unwrap());
+    assert_eq!(backend.event(), Event::Dropped);
+    assert_eq!(reporter.drops().shut_down, 2);
+}
+
+#[test]
+fn a_shutdown_ends_the_reporter_for_all_handles() {
+    let (tracing, reporter, backend) = start(prompt().batch_spans(100));
+    finish(&tracing, &["a"]);
+    backend.accept();
+    assert!(reporter.shutdown(LONG));
+    assert_eq!(backend.batch(), ["a"]);
+    assert_eq!(backend.event(), Event::Shutdown);
+    assert_eq!(backend.event(), Event::Dropped);
+    assert_eq!(lost(&tracing), 0);
+
+    finish(&tracing, &["b"]);
+    assert_eq!((reporter.drops().shut_down, lost(&tracing)), (1, 1));
+    assert_eq!(reporter.queued_spans(), 0);
+    assert!(reporter.flush(LONG), "there is nothing to wait for");
+    assert!(reporter.shutdown(LONG), "a second one has nothing to do");
+}
+
+#[test]
+fn an_exporter_that_panics_as_it_ends_ends() {
+    struct Panics(#[allow(dead_code, reason = "tells of its drop")] Sender<()>);
+
+    impl Exporter for Panics {
+        fn export(&mut self, _: &[FinishedSpan]) -> Result<(), ExportError> {
+            Ok(())
+        }
+
+        fn shutdown(&mut self) {
+            panic!("in shutdown");
+        }
+    }
+
+    let (send, dropped) = channel();
+    let reporter = Reporter::with_defaults(Panics(send)).unwrap();
+    assert!(reporter.shutdown(LONG));
+    assert_eq!(dropped.recv_timeout(LONG), Err(RecvTimeoutError::Disconnected));
+}
+
+#[test]
+fn the_exporter_cannot_wait_for_itself() {
+    struct Flushes {
+        reporter: Arc<Mutex<Option<Reporter>>>,
+        answers: Sender<(bool, bool, Option<String>)>,
+    }
+
+    impl Exporter for Flushes {
+        fn export(&mut self, _: &[FinishedSpan]) -> Result<(), ExportError> {
+            // The last handle but one is dropped here, and the last with the span's policy: on this thread, too.
+            if let Some(reporter) = self.reporter.lock().unwrap().take() {
+                let name = thread::current().name().map(str::to_owned);
+                let _ = self.answers.send((reporter.flush(LONG), reporter.shutdown(LONG), name));
+            }
+            Ok(())
+        }
+    }
+
+    let (send, answers) = channel();
+    let slot = Arc::<Mutex<Option<Reporter>>>::default();
+    let exporter = Flushes {
+        reporter: slot.clone(),
+        answers: send,
+    };
+    let reporter = prompt()
+        .batch_interval(Duration::from_millis(1))
+        .thread_name("my-reporter")
+        .build(exporter)
+        .unwrap();
+    *slot.lock().unwrap() = Some(reporter.clone());
+    HttpTracing::new(reporter).span("a").start().finish();
+    let expected = (false, false, Some("my-reporter".to_owned()));
+    assert_eq!(answers.recv_timeout(LONG).unwrap(), expected);
+    assert_eq!(answers.recv_timeout(LONG), Err(RecvTimeoutError::Disconnected));
+}
+
+#[test]
+fn many_threads_report_and_nothing_is_lost_uncounted() {
+    struct Counts(Arc<Mutex<u64>>);
+
+    impl Exporter for Counts {
+        fn export(&mut self, batch: &[FinishedSpan]) -> Result<(), ExportError> {
+            *self.0.lock().unwrap() += batch.len() as u64;
+            Ok(())
+        }
+    }
+
+    let delivered = Arc::<Mutex<u64>>::default();
+    let builder = Reporter::builder().queue_spans(64).batch_spans(16).batch_interval(Duration::from_millis(1));
+    let reporter = builder.build(Counts(delivered.clone())).unwrap();
+    let tracing = HttpTracing::new(reporter.clone());
+    let barrier = Barrier::new(8);
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                barrier.wait();
+                for number in 0..2000 {
+                    tracing.span("work").start().finish();
+                    if number % 500 == 0 {
+                        assert!(tracing.flush(LONG));
+                    }
+                }
+            });
+        }
+    });
+    assert!(tracing.flush(LONG));
+    let drops = reporter.drops();
+    assert_eq!(*delivered.lock().unwrap() + drops.queue_full, 16_000);
+    assert_eq!(drops.total(), drops.queue_full);
+}
+
+#[test]
+fn nothing_is_dropped_to_begin_with() {
+    let (_, reporter, _backend) = start(prompt());
+    assert_eq!(reporter.drops(), Drops::default());
+    assert_eq!((reporter.queued_spans(), reporter.queued_bytes()), (0, 0));
+}
+
+#[test]
+fn what_is_wrong_is_named_with_the_remedy() {
+    let builder = Reporter::builder;
+    let millisecond = Duration::from_millis(1);
+    for (builder, option, remedy) in [
+        (builder().queue_spans(0), "queue_spans", "raise"),
+        (builder().queue_bytes(0), "queue_bytes", "raise"),
+        (builder().batch_spans(0), "batch_spans", "raise"),
+        (builder().batch_bytes(0), "batch_bytes", "raise"),
+        (builder().queue_spans(10).batch_spans(11), "batch_spans", "`queue_spans`"),
+        (builder().queue_bytes(10).batch_bytes(11), "batch_bytes", "`queue_bytes`"),
+        (builder().batch_interval(Duration::ZERO), "batch_interval", "longer"),
+        (builder().backoff(Duration::ZERO, millisecond), "backoff", "short"),
+        (builder().backoff(2 * millisecond, millisecond), "backoff", "short"),
+        (builder().thread_name("a\0b"), "thread_name", "NUL"),
+    ] {
+        let (exporter, _backend) = scripted();
+        let error = builder.build(exporter).unwrap_err();
+        assert_eq!(error.option(), option);
+        assert!(error.to_string().contains(remedy), "{error}");
+    }
+    // A bound that is left alone gives way.
+    let (exporter, _backend) = scripted();
+    assert!(builder().queue_spans(1).queue_bytes(1).build(exporter).is_ok());
+}
+
+#[test]
+fn times_beyond_every_clock_are_no_problem() {
+    let (tracing, reporter, backend) = start(
+        prompt()
+            .batch_interval(Duration::MAX)
+            .backoff(Duration::MAX, Duration::MAX)
+            .shutdown_timeout(Duration::MAX),
+    );
+    finish(&tracing, &["a"]);
+    backend.accept();
+    assert!(tracing.flush(Duration::MAX));
+    assert!(reporter.shutdown(Duration::MAX));
+}
+
+#[test]
+fn a_reporter_is_shared_between_threads_and_policies() {
+    fn is_tracer(_: &(impl Tracer + Clone + Send + Sync + std::fmt::Debug)) {}
+    let (tracing, reporter, backend) = start(prompt().batch_spans(2));
+    is_tracer(&reporter);
+    finish(&tracing, &["a"]);
+    finish(&HttpTracing::new(reporter.clone()), &["b"]);
+    assert_eq!(backend.batch(), ["a", "b"]);
+    backend.accept();
+    let boxed: Box<dyn Exporter> = Box::new(scripted().0);
+    assert!(Reporter::with_defaults(boxed).is_ok());
+}

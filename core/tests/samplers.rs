@@ -1,0 +1,152 @@
+//! Samplers as a service configures them: in the policy, and in a reporter.
+
+use std::sync::Arc;
+
+use opentracing_http::report::{ExportError, Exporter, Reporter};
+use opentracing_http::sampler::{Always, Never, ParentBased, Probability, RateLimit, Rules, Sampler};
+use opentracing_http::{
+    FinishedSpan, HttpTracing, InMemoryTracer, SampleRequest, Sampling, SpanContext, SpanId, TraceFlags, TraceId,
+    Tracer,
+};
+
+fn policy(sampler: impl Sampler + 'static) -> (HttpTracing, InMemoryTracer) {
+    let tracer = InMemoryTracer::new();
+    let tracing = HttpTracing::builder(tracer.clone()).sampler(sampler).build().unwrap();
+    (tracing, tracer)
+}
+
+fn caller(flags: TraceFlags) -> SpanContext {
+    SpanContext::new(TraceId::new(7).unwrap(), SpanId::new(7).unwrap(), flags)
+}
+
+#[test]
+fn what_is_kept_tells_which_sampler_kept_it() {
+    for (sampler, kind, param) in [
+        (Box::new(Always) as Box<dyn Sampler>, "const", true.into()),
+        (Box::new(Probability::new(1.0).unwrap()), "probabilistic", 1.0.into()),
+        (Box::new(RateLimit::per_second(5.0).unwrap()), "ratelimiting", 5.0.into()),
+    ] {
+        let (tracing, tracer) = policy(ParentBased::new(sampler));
+        tracing.span("root").start().finish();
+        let span = &tracer.finished()[0];
+        assert_eq!(span.tag("sampler.type").unwrap(), kind);
+        assert_eq!(span.tag("sampler.param"), Some(param));
+    }
+}
+
+#[test]
+fn only_the_span_that_was_decided_here_is_tagged() {
+    let (tracing, tracer) = policy(ParentBased::new(Always));
+    let root = tracing.span("root").start();
+    root.child("child").finish();
+    tracing.span("continued").child_of(caller(TraceFlags::SAMPLED)).start().finish();
+    for span in tracer.finished() {
+        assert_eq!(span.tag("sampler.type"), None, "{span:?}");
+    }
+    root.finish();
+    assert_eq!(tracer.named("root")[0].tag("sampler.type").unwrap(), "const");
+}
+
+#[test]
+fn what_is_not_kept_is_passed_on_as_such() {
+    let (tracing, tracer) = policy(Probability::new(0.0).unwrap());
+    let span = tracing.span("root").start();
+    assert!(!span.is_recording());
+    assert!(!span.context().unwrap().flags().is_sampled());
+    assert!(!span.child("child").is_recording());
+    span.finish();
+    assert!(tracer.finished().is_empty());
+}
+
+#[test]
+fn parent_based_follows_the_caller_and_decides_for_those_who_defer() {
+    for (root, flags, kept) in [
+        (Box::new(Never) as Box<dyn Sampler>, TraceFlags::SAMPLED, true),
+        (Box::new(Never), TraceFlags::DEFERRED, false),
+        (Box::new(Always), TraceFlags::NOT_SAMPLED, false),
+        (Box::new(Always), TraceFlags::DEFERRED, true),
+    ] {
+        let (tracing, tracer) = policy(ParentBased::new(root));
+        tracing.span("work").child_of(caller(flags)).start().finish();
+        assert_eq!(!tracer.finished().is_empty(), kept, "{flags:?}");
+    }
+}
+
+#[test]
+fn services_with_the_same_share_keep_the_same_traces() {
+    let (one, kept_by_one) = policy(Probability::new(0.5).unwrap());
+    let (other, kept_by_other) = policy(Arc::new(Probability::new(0.5).unwrap()));
+    for id in 1..=200u128 {
+        // Spreads the ids over the bits that count.
+        let trace = TraceId::new(id.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)).unwrap();
+        let context = SpanContext::new(trace, SpanId::new(1).unwrap(), TraceFlags::DEFERRED);
+        one.span("one").child_of(context.clone()).start().finish();
+        other.span("other").child_of(context).start().finish();
+    }
+    let traces = |tracer: &InMemoryTracer| -> Vec<TraceId> {
+        let spans = tracer.finished();
+        spans.iter().map(|span| span.context().trace_id()).collect()
+    };
+    let kept = traces(&kept_by_one);
+    assert!((50..150).contains(&kept.len()), "{}", kept.len());
+    assert_eq!(kept, traces(&kept_by_other));
+}
+
+#[test]
+fn rules_leave_what_is_no_request_to_the_tracer() {
+    let (tracing, tracer) = policy(Rules::new().rule("*".parse().unwrap(), Never));
+    tracing.span("job").start().finish();
+    assert_eq!(tracer.finished().len(), 1);
+}
+
+#[test]
+fn undecided_passes_the_question_on_to_the_tracer() {
+    struct Refuses;
+
+    impl Tracer for Refuses {
+        fn sample(&self, _: &SampleRequest<'_>) -> Sampling {
+            Sampling::drop()
+        }
+
+        fn report(&self, span: FinishedSpan) {
+            panic!("reported {span:?}");
+        }
+    }
+
+    let tracing = HttpTracing::builder(Refuses).sampler(Rules::new()).build().unwrap();
+    let span = tracing.span("job").start();
+    assert!(!span.is_recording());
+    span.finish();
+    assert_eq!(tracing.caught_panics(), 0);
+}
+
+#[test]
+fn a_sampler_is_usable_behind_a_pointer() {
+    fn is_sampler(_: &impl Sampler) {}
+    is_sampler(&&Always);
+    is_sampler(&Box::new(Always));
+    is_sampler(&Arc::new(Never));
+    is_sampler(&(Box::new(Never) as Box<dyn Sampler>));
+    is_sampler(&(Arc::new(Never) as Arc<dyn Sampler>));
+}
+
+#[test]
+fn a_reporter_takes_a_sampler_of_its_own() {
+    struct Discard;
+
+    impl Exporter for Discard {
+        fn export(&mut self, _: &[FinishedSpan]) -> Result<(), ExportError> {
+            Ok(())
+        }
+    }
+
+    let follows = Reporter::with_defaults(Discard).unwrap();
+    let refuses = Reporter::builder().sampler(Never).build(Discard).unwrap();
+    for (reporter, kept) in [(follows, true), (refuses, false)] {
+        let tracing = HttpTracing::new(reporter);
+        let span = tracing.span("work").start();
+        assert_eq!(span.is_recording(), kept);
+        let refused = tracing.span("refused").child_of(caller(TraceFlags::NOT_SAMPLED)).start();
+        assert!(!refused.is_recording());
+    }
+}
