@@ -52,7 +52,10 @@ impl Baggage {
     /// The value under this key.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.items.iter().find(|item| &*item.key == key).map(|item| &*item.value)
+        self.items
+            .iter()
+            .find(|item| &*item.key == key)
+            .map(|item| &*item.value)
     }
 
     /// Sets a pair, in the place of the one with the same key if there is one.
@@ -171,7 +174,10 @@ mod tests {
     fn setting_again_replaces_in_place() {
         let mut baggage = Baggage::new();
         assert!(baggage.set("a", "1") && baggage.set("b", "2") && baggage.set("a", "longer"));
-        assert_eq!(baggage.iter().collect::<Vec<_>>(), [("a", "longer"), ("b", "2")]);
+        assert_eq!(
+            baggage.iter().collect::<Vec<_>>(),
+            [("a", "longer"), ("b", "2")]
+        );
         assert!(baggage.remove("a") && !baggage.remove("a"));
     }
 
@@ -193,11 +199,28 @@ mod tests {
     #[test]
     fn properties_cannot_smuggle_another_pair() {
         let mut baggage = Baggage::new();
-        for properties in ["a,b=c", "a;", ";a", "a;;b", "a b", "a=b c", "=b", "a\r\nx: y", "ä", "a=\"b\""] {
-            assert!(!baggage.set_with_properties("k", "v", properties), "{properties:?}");
+        for properties in [
+            "a,b=c",
+            "a;",
+            ";a",
+            "a;;b",
+            "a b",
+            "a=b c",
+            "=b",
+            "a\r\nx: y",
+            "ä",
+            "a=\"b\"",
+        ] {
+            assert!(
+                !baggage.set_with_properties("k", "v", properties),
+                "{properties:?}"
+            );
         }
         assert!(baggage.set_with_properties("k", "v", "a=b=c;d;e="));
-        assert_eq!(baggage.iter_with_properties().next(), Some(("k", "v", "a=b=c;d;e=")));
+        assert_eq!(
+            baggage.iter_with_properties().next(),
+            Some(("k", "v", "a=b=c;d;e="))
+        );
     }
 
     #[test]
@@ -207,6 +230,9 @@ mod tests {
         second.set("a", "second");
         second.set("b", "second");
         first.merge(&second);
-        assert_eq!(first.iter().collect::<Vec<_>>(), [("a", "first"), ("b", "second")]);
+        assert_eq!(
+            first.iter().collect::<Vec<_>>(),
+            [("a", "first"), ("b", "second")]
+        );
     }
 }

@@ -256,7 +256,10 @@ impl Carrier for HeaderMap {
     }
 
     fn append(&mut self, name: &str, value: &str) {
-        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value)) {
+        if let (Ok(name), Ok(value)) = (
+            HeaderName::from_bytes(name.as_bytes()),
+            HeaderValue::from_str(value),
+        ) {
             let _ = self.try_append(name, value);
         }
     }

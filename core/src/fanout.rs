@@ -83,7 +83,11 @@ impl FanOut {
     /// The tracers at these places.
     fn at(&self, places: u32) -> impl Iterator<Item = &Arc<dyn Tracer>> {
         let wanted = move |(index, _): &(usize, _)| places & place(*index) != 0;
-        self.tracers.iter().enumerate().filter(wanted).map(|(_, tracer)| tracer)
+        self.tracers
+            .iter()
+            .enumerate()
+            .filter(wanted)
+            .map(|(_, tracer)| tracer)
     }
 }
 
@@ -140,7 +144,8 @@ impl Tracer for FanOut {
     }
 
     fn flush(&self, timeout: Duration) -> bool {
-        let flush = |tracer: &Arc<dyn Tracer>| self.guard(|| tracer.flush(timeout)).unwrap_or(false);
+        let flush =
+            |tracer: &Arc<dyn Tracer>| self.guard(|| tracer.flush(timeout)).unwrap_or(false);
         let Some((first, others)) = self.tracers.split_first() else {
             return true;
         };
@@ -165,7 +170,10 @@ impl Tracer for FanOut {
     }
 
     fn dropped(&self) -> u64 {
-        let dropped = self.tracers.iter().map(|tracer| self.guard(|| tracer.dropped()));
+        let dropped = self
+            .tracers
+            .iter()
+            .map(|tracer| self.guard(|| tracer.dropped()));
         dropped.map(Option::unwrap_or_default).sum()
     }
 }
@@ -228,7 +236,9 @@ impl Route {
     };
 
     fn of(self, id: Id) -> u64 {
-        u64::from(id.0) << (2 * PLACES) | u64::from(self.recorded) << PLACES | u64::from(self.reported)
+        u64::from(id.0) << (2 * PLACES)
+            | u64::from(self.recorded) << PLACES
+            | u64::from(self.reported)
     }
 
     fn read(route: u64, id: Id) -> Self {
@@ -257,6 +267,8 @@ impl Default for Id {
 
 impl fmt::Debug for FanOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FanOut").field("tracers", &self.tracers.len()).finish_non_exhaustive()
+        f.debug_struct("FanOut")
+            .field("tracers", &self.tracers.len())
+            .finish_non_exhaustive()
     }
 }

@@ -195,6 +195,14 @@ impl Span {
         }
     }
 
+    /// The request's span that this one is, or stands below.
+    pub(crate) fn request(&self) -> Option<Self> {
+        match &self.inner {
+            Inner::Recorded(record) if !record.is_request => record.request()?.upgrade().map(Self::recorded),
+            _ => self.is_request().then(|| self.clone()),
+        }
+    }
+
     /// Whether this is the empty handle.
     #[must_use]
     pub fn is_none(&self) -> bool {

@@ -1,7 +1,7 @@
 //! How a span starts.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
 use crate::context::{SpanContext, TraceFlags, TraceId};
@@ -136,6 +136,7 @@ impl SpanBuilder {
             time: self.time,
             http: None,
             is_request: false,
+            request: None,
         };
         OwnedSpan::new(match parent {
             Parent::Span(span, kind) => start.below(&policy, &span, kind),
@@ -160,11 +161,13 @@ pub(crate) struct Start {
     pub(crate) time: Option<SystemTime>,
     pub(crate) http: Option<HttpFacts>,
     pub(crate) is_request: bool,
+    /// The request's span that it stands below.
+    pub(crate) request: Option<Weak<Record>>,
 }
 
 impl Start {
     /// Starts below a span of this process, whose decision holds unless `sampling.priority` says otherwise.
-    fn below(self, policy: &Arc<Policy>, parent: &Span, kind: ReferenceKind) -> Span {
+    fn below(mut self, policy: &Arc<Policy>, parent: &Span, kind: ReferenceKind) -> Span {
         let Some(context) = parent.context() else {
             return match self.priority() {
                 Some(true) => {
@@ -178,8 +181,9 @@ impl Start {
         let recorded = parent.record();
         if !sampled && (recorded.is_none() || self.priority() == Some(false)) {
             let context = context.clone().with_flags(context.flags().with_sampled(false));
-            return Span::unrecorded(Unrecorded::new(policy.clone(), Some(context), false));
+            return Span::unrecorded(Unrecorded::new(policy.clone(), Some(context), recorded.is_none() && parent.is_request()));
         }
+        self.request = recorded.and_then(Record::request);
         let route = recorded.map_or(u64::MAX, |record| record.route);
         let flags = context.flags().with_sampled(sampled);
         let trace_id = context.trace_id();
@@ -287,6 +291,7 @@ impl Start {
                 None => Duration::ZERO,
             },
             route,
+            request: self.request,
         };
         let span = Span::recorded(Arc::new(Record::new(policy.clone(), origin, data)));
         policy.guard(|| policy.tracer.started(&span));

@@ -26,7 +26,9 @@ impl TraceState {
     /// How many members a list may have (section 3.3.1.1).
     pub const MAX_MEMBERS: usize = 32;
 
-    pub(crate) const EMPTY: Self = Self { text: String::new() };
+    pub(crate) const EMPTY: Self = Self {
+        text: String::new(),
+    };
 
     /// Reads the values of all `tracestate` headers of a request, in order.
     ///
@@ -73,7 +75,9 @@ impl TraceState {
     /// The value of the member with this key.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
-        members(&self.text).find(|(found, _)| *found == key).map(|(_, value)| value)
+        members(&self.text)
+            .find(|(found, _)| *found == key)
+            .map(|(_, value)| value)
     }
 
     /// Puts a member first, as section 3.5 wants it of the system that changes it; its old place is given up, and the
@@ -129,9 +133,9 @@ fn is_key(key: &str) -> bool {
     };
     matches!(first, b'a'..=b'z' | b'0'..=b'9')
         && rest.len() <= 255
-        && rest
-            .iter()
-            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'*' | b'/' | b'@'))
+        && rest.iter().all(
+            |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'*' | b'/' | b'@'),
+        )
 }
 
 /// Section 3.3.2.2.2: 1 to 256 printable characters without `,` and `=`, the last of them not a blank.

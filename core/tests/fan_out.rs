@@ -1,11 +1,13 @@
 //! A tracer made of several: who is asked, who decides, who receives.
 
+#![allow(clippy::unwrap_used)]
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use opentracing_http::{
-    FanOut, FinishedSpan, HttpTracing, InMemoryTracer, NoopTracer, SampleRequest, Sampling, Span, SpanContext, SpanId,
-    TraceFlags, TraceId, Tracer,
+    FanOut, FinishedSpan, HttpTracing, InMemoryTracer, NoopTracer, SampleRequest, Sampling, Span,
+    SpanContext, SpanId, TraceFlags, TraceId, Tracer,
 };
 
 /// Answers what it is told to, and keeps what it hears.
@@ -58,7 +60,12 @@ fn drops() -> Scripted {
 
 #[test]
 fn reports_only_to_those_that_wanted_the_span() {
-    let (first, refuses, local, last) = (keeps(), drops(), Scripted::new(Sampling::record_only()), keeps());
+    let (first, refuses, local, last) = (
+        keeps(),
+        drops(),
+        Scripted::new(Sampling::record_only()),
+        keeps(),
+    );
     let fan_out = FanOut::new()
         .and(first.clone())
         .and(refuses.clone())
@@ -96,7 +103,9 @@ fn the_farthest_reaching_answer_wins() {
                 let span = tracing.span("x").start();
                 assert_eq!(span.context().is_some(), high >= 1, "{low} {high}");
                 assert_eq!(span.is_recording(), high >= 2, "{low} {high}");
-                let sampled = span.context().is_some_and(|context| context.flags().is_sampled());
+                let sampled = span
+                    .context()
+                    .is_some_and(|context| context.flags().is_sampled());
                 assert_eq!(sampled, high >= 3, "{low} {high}");
             }
         }
@@ -128,7 +137,8 @@ fn tags_are_merged_and_the_first_of_a_key_wins() {
 
 #[test]
 fn the_tracestate_is_that_of_a_tracer_whose_answer_won() {
-    let entry = |sampling: Sampling, value: &str| Scripted::new(sampling.with_tracestate("vendor", value));
+    let entry =
+        |sampling: Sampling, value: &str| Scripted::new(sampling.with_tracestate("vendor", value));
     let memory = InMemoryTracer::new();
     let fan_out = FanOut::new()
         .and(entry(Sampling::drop(), "lost"))
@@ -137,7 +147,10 @@ fn the_tracestate_is_that_of_a_tracer_whose_answer_won() {
         .and(entry(Sampling::record_and_sample(), "late"))
         .and(memory.clone());
     HttpTracing::new(fan_out).span("x").start().finish();
-    assert_eq!(memory.finished()[0].context().tracestate().to_string(), "vendor=won");
+    assert_eq!(
+        memory.finished()[0].context().tracestate().as_str(),
+        "vendor=won"
+    );
 }
 
 #[test]
@@ -146,7 +159,11 @@ fn an_undecided_tracer_follows_the_caller() {
     let tracing = HttpTracing::new(FanOut::new().and(undecided.clone()).and(drops()));
     let (trace, span) = (TraceId::new(1).unwrap(), SpanId::new(1).unwrap());
     let caller = SpanContext::new(trace, span, TraceFlags::NOT_SAMPLED);
-    tracing.span("refused").child_of(caller.clone()).start().finish();
+    tracing
+        .span("refused")
+        .child_of(caller.clone())
+        .start()
+        .finish();
     assert_eq!(undecided.heard(), NOTHING);
     let caller = caller.with_flags(TraceFlags::SAMPLED);
     tracing.span("sampled").child_of(caller).start().finish();
@@ -185,7 +202,10 @@ fn one_within_another_decides_for_each_of_its_own() {
 fn a_hidden_one_that_wants_nothing_receives_nothing() {
     let (outer, inner) = (keeps(), drops());
     let nested: Arc<dyn Tracer> = Arc::new(FanOut::new().and(inner.clone()));
-    HttpTracing::new(FanOut::new().and(nested).and(outer.clone())).span("x").start().finish();
+    HttpTracing::new(FanOut::new().and(nested).and(outer.clone()))
+        .span("x")
+        .start()
+        .finish();
     assert_eq!(outer.heard(), ["started", "x"]);
     assert_eq!(inner.heard(), NOTHING);
 }
@@ -204,7 +224,13 @@ fn a_raised_priority_reaches_all() {
 #[test]
 fn forty_tracers_work() {
     let tracers: Vec<Scripted> = (0..40)
-        .map(|index| if index % 2 == 0 || index == 39 { keeps() } else { drops() })
+        .map(|index| {
+            if index % 2 == 0 || index == 39 {
+                keeps()
+            } else {
+                drops()
+            }
+        })
         .collect();
     let fan_out: FanOut = tracers.iter().cloned().collect();
     HttpTracing::new(fan_out).span("x").start().finish();
@@ -241,7 +267,12 @@ fn a_panic_in_one_loses_its_own_part() {
     }
 
     let (first, last) = (keeps(), keeps());
-    let fan_out = Arc::new(FanOut::new().and(first.clone()).and(Panics).and(last.clone()));
+    let fan_out = Arc::new(
+        FanOut::new()
+            .and(first.clone())
+            .and(Panics)
+            .and(last.clone()),
+    );
     let tracing = HttpTracing::new(fan_out.clone() as Arc<dyn Tracer>);
     tracing.span("x").start().finish();
     assert!(!tracing.flush(Duration::ZERO));
@@ -268,7 +299,10 @@ fn a_flush_gives_each_the_whole_time() {
 
     for answers in [[true, true, true], [true, false, true], [false, true, true]] {
         let times = Arc::<Mutex<Vec<Duration>>>::default();
-        let fan_out: FanOut = answers.map(|answer| Times(times.clone(), answer)).into_iter().collect();
+        let fan_out: FanOut = answers
+            .map(|answer| Times(times.clone(), answer))
+            .into_iter()
+            .collect();
         assert_eq!(fan_out.flush(Duration::from_secs(7)), answers == [true; 3]);
         assert_eq!(*times.lock().unwrap(), [Duration::from_secs(7); 3]);
     }

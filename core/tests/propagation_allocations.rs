@@ -7,19 +7,42 @@ use opentracing_http::{Baggage, SpanContext, SpanId, TraceFlags, TraceId};
 
 const CONTEXTS: &[&[(&str, &str)]] = &[
     &[],
-    &[("traceparent", "00-12345678901234567890123456789012-1234567890123456-01")],
-    &[("traceparent", "00-12345678901234567890123456789012-1234567890123456-01"), ("tracestate", ""), ("baggage", "")],
+    &[(
+        "traceparent",
+        "00-12345678901234567890123456789012-1234567890123456-01",
+    )],
+    &[
+        (
+            "traceparent",
+            "00-12345678901234567890123456789012-1234567890123456-01",
+        ),
+        ("tracestate", ""),
+        ("baggage", ""),
+    ],
     &[("b3", "80f198ee56343ba864fe8b2a57d3eff7-e457b5a2e4d86bd1-1")],
     &[
         ("x-b3-traceid", "80f198ee56343ba864fe8b2a57d3eff7"),
         ("x-b3-spanid", "e457b5a2e4d86bd1"),
         ("x-b3-sampled", "0"),
     ],
-    &[("uber-trace-id", "80f198ee56343ba864fe8b2a57d3eff7:e457b5a2e4d86bd1:0:1")],
+    &[(
+        "uber-trace-id",
+        "80f198ee56343ba864fe8b2a57d3eff7:e457b5a2e4d86bd1:0:1",
+    )],
     &[("uber-trace-id", "abc%3a12%3a0%3a1")],
     // Refusing is free, too.
-    &[("traceparent", "00-bad"), ("b3", "bad"), ("x-b3-sampled", "bad"), ("uber-trace-id", "bad")],
-    &[("traceparent", "00-bad"), ("tracestate", "a=1"), ("baggage", "bad, also bad"), ("jaeger-baggage", "bad")],
+    &[
+        ("traceparent", "00-bad"),
+        ("b3", "bad"),
+        ("x-b3-sampled", "bad"),
+        ("uber-trace-id", "bad"),
+    ],
+    &[
+        ("traceparent", "00-bad"),
+        ("tracestate", "a=1"),
+        ("baggage", "bad, also bad"),
+        ("jaeger-baggage", "bad"),
+    ],
 ];
 
 #[test]
@@ -55,7 +78,8 @@ fn injection_without_tracestate_and_baggage_allocates_nothing() {
     let mut carrier = |name: &str, value: &str| written += name.len() + value.len();
     let counted = measure(|| propagation.inject(&Outgoing::new(&context), &mut carrier));
     assert_eq!(counted.count_total, 0);
-    let counted = measure(|| propagation.inject(&Outgoing::baggage_only(&Baggage::new()), &mut carrier));
+    let counted =
+        measure(|| propagation.inject(&Outgoing::baggage_only(&Baggage::new()), &mut carrier));
     assert_eq!(counted.count_total, 0);
     assert!(written > 200);
 }
@@ -65,7 +89,10 @@ fn tracestate_is_copied_once() {
     let mut map = HeaderMap::new();
     let traceparent = "00-12345678901234567890123456789012-1234567890123456-01";
     map.insert("traceparent", HeaderValue::from_static(traceparent));
-    map.insert("tracestate", HeaderValue::from_static("rojo=00f067aa0ba902b7, congo=t61rcWkgMzE"));
+    map.insert(
+        "tracestate",
+        HeaderValue::from_static("rojo=00f067aa0ba902b7, congo=t61rcWkgMzE"),
+    );
     let propagation = Propagation::default();
     // The text, and the place behind the context's pointer.
     assert_eq!(measure(|| drop(propagation.extract(&map))).count_total, 2);

@@ -12,7 +12,12 @@ const SPAN: &str = "e457b5a2e4d86bd1";
 fn extract<V: AsRef<[u8]>>(headers: &[(&str, V)]) -> (Extraction, u64) {
     let read = |format| {
         let propagation = Propagation::none().read(format);
-        let found = propagation.extract(&headers.iter().map(|(name, value)| (*name, value.as_ref())).collect::<Vec<_>>());
+        let found = propagation.extract(
+            &headers
+                .iter()
+                .map(|(name, value)| (*name, value.as_ref()))
+                .collect::<Vec<_>>(),
+        );
         let refusals = propagation.refusals().map(|(_, count)| count).sum();
         (found, refusals)
     };
@@ -26,17 +31,23 @@ fn extract<V: AsRef<[u8]>>(headers: &[(&str, V)]) -> (Extraction, u64) {
 }
 
 fn ids(trace: &str, span: &str, flags: TraceFlags) -> SpanContext {
-    SpanContext::new(trace.parse().unwrap(), span.parse().unwrap(), flags)
+    let ids = (trace.parse().expect("an id"), span.parse().expect("an id"));
+    SpanContext::new(ids.0, ids.1, flags)
 }
 
 fn inject(format: B3, outgoing: &Outgoing<'_>) -> BTreeMap<String, String> {
     let mut carrier = BTreeMap::new();
-    Propagation::none().write(format).inject(outgoing, &mut carrier);
+    Propagation::none()
+        .write(format)
+        .inject(outgoing, &mut carrier);
     carrier
 }
 
 fn headers(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    pairs
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
 }
 
 #[test]
@@ -55,7 +66,11 @@ fn valid_single_headers() {
         (" \t", TraceFlags::DEFERRED),
     ] {
         let (found, refusals) = extract(&[("b3", format!("{TRACE}-{SPAN}{end}"))]);
-        assert_eq!((found.context(), refusals), (Some(ids(TRACE, SPAN, flags)), 0), "{end:?}");
+        assert_eq!(
+            (found.context(), refusals),
+            (Some(ids(TRACE, SPAN, flags)), 0),
+            "{end:?}"
+        );
         let (found, refusals) = extract(&[("B3", format!(" 64fe8b2a57d3eff7-{SPAN}{end}"))]);
         let padded = ids("000000000000000064fe8b2a57d3eff7", SPAN, flags);
         assert_eq!((found.context(), refusals), (Some(padded), 0), "{end:?}");
@@ -73,24 +88,63 @@ fn a_decision_comes_without_ids() {
         (&[("X-B3-Sampled", "false")], TraceFlags::NOT_SAMPLED),
         (&[("X-B3-Sampled", "True")], TraceFlags::SAMPLED),
         (&[("X-B3-Flags", "1")], TraceFlags::DEBUG),
-        (&[("X-B3-Flags", "1"), ("X-B3-Sampled", "0")], TraceFlags::DEBUG),
-        (&[("X-B3-Flags", "0"), ("X-B3-Sampled", "1")], TraceFlags::SAMPLED),
-        (&[("X-B3-Flags", "whatever"), ("X-B3-Sampled", "0")], TraceFlags::NOT_SAMPLED),
+        (
+            &[("X-B3-Flags", "1"), ("X-B3-Sampled", "0")],
+            TraceFlags::DEBUG,
+        ),
+        (
+            &[("X-B3-Flags", "0"), ("X-B3-Sampled", "1")],
+            TraceFlags::SAMPLED,
+        ),
+        (
+            &[("X-B3-Flags", "whatever"), ("X-B3-Sampled", "0")],
+            TraceFlags::NOT_SAMPLED,
+        ),
         // Of a decision's values the first wins.
-        (&[("X-B3-Sampled", "0"), ("X-B3-Sampled", "1")], TraceFlags::NOT_SAMPLED),
-        (&[("X-B3-Flags", "1"), ("X-B3-Flags", "0")], TraceFlags::DEBUG),
+        (
+            &[("X-B3-Sampled", "0"), ("X-B3-Sampled", "1")],
+            TraceFlags::NOT_SAMPLED,
+        ),
+        (
+            &[("X-B3-Flags", "1"), ("X-B3-Flags", "0")],
+            TraceFlags::DEBUG,
+        ),
         // The single header wins.
-        (&[("b3", "0"), ("X-B3-Sampled", "1")], TraceFlags::NOT_SAMPLED),
-        (&[("b3", "0"), ("X-B3-TraceId", TRACE), ("X-B3-SpanId", SPAN)], TraceFlags::NOT_SAMPLED),
-        (&[("X-B3-Sampled", "1"), ("X-B3-ParentSpanId", "05e3ac9a4f6e3b90")], TraceFlags::SAMPLED),
+        (
+            &[("b3", "0"), ("X-B3-Sampled", "1")],
+            TraceFlags::NOT_SAMPLED,
+        ),
+        (
+            &[("b3", "0"), ("X-B3-TraceId", TRACE), ("X-B3-SpanId", SPAN)],
+            TraceFlags::NOT_SAMPLED,
+        ),
+        (
+            &[
+                ("X-B3-Sampled", "1"),
+                ("X-B3-ParentSpanId", "05e3ac9a4f6e3b90"),
+            ],
+            TraceFlags::SAMPLED,
+        ),
     ];
     for (headers, flags) in cases {
         let (found, refusals) = extract(headers);
-        assert_eq!((found.decision(), found.context(), refusals), (Some(*flags), None, 0), "{headers:?}");
+        assert_eq!(
+            (found.decision(), found.context(), refusals),
+            (Some(*flags), None, 0),
+            "{headers:?}"
+        );
     }
-    for headers in [&[("x-b3-flags", "0")][..], &[("x-b3-parentspanid", SPAN)], &[]] {
+    for headers in [
+        &[("x-b3-flags", "0")][..],
+        &[("x-b3-parentspanid", SPAN)],
+        &[],
+    ] {
         let (found, refusals) = extract(headers);
-        assert_eq!((found.decision(), found.context(), refusals), (None, None, 0), "{headers:?}");
+        assert_eq!(
+            (found.decision(), found.context(), refusals),
+            (None, None, 0),
+            "{headers:?}"
+        );
     }
 }
 
@@ -161,18 +215,41 @@ fn valid_multiple_headers() {
         (&[("x-b3-sampled", " true")], TraceFlags::SAMPLED),
         (&[("x-b3-sampled", "false")], TraceFlags::NOT_SAMPLED),
         (&[("x-b3-flags", "1")], TraceFlags::DEBUG),
-        (&[("x-b3-flags", "1"), ("x-b3-sampled", "0")], TraceFlags::DEBUG),
-        (&[("x-b3-flags", "0"), ("x-b3-sampled", "1")], TraceFlags::SAMPLED),
+        (
+            &[("x-b3-flags", "1"), ("x-b3-sampled", "0")],
+            TraceFlags::DEBUG,
+        ),
+        (
+            &[("x-b3-flags", "0"), ("x-b3-sampled", "1")],
+            TraceFlags::SAMPLED,
+        ),
         (&[("x-b3-flags", "")], TraceFlags::DEFERRED),
-        (&[("x-b3-parentspanid", "05e3ac9a4f6e3b90")], TraceFlags::DEFERRED),
-        (&[("x-b3-parentspanid", "0000000000000000"), ("x-b3-sampled", "1")], TraceFlags::SAMPLED),
+        (
+            &[("x-b3-parentspanid", "05e3ac9a4f6e3b90")],
+            TraceFlags::DEFERRED,
+        ),
+        (
+            &[
+                ("x-b3-parentspanid", "0000000000000000"),
+                ("x-b3-sampled", "1"),
+            ],
+            TraceFlags::SAMPLED,
+        ),
     ];
     for (more, flags) in cases {
         let (found, refusals) = extract(&[&ids_only[..], more].concat());
-        assert_eq!((found.context(), refusals), (Some(ids(TRACE, SPAN, *flags)), 0), "{more:?}");
+        assert_eq!(
+            (found.context(), refusals),
+            (Some(ids(TRACE, SPAN, *flags)), 0),
+            "{more:?}"
+        );
     }
     let (found, _) = extract(&[("x-b3-traceid", &TRACE[16..]), ("x-b3-spanid", SPAN)]);
-    let padded = ids("000000000000000064fe8b2a57d3eff7", SPAN, TraceFlags::DEFERRED);
+    let padded = ids(
+        "000000000000000064fe8b2a57d3eff7",
+        SPAN,
+        TraceFlags::DEFERRED,
+    );
     assert_eq!(found.context(), Some(padded));
 }
 
@@ -184,18 +261,52 @@ fn refused_multiple_headers() {
         &[("x-b3-traceid", TRACE), ("x-b3-sampled", "1")],
         &[("x-b3-traceid", TRACE), ("x-b3-spanid", "")],
         &[("x-b3-traceid", ""), ("x-b3-spanid", SPAN)],
-        &[("x-b3-traceid", "not-hex"), ("x-b3-spanid", SPAN), ("x-b3-sampled", "0")],
-        &[("x-b3-traceid", "80F198EE56343BA864FE8B2A57D3EFF7"), ("x-b3-spanid", SPAN)],
-        &[("x-b3-traceid", "00000000000000000000000000000000"), ("x-b3-spanid", SPAN)],
+        &[
+            ("x-b3-traceid", "not-hex"),
+            ("x-b3-spanid", SPAN),
+            ("x-b3-sampled", "0"),
+        ],
+        &[
+            ("x-b3-traceid", "80F198EE56343BA864FE8B2A57D3EFF7"),
+            ("x-b3-spanid", SPAN),
+        ],
+        &[
+            ("x-b3-traceid", "00000000000000000000000000000000"),
+            ("x-b3-spanid", SPAN),
+        ],
         &[("x-b3-traceid", TRACE), ("x-b3-spanid", "0000000000000000")],
         &[("x-b3-traceid", TRACE), ("x-b3-spanid", "+457b5a2e4d86bd1")],
-        &[("x-b3-traceid", TRACE), ("x-b3-spanid", SPAN), ("x-b3-sampled", "2")],
-        &[("x-b3-traceid", TRACE), ("x-b3-spanid", SPAN), ("x-b3-sampled", "")],
-        &[("x-b3-traceid", TRACE), ("x-b3-spanid", SPAN), ("x-b3-parentspanid", "1")],
-        &[("x-b3-traceid", TRACE), ("x-b3-spanid", SPAN), ("x-b3-parentspanid", "\u{e4}")],
+        &[
+            ("x-b3-traceid", TRACE),
+            ("x-b3-spanid", SPAN),
+            ("x-b3-sampled", "2"),
+        ],
+        &[
+            ("x-b3-traceid", TRACE),
+            ("x-b3-spanid", SPAN),
+            ("x-b3-sampled", ""),
+        ],
+        &[
+            ("x-b3-traceid", TRACE),
+            ("x-b3-spanid", SPAN),
+            ("x-b3-parentspanid", "1"),
+        ],
+        &[
+            ("x-b3-traceid", TRACE),
+            ("x-b3-spanid", SPAN),
+            ("x-b3-parentspanid", "\u{e4}"),
+        ],
         // Which of two ids counts cannot be known.
-        &[("x-b3-traceid", TRACE), ("x-b3-traceid", TRACE), ("x-b3-spanid", SPAN)],
-        &[("x-b3-traceid", TRACE), ("x-b3-spanid", SPAN), ("x-b3-spanid", SPAN)],
+        &[
+            ("x-b3-traceid", TRACE),
+            ("x-b3-traceid", TRACE),
+            ("x-b3-spanid", SPAN),
+        ],
+        &[
+            ("x-b3-traceid", TRACE),
+            ("x-b3-spanid", SPAN),
+            ("x-b3-spanid", SPAN),
+        ],
         &[
             ("x-b3-traceid", TRACE),
             ("x-b3-spanid", SPAN),
@@ -207,13 +318,21 @@ fn refused_multiple_headers() {
     ];
     for headers in cases {
         let (found, refusals) = extract(headers);
-        assert_eq!((found.context(), found.decision(), refusals), (None, None, 1), "{headers:?}");
+        assert_eq!(
+            (found.context(), found.decision(), refusals),
+            (None, None, 1),
+            "{headers:?}"
+        );
     }
 }
 
 #[test]
 fn the_single_header_wins_where_it_is_valid() {
-    let multi = [("x-b3-traceid", TRACE), ("x-b3-spanid", SPAN), ("x-b3-sampled", "1")];
+    let multi = [
+        ("x-b3-traceid", TRACE),
+        ("x-b3-spanid", SPAN),
+        ("x-b3-sampled", "1"),
+    ];
     let valid = format!("{TRACE}-00000000000000aa-0");
     let (found, refusals) = extract(&[&multi[..], &[("b3", &valid)]].concat());
     let single = ids(TRACE, "00000000000000aa", TraceFlags::NOT_SAMPLED);
@@ -221,7 +340,10 @@ fn the_single_header_wins_where_it_is_valid() {
 
     for bad in [&[("b3", "bad")][..], &[("b3", &valid), ("b3", &valid)]] {
         let (found, refusals) = extract(&[bad, &multi[..]].concat());
-        assert_eq!((found.context(), refusals), (Some(ids(TRACE, SPAN, TraceFlags::SAMPLED)), 1));
+        assert_eq!(
+            (found.context(), refusals),
+            (Some(ids(TRACE, SPAN, TraceFlags::SAMPLED)), 1)
+        );
     }
 }
 
@@ -232,7 +354,11 @@ fn writes_the_context() {
     for (flags, end, more) in [
         (TraceFlags::SAMPLED, "-1", Some(("x-b3-sampled", "1"))),
         (TraceFlags::NOT_SAMPLED, "-0", Some(("x-b3-sampled", "0"))),
-        (TraceFlags::SAMPLED.with_random(true), "-1", Some(("x-b3-sampled", "1"))),
+        (
+            TraceFlags::SAMPLED.with_random(true),
+            "-1",
+            Some(("x-b3-sampled", "1")),
+        ),
         (TraceFlags::DEBUG, "-d", Some(("x-b3-flags", "1"))),
         (TraceFlags::DEFERRED, "", None),
     ] {
@@ -247,7 +373,11 @@ fn writes_the_context() {
     }
 
     // What came with 16 digits leaves with 16.
-    let short = SpanContext::new(TraceId::new(0xabc).unwrap(), SpanId::new(1).unwrap(), TraceFlags::DEFERRED);
+    let short = SpanContext::new(
+        TraceId::new(0xabc).unwrap(),
+        SpanId::new(1).unwrap(),
+        TraceFlags::DEFERRED,
+    );
     assert_eq!(
         inject(B3::single(), &Outgoing::new(&short)),
         headers(&[("b3", "0000000000000abc-0000000000000001")])
@@ -256,7 +386,10 @@ fn writes_the_context() {
     let mut baggage = Baggage::new();
     baggage.set("a", "1");
     for format in [B3::single(), B3::multi()] {
-        assert_eq!(inject(format, &Outgoing::baggage_only(&baggage)), headers(&[]));
+        assert_eq!(
+            inject(format, &Outgoing::baggage_only(&baggage)),
+            headers(&[])
+        );
     }
 }
 
@@ -268,11 +401,20 @@ fn a_second_injection_leaves_nothing_of_the_first() {
     carrier.insert("x-b3-parentspanid", SPAN.parse().unwrap());
     let propagation = Propagation::none().write(B3::single()).write(B3::multi());
     for (flags, names) in [
-        (TraceFlags::SAMPLED, &["b3", "x-b3-sampled", "x-b3-spanid", "x-b3-traceid"][..]),
-        (TraceFlags::DEBUG, &["b3", "x-b3-flags", "x-b3-spanid", "x-b3-traceid"]),
+        (
+            TraceFlags::SAMPLED,
+            &["b3", "x-b3-sampled", "x-b3-spanid", "x-b3-traceid"][..],
+        ),
+        (
+            TraceFlags::DEBUG,
+            &["b3", "x-b3-flags", "x-b3-spanid", "x-b3-traceid"],
+        ),
         (TraceFlags::DEFERRED, &["b3", "x-b3-spanid", "x-b3-traceid"]),
     ] {
-        propagation.inject(&Outgoing::new(&context.clone().with_flags(flags)), &mut carrier);
+        propagation.inject(
+            &Outgoing::new(&context.clone().with_flags(flags)),
+            &mut carrier,
+        );
         let mut found: Vec<_> = carrier.keys().map(|name| name.as_str()).collect();
         found.sort_unstable();
         assert_eq!(found, names);

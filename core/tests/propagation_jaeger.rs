@@ -10,13 +10,22 @@ const VALID: &str = "80f198ee56343ba864fe8b2a57d3eff7:e457b5a2e4d86bd1:0:1";
 
 fn extract<V: AsRef<[u8]>>(headers: &[(&str, V)]) -> (Extraction, u64) {
     let propagation = Propagation::none().read(Jaeger);
-    let found = propagation.extract(&headers.iter().map(|(name, value)| (*name, value.as_ref())).collect::<Vec<_>>());
+    let found = propagation.extract(
+        &headers
+            .iter()
+            .map(|(name, value)| (*name, value.as_ref()))
+            .collect::<Vec<_>>(),
+    );
     let refusals = propagation.refusals().map(|(_, count)| count).sum();
     (found, refusals)
 }
 
 fn context(trace: u128, span: u64, flags: TraceFlags) -> SpanContext {
-    SpanContext::new(TraceId::new(trace).unwrap(), SpanId::new(span).unwrap(), flags)
+    let ids = (
+        TraceId::new(trace).expect("not zero"),
+        SpanId::new(span).expect("not zero"),
+    );
+    SpanContext::new(ids.0, ids.1, flags)
 }
 
 fn items(found: &Extraction) -> Vec<(&str, &str)> {
@@ -25,19 +34,34 @@ fn items(found: &Extraction) -> Vec<(&str, &str)> {
 
 fn inject(outgoing: &Outgoing<'_>) -> BTreeMap<String, String> {
     let mut carrier = BTreeMap::new();
-    Propagation::none().write(Jaeger).inject(outgoing, &mut carrier);
+    Propagation::none()
+        .write(Jaeger)
+        .inject(outgoing, &mut carrier);
     carrier
 }
 
 #[test]
 fn valid_ids() {
-    let (high, low) = (0x80f1_98ee_5634_3ba8_64fe_8b2a_57d3_eff7, 0xe457_b5a2_e4d8_6bd1);
+    let (high, low) = (
+        0x80f1_98ee_5634_3ba8_64fe_8b2a_57d3_eff7,
+        0xe457_b5a2_e4d8_6bd1,
+    );
     for (value, trace, span, flags) in [
         (VALID, high, low, TraceFlags::SAMPLED),
-        ("80F198EE56343BA864FE8B2A57D3EFF7:E457B5A2E4D86BD1:0:1", high, low, TraceFlags::SAMPLED),
+        (
+            "80F198EE56343BA864FE8B2A57D3EFF7:E457B5A2E4D86BD1:0:1",
+            high,
+            low,
+            TraceFlags::SAMPLED,
+        ),
         (" \tabc:12:0:0 ", 0xabc, 0x12, TraceFlags::NOT_SAMPLED),
         ("1:1:1:1", 1, 1, TraceFlags::SAMPLED),
-        ("00000000000000000000000000000abc:0000000000000012:e457b5a2e4d86bd1:01", 0xabc, 0x12, TraceFlags::SAMPLED),
+        (
+            "00000000000000000000000000000abc:0000000000000012:e457b5a2e4d86bd1:01",
+            0xabc,
+            0x12,
+            TraceFlags::SAMPLED,
+        ),
         ("abc:12:0:2", 0xabc, 0x12, TraceFlags::DEBUG),
         ("abc:12:0:3", 0xabc, 0x12, TraceFlags::DEBUG),
         ("abc:12:0:8", 0xabc, 0x12, TraceFlags::NOT_SAMPLED),
@@ -50,7 +74,11 @@ fn valid_ids() {
         ("abc%3a12:0%3a1", 0xabc, 0x12, TraceFlags::SAMPLED),
     ] {
         let (found, refusals) = extract(&[("Uber-Trace-Id", value)]);
-        assert_eq!((found.context(), refusals), (Some(context(trace, span, flags)), 0), "{value:?}");
+        assert_eq!(
+            (found.context(), refusals),
+            (Some(context(trace, span, flags)), 0),
+            "{value:?}"
+        );
     }
 }
 
@@ -106,7 +134,12 @@ fn refused_ids() {
     ];
     for value in refused {
         let (found, refusals) = extract(&[("uber-trace-id", value)]);
-        assert_eq!((found.context(), refusals), (None, 1), "{}", value.escape_ascii());
+        assert_eq!(
+            (found.context(), refusals),
+            (None, 1),
+            "{}",
+            value.escape_ascii()
+        );
     }
     let (found, refusals) = extract(&[("uber-trace-id", VALID), ("uber-trace-id", VALID)]);
     assert_eq!((found.context(), refusals), (None, 1));
@@ -125,14 +158,26 @@ fn debug_ids() {
     ];
     for (value, expected) in cases {
         let (found, refusals) = extract(&[("jaeger-debug-id", *value)]);
-        assert_eq!((found.debug_id(), found.has_context(), refusals), (*expected, false, 0));
-        let (found, refusals) = extract(&[("jaeger-debug-id", *value), ("uber-trace-id", VALID.as_bytes())]);
-        assert_eq!((found.debug_id(), found.has_context(), refusals), (*expected, true, 0));
+        assert_eq!(
+            (found.debug_id(), found.has_context(), refusals),
+            (*expected, false, 0)
+        );
+        let (found, refusals) = extract(&[
+            ("jaeger-debug-id", *value),
+            ("uber-trace-id", VALID.as_bytes()),
+        ]);
+        assert_eq!(
+            (found.debug_id(), found.has_context(), refusals),
+            (*expected, true, 0)
+        );
     }
     let (found, _) = extract(&[("jaeger-debug-id", "first"), ("jaeger-debug-id", "second")]);
     assert_eq!(found.debug_id(), Some("first"));
     let (found, _) = extract(&[("jaeger-debug-id", "€".repeat(100_000))]);
-    assert_eq!(found.debug_id(), Some(&*"€".repeat(Extraction::MAX_DEBUG_ID / 3)));
+    assert_eq!(
+        found.debug_id(),
+        Some(&*"€".repeat(Extraction::MAX_DEBUG_ID / 3))
+    );
 }
 
 #[test]
@@ -181,19 +226,34 @@ fn baggage_comes_from_people_in_one_header() {
     ]);
     assert_eq!(
         items(&found),
-        [("k1", "v1"), ("k2", "v2"), ("K3", "a b c=="), ("k4", "x,y"), ("k5", "")]
+        [
+            ("k1", "v1"),
+            ("k2", "v2"),
+            ("K3", "a b c=="),
+            ("k4", "x,y"),
+            ("k5", "")
+        ]
     );
     assert_eq!(refusals, 0);
     for bad in [&b"bad"[..], b"=1", b"b d=1", b"\xff=1"] {
         let (found, refusals) = extract(&[("jaeger-baggage", [b"a=1,", bad, b",c=3"].concat())]);
-        assert_eq!((items(&found), refusals), (vec![("a", "1"), ("c", "3")], 1), "{}", bad.escape_ascii());
+        assert_eq!(
+            (items(&found), refusals),
+            (vec![("a", "1"), ("c", "3")], 1),
+            "{}",
+            bad.escape_ascii()
+        );
     }
 }
 
 #[test]
 fn an_item_whose_case_http_took_away_is_not_read_twice() {
     let propagation = Propagation::none().read(W3c).read(Jaeger);
-    let found = propagation.extract(&[("baggage", "userId=alice"), ("uberctx-userid", "alice"), ("uberctx-x", "1")]);
+    let found = propagation.extract(&[
+        ("baggage", "userId=alice"),
+        ("uberctx-userid", "alice"),
+        ("uberctx-x", "1"),
+    ]);
     assert_eq!(items(&found), [("userId", "alice"), ("x", "1")]);
 }
 
@@ -205,15 +265,24 @@ fn baggage_is_bounded() {
     assert_eq!((found.baggage().len(), refusals), (Baggage::MAX_ITEMS, 1));
 
     let huge = "v".repeat(1_000_000);
-    let (found, refusals) = extract(&[("uberctx-a", "1"), ("uberctx-huge", &huge), ("uberctx-b", "2")]);
+    let (found, refusals) = extract(&[
+        ("uberctx-a", "1"),
+        ("uberctx-huge", &huge),
+        ("uberctx-b", "2"),
+    ]);
     assert_eq!((items(&found), refusals), (vec![("a", "1"), ("b", "2")], 1));
     let (found, refusals) = extract(&[("jaeger-baggage", format!("a=1,huge={huge},b=2"))]);
     assert_eq!((items(&found), refusals), (vec![("a", "1"), ("b", "2")], 1));
 
     let mut baggage = Baggage::new();
-    assert!(baggage.set("a", "1") && baggage.set("grows", &"€".repeat(1000)) && baggage.set("b", "2"));
+    assert!(
+        baggage.set("a", "1") && baggage.set("grows", &"€".repeat(1000)) && baggage.set("b", "2")
+    );
     let written = inject(&Outgoing::baggage_only(&baggage));
-    assert_eq!(written.keys().collect::<Vec<_>>(), ["uberctx-a", "uberctx-b"]);
+    assert_eq!(
+        written.keys().collect::<Vec<_>>(),
+        ["uberctx-a", "uberctx-b"]
+    );
 }
 
 #[test]
@@ -228,21 +297,33 @@ fn writes_the_context() {
     ] {
         let written = inject(&Outgoing::new(&context(0xabc, 0x12, flags)));
         let ids = format!("00000000000000000000000000000abc:0000000000000012:0:{expected}");
-        assert_eq!(written.into_iter().collect::<Vec<_>>(), [("uber-trace-id".to_owned(), ids)]);
+        assert_eq!(
+            written.into_iter().collect::<Vec<_>>(),
+            [("uber-trace-id".to_owned(), ids)]
+        );
     }
 
     let mut baggage = Baggage::new();
     assert!(baggage.set_with_properties("userId", "Jürgen M+\r\n%", "p=1") && baggage.set("b", ""));
     let written = inject(&Outgoing::baggage_only(&baggage));
     assert_eq!(
-        written.iter().map(|(name, value)| (&**name, &**value)).collect::<Vec<_>>(),
-        [("uberctx-b", ""), ("uberctx-userid", "J%C3%BCrgen%20M%2B%0D%0A%25")]
+        written
+            .iter()
+            .map(|(name, value)| (&**name, &**value))
+            .collect::<Vec<_>>(),
+        [
+            ("uberctx-b", ""),
+            ("uberctx-userid", "J%C3%BCrgen%20M%2B%0D%0A%25")
+        ]
     );
 
     let mut baggage = Baggage::new();
     assert!(baggage.set("Tenant", "first") && baggage.set("tenant", "second"));
     let written = inject(&Outgoing::baggage_only(&baggage));
-    assert_eq!(written, BTreeMap::from([("uberctx-tenant".to_owned(), "first".to_owned())]));
+    assert_eq!(
+        written,
+        BTreeMap::from([("uberctx-tenant".to_owned(), "first".to_owned())])
+    );
 }
 
 #[test]
@@ -255,8 +336,14 @@ fn a_second_injection_leaves_nothing_of_the_first() {
 
     let mut map = HeaderMap::new();
     map.insert("accept", HeaderValue::from_static("*/*"));
-    map.append(HeaderName::from_static("uberctx-a"), HeaderValue::from_static("old"));
-    map.append(HeaderName::from_static("uberctx-a"), HeaderValue::from_static("older"));
+    map.append(
+        HeaderName::from_static("uberctx-a"),
+        HeaderValue::from_static("old"),
+    );
+    map.append(
+        HeaderName::from_static("uberctx-a"),
+        HeaderValue::from_static("older"),
+    );
     propagation.inject(&Outgoing::new(&full), &mut map);
     assert_eq!(map.len(), 4);
 

@@ -35,7 +35,8 @@ fn value() -> impl Strategy<Value = Vec<u8>> {
         vec(any::<u8>(), 0..80),
         vec(select(&b"0123456789abcdefF-:;,=% \t\xffd"[..]), 0..80),
         "00-[0-9a-f]{31,33}-[0-9a-f]{16}-[0-9a-f]{2}".prop_map(String::into_bytes),
-        "[0-9a-f]{16}([0-9a-f]{16})?-[0-9a-f]{16}(-[01d](-[0-9a-f]{16})?)?".prop_map(String::into_bytes),
+        "[0-9a-f]{16}([0-9a-f]{16})?-[0-9a-f]{16}(-[01d](-[0-9a-f]{16})?)?"
+            .prop_map(String::into_bytes),
         "[0-9a-f]{1,33}(:|%3[aA])[0-9a-f]{1,17}:0:[0-9a-f]{1,3}".prop_map(String::into_bytes),
         "[01d]|[0-9a-f]{16}|[0-9a-f]{32}".prop_map(String::into_bytes),
         "([a-z]{1,3}(=| = )[!-~]{0,5}(;[a-z=]{0,3})?[, ]){0,70}".prop_map(String::into_bytes),
@@ -43,7 +44,11 @@ fn value() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn text() -> impl Strategy<Value = String> {
-    prop_oneof![".{0,20}", "[ -~]{0,20}", vec(any::<char>(), 0..20).prop_map(String::from_iter)]
+    prop_oneof![
+        ".{0,20}",
+        "[ -~]{0,20}",
+        vec(any::<char>(), 0..20).prop_map(String::from_iter)
+    ]
 }
 
 fn baggage(key: &'static str) -> impl Strategy<Value = Baggage> {
@@ -57,7 +62,14 @@ fn baggage(key: &'static str) -> impl Strategy<Value = Baggage> {
 }
 
 fn tracestate() -> impl Strategy<Value = TraceState> {
-    vec(("[a-z0-9][a-z0-9_*/@-]{0,20}", "[ -+.-<>-~]{0,20}[!-+.-<>-~]"), 0..32).prop_map(|members| {
+    vec(
+        (
+            "[a-z0-9][a-z0-9_*/@-]{0,20}",
+            "[ -+.-<>-~]{0,20}[!-+.-<>-~]",
+        ),
+        0..32,
+    )
+    .prop_map(|members| {
         let mut list = TraceState::default();
         for (key, value) in members {
             assert!(list.insert(&key, &value));
@@ -68,34 +80,64 @@ fn tracestate() -> impl Strategy<Value = TraceState> {
 
 fn ids() -> impl Strategy<Value = (TraceId, SpanId)> {
     let trace = prop_oneof![1..=u128::MAX, 1..=u128::from(u64::MAX), 1..=0xffu128];
-    (trace, 1..=u64::MAX).prop_map(|(trace, span)| (TraceId::new(trace).unwrap(), SpanId::new(span).unwrap()))
+    (trace, 1..=u64::MAX).prop_map(|(trace, span)| {
+        (
+            TraceId::new(trace).expect("not zero"),
+            SpanId::new(span).expect("not zero"),
+        )
+    })
 }
 
 fn flags() -> impl Strategy<Value = TraceFlags> {
-    let decided = select(&[TraceFlags::NOT_SAMPLED, TraceFlags::SAMPLED, TraceFlags::DEBUG, TraceFlags::DEFERRED][..]);
+    let decided = select(
+        &[
+            TraceFlags::NOT_SAMPLED,
+            TraceFlags::SAMPLED,
+            TraceFlags::DEBUG,
+            TraceFlags::DEFERRED,
+        ][..],
+    );
     (decided, any::<bool>()).prop_map(|(flags, random)| flags.with_random(random))
 }
 
 /// What comes back after going out through every kind of carrier, which must agree.
 fn round_trip(propagation: &Propagation, context: &SpanContext) -> SpanContext {
-    let (mut map, mut hashed, mut sorted, mut pairs) = (HeaderMap::new(), HashMap::new(), BTreeMap::new(), Vec::new());
+    let (mut map, mut hashed, mut sorted, mut pairs) = (
+        HeaderMap::new(),
+        HashMap::new(),
+        BTreeMap::new(),
+        Vec::new(),
+    );
     let mut closed = Vec::new();
     let outgoing = Outgoing::new(context);
     propagation.inject(&outgoing, &mut map);
     propagation.inject(&outgoing, &mut hashed);
     propagation.inject(&outgoing, &mut sorted);
     propagation.inject(&outgoing, &mut pairs);
-    propagation.inject(&outgoing, &mut |name: &str, value: &str| closed.push((name.to_owned(), value.to_owned())));
+    propagation.inject(&outgoing, &mut |name: &str, value: &str| {
+        closed.push((name.to_owned(), value.to_owned()))
+    });
     for (name, value) in &closed {
-        assert!(HeaderName::from_bytes(name.as_bytes()).is_ok_and(|found| found.as_str() == name), "{name:?}");
-        assert!(value.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()), "{value:?}");
+        assert!(
+            HeaderName::from_bytes(name.as_bytes()).is_ok_and(|found| found.as_str() == name),
+            "{name:?}"
+        );
+        assert!(
+            value
+                .bytes()
+                .all(|byte| byte == b' ' || byte.is_ascii_graphic()),
+            "{value:?}"
+        );
     }
     assert_eq!(map.len(), closed.len());
     assert_eq!(sorted.len(), closed.len());
 
     let read = |view: &dyn HeaderView| {
         let found = propagation.extract(view);
-        assert_eq!(propagation.refusals().map(|(_, count)| count).sum::<u64>(), 0);
+        assert_eq!(
+            propagation.refusals().map(|(_, count)| count).sum::<u64>(),
+            0
+        );
         found.context().expect("what was written can be read")
     };
     let back = read(&closed);
@@ -103,7 +145,10 @@ fn round_trip(propagation: &Propagation, context: &SpanContext) -> SpanContext {
     assert_eq!(read(&pairs), back);
     // Maps lose the order of Jaeger's baggage, which lies in the headers' order.
     for other in [read(&hashed), read(&sorted)] {
-        assert_eq!((other.trace_id(), other.span_id(), other.flags()), (back.trace_id(), back.span_id(), back.flags()));
+        assert_eq!(
+            (other.trace_id(), other.span_id(), other.flags()),
+            (back.trace_id(), back.span_id(), back.flags())
+        );
         assert_eq!(sorted_items(other.baggage()), sorted_items(back.baggage()));
         assert_eq!(other.tracestate(), back.tracestate());
     }

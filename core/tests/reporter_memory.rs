@@ -36,7 +36,8 @@ fn two_million_spans_against_a_stalled_exporter_stay_within_the_bound() {
     let mut peak = 0;
     for number in 0..SPANS {
         let span = tracing.span("work").start();
-        span.set_tag("number", number as i64).set_tag("text", "x".repeat(200));
+        span.set_tag("number", number as i64)
+            .set_tag("text", "x".repeat(200));
         span.finish();
         if number % 10_000 == 0 {
             peak = peak.max(resident());
@@ -53,7 +54,10 @@ fn two_million_spans_against_a_stalled_exporter_stay_within_the_bound() {
     assert!((1..=512).contains(&in_hand), "{in_hand}");
     assert_eq!(reporter.drops().queue_full, tracing.dropped());
     let grown = peak.max(resident()).saturating_sub(before);
-    println!("grown by {} KiB, queued {queued} spans of {bytes} bytes", grown >> 10);
+    println!(
+        "grown by {} KiB, queued {queued} spans of {bytes} bytes",
+        grown >> 10
+    );
     assert!(grown < BOUND, "{grown}");
 }
 

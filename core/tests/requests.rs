@@ -274,6 +274,10 @@ fn an_inner_place_adds_to_the_one_span() {
     let mut span = outer.begin(&request);
     span.scope(|| {
         assert!(inner.begin_or_join(&request, true).is_none());
+        // A middleware between the two places runs the inner one in a span of its own.
+        Span::current().child("between").in_scope(|| {
+            assert!(inner.clone().attributes([Attribute::PATH]).begin_or_join(&request, true).is_none());
+        });
         // Another request, made from within: no mark.
         drop(inner.begin_or_join(&get("/other", &[]), false).unwrap());
     });
@@ -281,10 +285,11 @@ fn an_inner_place_adds_to_the_one_span() {
     headers.insert("x-cache", "hit".parse().unwrap());
     let _body = span.head(&response(200, &headers, BodySize::Unknown));
     let spans = outer.tracer.take();
-    assert_eq!(spans.len(), 2);
-    assert_eq!(tag(&spans[1], "method").as_deref(), Some("GET"));
-    assert_eq!(tag(&spans[1], "url").as_deref(), Some("http://a.example/b?c=REDACTED"));
-    assert_eq!(tag(&spans[1], "http.response.header.x-cache").as_deref(), Some("hit"));
+    assert_eq!(spans.len(), 3);
+    assert_eq!(tag(&spans[2], "method").as_deref(), Some("GET"));
+    assert_eq!(tag(&spans[2], "url").as_deref(), Some("http://a.example/b?c=REDACTED"));
+    assert_eq!(tag(&spans[2], "path").as_deref(), Some("/b"));
+    assert_eq!(tag(&spans[2], "http.response.header.x-cache").as_deref(), Some("hit"));
 }
 
 #[test]

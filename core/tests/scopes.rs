@@ -5,6 +5,7 @@ use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
+use opentracing_http::sampler::Never;
 use opentracing_http::{HttpTracing, InMemoryTracer, OwnedSpan, ScopeHook, Span, SpanContext, SpanId, TraceFlags, TraceId};
 
 fn spans() -> [OwnedSpan; 2] {
@@ -155,4 +156,19 @@ fn hooks_follow_every_scope_and_give_an_ambient_parent() {
     let spans = tracer.finished();
     assert_eq!(spans[1].parent_id(), SpanId::new(2));
     assert_eq!(spans[0].parent_id(), Some(spans[1].context().span_id()));
+}
+
+#[test]
+fn baggage_set_in_an_inner_scope_of_a_span_that_is_not_recorded_reaches_the_outer_one() {
+    let tracing = HttpTracing::builder(InMemoryTracer::new())
+        .sampler(Never)
+        .build()
+        .unwrap();
+    let span = tracing.span("unrecorded").start();
+    let copy = Span::clone(&span);
+    span.in_scope(|| {
+        copy.in_scope(|| _ = Span::current().set_baggage("user", "ada"));
+        assert_eq!(Span::current().baggage("user").as_deref(), Some("ada"));
+    });
+    assert_eq!(span.baggage("user").as_deref(), Some("ada"));
 }

@@ -16,6 +16,7 @@ use crate::tracestate::TrimOws;
 /// Hexadecimal digits are lower case, as the specification has them. 64-bit trace ids become 128-bit ones with zeros on
 /// the left, and are written with 16 digits again, which is all that some of their senders can read. The parent's span
 /// id is checked when it comes and never written: a receiver here is always a child, not the same span's other side.
+/// Naming both forms as written writes both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct B3 {
     encoding: Encoding,
@@ -128,7 +129,9 @@ fn read_multi(headers: &IncomingHeaders<'_>) -> Result<Option<Sent>, Malformed> 
     let trace_id = trace_id(trace).ok_or(Malformed)?;
     let span_id = span_id(span).ok_or(Malformed)?;
     let flags = flags.unwrap_or(TraceFlags::DEFERRED);
-    Ok(Some(Sent::Context(SpanContext::new(trace_id, span_id, flags))))
+    Ok(Some(Sent::Context(SpanContext::new(
+        trace_id, span_id, flags,
+    ))))
 }
 
 /// The decision of `X-B3-Flags` and `X-B3-Sampled`; of several values the first wins, as the specification has it.

@@ -32,7 +32,10 @@ impl Propagator for Jaeger {
 
     fn inject(&self, outgoing: &Outgoing<'_>, carrier: &mut dyn Carrier) {
         match outgoing.context() {
-            Some(context) => carrier.set(KnownHeader::UberTraceId.name(), uber_trace_id(context).as_str()),
+            Some(context) => carrier.set(
+                KnownHeader::UberTraceId.name(),
+                uber_trace_id(context).as_str(),
+            ),
             None => carrier.remove(KnownHeader::UberTraceId.name()),
         }
         write_items(outgoing.baggage(), carrier);
@@ -112,7 +115,9 @@ fn uber_trace_id(context: &SpanContext) -> ShortText {
 
 /// Taken as it stands, not decoded: people type it to find the trace by it, and clients do not agree on a decoding.
 fn extract_debug_id(headers: &IncomingHeaders<'_>, found: &mut Extraction) {
-    let id = headers.first(KnownHeader::JaegerDebugId).map(TrimOws::trim_ows);
+    let id = headers
+        .first(KnownHeader::JaegerDebugId)
+        .map(TrimOws::trim_ows);
     if let Some(Ok(id)) = id.map(std::str::from_utf8)
         && !id.is_empty()
     {
@@ -124,10 +129,14 @@ fn extract_baggage(headers: &IncomingHeaders<'_>, found: &mut Extraction) {
     let mut budget = Budget::new();
     if headers.contains(KnownHeader::UberCtx) {
         headers.view().each_header(&mut |name, value| {
-            if let Some(key) = item_key(name)
-                && !has_key_of_any_case(found.baggage(), key)
-                && !(budget.take(key.len() + value.len()) && add_item(&key.to_ascii_lowercase(), value, found))
-            {
+            let Some(key) = item_key(name) else {
+                return;
+            };
+            if has_key_of_any_case(found.baggage(), key) {
+                return;
+            }
+            let fits = budget.take(key.len() + value.len());
+            if !fits || !add_item(&key.to_ascii_lowercase(), value, found) {
                 found.refuse();
             }
         });
@@ -151,7 +160,9 @@ fn item_key(name: &str) -> Option<&str> {
 
 /// Whether another format has brought the item already, with its key's case, which HTTP takes away here.
 fn has_key_of_any_case(baggage: &Baggage, key: &str) -> bool {
-    baggage.iter().any(|(found, _)| found.eq_ignore_ascii_case(key))
+    baggage
+        .iter()
+        .any(|(found, _)| found.eq_ignore_ascii_case(key))
 }
 
 fn add_item(key: &str, value: &[u8], found: &mut Extraction) -> bool {
@@ -181,7 +192,9 @@ fn write_items(baggage: &Baggage, carrier: &mut dyn Carrier) {
         percent::encode(value, is_unreserved, &mut text);
         // Keys that differ in case alone are one header; as everywhere, the first wins.
         let mut earlier = baggage.iter().take(index);
-        if !earlier.any(|(other, _)| other.eq_ignore_ascii_case(key)) && budget.take(key.len() + text.len()) {
+        if !earlier.any(|(other, _)| other.eq_ignore_ascii_case(key))
+            && budget.take(key.len() + text.len())
+        {
             name.clear();
             name.push_str(prefix);
             name.push_str(key);

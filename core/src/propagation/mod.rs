@@ -102,7 +102,11 @@ impl<'a> IncomingHeaders<'a> {
             }
             None => uberctx = true,
         });
-        Self { view, known, uberctx }
+        Self {
+            view,
+            known,
+            uberctx,
+        }
     }
 
     /// The header's only value, untrimmed; `Err` if it stands there more than once, which no format of ids allows.
@@ -124,7 +128,9 @@ impl<'a> IncomingHeaders<'a> {
     /// Whether the header is there at all.
     #[must_use]
     pub fn contains(&self, header: KnownHeader) -> bool {
-        self.known.get(header.index()).map_or(self.uberctx, |found| found.count > 0)
+        self.known
+            .get(header.index())
+            .map_or(self.uberctx, |found| found.count > 0)
     }
 
     /// Visits every value of a header, in order.
@@ -146,7 +152,11 @@ impl<'a> IncomingHeaders<'a> {
 impl fmt::Debug for IncomingHeaders<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list()
-            .entries(KnownHeader::NAMED.iter().filter(|header| self.contains(**header)))
+            .entries(
+                KnownHeader::NAMED
+                    .iter()
+                    .filter(|header| self.contains(**header)),
+            )
             .finish()
     }
 }
@@ -238,7 +248,14 @@ impl Extraction {
         self.refused = true;
     }
 
-    pub(crate) fn into_parts(self) -> (Option<SpanContext>, Option<TraceFlags>, Option<Box<str>>, Baggage) {
+    pub(crate) fn into_parts(
+        self,
+    ) -> (
+        Option<SpanContext>,
+        Option<TraceFlags>,
+        Option<Box<str>>,
+        Baggage,
+    ) {
         (self.context, self.decision, self.debug_id, self.baggage)
     }
 }
@@ -263,7 +280,10 @@ impl<'a> Outgoing<'a> {
     /// Baggage without a trace to belong to.
     #[must_use]
     pub fn baggage_only(baggage: &'a Baggage) -> Self {
-        Self { context: None, baggage }
+        Self {
+            context: None,
+            baggage,
+        }
     }
 
     /// The span that the receiver's becomes a child of.
@@ -364,9 +384,12 @@ impl Propagation {
     /// How many requests each format refused something of, because it broke the grammar or went over the bounds, in the
     /// order of reading.
     pub fn refusals(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        self.readers
-            .iter()
-            .map(|reader| (reader.format.name(), reader.refusals.load(Ordering::Relaxed)))
+        self.readers.iter().map(|reader| {
+            (
+                reader.format.name(),
+                reader.refusals.load(Ordering::Relaxed),
+            )
+        })
     }
 }
 

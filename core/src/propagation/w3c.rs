@@ -32,15 +32,26 @@ impl Propagator for W3c {
     fn inject(&self, outgoing: &Outgoing<'_>, carrier: &mut dyn Carrier) {
         match outgoing.context() {
             Some(context) => {
-                carrier.set(KnownHeader::Traceparent.name(), traceparent(context).as_str());
-                set_or_remove(carrier, KnownHeader::Tracestate, context.tracestate().as_str());
+                carrier.set(
+                    KnownHeader::Traceparent.name(),
+                    traceparent(context).as_str(),
+                );
+                set_or_remove(
+                    carrier,
+                    KnownHeader::Tracestate,
+                    context.tracestate().as_str(),
+                );
             }
             None => {
                 carrier.remove(KnownHeader::Traceparent.name());
                 carrier.remove(KnownHeader::Tracestate.name());
             }
         }
-        set_or_remove(carrier, KnownHeader::Baggage, &baggage_string(outgoing.baggage()));
+        set_or_remove(
+            carrier,
+            KnownHeader::Baggage,
+            &baggage_string(outgoing.baggage()),
+        );
     }
 }
 
@@ -127,13 +138,21 @@ fn add_member(member: &[u8], found: &mut Extraction) -> bool {
     };
     let value = value.trim_ows().as_bytes();
     value.iter().copied().all(is_baggage_octet)
-        && found.add_baggage(key.trim_ows(), &percent::decode(value), &without_blanks(properties))
+        && found.add_baggage(
+            key.trim_ows(),
+            &percent::decode(value),
+            &without_blanks(properties),
+        )
 }
 
 /// The properties without the blanks and the empty places that may stand between them.
 fn without_blanks(properties: &str) -> String {
     let mut text = String::new();
-    for property in properties.split(';').map(TrimOws::trim_ows).filter(|text| !text.is_empty()) {
+    for property in properties
+        .split(';')
+        .map(TrimOws::trim_ows)
+        .filter(|text| !text.is_empty())
+    {
         if !text.is_empty() {
             text.push(';');
         }
@@ -158,7 +177,11 @@ fn baggage_string(baggage: &Baggage) -> String {
         }
         text.push_str(key);
         text.push('=');
-        percent::encode(value, |byte| is_baggage_octet(byte) && byte != b'%', &mut text);
+        percent::encode(
+            value,
+            |byte| is_baggage_octet(byte) && byte != b'%',
+            &mut text,
+        );
         if !properties.is_empty() {
             text.push(';');
             text.push_str(properties);

@@ -175,17 +175,35 @@ impl ReporterBuilder {
             .name(self.thread_name)
             .spawn(|| worker.run())
             .map_err(|error| {
-                let remedy = format!("the operating system starts no thread ({error}); raise its limits");
+                let remedy =
+                    format!("the operating system starts no thread ({error}); raise its limits");
                 ConfigError::new("thread_name", remedy)
             })?;
-        Ok(Reporter::new(shared, thread.thread().id(), self.shutdown_timeout, self.sampler))
+        Ok(Reporter::new(
+            shared,
+            thread.thread().id(),
+            self.shutdown_timeout,
+            self.sampler,
+        ))
     }
 
     /// Finds what is wrong; answers the bounds of a batch.
     fn check(&self) -> Result<Bounds, ConfigError> {
         let batch = Bounds {
-            items: bounded("queue_spans", self.queue.items, "batch_spans", self.batch_spans, BATCH_SPANS)?,
-            bytes: bounded("queue_bytes", self.queue.bytes, "batch_bytes", self.batch_bytes, BATCH_BYTES)?,
+            items: bounded(
+                "queue_spans",
+                self.queue.items,
+                "batch_spans",
+                self.batch_spans,
+                BATCH_SPANS,
+            )?,
+            bytes: bounded(
+                "queue_bytes",
+                self.queue.bytes,
+                "batch_bytes",
+                self.batch_bytes,
+                BATCH_BYTES,
+            )?,
         };
         if self.batch_interval < Duration::from_millis(1) {
             return Err(ConfigError::new(
@@ -201,7 +219,9 @@ impl ReporterBuilder {
         if first_pause.is_zero() || first_pause > longest_pause {
             return Err(ConfigError::new(
                 "backoff",
-                format!("{first_pause:?} is not between 0 and the longest pause, {longest_pause:?}; give a short pause, then a long one"),
+                format!(
+                    "{first_pause:?} is not between 0 and the longest pause, {longest_pause:?}; give a short pause, then a long one"
+                ),
             ));
         }
         if self.thread_name.contains('\0') {
@@ -236,7 +256,9 @@ fn bounded(
         )),
         Some(batch) if batch > queue => Err(ConfigError::new(
             batch_option,
-            format!("a batch of {batch} never fills in a queue of {queue}; lower it, or raise `{queue_option}`"),
+            format!(
+                "a batch of {batch} never fills in a queue of {queue}; lower it, or raise `{queue_option}`"
+            ),
         )),
         Some(batch) => Ok(batch),
     }

@@ -91,15 +91,27 @@ mod tests {
 
     #[test]
     fn is_bounded_in_items() {
-        let mut queue = Queue::new(Bounds { items: 2, bytes: 1000 });
-        assert_eq!([queue.push(0, 1), queue.push(1, 1), queue.push(2, 1)], [Ok(()), Ok(()), Err(2)]);
+        let mut queue = Queue::new(Bounds {
+            items: 2,
+            bytes: 1000,
+        });
+        assert_eq!(
+            [queue.push(0, 1), queue.push(1, 1), queue.push(2, 1)],
+            [Ok(()), Ok(()), Err(2)]
+        );
         assert_eq!((queue.len(), queue.bytes()), (2, 2));
     }
 
     #[test]
     fn is_bounded_in_bytes() {
-        let mut queue = Queue::new(Bounds { items: 100, bytes: 10 });
-        assert_eq!([queue.push(0, 11), queue.push(1, 6), queue.push(2, 5)], [Err(0), Ok(()), Err(2)]);
+        let mut queue = Queue::new(Bounds {
+            items: 100,
+            bytes: 10,
+        });
+        assert_eq!(
+            [queue.push(0, 11), queue.push(1, 6), queue.push(2, 5)],
+            [Err(0), Ok(()), Err(2)]
+        );
         assert_eq!([queue.push(3, 4), queue.push(4, 1)], [Ok(()), Err(4)]);
         assert_eq!(queue.push(5, usize::MAX), Err(5));
         assert_eq!(queue.bytes(), 10);
@@ -107,7 +119,10 @@ mod tests {
 
     #[test]
     fn room_comes_back_as_items_are_taken() {
-        let mut queue = Queue::new(Bounds { items: 2, bytes: 10 });
+        let mut queue = Queue::new(Bounds {
+            items: 2,
+            bytes: 10,
+        });
         queue.push(0, 6).unwrap();
         queue.push(1, 4).unwrap();
         assert_eq!(take(&mut queue, 1, 100), [0]);
@@ -131,8 +146,14 @@ mod tests {
     #[test]
     fn tells_when_a_batch_is_in_it() {
         let queue = filled(&[3, 3]);
-        assert!(queue.holds(Bounds { items: 2, bytes: 100 }));
-        assert!(queue.holds(Bounds { items: 10, bytes: 6 }));
+        assert!(queue.holds(Bounds {
+            items: 2,
+            bytes: 100
+        }));
+        assert!(queue.holds(Bounds {
+            items: 10,
+            bytes: 6
+        }));
         assert!(!queue.holds(Bounds { items: 3, bytes: 7 }));
     }
 

@@ -85,6 +85,7 @@ impl Reporter {
     /// that was done within `timeout` and nothing lost. What is reported from now on is dropped and counted.
     ///
     /// Blocks the calling thread for at most that time. On the reporter's own thread it cannot wait, and answers `false`.
+    #[allow(clippy::must_use_candidate)]
     pub fn shutdown(&self, timeout: Duration) -> bool {
         self.handle.shutdown(timeout)
     }

@@ -105,7 +105,11 @@ impl Shared {
     pub(super) fn close(&self, timeout: Duration) {
         let deadline = after(timeout);
         let mut state = self.lock();
-        state.deadline = Some(state.deadline.map_or(deadline, |earlier| earlier.min(deadline)));
+        state.deadline = Some(
+            state
+                .deadline
+                .map_or(deadline, |earlier| earlier.min(deadline)),
+        );
         drop(state);
         self.work.notify_one();
     }
@@ -150,12 +154,18 @@ impl Shared {
                 if now >= due {
                     due = after(interval);
                 }
-            } else if closed || now >= due || state.flush_to > state.settled || state.queue.holds(self.batch) {
+            } else if closed
+                || now >= due
+                || state.flush_to > state.settled
+                || state.queue.holds(self.batch)
+            {
                 state.queue.take(self.batch, batch);
                 return true;
             }
             state.is_idle = true;
-            let waited = self.work.wait_timeout(state, due.saturating_duration_since(now));
+            let waited = self
+                .work
+                .wait_timeout(state, due.saturating_duration_since(now));
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
             state.is_idle = false;
         }
@@ -179,16 +189,26 @@ impl Shared {
         let mut state = self.lock();
         let (flushes, was_closed) = (state.flushes, state.deadline.is_some());
         loop {
-            if state.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            if state
+                .deadline
+                .is_some_and(|deadline| Instant::now() >= deadline)
+            {
                 return false;
             }
-            if (state.deadline.is_some() && !was_closed) || (state.flushes != flushes && !is_asked_for) {
+            if (state.deadline.is_some() && !was_closed)
+                || (state.flushes != flushes && !is_asked_for)
+            {
                 return true;
             }
             let until = state.deadline.map_or(until, |deadline| deadline.min(until));
             match wait(&self.work, state, until) {
                 Some(waited) => state = waited,
-                None => return self.lock().deadline.is_none_or(|deadline| Instant::now() < deadline),
+                None => {
+                    return self
+                        .lock()
+                        .deadline
+                        .is_none_or(|deadline| Instant::now() < deadline);
+                }
             }
         }
     }
@@ -202,7 +222,12 @@ impl Shared {
 
 impl State {
     /// Answers whether the worker must be woken, and the span if there is no place for it.
-    fn push(&mut self, span: FinishedSpan, size: usize, batch: Bounds) -> (bool, Option<(FinishedSpan, Reason)>) {
+    fn push(
+        &mut self,
+        span: FinishedSpan,
+        size: usize,
+        batch: Bounds,
+    ) -> (bool, Option<(FinishedSpan, Reason)>) {
         if self.deadline.is_some() {
             return (false, Some((span, Reason::ShutDown)));
         }
@@ -238,7 +263,11 @@ fn after(time: Duration) -> Instant {
 }
 
 /// Waits to be notified; `None` if the moment has come before.
-fn wait<'a>(condvar: &Condvar, state: MutexGuard<'a, State>, until: Instant) -> Option<MutexGuard<'a, State>> {
+fn wait<'a>(
+    condvar: &Condvar,
+    state: MutexGuard<'a, State>,
+    until: Instant,
+) -> Option<MutexGuard<'a, State>> {
     let left = until.saturating_duration_since(Instant::now());
     if left.is_zero() {
         return None;

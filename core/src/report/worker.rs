@@ -37,7 +37,11 @@ impl<E: Exporter> Worker<E> {
             guard(|| batch.clear());
             self.shared.settle(spans, lost);
         }
-        let Self { shared, mut exporter, .. } = self;
+        let Self {
+            shared,
+            mut exporter,
+            ..
+        } = self;
         guard(|| exporter.shutdown());
         guard(|| drop(exporter));
         shared.stop();
@@ -70,7 +74,10 @@ impl<E: Exporter> Worker<E> {
             if retries == self.retries.count {
                 break Reason::Failed;
             }
-            if !self.shared.pause(self.retries.pause(retries, &error), error.after.is_some()) {
+            if !self
+                .shared
+                .pause(self.retries.pause(retries, &error), error.after.is_some())
+            {
                 break Reason::ShutDown;
             }
             retries += 1;
@@ -87,7 +94,10 @@ impl Retries {
             return asked.min(self.longest_pause);
         }
         let doubled = 2u32.saturating_pow(retries);
-        let pause = self.first_pause.saturating_mul(doubled).min(self.longest_pause);
+        let pause = self
+            .first_pause
+            .saturating_mul(doubled)
+            .min(self.longest_pause);
         // Up to a half less, by chance: services that lost their backend together should not come back together.
         let chance = RandomState::new().hash_one(retries) as f64 / u64::MAX as f64;
         pause.mul_f64(1.0 - chance / 2.0)
@@ -112,11 +122,21 @@ mod tests {
     #[test]
     fn pauses_grow_to_their_bound() {
         let error = ExportError::retry("down");
-        for (retries, longest) in [(0, 100), (1, 200), (2, 400), (4, 1600), (5, 2000), (u32::MAX, 2000)] {
+        for (retries, longest) in [
+            (0, 100),
+            (1, 200),
+            (2, 400),
+            (4, 1600),
+            (5, 2000),
+            (u32::MAX, 2000),
+        ] {
             let longest = Duration::from_millis(longest);
             for _ in 0..100 {
                 let pause = RETRIES.pause(retries, &error);
-                assert!((longest / 2..=longest).contains(&pause), "{retries}: {pause:?}");
+                assert!(
+                    (longest / 2..=longest).contains(&pause),
+                    "{retries}: {pause:?}"
+                );
             }
         }
     }

@@ -27,7 +27,9 @@ impl Probability {
         if !(0.0..=1.0).contains(&share) {
             return Err(ConfigError::new(
                 "sampler",
-                format!("the probability {share} is not between 0 and 1; give the share of traces to keep, such as 0.1"),
+                format!(
+                    "the probability {share} is not between 0 and 1; give the share of traces to keep, such as 0.1"
+                ),
             ));
         }
         Ok(Self {

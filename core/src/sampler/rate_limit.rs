@@ -30,7 +30,9 @@ impl RateLimit {
         if !rate.is_finite() || rate < 0.0 {
             return Err(ConfigError::new(
                 "sampler",
-                format!("{rate} spans a second cannot be a limit; give a number that is 0 or greater"),
+                format!(
+                    "{rate} spans a second cannot be a limit; give a number that is 0 or greater"
+                ),
             ));
         }
         Ok(Self {

@@ -38,10 +38,16 @@ impl Rules {
 impl Sampler for Rules {
     fn sample(&self, request: &SampleRequest<'_>) -> Sampling {
         let matching = match (request.method(), request.path()) {
-            (Some(method), Some(path)) => self.rules.iter().find(|(pattern, _)| pattern.matches(method, path)),
+            (Some(method), Some(path)) => self
+                .rules
+                .iter()
+                .find(|(pattern, _)| pattern.matches(method, path)),
             _ => None,
         };
-        match matching.map(|(_, sampler)| sampler).or(self.otherwise.as_ref()) {
+        match matching
+            .map(|(_, sampler)| sampler)
+            .or(self.otherwise.as_ref())
+        {
             Some(sampler) => sampler.sample(request),
             None => Sampling::undecided(),
         }

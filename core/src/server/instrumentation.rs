@@ -91,9 +91,9 @@ impl Instrumentation {
 
     /// Starts the span of a request, or, if the request has one already, adds to that what this place asks for.
     ///
-    /// `marked` says that an outer place left its mark on this very request; what is current then is the request's span.
-    /// Adapters leave the mark where the span [is recording](Span::is_recording). An unrecorded current span needs none:
-    /// there is nothing to add to it.
+    /// `marked` says that an outer place left its mark on this very request; what is current then is the request's span, or
+    /// a child of it. Adapters leave the mark where the span [is recording](Span::is_recording). An unrecorded current span
+    /// needs none: there is nothing to add to it.
     #[must_use]
     pub fn begin_or_join(&self, view: &dyn RequestView, marked: bool) -> Option<RequestSpan> {
         match Self::joinable(marked) {
@@ -109,8 +109,9 @@ impl Instrumentation {
     /// know that the route on which they stand is the one that answers.
     #[must_use]
     pub fn joinable(marked: bool) -> Option<Span> {
-        let current = Span::current();
-        (current.is_request() && (marked || current.record().is_none())).then_some(current)
+        // A middleware between the two places may run the inner one in a child span.
+        let request = Span::current().request();
+        request.filter(|request| marked || request.record().is_none())
     }
 
     /// Adds to a request's span what this place asks for: attributes, name, route, end.
@@ -171,6 +172,7 @@ impl Instrumentation {
             time: None,
             http: facts,
             is_request: true,
+            request: None,
         };
         let parent = caller.parent.map(Reference::child_of);
         let span = start.decided(policy, trace_id, parent, flags, sampling, caller.baggage);

@@ -1,0 +1,261 @@
+//! Where a layer can stand in axum, and what it sees from there.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::{Path, State};
+use axum::http::{Request, StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::{get, post};
+use axum::{Router, ServiceExt};
+use opentracing_axum::{Attribute, CurrentSpan, HttpTracing, Span, TracingLayer};
+use opentracing_http::{FinishedSpan, InMemoryTracer, Outcome, Route};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, mpsc, oneshot};
+use tower::util::ServiceExt as _;
+use tower_layer::Layer as _;
+
+fn tracing() -> (InMemoryTracer, HttpTracing) {
+    let tracer = InMemoryTracer::new();
+    (tracer.clone(), HttpTracing::new(tracer))
+}
+
+fn only(tracer: &InMemoryTracer) -> FinishedSpan {
+    tracer.assert_nothing_unfinished();
+    let mut spans = tracer.take();
+    assert_eq!(spans.len(), 1, "{spans:#?}");
+    spans.remove(0)
+}
+
+async fn answer(app: &Router, method: &str, path: &str) -> StatusCode {
+    let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+    let response = app.clone().oneshot(request).await.unwrap();
+    let status = response.status();
+    axum::body::to_bytes(response.into_body(), 1024).await.unwrap();
+    status
+}
+
+#[tokio::test]
+async fn templates_are_whole_through_nesting() {
+    let (tracer, tracing) = tracing();
+    let users = Router::new().route("/users/{id}", get(async |Path(id): Path<String>| id));
+    let app = Router::new()
+        .nest("/api/{version}", Router::new().route("/items/{id}", get(async || "item")))
+        .nest("/v1", users.clone().layer(TracingLayer::new(&tracing)))
+        .nest_service("/service", users.layer(TracingLayer::new(&tracing)))
+        .layer(TracingLayer::new(&tracing));
+    for (path, name) in [
+        ("/api/7/items/8", "GET /api/{version}/items/{id}"),
+        ("/v1/users/8", "GET /v1/users/{id}"),
+        ("/service/users/8", "GET /service/users/{id}"),
+        ("/nowhere", "GET"),
+    ] {
+        answer(&app, "GET", path).await;
+        let span = only(&tracer);
+        assert_eq!(span.name(), name, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_layer_round_the_whole_router_is_told_the_route_by_one_inside() {
+    let (tracer, tracing) = tracing();
+    let route = get(async || "hello").layer(TracingLayer::new(&tracing).attributes([Attribute::URL]));
+    let router = Router::new().route("/hello/{name}", route);
+    let service = TracingLayer::new(&tracing).layer(router);
+    // It can be served: its body is axum's own.
+    let _ = ServiceExt::<Request<Body>>::into_make_service(service.clone());
+    let request = Request::get("/hello/ada").body(Body::empty()).unwrap();
+    drop(service.oneshot(request).await.unwrap().into_body());
+    let span = only(&tracer);
+    assert_eq!(span.name(), "GET /hello/{name}");
+    assert_eq!(span.tag("url").unwrap(), "/hello/ada");
+}
+
+#[tokio::test]
+async fn method_routers_cover_their_405_and_route_layers_do_not() {
+    let (tracer, tracing) = tracing();
+    let layer = || TracingLayer::new(&tracing);
+    let app = Router::new()
+        .route("/layered", get(async || "x").layer(layer()))
+        .route("/partly", get(async || "x").layer(layer()).post(async || "y"))
+        .route("/route-layered", get(async || "x").route_layer(layer()));
+    assert_eq!(answer(&app, "DELETE", "/layered").await, StatusCode::METHOD_NOT_ALLOWED);
+    let span = only(&tracer);
+    assert_eq!((span.name(), span.tag("http.status_code")), ("DELETE /layered", Some(405.into())));
+    answer(&app, "POST", "/partly").await;
+    assert_eq!(answer(&app, "DELETE", "/route-layered").await, StatusCode::METHOD_NOT_ALLOWED);
+    assert!(tracer.finished().is_empty());
+    answer(&app, "GET", "/route-layered").await;
+    assert_eq!(only(&tracer).name(), "GET /route-layered");
+}
+
+#[tokio::test]
+async fn rejections_and_fallbacks_have_the_status_the_client_got() {
+    let (tracer, tracing) = tracing();
+    let app = Router::new()
+        .route("/numbers/{n}", get(async |Path(n): Path<u32>| n.to_string()))
+        .route("/posts", post(async || "posted"))
+        .fallback(async || (StatusCode::IM_A_TEAPOT, "no such thing"))
+        .layer(TracingLayer::new(&tracing));
+    for (method, path, name, status) in [
+        ("GET", "/numbers/x", "GET /numbers/{n}", 400),
+        ("GET", "/posts", "GET /posts", 405),
+        ("GET", "/nowhere", "GET", 418),
+    ] {
+        answer(&app, method, path).await;
+        let span = only(&tracer);
+        assert_eq!((span.name(), span.tag("http.status_code")), (name, Some(status.into())));
+        assert!(!span.is_error());
+    }
+}
+
+#[tokio::test]
+async fn extractors_never_fail_and_say_whether_there_is_a_span() {
+    async fn handler(span: CurrentSpan, maybe: Option<CurrentSpan>) -> String {
+        format!("{} {}", span.is_recording(), maybe.is_some())
+    }
+    let (tracer, tracing) = tracing();
+    let app = Router::new().route("/", get(handler));
+    let body = async |app: Router| {
+        let request = Request::get("/").body(Body::empty()).unwrap();
+        let response = app.oneshot(request).await.unwrap();
+        axum::body::to_bytes(response.into_body(), 64).await.unwrap()
+    };
+    assert_eq!(body(app.clone()).await, "false false");
+    assert_eq!(body(app.layer(TracingLayer::new(&tracing))).await, "true true");
+    only(&tracer);
+}
+
+/// Serves an app until the sender is dropped; answers its address and how it ended.
+async fn serve(app: Router) -> (SocketAddr, oneshot::Sender<()>, tokio::task::JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let served = tokio::spawn(async move {
+        let graceful = axum::serve(listener, app).with_graceful_shutdown(async { stopped.await.unwrap_or(()) });
+        graceful.await.unwrap();
+    });
+    (addr, stop, served)
+}
+
+#[tokio::test]
+async fn nothing_is_unfinished_after_a_graceful_shutdown() {
+    let (tracer, tracing) = tracing();
+    let (arrived, mut arrivals) = mpsc::channel(1);
+    let release = Arc::new(Notify::new());
+    let app = Router::new()
+        .route(
+            "/",
+            get(async move |State(release): State<Arc<Notify>>| {
+                arrived.send(()).await.unwrap();
+                release.notified().await;
+                "late"
+            }),
+        )
+        .with_state(release.clone())
+        .layer(TracingLayer::new(&tracing));
+    let (addr, stop, served) = serve(app).await;
+    let mut client = TcpStream::connect(addr).await.unwrap();
+    client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+    arrivals.recv().await.unwrap();
+    drop(stop);
+    release.notify_one();
+    served.await.unwrap();
+    let mut response = String::new();
+    client.read_to_string(&mut response).await.unwrap();
+    assert!(response.ends_with("late"), "{response}");
+    assert_eq!(only(&tracer).http().unwrap().outcome(), Outcome::Completed);
+    assert!(tracing.flush(Duration::from_secs(5)));
+}
+
+#[tokio::test]
+async fn a_websocket_is_upgraded_and_its_span_ends_with_the_head() {
+    let (tracer, tracing) = tracing();
+    async fn upgrade(upgrade: WebSocketUpgrade) -> impl IntoResponse {
+        upgrade.on_upgrade(async |mut socket| {
+            assert!(Span::current().is_none(), "spawned tasks do not inherit the span");
+            while let Some(Ok(message)) = socket.recv().await {
+                if socket.send(message).await.is_err() {
+                    return;
+                }
+            }
+        })
+    }
+    let app = Router::new().route("/ws", get(upgrade)).layer(TracingLayer::new(&tracing));
+    let (addr, _stop, _served) = serve(app).await;
+    let mut client = TcpStream::connect(addr).await.unwrap();
+    let request = "GET /ws HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+                   sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    client.write_all(request.as_bytes()).await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(client.read_u8().await.unwrap());
+    }
+    assert!(head.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&head));
+    // "hi", masked by zeros, comes back unmasked.
+    client.write_all(b"\x81\x82\0\0\0\0hi").await.unwrap();
+    let mut echo = [0; 4];
+    client.read_exact(&mut echo).await.unwrap();
+    assert_eq!(&echo, b"\x81\x02hi");
+    let span = tracer.wait_for(1, Duration::from_secs(30)).remove(0);
+    assert_eq!(span.http().map(|http| (http.status(), http.outcome())), Some((Some(101), Outcome::Completed)));
+}
+
+#[tokio::test]
+async fn a_panic_that_is_caught_outside_is_still_told() {
+    let (tracer, tracing) = tracing();
+    let panics = || Router::new().route("/", get(async || -> String { panic!("as asked for") }));
+
+    let outside = caught(panics().layer(TracingLayer::new(&tracing)));
+    assert_eq!(outside.await, StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(only(&tracer).http().unwrap().outcome(), Outcome::Panicked);
+}
+
+/// What a layer that catches panics does: the panic is caught first, and the future dropped after it.
+async fn caught(app: Router) -> StatusCode {
+    let request = Request::get("/").body(Body::empty()).unwrap();
+    let mut future = Box::pin(app.oneshot(request));
+    let caught = std::future::poll_fn(|cx| {
+        let polled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| future.as_mut().poll(cx)));
+        match polled {
+            Ok(polled) => polled.map(Ok),
+            Err(panic) => std::task::Poll::Ready(Err(panic)),
+        }
+    })
+    .await;
+    match caught {
+        Ok(Ok::<_, Infallible>(response)) => response.status(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+#[tokio::test]
+async fn spawned_work_is_carried_and_outlives_its_request() {
+    let (tracer, tracing) = tracing();
+    let (done, mut finished) = mpsc::channel(1);
+    let app = Router::new()
+        .route(
+            "/",
+            get(async move || {
+                tokio::spawn(Span::current().scope(async move {
+                    tokio::task::yield_now().await;
+                    Span::current().child("mail").finish();
+                    done.send(()).await.unwrap();
+                }));
+                ([(header::CONTENT_TYPE, "text/plain")], "queued")
+            }),
+        )
+        .layer(TracingLayer::new(&tracing));
+    answer(&app, "GET", "/").await;
+    finished.recv().await.unwrap();
+    let spans = tracer.finished();
+    let request = spans.iter().find(|span| span.http().is_some()).unwrap();
+    assert_eq!(request.http().unwrap().route(), Route::Template("/"));
+    let mail = tracer.named("mail");
+    assert_eq!(mail[0].parent_id(), Some(request.context().span_id()));
+}
