@@ -106,7 +106,9 @@ impl FromStr for TraceId {
         if text.len() != 32 {
             return Err(ParseIdError(()));
         }
-        hex(text.as_bytes()).and_then(Self::new).ok_or(ParseIdError(()))
+        hex(text.as_bytes())
+            .and_then(Self::new)
+            .ok_or(ParseIdError(()))
     }
 }
 

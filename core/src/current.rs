@@ -99,7 +99,8 @@ impl Scope {
                 if top.left_early.len() == MAX_LEFT_EARLY {
                     top.left_early.remove(0);
                 }
-                top.left_early.push((self.scope, previous, self.previous_scope));
+                top.left_early
+                    .push((self.scope, previous, self.previous_scope));
                 return None;
             }
             let (mut span, mut scope) = (previous, self.previous_scope);

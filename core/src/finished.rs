@@ -50,7 +50,8 @@ impl FinishedSpan {
     #[must_use]
     pub fn context(&self) -> SpanContext {
         let data = self.data();
-        SpanContext::new(self.record.trace_id, self.record.span_id, data.flags).with_extra(data.extra.clone())
+        SpanContext::new(self.record.trace_id, self.record.span_id, data.flags)
+            .with_extra(data.extra.clone())
     }
 
     /// The span's place in its trace: the parent's id, or the id of the span that it follows from, if that belongs to the
@@ -106,7 +107,10 @@ impl FinishedSpan {
     /// One tag. To look at many, call [`tags`](Self::tags) once.
     #[must_use]
     pub fn tag(&self, key: &str) -> Option<Value> {
-        self.tags().into_iter().find(|tag| tag.key == key).map(|tag| tag.value)
+        self.tags()
+            .into_iter()
+            .find(|tag| tag.key == key)
+            .map(|tag| tag.value)
     }
 
     /// The logs, in the order in which they were made; last, for a request that failed, the error.
@@ -133,7 +137,10 @@ impl FinishedSpan {
     #[must_use]
     pub fn baggage(&self) -> &Baggage {
         const NONE: &Baggage = &Baggage::EMPTY;
-        self.data().extra.as_ref().map_or(NONE, |extra| &extra.baggage)
+        self.data()
+            .extra
+            .as_ref()
+            .map_or(NONE, |extra| &extra.baggage)
     }
 
     /// Whether the span failed: by its `error` tag, else by the request's outcome.
@@ -165,12 +172,20 @@ impl FinishedSpan {
         let data = self.data();
         let text = |value: &Value| value.as_str().map_or(0, str::len);
         let tags = |tags: &Vec<Tag>| {
-            tags.capacity() * size_of::<Tag>() + tags.iter().map(|tag| tag.key.len() + text(&tag.value)).sum::<usize>()
+            tags.capacity() * size_of::<Tag>()
+                + tags
+                    .iter()
+                    .map(|tag| tag.key.len() + text(&tag.value))
+                    .sum::<usize>()
         };
         size_of::<Record>()
             + data.name.len()
             + tags(&data.tags)
-            + data.logs.iter().map(|log| size_of::<Log>() + tags(&log.fields)).sum::<usize>()
+            + data
+                .logs
+                .iter()
+                .map(|log| size_of::<Log>() + tags(&log.fields))
+                .sum::<usize>()
             + data.references.capacity() * size_of::<Reference>()
             + data.http.as_ref().map_or(0, HttpFacts::heap_size)
     }

@@ -18,7 +18,8 @@ use crate::policy::Policy;
 use crate::propagation::{Outgoing, Propagation};
 use crate::sampler::Sampler;
 use crate::server::{
-    Attribute, Convention, End, Forwarded, QueryRedaction, RequestEnd, RequestView, Route, TraceIdHeader, Trust,
+    Attribute, Convention, End, Forwarded, QueryRedaction, RequestEnd, RequestView, Route,
+    TraceIdHeader, Trust,
 };
 use crate::span::Span;
 use crate::start::SpanBuilder;
@@ -44,9 +45,27 @@ use crate::tracer::Tracer;
 /// # let _ = tracing;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// When the last clone is dropped, the tracer is [flushed](Tracer::flush) for at most five seconds, on that thread.
 #[derive(Debug, Clone)]
 pub struct HttpTracing {
+    owner: Arc<Owner>,
+}
+
+/// What the clones of an [`HttpTracing`] share, and no span does.
+///
+/// Spans own the policy and with it the tracer, also those that wait in a tracer's queue: waiting for the tracer's own end
+/// would be waiting for ever.
+#[derive(Debug)]
+struct Owner {
     policy: Arc<Policy>,
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.policy
+            .guard(|| self.policy.tracer.flush(Duration::from_secs(5)));
+    }
 }
 
 impl HttpTracing {
@@ -54,9 +73,7 @@ impl HttpTracing {
     /// the caller's sampling decision and samples everything else, names spans after method and route, tags them after
     /// OpenTracing's conventions, ends them with the body.
     pub fn new(tracer: impl Tracer + 'static) -> Self {
-        Self {
-            policy: Arc::new(Policy::new(Arc::new(tracer))),
-        }
+        Self::of(Policy::new(Arc::new(tracer)))
     }
 
     /// Starts from the defaults and changes some.
@@ -70,7 +87,7 @@ impl HttpTracing {
     /// Prepares a span outside of any request: a job, a message, a start-up. It becomes a child of the current span, if
     /// there is one.
     pub fn span(&self, name: impl Into<Cow<'static, str>>) -> SpanBuilder {
-        SpanBuilder::new(self.policy.clone(), name.into())
+        SpanBuilder::new(self.policy().clone(), name.into())
     }
 
     /// Reads the context and baggage of an incoming message of any kind, such as one from a queue.
@@ -78,41 +95,58 @@ impl HttpTracing {
     /// The policy's trust of callers is about HTTP requests and is not applied here.
     #[must_use]
     pub fn extract(&self, headers: &dyn HeaderView) -> Option<SpanContext> {
-        self.policy.guard(|| self.policy.propagation.extract(headers).context()).flatten()
+        self.policy()
+            .guard(|| self.policy().propagation.extract(headers).context())
+            .flatten()
     }
 
     /// Writes a context and its baggage into an outgoing message of any kind. A span in hand is
     /// [injected](Span::inject) directly.
     pub fn inject(&self, context: &SpanContext, carrier: &mut dyn Carrier) {
-        self.policy
-            .guard(|| self.policy.propagation.inject(&Outgoing::new(context), carrier));
+        self.policy().guard(|| {
+            self.policy()
+                .propagation
+                .inject(&Outgoing::new(context), carrier)
+        });
     }
 
     /// Delivers what has been reported so far; answers whether the tracer did so within `timeout`. To be called after a
     /// server's graceful shutdown.
     pub fn flush(&self, timeout: Duration) -> bool {
-        self.policy.guard(|| self.policy.tracer.flush(timeout)).unwrap_or(false)
+        self.policy()
+            .guard(|| self.policy().tracer.flush(timeout))
+            .unwrap_or(false)
     }
 
     /// How many reported spans the tracer lost so far.
     #[must_use]
     pub fn dropped(&self) -> u64 {
-        self.policy.guard(|| self.policy.tracer.dropped()).unwrap_or(0)
+        self.policy()
+            .guard(|| self.policy().tracer.dropped())
+            .unwrap_or(0)
     }
 
     /// How many requests each format refused because their headers broke its grammar.
     pub fn refusals(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        self.policy.propagation.refusals()
+        self.policy().propagation.refusals()
     }
 
     /// How many panics of callbacks, hooks, samplers, propagators and of the tracer were caught so far.
     #[must_use]
     pub fn caught_panics(&self) -> u64 {
-        self.policy.panics.load(Ordering::Relaxed)
+        self.policy().panics.load(Ordering::Relaxed)
+    }
+
+    fn of(policy: Policy) -> Self {
+        Self {
+            owner: Arc::new(Owner {
+                policy: Arc::new(policy),
+            }),
+        }
     }
 
     pub(crate) fn policy(&self) -> &Arc<Policy> {
-        &self.policy
+        &self.owner.policy
     }
 }
 
@@ -150,7 +184,10 @@ impl HttpTracingBuilder {
 
     /// Names requests' spans: called with the method (`_OTHER` for an unknown one) when a span starts, and again when its
     /// route becomes known. `None` leaves the name as it is: method and route template. Keep names bounded.
-    pub fn name_with(mut self, name: impl Fn(&str, Route<'_>) -> Option<String> + Send + Sync + 'static) -> Self {
+    pub fn name_with(
+        mut self,
+        name: impl Fn(&str, Route<'_>) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
         self.policy.http.naming = Some(Arc::new(name));
         self
     }
@@ -166,7 +203,10 @@ impl HttpTracingBuilder {
     }
 
     /// Leaves requests untraced for which this answers `true`. A panic in it counts as `false`.
-    pub fn skip_when(mut self, skip: impl Fn(&dyn RequestView) -> bool + Send + Sync + 'static) -> Self {
+    pub fn skip_when(
+        mut self,
+        skip: impl Fn(&dyn RequestView) -> bool + Send + Sync + 'static,
+    ) -> Self {
         self.policy.http.skip_when.push(Arc::new(skip));
         self
     }
@@ -179,7 +219,10 @@ impl HttpTracingBuilder {
 
     /// Is called when a request's recorded span has started, on the request's thread (Flask-OpenTracing's
     /// `start_span_cb`). A panic in it is caught and [counted](HttpTracing::caught_panics).
-    pub fn on_start(mut self, callback: impl Fn(&Span, &dyn RequestView) + Send + Sync + 'static) -> Self {
+    pub fn on_start(
+        mut self,
+        callback: impl Fn(&Span, &dyn RequestView) + Send + Sync + 'static,
+    ) -> Self {
         self.policy.http.on_start.push(Arc::new(callback));
         self
     }
@@ -215,7 +258,10 @@ impl HttpTracingBuilder {
     /// Says whose word counts for the client's address; nobody's by default.
     pub fn forwarded(mut self, forwarded: Forwarded) -> Self {
         if forwarded == Forwarded::hops(0) {
-            self.wrong("forwarded", &"no hop is no proxy; use `Forwarded::nobody()` or count the proxies");
+            self.wrong(
+                "forwarded",
+                &"no hop is no proxy; use `Forwarded::nobody()` or count the proxies",
+            );
         }
         self.policy.http.forwarded = forwarded;
         self
@@ -243,7 +289,12 @@ impl HttpTracingBuilder {
     pub fn limits(mut self, limits: Limits) -> Self {
         for (name, limit) in [("tags", limits.tags), ("value_bytes", limits.value_bytes)] {
             if limit == 0 {
-                self.wrong("limits", &format_args!("`{name}` is 0, which keeps nothing; leave the default or raise it"));
+                self.wrong(
+                    "limits",
+                    &format_args!(
+                        "`{name}` is 0, which keeps nothing; leave the default or raise it"
+                    ),
+                );
             }
         }
         self.policy.limits = limits;
@@ -276,9 +327,7 @@ impl HttpTracingBuilder {
     pub fn build(self) -> Result<HttpTracing, ConfigError> {
         match self.error {
             Some(error) => Err(error),
-            None => Ok(HttpTracing {
-                policy: Arc::new(self.policy),
-            }),
+            None => Ok(HttpTracing::of(self.policy)),
         }
     }
 

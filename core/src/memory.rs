@@ -53,7 +53,10 @@ impl InMemoryTracer {
     }
 
     fn spans(&self) -> MutexGuard<'_, Spans> {
-        self.shared.spans.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared
+            .spans
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The finished spans, in the order in which they ended.
@@ -129,7 +132,11 @@ impl InMemoryTracer {
     /// How many spans have started and not ended.
     #[must_use]
     pub fn unfinished(&self) -> usize {
-        self.spans().open.values().filter(|span| span.is_recording()).count()
+        self.spans()
+            .open
+            .values()
+            .filter(|span| span.is_recording())
+            .count()
     }
 
     /// Asserts that every span that started has ended.
@@ -140,7 +147,11 @@ impl InMemoryTracer {
     pub fn assert_nothing_unfinished(&self) {
         // A span recorded for this process only ends without a report.
         let spans = self.spans();
-        let open: Vec<&Span> = spans.open.values().filter(|span| span.is_recording()).collect();
+        let open: Vec<&Span> = spans
+            .open
+            .values()
+            .filter(|span| span.is_recording())
+            .collect();
         assert!(open.is_empty(), "unfinished: {open:?}");
     }
 }

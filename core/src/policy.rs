@@ -58,7 +58,10 @@ impl Policy {
 
     /// Asks the policy's own sampler, then the tracer.
     pub(crate) fn sample(&self, request: &SampleRequest<'_>) -> Sampling {
-        let asked = self.sampler.as_ref().and_then(|sampler| self.guard(|| sampler.sample(request)));
+        let asked = self
+            .sampler
+            .as_ref()
+            .and_then(|sampler| self.guard(|| sampler.sample(request)));
         match asked {
             Some(sampling) if sampling.decision != Decision::Undecided => sampling,
             _ => self
@@ -72,7 +75,9 @@ impl Policy {
         let http = &self.http;
         (!http.skip.is_empty() && {
             let (method, path) = (view.method(), view.path());
-            http.skip.iter().any(|pattern| pattern.matches(method, path))
+            http.skip
+                .iter()
+                .any(|pattern| pattern.matches(method, path))
         }) || http
             .skip_when
             .iter()

@@ -9,11 +9,11 @@ use std::time::{Duration, SystemTime};
 use crate::context::{Extra, SpanContext, SpanId, TraceFlags, TraceId};
 use crate::finished::FinishedSpan;
 use crate::hook::HookSlot;
-use crate::server::HttpFacts;
 use crate::limits::Omitted;
 use crate::log::Log;
 use crate::policy::Policy;
 use crate::reference::Reference;
+use crate::server::HttpFacts;
 use crate::tracer::SpanKind;
 use crate::value::{Tag, Value};
 
@@ -126,7 +126,8 @@ impl Record {
     }
 
     pub(crate) fn context(&self) -> SpanContext {
-        SpanContext::new(self.trace_id, self.span_id, self.flags()).with_extra(self.live().extra.clone())
+        SpanContext::new(self.trace_id, self.span_id, self.flags())
+            .with_extra(self.live().extra.clone())
     }
 
     /// Changes the open span; nothing once it has ended.
@@ -206,7 +207,12 @@ impl SpanData {
         }
     }
 
-    pub(crate) fn add_log(&mut self, time: SystemTime, fields: impl Iterator<Item = Tag>, policy: &Policy) {
+    pub(crate) fn add_log(
+        &mut self,
+        time: SystemTime,
+        fields: impl Iterator<Item = Tag>,
+        policy: &Policy,
+    ) {
         if self.logs.len() >= policy.limits.logs {
             self.omitted.logs += 1;
             return;

@@ -127,14 +127,21 @@ impl Unrecorded {
     }
 
     fn flags(&self) -> TraceFlags {
-        self.context.as_ref().map(SpanContext::flags).unwrap_or_default()
+        self.context
+            .as_ref()
+            .map(SpanContext::flags)
+            .unwrap_or_default()
     }
 
     fn context(&self) -> Option<SpanContext> {
         let context = self.context.clone()?;
         Some(match self.late() {
             Some(late) => {
-                let extra = late.extra.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let extra = late
+                    .extra
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .clone();
                 context
                     .with_flags(TraceFlags::from_raw(late.flags.load(Ordering::Relaxed)))
                     .with_extra(Some(Arc::new(extra)))
@@ -198,7 +205,9 @@ impl Span {
     /// The request's span that this one is, or stands below.
     pub(crate) fn request(&self) -> Option<Self> {
         match &self.inner {
-            Inner::Recorded(record) if !record.is_request => record.request()?.upgrade().map(Self::recorded),
+            Inner::Recorded(record) if !record.is_request => {
+                record.request()?.upgrade().map(Self::recorded)
+            }
             _ => self.is_request().then(|| self.clone()),
         }
     }
@@ -239,7 +248,8 @@ impl Span {
                 let (key, value) = (key.into(), value.into());
                 if let Some(priority) = sampling_priority(&key, &value) {
                     let late = unrecorded.late_or_new();
-                    let flags = TraceFlags::from_raw(late.flags.load(Ordering::Relaxed)).with_sampled(priority);
+                    let flags = TraceFlags::from_raw(late.flags.load(Ordering::Relaxed))
+                        .with_sampled(priority);
                     late.flags.store(flags.to_raw(), Ordering::Relaxed);
                 }
             }
@@ -288,7 +298,10 @@ impl Span {
     #[allow(clippy::return_self_not_must_use)]
     pub fn error(&self, error: &(impl std::error::Error + ?Sized)) -> &Self {
         if self.is_recording() {
-            let mut fields = vec![Tag::new("event", "error"), Tag::new("message", error.to_string())];
+            let mut fields = vec![
+                Tag::new("event", "error"),
+                Tag::new("message", error.to_string()),
+            ];
             if let Some(cause) = error.source() {
                 fields.push(Tag::new("error.cause", cause.to_string()));
             }
@@ -320,7 +333,8 @@ impl Span {
             Inner::Unrecorded(unrecorded) => {
                 if unrecorded.is_request && !unrecorded.policy.http.on_finish.is_empty() {
                     let late = unrecorded.late_or_new();
-                    *late.route.lock().unwrap_or_else(PoisonError::into_inner) = Some(template.into());
+                    *late.route.lock().unwrap_or_else(PoisonError::into_inner) =
+                        Some(template.into());
                 }
             }
             Inner::Recorded(record) => {
@@ -341,7 +355,10 @@ impl Span {
         match &self.inner {
             Inner::Unrecorded(unrecorded) => {
                 let late = unrecorded.late()?;
-                late.route.lock().unwrap_or_else(PoisonError::into_inner).clone()
+                late.route
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .clone()
             }
             Inner::None | Inner::Recorded(_) => None,
         }
@@ -378,7 +395,12 @@ impl Span {
                     let extra = late.extra.lock().unwrap_or_else(PoisonError::into_inner);
                     extra.baggage.get(key).map(str::to_owned)
                 }
-                None => unrecorded.context.as_ref()?.baggage().get(key).map(str::to_owned),
+                None => unrecorded
+                    .context
+                    .as_ref()?
+                    .baggage()
+                    .get(key)
+                    .map(str::to_owned),
             },
             Inner::Recorded(record) => record.context().baggage().get(key).map(str::to_owned),
         }
@@ -419,10 +441,16 @@ impl Span {
             return;
         };
         match (self.context(), &self.inner) {
-            (Some(context), _) => policy.guard(|| policy.propagation.inject(&Outgoing::new(&context), carrier)),
+            (Some(context), _) => {
+                policy.guard(|| policy.propagation.inject(&Outgoing::new(&context), carrier))
+            }
             (None, Inner::Unrecorded(unrecorded)) => {
                 if let Some(late) = unrecorded.late() {
-                    let extra = late.extra.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                    let extra = late
+                        .extra
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .clone();
                     let outgoing = Outgoing::baggage_only(&extra.baggage);
                     policy.guard(|| policy.propagation.inject(&outgoing, carrier));
                 }
@@ -505,7 +533,10 @@ fn set_tags(record: &Arc<Record>, tags: impl Iterator<Item = Tag>) {
     for tag in &tags {
         decide_by_priority(record, tag);
     }
-    record.change(|data| tags.into_iter().for_each(|tag| data.set_tag(tag, &record.policy)));
+    record.change(|data| {
+        tags.into_iter()
+            .for_each(|tag| data.set_tag(tag, &record.policy))
+    });
 }
 
 fn set_tag(record: &Arc<Record>, tag: Tag) {

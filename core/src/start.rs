@@ -5,10 +5,10 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
 use crate::context::{SpanContext, TraceFlags, TraceId};
-use crate::server::HttpFacts;
 use crate::policy::Policy;
 use crate::record::{Origin, Record, SpanData};
 use crate::reference::{Reference, ReferenceKind};
+use crate::server::HttpFacts;
 use crate::span::{OwnedSpan, Span, Unrecorded, sampling_priority};
 use crate::tracer::{Decision, SampleRequest, Sampling, SpanKind};
 use crate::value::Tag;
@@ -52,11 +52,19 @@ impl SpanBuilder {
     }
 
     pub(crate) fn child_of_span(span: Span, name: Cow<'static, str>) -> Self {
-        Self::with_parent(span.policy().cloned(), name, Parent::Span(span, ReferenceKind::ChildOf))
+        Self::with_parent(
+            span.policy().cloned(),
+            name,
+            Parent::Span(span, ReferenceKind::ChildOf),
+        )
     }
 
     pub(crate) fn following(span: Span, name: Cow<'static, str>) -> Self {
-        Self::with_parent(span.policy().cloned(), name, Parent::Span(span, ReferenceKind::FollowsFrom))
+        Self::with_parent(
+            span.policy().cloned(),
+            name,
+            Parent::Span(span, ReferenceKind::FollowsFrom),
+        )
     }
 
     fn with_parent(policy: Option<Arc<Policy>>, name: Cow<'static, str>, parent: Parent) -> Self {
@@ -102,7 +110,11 @@ impl SpanBuilder {
     }
 
     /// Sets a tag that samplers can see.
-    pub fn tag(mut self, key: impl Into<Cow<'static, str>>, value: impl Into<crate::Value>) -> Self {
+    pub fn tag(
+        mut self,
+        key: impl Into<Cow<'static, str>>,
+        value: impl Into<crate::Value>,
+    ) -> Self {
         self.tags.push(Tag::new(key, value));
         self
     }
@@ -146,7 +158,12 @@ impl SpanBuilder {
             }
             Parent::None | Parent::Current => {
                 let trace_id = policy.ids.trace_id();
-                start.sampled(&policy, trace_id, None, TraceFlags::default().with_random(true))
+                start.sampled(
+                    &policy,
+                    trace_id,
+                    None,
+                    TraceFlags::default().with_random(true),
+                )
             }
         })
     }
@@ -172,7 +189,12 @@ impl Start {
             return match self.priority() {
                 Some(true) => {
                     let trace_id = policy.ids.trace_id();
-                    self.sampled(policy, trace_id, None, TraceFlags::default().with_random(true))
+                    self.sampled(
+                        policy,
+                        trace_id,
+                        None,
+                        TraceFlags::default().with_random(true),
+                    )
                 }
                 _ => parent.clone(),
             };
@@ -180,15 +202,28 @@ impl Start {
         let sampled = self.priority().unwrap_or(context.flags().is_sampled());
         let recorded = parent.record();
         if !sampled && (recorded.is_none() || self.priority() == Some(false)) {
-            let context = context.clone().with_flags(context.flags().with_sampled(false));
-            return Span::unrecorded(Unrecorded::new(policy.clone(), Some(context), recorded.is_none() && parent.is_request()));
+            let context = context
+                .clone()
+                .with_flags(context.flags().with_sampled(false));
+            return Span::unrecorded(Unrecorded::new(
+                policy.clone(),
+                Some(context),
+                recorded.is_none() && parent.is_request(),
+            ));
         }
         self.request = recorded.and_then(Record::request);
         let route = recorded.map_or(u64::MAX, |record| record.route);
         let flags = context.flags().with_sampled(sampled);
         let trace_id = context.trace_id();
         let extra = context.extra().cloned();
-        self.record(policy, trace_id, Some(Reference { kind, context }), extra, flags, route)
+        self.record(
+            policy,
+            trace_id,
+            Some(Reference { kind, context }),
+            extra,
+            flags,
+            route,
+        )
     }
 
     /// Asks the samplers, and starts what they decide. `flags` are those of a trace that starts here.
@@ -242,7 +277,9 @@ impl Start {
         let flags = flags.with_sampled(sampled);
         let mut extra = extra;
         if let Some((key, value)) = &sampling.tracestate {
-            Arc::make_mut(extra.get_or_insert_default()).tracestate.insert(key, value);
+            Arc::make_mut(extra.get_or_insert_default())
+                .tracestate
+                .insert(key, value);
         }
         if sampling.decision == Decision::Drop {
             let context = SpanContext::new(trace_id, policy.ids.span_id(), flags).with_extra(extra);

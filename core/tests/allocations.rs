@@ -3,8 +3,8 @@
 use allocation_counter::measure;
 use http::{HeaderMap, Request};
 use opentracing_http::{
-    Attribute, BodySize, FinishedSpan, HttpTracing, Instrumentation, NoopTracer, ResponseView, Route, Span, SpanContext,
-    SpanId, TraceFlags, TraceId, Tracer,
+    Attribute, BodySize, FinishedSpan, HttpTracing, Instrumentation, NoopTracer, ResponseView,
+    Route, Span, SpanContext, SpanId, TraceFlags, TraceId, Tracer,
 };
 
 struct Discard;
@@ -69,7 +69,10 @@ fn served(tracing: &HttpTracing, traceparent: &str) -> u64 {
 fn a_request_that_is_not_recorded_costs_none() {
     assert_eq!(served(&HttpTracing::new(Discard), UNSAMPLED), 0);
     assert_eq!(served(&HttpTracing::new(NoopTracer), SAMPLED), 0);
-    let skipping = HttpTracing::builder(Discard).skip("/users/{id}").build().unwrap();
+    let skipping = HttpTracing::builder(Discard)
+        .skip("/users/{id}")
+        .build()
+        .unwrap();
     assert_eq!(served(&skipping, SAMPLED), 0);
 }
 
@@ -81,7 +84,11 @@ fn a_recorded_request_costs_its_record_its_text_and_the_handlers_tags() {
 #[test]
 fn a_span_with_eight_tags_costs_two() {
     let tracing = HttpTracing::new(Discard);
-    let parent = SpanContext::new(TraceId::new(1).unwrap(), SpanId::new(2).unwrap(), TraceFlags::SAMPLED);
+    let parent = SpanContext::new(
+        TraceId::new(1).unwrap(),
+        SpanId::new(2).unwrap(),
+        TraceFlags::SAMPLED,
+    );
     let span = || tracing.span("work").child_of(parent.clone()).start();
     let tags = |span: &Span| {
         for key in ["a", "b", "c", "d", "e", "f", "g", "h"] {

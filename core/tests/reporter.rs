@@ -643,3 +643,23 @@ fn a_reporter_is_shared_between_threads_and_policies() {
     let boxed: Box<dyn Exporter> = Box::new(scripted().0);
     assert!(Reporter::with_defaults(boxed).is_ok());
 }
+
+#[test]
+fn dropping_the_policy_delivers_what_is_queued() {
+    let (exporter, backend) = scripted();
+    let reporter = prompt()
+        .batch_spans(100)
+        .shutdown_timeout(LONG)
+        .build(exporter)
+        .unwrap();
+    let tracing = HttpTracing::new(reporter);
+    finish(&tracing, &["a", "b"]);
+    let clone = tracing.clone();
+    drop(tracing);
+    assert!(backend.is_quiet());
+    backend.accept();
+    drop(clone);
+    assert_eq!(backend.batch(), ["a", "b"]);
+    assert_eq!(backend.event(), Event::Shutdown);
+    assert_eq!(backend.event(), Event::Dropped);
+}

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use http::{HeaderMap, Request};
 use opentracing_http::{
-    Attribute, BodySize, Clock, Convention, End, FinishedSpan, Forwarded, HeaderView, HttpTracing, HttpTracingBuilder,
-    IdSource, InMemoryTracer, Instrumentation, Outcome, QueryRedaction, RequestSpan, RequestView, ResponseView, Route,
-    Span, SpanId, TraceId, TraceIdHeader, Trust, Value,
+    Attribute, BodySize, Clock, Convention, End, FinishedSpan, Forwarded, HeaderView, HttpTracing,
+    HttpTracingBuilder, IdSource, InMemoryTracer, Instrumentation, Outcome, QueryRedaction,
+    RequestSpan, RequestView, ResponseView, Route, Span, SpanId, TraceId, TraceIdHeader, Trust,
+    Value,
 };
 
 struct Harness {
@@ -18,7 +19,9 @@ struct Harness {
 
 fn policy(change: impl FnOnce(HttpTracingBuilder) -> HttpTracingBuilder) -> Harness {
     let tracer = InMemoryTracer::new();
-    let tracing = change(HttpTracing::builder(tracer.clone())).build().unwrap();
+    let tracing = change(HttpTracing::builder(tracer.clone()))
+        .build()
+        .unwrap();
     Harness {
         tracer,
         instrumentation: Instrumentation::new(&tracing, "test"),
@@ -43,7 +46,9 @@ impl Harness {
 
     /// Answers a request with a status and no body.
     fn answer(&self, request: &Request<()>, status: u16) -> FinishedSpan {
-        let watched = self.begin(request).head(&response(status, &HeaderMap::new(), BodySize::Empty));
+        let watched =
+            self.begin(request)
+                .head(&response(status, &HeaderMap::new(), BodySize::Empty));
         assert!(watched.is_none());
         self.only()
     }
@@ -93,10 +98,15 @@ fn a_body_is_followed_to_its_end() {
         body.fail(&"disk gone");
         drop(body);
         let span = harness.only();
-        assert_eq!((outcome(&span), span.http().unwrap().body_bytes()), (expected, 3));
+        assert_eq!(
+            (outcome(&span), span.http().unwrap().body_bytes()),
+            (expected, 3)
+        );
         assert_eq!(span.is_error(), expected != Outcome::Completed);
     }
-    let body = harness.begin(&get("/", &[])).head(&response(200, &headers, BodySize::Unknown));
+    let body = harness
+        .begin(&get("/", &[]))
+        .head(&response(200, &headers, BodySize::Unknown));
     drop(body);
     assert_eq!(outcome(&harness.only()), Outcome::BodyAbandoned);
 }
@@ -110,9 +120,17 @@ fn a_body_dropped_with_all_its_declared_bytes_is_complete() {
         (&declared, BodySize::Unknown, 5, Outcome::Completed),
         (&declared, BodySize::Unknown, 4, Outcome::BodyAbandoned),
         (&HeaderMap::new(), BodySize::Exact(4), 4, Outcome::Completed),
-        (&HeaderMap::new(), BodySize::Exact(4), 0, Outcome::BodyAbandoned),
+        (
+            &HeaderMap::new(),
+            BodySize::Exact(4),
+            0,
+            Outcome::BodyAbandoned,
+        ),
     ] {
-        let mut body = harness.begin(&get("/", &[])).head(&response(200, headers, body)).unwrap();
+        let mut body = harness
+            .begin(&get("/", &[]))
+            .head(&response(200, headers, body))
+            .unwrap();
         body.sent(sent);
         drop(body);
         assert_eq!(outcome(&harness.only()), expected);
@@ -133,7 +151,10 @@ fn responses_without_a_body_end_with_their_head() {
         let request = Request::builder().method(method).uri("/").body(()).unwrap();
         let mut head = response(status, &headers, BodySize::Exact(5));
         head.upgrade = upgrade;
-        assert!(harness.begin(&request).head(&head).is_none(), "{method} {status}");
+        assert!(
+            harness.begin(&request).head(&head).is_none(),
+            "{method} {status}"
+        );
         assert_eq!(outcome(&harness.only()), Outcome::Completed);
     }
 }
@@ -141,16 +162,27 @@ fn responses_without_a_body_end_with_their_head() {
 #[test]
 fn when_a_span_ends_is_a_policy_of_the_app_and_of_the_place() {
     let mut events = HeaderMap::new();
-    events.insert("content-type", "text/event-stream; charset=utf-8".parse().unwrap());
+    events.insert(
+        "content-type",
+        "text/event-stream; charset=utf-8".parse().unwrap(),
+    );
     let plain = HeaderMap::new();
     let ends_at_head = |policy_ends, place: Option<End>, headers: &HeaderMap| {
         let mut harness = policy(|policy| policy.ends(policy_ends));
         if let Some(end) = place {
             harness.instrumentation = harness.instrumentation.ends(end);
         }
-        let mut body = harness.begin(&get("/", &[])).head(&response(200, headers, BodySize::Unknown)).unwrap();
+        let mut body = harness
+            .begin(&get("/", &[]))
+            .head(&response(200, headers, BodySize::Unknown))
+            .unwrap();
         let at_head = !harness.tracer.finished().is_empty();
-        body.scope(|| assert!(!Span::current().is_none(), "a stream always sees its request"));
+        body.scope(|| {
+            assert!(
+                !Span::current().is_none(),
+                "a stream always sees its request"
+            )
+        });
         at_head
     };
     assert!(!ends_at_head(End::Body, None, &plain));
@@ -165,18 +197,29 @@ fn when_a_span_ends_is_a_policy_of_the_app_and_of_the_place() {
 fn a_panic_is_noted_where_it_passes_and_told_whatever_comes_after() {
     let harness = defaults();
     let mut span = harness.begin(&get("/", &[]));
-    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| span.scope(|| panic!("as asked for"))));
+    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        span.scope(|| panic!("as asked for"))
+    }));
     assert!(caught.is_err());
     drop(span);
     let span = harness.only();
-    assert_eq!((outcome(&span), tag(&span, "http.status_code")), (Outcome::Panicked, None));
+    assert_eq!(
+        (outcome(&span), tag(&span, "http.status_code")),
+        (Outcome::Panicked, None)
+    );
 
     // A framework that makes it a response.
     let mut span = harness.begin(&get("/", &[]));
     span.panicked();
-    assert!(span.head(&response(500, &HeaderMap::new(), BodySize::Empty)).is_none());
+    assert!(
+        span.head(&response(500, &HeaderMap::new(), BodySize::Empty))
+            .is_none()
+    );
     let span = harness.only();
-    assert_eq!((outcome(&span), span.http().unwrap().status()), (Outcome::Panicked, Some(500)));
+    assert_eq!(
+        (outcome(&span), span.http().unwrap().status()),
+        (Outcome::Panicked, Some(500))
+    );
 
     // A panic that has nothing to do with the request.
     let mut span = harness.begin(&get("/", &[]));
@@ -198,7 +241,9 @@ fn a_panic_is_noted_where_it_passes_and_told_whatever_comes_after() {
     let headers = HeaderMap::new();
     let head = response(200, &headers, BodySize::Unknown);
     let mut body = harness.begin(&get("/", &[])).head(&head).unwrap();
-    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| body.scope(|| panic!("as asked for"))));
+    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        body.scope(|| panic!("as asked for"))
+    }));
     assert!(caught.is_err());
     drop(body);
     assert_eq!(outcome(&harness.only()), Outcome::Panicked);
@@ -211,7 +256,10 @@ fn a_handlers_error_fails_the_request_by_its_status() {
         harness.begin(&get("/", &[])).fail(status, &"no luck");
         let span = harness.only();
         assert_eq!(outcome(&span), Outcome::HandlerError);
-        assert_eq!((span.is_error(), span.logs().len()), (error, usize::from(error)));
+        assert_eq!(
+            (span.is_error(), span.logs().len()),
+            (error, usize::from(error))
+        );
     }
 }
 
@@ -232,11 +280,21 @@ fn names_follow_route_rule_place_and_handler() {
     span.set_route(Route::Unmatched);
     drop(span);
     let span = harness.only();
-    assert_eq!((span.name(), tag(&span, "http.route").as_deref()), ("GET /users/{id}", Some("/users/{id}")));
+    assert_eq!(
+        (span.name(), tag(&span, "http.route").as_deref()),
+        ("GET /users/{id}", Some("/users/{id}"))
+    );
 
-    let unknown = Request::builder().method("BREW").uri("/pot").body(()).unwrap();
+    let unknown = Request::builder()
+        .method("BREW")
+        .uri("/pot")
+        .body(())
+        .unwrap();
     let span = harness.answer(&unknown, 418);
-    assert_eq!((span.name(), tag(&span, "http.method").as_deref()), ("HTTP", Some("_OTHER")));
+    assert_eq!(
+        (span.name(), tag(&span, "http.method").as_deref()),
+        ("HTTP", Some("_OTHER"))
+    );
 
     let named = policy(|policy| {
         policy.name_with(|method, route| match route {
@@ -276,7 +334,13 @@ fn an_inner_place_adds_to_the_one_span() {
         assert!(inner.begin_or_join(&request, true).is_none());
         // A middleware between the two places runs the inner one in a span of its own.
         Span::current().child("between").in_scope(|| {
-            assert!(inner.clone().attributes([Attribute::PATH]).begin_or_join(&request, true).is_none());
+            assert!(
+                inner
+                    .clone()
+                    .attributes([Attribute::PATH])
+                    .begin_or_join(&request, true)
+                    .is_none()
+            );
         });
         // Another request, made from within: no mark.
         drop(inner.begin_or_join(&get("/other", &[]), false).unwrap());
@@ -287,9 +351,15 @@ fn an_inner_place_adds_to_the_one_span() {
     let spans = outer.tracer.take();
     assert_eq!(spans.len(), 3);
     assert_eq!(tag(&spans[2], "method").as_deref(), Some("GET"));
-    assert_eq!(tag(&spans[2], "url").as_deref(), Some("http://a.example/b?c=REDACTED"));
+    assert_eq!(
+        tag(&spans[2], "url").as_deref(),
+        Some("http://a.example/b?c=REDACTED")
+    );
     assert_eq!(tag(&spans[2], "path").as_deref(), Some("/b"));
-    assert_eq!(tag(&spans[2], "http.response.header.x-cache").as_deref(), Some("hit"));
+    assert_eq!(
+        tag(&spans[2], "http.response.header.x-cache").as_deref(),
+        Some("hit")
+    );
 }
 
 #[test]
@@ -311,9 +381,16 @@ fn attributes_are_redacted_bounded_and_silent_when_missing() {
     });
     let mut request = get(
         "http://user:secret@a.example/b?c=d",
-        &[("cookie", "a=b"), ("authorization", "Bearer x"), ("accept", "a"), ("accept", "b")],
+        &[
+            ("cookie", "a=b"),
+            ("authorization", "Bearer x"),
+            ("accept", "a"),
+            ("accept", "b"),
+        ],
     );
-    request.headers_mut().insert("x-long", "x".repeat(1000).parse().unwrap());
+    request
+        .headers_mut()
+        .insert("x-long", "x".repeat(1000).parse().unwrap());
     let bytes = http::HeaderValue::from_bytes(b"caf\xe9").unwrap();
     request.headers_mut().insert("x-bytes", bytes);
     let span = harness.answer(&request, 200);
@@ -344,7 +421,10 @@ fn more_attributes_than_usual_are_all_kept() {
     }
     let span = harness.answer(&request, 200);
     for n in 0..40 {
-        assert_eq!(tag(&span, &format!("http.request.header.x-{n}")), Some(n.to_string()));
+        assert_eq!(
+            tag(&span, &format!("http.request.header.x-{n}")),
+            Some(n.to_string())
+        );
     }
 }
 
@@ -386,13 +466,24 @@ fn the_opentelemetry_convention_is_complete() {
             .query_redaction(QueryRedaction::signatures())
             .forwarded(Forwarded::hops(1))
     });
-    let headers = [("host", "[2001:db8::1]:8443"), ("user-agent", "curl"), ("x-forwarded-for", "203.0.113.9")];
-    let view = From(get("/a/b?page=2&sig=x", &headers), "[::ffff:10.0.0.1]:4711".parse().unwrap());
+    let headers = [
+        ("host", "[2001:db8::1]:8443"),
+        ("user-agent", "curl"),
+        ("x-forwarded-for", "203.0.113.9"),
+    ];
+    let view = From(
+        get("/a/b?page=2&sig=x", &headers),
+        "[::ffff:10.0.0.1]:4711".parse().unwrap(),
+    );
     let mut span = harness.instrumentation.begin(&view);
     span.set_route(Route::Template("/a/{x}"));
     let _ = span.head(&response(503, &HeaderMap::new(), BodySize::Empty));
     let span = harness.only();
-    let mut tags: Vec<(String, Value)> = span.tags().into_iter().map(|tag| (tag.key.into_owned(), tag.value)).collect();
+    let mut tags: Vec<(String, Value)> = span
+        .tags()
+        .into_iter()
+        .map(|tag| (tag.key.into_owned(), tag.value))
+        .collect();
     tags.retain(|(key, _)| key != "http.time_to_head_us");
     let expected: Vec<(String, Value)> = [
         ("span.kind", "server".into()),
@@ -417,8 +508,17 @@ fn the_opentelemetry_convention_is_complete() {
 
     let both = policy(|policy| policy.convention(Convention::Both));
     let span = both.answer(&get("/x", &[("host", "a.example")]), 200);
-    assert_eq!(tag(&span, "http.url").as_deref(), Some("http://a.example/x"));
-    assert_eq!((tag(&span, "url.path").as_deref(), tag(&span, "server.port").as_deref()), (Some("/x"), Some("80")));
+    assert_eq!(
+        tag(&span, "http.url").as_deref(),
+        Some("http://a.example/x")
+    );
+    assert_eq!(
+        (
+            tag(&span, "url.path").as_deref(),
+            tag(&span, "server.port").as_deref()
+        ),
+        (Some("/x"), Some("80"))
+    );
     assert_eq!(tag(&span, "error.type"), None);
 }
 
@@ -426,19 +526,46 @@ fn the_opentelemetry_convention_is_complete() {
 fn a_stranger_becomes_a_reference_and_decides_nothing() {
     let harness = policy(|policy| policy.trust(Trust::nobody()));
     let unsampled = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
-    let request = get("/", &[("traceparent", unsampled), ("tracestate", "a=b"), ("baggage", "user=mallory")]);
+    let request = get(
+        "/",
+        &[
+            ("traceparent", unsampled),
+            ("tracestate", "a=b"),
+            ("baggage", "user=mallory"),
+        ],
+    );
     let span = harness.answer(&request, 200);
     assert_ne!(span.context().trace_id().to_string(), TRACE);
-    assert_eq!((span.parent_id(), span.baggage().len(), span.context().tracestate().as_str()), (None, 0, ""));
+    assert_eq!(
+        (
+            span.parent_id(),
+            span.baggage().len(),
+            span.context().tracestate().as_str()
+        ),
+        (None, 0, "")
+    );
     let references: Vec<_> = span.references().collect();
     assert_eq!(references.len(), 1);
     assert_eq!(references[0].kind.as_str(), "follows_from");
     assert_eq!(references[0].context.trace_id().to_string(), TRACE);
 
-    let some = policy(|policy| policy.trust(Trust::when(|request| request.header("x-internal").is_some())));
-    let inside = some.answer(&get("/", &[("traceparent", TRACEPARENT), ("x-internal", "1")]), 200);
+    let some = policy(|policy| {
+        policy.trust(Trust::when(|request| {
+            request.header("x-internal").is_some()
+        }))
+    });
+    let inside = some.answer(
+        &get("/", &[("traceparent", TRACEPARENT), ("x-internal", "1")]),
+        200,
+    );
     assert_eq!(inside.context().trace_id().to_string(), TRACE);
-    assert_ne!(some.answer(&get("/", &[("traceparent", TRACEPARENT)]), 200).context().trace_id().to_string(), TRACE);
+    assert_ne!(
+        some.answer(&get("/", &[("traceparent", TRACEPARENT)]), 200)
+            .context()
+            .trace_id()
+            .to_string(),
+        TRACE
+    );
 }
 
 #[test]
@@ -453,8 +580,14 @@ fn debug_counts_only_where_it_is_allowed() {
     let allowing = policy(|policy| policy.sampler(Never).trust_debug(Trust::everyone()));
     let span = allowing.answer(&request, 200);
     assert!(span.context().flags().is_debug() && span.context().flags().is_sampled());
-    assert_eq!(tag(&span, "jaeger-debug-id").as_deref(), Some("why-so-slow"));
-    let with_ids = get("/", &[("b3", "4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-d")]);
+    assert_eq!(
+        tag(&span, "jaeger-debug-id").as_deref(),
+        Some("why-so-slow")
+    );
+    let with_ids = get(
+        "/",
+        &[("b3", "4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-d")],
+    );
     assert!(allowing.answer(&with_ids, 200).context().flags().is_debug());
     let span = ignoring.answer(&with_ids, 200);
     assert!(span.context().flags().is_sampled() && !span.context().flags().is_debug());
@@ -468,7 +601,13 @@ fn a_decision_without_ids_is_obeyed() {
     assert!(!refused.span().is_recording() && !context.flags().is_sampled());
     drop(refused);
     assert!(harness.tracer.finished().is_empty());
-    assert!(harness.answer(&get("/", &[("b3", "1")]), 200).context().flags().is_sampled());
+    assert!(
+        harness
+            .answer(&get("/", &[("b3", "1")]), 200)
+            .context()
+            .flags()
+            .is_sampled()
+    );
 }
 
 #[test]
@@ -479,7 +618,9 @@ fn callbacks_see_every_request_recorded_or_not() {
         policy.skip("/skipped").on_finish(move |end| {
             let recording = end.span.is_recording();
             let route = matches!(end.route, Route::Template("/x"));
-            log.lock().unwrap().push((end.method, route, end.status, end.outcome, recording));
+            log.lock()
+                .unwrap()
+                .push((end.method, route, end.status, end.outcome, recording));
         })
     });
     for path in ["/recorded", "/skipped"] {
@@ -507,15 +648,24 @@ fn the_trace_id_goes_back_where_it_is_asked_for() {
         });
         let mut headers = HeaderMap::new();
         headers.insert("server-timing", "db;dur=5".parse().unwrap());
-        harness.begin(&get("/", &[("traceparent", TRACEPARENT)])).write_response_headers(&mut headers);
+        harness
+            .begin(&get("/", &[("traceparent", TRACEPARENT)]))
+            .write_response_headers(&mut headers);
         headers
     };
     assert_eq!(answer(None).len(), 1);
     let headers = answer(Some(TraceIdHeader::TraceResponse));
-    assert!(headers["traceresponse"].to_str().unwrap().starts_with(&TRACEPARENT[..36]));
+    assert!(
+        headers["traceresponse"]
+            .to_str()
+            .unwrap()
+            .starts_with(&TRACEPARENT[..36])
+    );
     let headers = answer(Some(TraceIdHeader::ServerTiming));
     assert_eq!(headers.get_all("server-timing").iter().count(), 2);
-    let headers = answer(Some(TraceIdHeader::Named(http::HeaderName::from_static("x-trace"))));
+    let headers = answer(Some(TraceIdHeader::Named(http::HeaderName::from_static(
+        "x-trace",
+    ))));
     assert_eq!(headers["x-trace"], TRACE);
 }
 
@@ -546,5 +696,8 @@ fn clock_and_ids_are_options() {
     let span = harness.answer(&get("/", &[]), 200);
     assert_eq!(span.context().trace_id().get(), 1);
     assert_eq!(span.duration(), Duration::from_secs(2));
-    assert_eq!(span.http().unwrap().time_to_head(), Some(Duration::from_secs(1)));
+    assert_eq!(
+        span.http().unwrap().time_to_head(),
+        Some(Duration::from_secs(1))
+    );
 }

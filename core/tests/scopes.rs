@@ -6,11 +6,17 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use opentracing_http::sampler::Never;
-use opentracing_http::{HttpTracing, InMemoryTracer, OwnedSpan, ScopeHook, Span, SpanContext, SpanId, TraceFlags, TraceId};
+use opentracing_http::{
+    HttpTracing, InMemoryTracer, OwnedSpan, ScopeHook, Span, SpanContext, SpanId, TraceFlags,
+    TraceId,
+};
 
 fn spans() -> [OwnedSpan; 2] {
     let tracing = HttpTracing::new(InMemoryTracer::new());
-    [tracing.span("a").root().start(), tracing.span("b").root().start()]
+    [
+        tracing.span("a").root().start(),
+        tracing.span("b").root().start(),
+    ]
 }
 
 fn is_current(span: &Span) -> bool {
@@ -21,7 +27,14 @@ fn is_current(span: &Span) -> bool {
 fn no_span_is_current_by_default_and_none_on_a_new_thread() {
     assert!(Span::current().is_none());
     let [a, _] = spans();
-    a.in_scope(|| std::thread::scope(|scope| scope.spawn(|| assert!(Span::current().is_none())).join().unwrap()));
+    a.in_scope(|| {
+        std::thread::scope(|scope| {
+            scope
+                .spawn(|| assert!(Span::current().is_none()))
+                .join()
+                .unwrap()
+        })
+    });
 }
 
 #[test]
@@ -33,7 +46,9 @@ fn a_scope_brings_back_what_was_before_also_by_a_panic() {
         Span::none().in_scope(|| assert!(Span::current().is_none()));
         assert!(is_current(&b));
     });
-    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| b.in_scope(|| panic!("as asked for"))));
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        b.in_scope(|| panic!("as asked for"))
+    }));
     assert!(panicked.is_err() && is_current(&a));
 }
 
@@ -83,7 +98,11 @@ fn a_scoped_future_sees_its_span_in_every_poll_and_while_it_is_dropped() {
         poll_fn(|_| {
             assert_eq!(Span::current().context(), expected);
             polls += 1;
-            if polls == 2 { Poll::Ready(()) } else { Poll::Pending }
+            if polls == 2 {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
         })
         .await;
         std::future::pending::<()>().await;
@@ -96,7 +115,10 @@ fn a_scoped_future_sees_its_span_in_every_poll_and_while_it_is_dropped() {
         }
         drop(future);
     });
-    assert_eq!(*seen.lock().unwrap(), a.context().map(|context| context.span_id()));
+    assert_eq!(
+        *seen.lock().unwrap(),
+        a.context().map(|context| context.span_id())
+    );
 }
 
 #[test]
@@ -108,7 +130,14 @@ fn interleaved_futures_keep_their_own_spans() {
             for _ in 0..20 {
                 assert_eq!(Span::current().context(), expected);
                 let mut polled = false;
-                poll_fn(|_| if std::mem::replace(&mut polled, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+                poll_fn(|_| {
+                    if std::mem::replace(&mut polled, true) {
+                        Poll::Ready(())
+                    } else {
+                        Poll::Pending
+                    }
+                })
+                .await;
             }
         })
     };
@@ -117,7 +146,10 @@ fn interleaved_futures_keep_their_own_spans() {
     let mut cx = Context::from_waker(Waker::noop());
     while futures.iter().any(Option::is_some) {
         for slot in &mut futures {
-            if slot.as_mut().is_some_and(|future| future.as_mut().poll(&mut cx).is_ready()) {
+            if slot
+                .as_mut()
+                .is_some_and(|future| future.as_mut().poll(&mut cx).is_ready())
+            {
                 *slot = None;
             }
         }
@@ -130,7 +162,9 @@ struct Recorder(Arc<Mutex<Vec<String>>>);
 
 impl ScopeHook for Recorder {
     fn enter(&self, span: &Span) {
-        let entered = span.hook_slot().map(|slot| slot.get_or_init(|| Box::new(7_u8)).is::<u8>());
+        let entered = span
+            .hook_slot()
+            .map(|slot| slot.get_or_init(|| Box::new(7_u8)).is::<u8>());
         self.0.lock().unwrap().push(format!("enter {entered:?}"));
     }
 
@@ -140,19 +174,34 @@ impl ScopeHook for Recorder {
     }
 
     fn ambient_parent(&self) -> Option<SpanContext> {
-        Some(SpanContext::new(TraceId::new(1)?, SpanId::new(2)?, TraceFlags::SAMPLED))
+        Some(SpanContext::new(
+            TraceId::new(1)?,
+            SpanId::new(2)?,
+            TraceFlags::SAMPLED,
+        ))
     }
 }
 
 #[test]
 fn hooks_follow_every_scope_and_give_an_ambient_parent() {
     let (tracer, hook) = (InMemoryTracer::new(), Recorder::default());
-    let tracing = HttpTracing::builder(tracer.clone()).scope_hook(hook.clone()).build().unwrap();
+    let tracing = HttpTracing::builder(tracer.clone())
+        .scope_hook(hook.clone())
+        .build()
+        .unwrap();
     let span = tracing.span("work").start();
     span.in_scope(|| tracing.span("part").start().in_scope(|| {}));
     drop(span);
     let log = hook.0.lock().unwrap().clone();
-    assert_eq!(log, ["enter Some(true)", "enter Some(true)", "exit true", "exit true"]);
+    assert_eq!(
+        log,
+        [
+            "enter Some(true)",
+            "enter Some(true)",
+            "exit true",
+            "exit true"
+        ]
+    );
     let spans = tracer.finished();
     assert_eq!(spans[1].parent_id(), SpanId::new(2));
     assert_eq!(spans[0].parent_id(), Some(spans[1].context().span_id()));

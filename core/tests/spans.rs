@@ -3,8 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use opentracing_http::{
-    Baggage, FinishedSpan, HttpTracing, InMemoryTracer, Limits, NoopTracer, ReferenceKind, Span, SpanContext, SpanId,
-    SpanKind, Tag, TraceFlags, TraceId, Tracer, Value,
+    Baggage, FinishedSpan, HttpTracing, InMemoryTracer, Limits, NoopTracer, ReferenceKind, Span,
+    SpanContext, SpanId, SpanKind, Tag, TraceFlags, TraceId, Tracer, Value,
 };
 
 fn tracing() -> (InMemoryTracer, HttpTracing) {
@@ -13,7 +13,11 @@ fn tracing() -> (InMemoryTracer, HttpTracing) {
 }
 
 fn elsewhere(flags: TraceFlags) -> SpanContext {
-    SpanContext::new(TraceId::new(0xabc).unwrap(), SpanId::new(0xdef).unwrap(), flags)
+    SpanContext::new(
+        TraceId::new(0xabc).unwrap(),
+        SpanId::new(0xdef).unwrap(),
+        flags,
+    )
 }
 
 fn only(tracer: &InMemoryTracer) -> FinishedSpan {
@@ -48,13 +52,16 @@ fn logs_keep_order_fields_and_time() {
     let (tracer, tracing) = tracing();
     let before = SystemTime::now();
     let span = tracing.span("work").start();
-    span.log("first").log([Tag::new("event", "second"), Tag::new("attempt", 2)]);
+    span.log("first")
+        .log([Tag::new("event", "second"), Tag::new("attempt", 2)]);
     span.log_at(SystemTime::UNIX_EPOCH, [("event", "long ago")]);
     span.finish();
     let logs = only(&tracer).logs();
     assert_eq!(logs[0].fields, [Tag::new("event", "first")]);
     assert_eq!(logs[1].fields[1], Tag::new("attempt", 2));
-    assert!(logs[0].time >= before && logs[0].time <= logs[1].time && logs[1].time <= SystemTime::now());
+    assert!(
+        logs[0].time >= before && logs[0].time <= logs[1].time && logs[1].time <= SystemTime::now()
+    );
     assert_eq!(logs[2].time, SystemTime::UNIX_EPOCH);
 }
 
@@ -89,8 +96,17 @@ fn an_error_is_tagged_and_logged_with_its_cause() {
 fn what_goes_over_the_limits_is_counted() {
     let tracer = InMemoryTracer::new();
     let mut limits = Limits::default();
-    (limits.tags, limits.logs, limits.log_fields, limits.references, limits.value_bytes) = (2, 1, 1, 1, 5);
-    let tracing = HttpTracing::builder(tracer.clone()).limits(limits).build().unwrap();
+    (
+        limits.tags,
+        limits.logs,
+        limits.log_fields,
+        limits.references,
+        limits.value_bytes,
+    ) = (2, 1, 1, 1, 5);
+    let tracing = HttpTracing::builder(tracer.clone())
+        .limits(limits)
+        .build()
+        .unwrap();
     let span = tracing
         .span("work")
         .child_of(elsewhere(TraceFlags::SAMPLED))
@@ -98,7 +114,10 @@ fn what_goes_over_the_limits_is_counted() {
         .follows_from(elsewhere(TraceFlags::SAMPLED))
         .start();
     // Two bytes a letter: it is cut between letters.
-    span.set_tag("a", "äöü").set_tag("b", 1).set_tag("c", 1).set_tag("b", 2);
+    span.set_tag("a", "äöü")
+        .set_tag("b", 1)
+        .set_tag("c", 1)
+        .set_tag("b", 2);
     span.log([("event", "x"), ("more", "y")]).log("z");
     span.finish();
     let span = only(&tracer);
@@ -106,7 +125,13 @@ fn what_goes_over_the_limits_is_counted() {
     assert_eq!(span.tag("b"), Some(2.into()));
     let omitted = span.omitted();
     assert_eq!(
-        (omitted.tags, omitted.logs, omitted.log_fields, omitted.references, omitted.cut_values),
+        (
+            omitted.tags,
+            omitted.logs,
+            omitted.log_fields,
+            omitted.references,
+            omitted.cut_values
+        ),
         (1, 1, 1, 1, 1)
     );
 }
@@ -116,9 +141,21 @@ fn wrong_options_are_errors_that_name_the_option() {
     let mut limits = Limits::default();
     limits.tags = 0;
     for (wrong, option, remedy) in [
-        (HttpTracing::builder(NoopTracer).skip("health"), "skip", "slash"),
-        (HttpTracing::builder(NoopTracer).attribute_names(["ulr"]), "attribute_names", "url"),
-        (HttpTracing::builder(NoopTracer).limits(limits), "limits", "tags"),
+        (
+            HttpTracing::builder(NoopTracer).skip("health"),
+            "skip",
+            "slash",
+        ),
+        (
+            HttpTracing::builder(NoopTracer).attribute_names(["ulr"]),
+            "attribute_names",
+            "url",
+        ),
+        (
+            HttpTracing::builder(NoopTracer).limits(limits),
+            "limits",
+            "tags",
+        ),
         (
             HttpTracing::builder(NoopTracer).forwarded(opentracing_http::Forwarded::hops(0)),
             "forwarded",
@@ -139,7 +176,10 @@ fn a_span_ends_once_and_its_handles_outlive_it() {
     assert!(span.is_recording());
     owned.finish();
     assert!(!span.is_recording());
-    span.set_tag("late", true).set_name("late").log("late").set_baggage("late", "baggage goes on");
+    span.set_tag("late", true)
+        .set_name("late")
+        .log("late")
+        .set_baggage("late", "baggage goes on");
     let context = span.context().unwrap();
     let mut headers = Vec::new();
     span.inject(&mut headers);
@@ -148,8 +188,18 @@ fn a_span_ends_once_and_its_handles_outlive_it() {
     span.follower("cleanup").finish();
 
     let spans = tracer.finished();
-    assert_eq!((spans[0].name(), spans[0].tags().len(), spans[0].logs().len()), ("work", 0, 0));
-    for (span, kind) in [(&spans[1], ReferenceKind::ChildOf), (&spans[2], ReferenceKind::FollowsFrom)] {
+    assert_eq!(
+        (
+            spans[0].name(),
+            spans[0].tags().len(),
+            spans[0].logs().len()
+        ),
+        ("work", 0, 0)
+    );
+    for (span, kind) in [
+        (&spans[1], ReferenceKind::ChildOf),
+        (&spans[2], ReferenceKind::FollowsFrom),
+    ] {
         assert_eq!(span.parent_id(), Some(context.span_id()));
         assert_eq!(span.references().next().unwrap().kind, kind);
         assert_eq!(span.baggage().get("late"), Some("baggage goes on"));
@@ -178,16 +228,31 @@ fn times_can_be_given() {
         .start()
         .finish_at(start + Duration::from_secs(5));
     let span = only(&tracer);
-    assert_eq!((span.start(), span.end(), span.duration()), (start, start + Duration::from_secs(5), Duration::from_secs(5)));
+    assert_eq!(
+        (span.start(), span.end(), span.duration()),
+        (
+            start,
+            start + Duration::from_secs(5),
+            Duration::from_secs(5)
+        )
+    );
 
-    tracing.span("backwards").start_time(start).start().finish_at(SystemTime::UNIX_EPOCH);
+    tracing
+        .span("backwards")
+        .start_time(start)
+        .start()
+        .finish_at(SystemTime::UNIX_EPOCH);
     assert_eq!(only(&tracer).duration(), Duration::ZERO);
 
     tracing.span("until now").start_time(start).start().finish();
     assert!(only(&tracer).end() > start + Duration::from_secs(1));
 
     let ahead = SystemTime::now() + Duration::from_secs(3600);
-    tracing.span("from later on").start_time(ahead).start().finish();
+    tracing
+        .span("from later on")
+        .start_time(ahead)
+        .start()
+        .finish();
     let span = only(&tracer);
     assert!(span.end() >= span.start());
 }
@@ -195,25 +260,42 @@ fn times_can_be_given() {
 #[test]
 fn a_child_shares_its_parents_lot() {
     let (tracer, tracing) = tracing();
-    let unsampled = tracing.span("work").child_of(elsewhere(TraceFlags::NOT_SAMPLED)).start();
+    let unsampled = tracing
+        .span("work")
+        .child_of(elsewhere(TraceFlags::NOT_SAMPLED))
+        .start();
     assert!(!unsampled.is_recording());
     let child = unsampled.child("part");
     assert!(!child.is_recording());
-    assert_eq!(child.context().unwrap().trace_id(), elsewhere(TraceFlags::NOT_SAMPLED).trace_id());
+    assert_eq!(
+        child.context().unwrap().trace_id(),
+        elsewhere(TraceFlags::NOT_SAMPLED).trace_id()
+    );
     assert!(!child.context().unwrap().flags().is_sampled());
     drop((child, unsampled));
     assert!(tracer.finished().is_empty());
 
-    let deferred = tracing.span("work").child_of(elsewhere(TraceFlags::DEFERRED)).start();
+    let deferred = tracing
+        .span("work")
+        .child_of(elsewhere(TraceFlags::DEFERRED))
+        .start();
     assert!(deferred.is_recording() && deferred.context().unwrap().flags().is_sampled());
 }
 
 #[test]
 fn sampling_priority_is_obeyed_at_the_start_and_later() {
     let (tracer, tracing) = tracing();
-    assert!(!tracing.span("unimportant").tag("sampling.priority", 0).start().is_recording());
+    assert!(
+        !tracing
+            .span("unimportant")
+            .tag("sampling.priority", 0)
+            .start()
+            .is_recording()
+    );
 
-    let span = tracing.span("important").child_of(elsewhere(TraceFlags::NOT_SAMPLED));
+    let span = tracing
+        .span("important")
+        .child_of(elsewhere(TraceFlags::NOT_SAMPLED));
     assert!(span.tag("sampling.priority", 1).start().is_recording());
     assert_eq!(only(&tracer).name(), "important");
 
@@ -224,7 +306,10 @@ fn sampling_priority_is_obeyed_at_the_start_and_later() {
     assert!(tracer.take().is_empty());
     tracer.assert_nothing_unfinished();
 
-    let span = tracing.span("turned on").child_of(elsewhere(TraceFlags::NOT_SAMPLED)).start();
+    let span = tracing
+        .span("turned on")
+        .child_of(elsewhere(TraceFlags::NOT_SAMPLED))
+        .start();
     span.set_tag("sampling.priority", 1);
     assert!(span.context().unwrap().flags().is_sampled());
     span.child("recorded from here").finish();
@@ -232,7 +317,8 @@ fn sampling_priority_is_obeyed_at_the_start_and_later() {
     assert_eq!(only(&tracer).name(), "recorded from here");
 
     let span = tracing.span("neither text nor truth").start();
-    span.set_tag("sampling.priority", "0").set_tag("sampling.priority", false);
+    span.set_tag("sampling.priority", "0")
+        .set_tag("sampling.priority", false);
     drop(span);
     assert_eq!(tracer.take().len(), 1);
 }
@@ -243,8 +329,16 @@ fn baggage_reaches_children_and_stays_where_it_was_set() {
     let parent = tracing.span("parent").start();
     parent.set_baggage("user", "ada");
     let child = parent.child("child");
-    child.set_baggage("user", "bob").set_baggage("not a token", "x");
-    assert_eq!((parent.baggage("user").as_deref(), child.baggage("user").as_deref()), (Some("ada"), Some("bob")));
+    child
+        .set_baggage("user", "bob")
+        .set_baggage("not a token", "x");
+    assert_eq!(
+        (
+            parent.baggage("user").as_deref(),
+            child.baggage("user").as_deref()
+        ),
+        (Some("ada"), Some("bob"))
+    );
     drop(child);
     assert_eq!(only(&tracer).baggage().len(), 1);
 }
@@ -252,14 +346,20 @@ fn baggage_reaches_children_and_stays_where_it_was_set() {
 #[test]
 fn handles_of_an_unrecorded_span_share_what_is_set_later() {
     let (_, tracing) = tracing();
-    let unsampled = tracing.span("work").child_of(elsewhere(TraceFlags::NOT_SAMPLED)).start();
+    let unsampled = tracing
+        .span("work")
+        .child_of(elsewhere(TraceFlags::NOT_SAMPLED))
+        .start();
     unsampled.in_scope(|| {
         let (first, second) = (Span::current(), Span::current());
         first.set_baggage("user", "ada");
         assert_eq!(second.baggage("user").as_deref(), Some("ada"));
         second.set_baggage("role", "admin");
         let current = Span::current().context().unwrap();
-        assert_eq!((current.baggage().get("user"), current.baggage().get("role")), (Some("ada"), Some("admin")));
+        assert_eq!(
+            (current.baggage().get("user"), current.baggage().get("role")),
+            (Some("ada"), Some("admin"))
+        );
     });
     assert_eq!(unsampled.baggage("user").as_deref(), Some("ada"));
 }
@@ -278,8 +378,15 @@ fn baggage_that_came_is_passed_on_by_the_noop_tracer() {
 #[test]
 fn the_empty_span_accepts_everything() {
     let span = Span::none();
-    span.set_tag("a", 1).log("x").set_baggage("a", "b").set_name("y").set_tags([("a", 1)]);
-    assert_eq!((span.context(), span.baggage("a"), span.is_recording()), (None, None, false));
+    span.set_tag("a", 1)
+        .log("x")
+        .set_baggage("a", "b")
+        .set_name("y")
+        .set_tags([("a", 1)]);
+    assert_eq!(
+        (span.context(), span.baggage("a"), span.is_recording()),
+        (None, None, false)
+    );
     let mut headers = Vec::new();
     span.inject(&mut headers);
     assert!(headers.is_empty());

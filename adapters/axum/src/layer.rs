@@ -133,10 +133,12 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let response = ready!(self.project().inner.poll(cx))?;
-        Poll::Ready(Ok(response.map(|body| match TracingBody::into_bare(body) {
-            // axum's own body is taken as it is.
-            Ok(bare) => Body::new(bare),
-            Err(traced) => Body::new(traced),
+        Poll::Ready(Ok(response.map(|body| {
+            match TracingBody::into_bare(body) {
+                // axum's own body is taken as it is.
+                Ok(bare) => Body::new(bare),
+                Err(traced) => Body::new(traced),
+            }
         })))
     }
 }

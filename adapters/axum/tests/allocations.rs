@@ -24,7 +24,9 @@ impl Tracer for Discard {
 #[derive(Clone)]
 struct Nothing<S>(S);
 
-impl<S: Service<Request<Body>, Response = Response, Error = Infallible>> Service<Request<Body>> for Nothing<S> {
+impl<S: Service<Request<Body>, Response = Response, Error = Infallible>> Service<Request<Body>>
+    for Nothing<S>
+{
     type Response = Response;
     type Error = Infallible;
     type Future = S::Future;
@@ -49,7 +51,10 @@ fn app() -> Router {
 
 fn tracing() -> HttpTracing {
     HttpTracing::builder(Discard)
-        .attributes([Attribute::USER_AGENT, Attribute::header(http::header::ACCEPT)])
+        .attributes([
+            Attribute::USER_AGENT,
+            Attribute::header(http::header::ACCEPT),
+        ])
         .build()
         .unwrap()
 }
@@ -70,7 +75,9 @@ fn request(traceparent: &str) -> Request<Body> {
 
 /// Allocations of one request through the router as `axum::serve` calls it, its body read to the end.
 fn allocations(app: Router, traceparent: &str) -> u64 {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
     // Otherwise handlers and layers are made anew on every call, which is axum's cost and not ours.
     let app: Router = app.with_state(());
     let once = || {
@@ -79,7 +86,9 @@ fn allocations(app: Router, traceparent: &str) -> u64 {
         let info = measure(|| {
             runtime.block_on(async {
                 let response = app.oneshot(request).await.unwrap();
-                axum::body::to_bytes(response.into_body(), 1024).await.unwrap();
+                axum::body::to_bytes(response.into_body(), 1024)
+                    .await
+                    .unwrap();
             });
         });
         info.count_total
@@ -101,7 +110,9 @@ fn with_any_layer() -> u64 {
 fn a_request_that_is_not_recorded_costs_no_allocation_of_ours() {
     let traced = app().layer(TracingLayer::new(&tracing()));
     assert_eq!(allocations(traced, UNSAMPLED), with_any_layer());
-    let noop = app().layer(TracingLayer::new(&HttpTracing::new(opentracing_http::NoopTracer)));
+    let noop = app().layer(TracingLayer::new(&HttpTracing::new(
+        opentracing_http::NoopTracer,
+    )));
     assert_eq!(allocations(noop, SAMPLED), with_any_layer());
 }
 
@@ -116,5 +127,9 @@ fn a_recorded_request_costs_three() {
 #[test]
 fn a_layer_of_any_kind_costs_axum_two() {
     let bare = allocations(app(), SAMPLED);
-    assert!(with_any_layer() - bare <= 2, "{} - {bare}", with_any_layer());
+    assert!(
+        with_any_layer() - bare <= 2,
+        "{} - {bare}",
+        with_any_layer()
+    );
 }

@@ -96,7 +96,10 @@ fn router(app: App) -> Router {
         .route("/stream", get(async || Body::from_stream(chunks())))
         .route("/events", get(events))
         .route("/endless", get(endless))
-        .route("/hang", get(async |State(gate): State<Gate>| gate.wait().await))
+        .route(
+            "/hang",
+            get(async |State(gate): State<Gate>| gate.wait().await),
+        )
         .route("/empty", get(async || StatusCode::NO_CONTENT))
         .route("/chosen", chosen)
         .route("/untraced", get(async || app::injected()))
@@ -130,7 +133,10 @@ async fn panics() {
 }
 
 async fn events() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/event-stream")], Body::from_stream(chunks()))
+    (
+        [(header::CONTENT_TYPE, "text/event-stream")],
+        Body::from_stream(chunks()),
+    )
 }
 
 async fn endless(State(gate): State<Gate>) -> Body {

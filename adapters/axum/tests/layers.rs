@@ -33,10 +33,16 @@ fn only(tracer: &InMemoryTracer) -> FinishedSpan {
 }
 
 async fn answer(app: &Router, method: &str, path: &str) -> StatusCode {
-    let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .body(Body::empty())
+        .unwrap();
     let response = app.clone().oneshot(request).await.unwrap();
     let status = response.status();
-    axum::body::to_bytes(response.into_body(), 1024).await.unwrap();
+    axum::body::to_bytes(response.into_body(), 1024)
+        .await
+        .unwrap();
     status
 }
 
@@ -45,7 +51,10 @@ async fn templates_are_whole_through_nesting() {
     let (tracer, tracing) = tracing();
     let users = Router::new().route("/users/{id}", get(async |Path(id): Path<String>| id));
     let app = Router::new()
-        .nest("/api/{version}", Router::new().route("/items/{id}", get(async || "item")))
+        .nest(
+            "/api/{version}",
+            Router::new().route("/items/{id}", get(async || "item")),
+        )
         .nest("/v1", users.clone().layer(TracingLayer::new(&tracing)))
         .nest_service("/service", users.layer(TracingLayer::new(&tracing)))
         .layer(TracingLayer::new(&tracing));
@@ -64,7 +73,8 @@ async fn templates_are_whole_through_nesting() {
 #[tokio::test]
 async fn a_layer_round_the_whole_router_is_told_the_route_by_one_inside() {
     let (tracer, tracing) = tracing();
-    let route = get(async || "hello").layer(TracingLayer::new(&tracing).attributes([Attribute::URL]));
+    let route =
+        get(async || "hello").layer(TracingLayer::new(&tracing).attributes([Attribute::URL]));
     let router = Router::new().route("/hello/{name}", route);
     let service = TracingLayer::new(&tracing).layer(router);
     // It can be served: its body is axum's own.
@@ -82,13 +92,25 @@ async fn method_routers_cover_their_405_and_route_layers_do_not() {
     let layer = || TracingLayer::new(&tracing);
     let app = Router::new()
         .route("/layered", get(async || "x").layer(layer()))
-        .route("/partly", get(async || "x").layer(layer()).post(async || "y"))
+        .route(
+            "/partly",
+            get(async || "x").layer(layer()).post(async || "y"),
+        )
         .route("/route-layered", get(async || "x").route_layer(layer()));
-    assert_eq!(answer(&app, "DELETE", "/layered").await, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(
+        answer(&app, "DELETE", "/layered").await,
+        StatusCode::METHOD_NOT_ALLOWED
+    );
     let span = only(&tracer);
-    assert_eq!((span.name(), span.tag("http.status_code")), ("DELETE /layered", Some(405.into())));
+    assert_eq!(
+        (span.name(), span.tag("http.status_code")),
+        ("DELETE /layered", Some(405.into()))
+    );
     answer(&app, "POST", "/partly").await;
-    assert_eq!(answer(&app, "DELETE", "/route-layered").await, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(
+        answer(&app, "DELETE", "/route-layered").await,
+        StatusCode::METHOD_NOT_ALLOWED
+    );
     assert!(tracer.finished().is_empty());
     answer(&app, "GET", "/route-layered").await;
     assert_eq!(only(&tracer).name(), "GET /route-layered");
@@ -98,7 +120,10 @@ async fn method_routers_cover_their_405_and_route_layers_do_not() {
 async fn rejections_and_fallbacks_have_the_status_the_client_got() {
     let (tracer, tracing) = tracing();
     let app = Router::new()
-        .route("/numbers/{n}", get(async |Path(n): Path<u32>| n.to_string()))
+        .route(
+            "/numbers/{n}",
+            get(async |Path(n): Path<u32>| n.to_string()),
+        )
         .route("/posts", post(async || "posted"))
         .fallback(async || (StatusCode::IM_A_TEAPOT, "no such thing"))
         .layer(TracingLayer::new(&tracing));
@@ -109,7 +134,10 @@ async fn rejections_and_fallbacks_have_the_status_the_client_got() {
     ] {
         answer(&app, method, path).await;
         let span = only(&tracer);
-        assert_eq!((span.name(), span.tag("http.status_code")), (name, Some(status.into())));
+        assert_eq!(
+            (span.name(), span.tag("http.status_code")),
+            (name, Some(status.into()))
+        );
         assert!(!span.is_error());
     }
 }
@@ -124,10 +152,15 @@ async fn extractors_never_fail_and_say_whether_there_is_a_span() {
     let body = async |app: Router| {
         let request = Request::get("/").body(Body::empty()).unwrap();
         let response = app.oneshot(request).await.unwrap();
-        axum::body::to_bytes(response.into_body(), 64).await.unwrap()
+        axum::body::to_bytes(response.into_body(), 64)
+            .await
+            .unwrap()
     };
     assert_eq!(body(app.clone()).await, "false false");
-    assert_eq!(body(app.layer(TracingLayer::new(&tracing))).await, "true true");
+    assert_eq!(
+        body(app.layer(TracingLayer::new(&tracing))).await,
+        "true true"
+    );
     only(&tracer);
 }
 
@@ -137,7 +170,8 @@ async fn serve(app: Router) -> (SocketAddr, oneshot::Sender<()>, tokio::task::Jo
     let addr = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
     let served = tokio::spawn(async move {
-        let graceful = axum::serve(listener, app).with_graceful_shutdown(async { stopped.await.unwrap_or(()) });
+        let graceful = axum::serve(listener, app)
+            .with_graceful_shutdown(async { stopped.await.unwrap_or(()) });
         graceful.await.unwrap();
     });
     (addr, stop, served)
@@ -161,7 +195,10 @@ async fn nothing_is_unfinished_after_a_graceful_shutdown() {
         .layer(TracingLayer::new(&tracing));
     let (addr, stop, served) = serve(app).await;
     let mut client = TcpStream::connect(addr).await.unwrap();
-    client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+    client
+        .write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        .await
+        .unwrap();
     arrivals.recv().await.unwrap();
     drop(stop);
     release.notify_one();
@@ -178,7 +215,10 @@ async fn a_websocket_is_upgraded_and_its_span_ends_with_the_head() {
     let (tracer, tracing) = tracing();
     async fn upgrade(upgrade: WebSocketUpgrade) -> impl IntoResponse {
         upgrade.on_upgrade(async |mut socket| {
-            assert!(Span::current().is_none(), "spawned tasks do not inherit the span");
+            assert!(
+                Span::current().is_none(),
+                "spawned tasks do not inherit the span"
+            );
             while let Some(Ok(message)) = socket.recv().await {
                 if socket.send(message).await.is_err() {
                     return;
@@ -186,7 +226,9 @@ async fn a_websocket_is_upgraded_and_its_span_ends_with_the_head() {
             }
         })
     }
-    let app = Router::new().route("/ws", get(upgrade)).layer(TracingLayer::new(&tracing));
+    let app = Router::new()
+        .route("/ws", get(upgrade))
+        .layer(TracingLayer::new(&tracing));
     let (addr, _stop, _served) = serve(app).await;
     let mut client = TcpStream::connect(addr).await.unwrap();
     let request = "GET /ws HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
@@ -196,14 +238,21 @@ async fn a_websocket_is_upgraded_and_its_span_ends_with_the_head() {
     while !head.ends_with(b"\r\n\r\n") {
         head.push(client.read_u8().await.unwrap());
     }
-    assert!(head.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&head));
+    assert!(
+        head.starts_with(b"HTTP/1.1 101"),
+        "{}",
+        String::from_utf8_lossy(&head)
+    );
     // "hi", masked by zeros, comes back unmasked.
     client.write_all(b"\x81\x82\0\0\0\0hi").await.unwrap();
     let mut echo = [0; 4];
     client.read_exact(&mut echo).await.unwrap();
     assert_eq!(&echo, b"\x81\x02hi");
     let span = tracer.wait_for(1, Duration::from_secs(30)).remove(0);
-    assert_eq!(span.http().map(|http| (http.status(), http.outcome())), Some((Some(101), Outcome::Completed)));
+    assert_eq!(
+        span.http().map(|http| (http.status(), http.outcome())),
+        Some((Some(101), Outcome::Completed))
+    );
 }
 
 #[tokio::test]
@@ -221,7 +270,8 @@ async fn caught(app: Router) -> StatusCode {
     let request = Request::get("/").body(Body::empty()).unwrap();
     let mut future = Box::pin(app.oneshot(request));
     let caught = std::future::poll_fn(|cx| {
-        let polled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| future.as_mut().poll(cx)));
+        let polled =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| future.as_mut().poll(cx)));
         match polled {
             Ok(polled) => polled.map(Ok),
             Err(panic) => std::task::Poll::Ready(Err(panic)),

@@ -60,7 +60,10 @@ impl<B> TracingBody<B> {
     where
         B: Body,
     {
-        let size = self.inner.as_ref().and_then(|inner| inner.size_hint().exact());
+        let size = self
+            .inner
+            .as_ref()
+            .and_then(|inner| inner.size_hint().exact());
         if let (Some(span), Some(size)) = (&mut self.span, size) {
             span.sent(usize::try_from(size).unwrap_or(usize::MAX));
             span.end();
@@ -77,7 +80,10 @@ where
     type Data = B::Data;
     type Error = B::Error;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let mut this = self.project();
         let Some(inner) = this.inner.as_mut().as_pin_mut() else {
             return Poll::Ready(None);
@@ -92,7 +98,11 @@ where
                     span.sent(bytes::Buf::remaining(data));
                 }
                 // The server asks the same after the last frame, and polls no more.
-                let ended = this.inner.as_ref().as_pin_ref().is_none_or(|inner| inner.is_end_stream());
+                let ended = this
+                    .inner
+                    .as_ref()
+                    .as_pin_ref()
+                    .is_none_or(|inner| inner.is_end_stream());
                 if frame.is_trailers() || ended {
                     span.end();
                 }
@@ -108,6 +118,8 @@ where
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+        self.inner
+            .as_ref()
+            .map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
     }
 }

@@ -56,22 +56,28 @@ impl Server for HyperServer {
                 .build()
                 .expect("a runtime");
             runtime.block_on(async {
-                let listener = tokio::net::TcpListener::from_std(listener).expect("a socket for tokio");
+                let listener =
+                    tokio::net::TcpListener::from_std(listener).expect("a socket for tokio");
                 let service = traced(app);
                 loop {
                     let (stream, peer) = tokio::select! {
                         accepted = listener.accept() => accepted.expect("a connection"),
                         _ = &mut stopped => break,
                     };
-                    let service = service.clone().map_request(move |mut request: Request<Incoming>| {
-                        request.extensions_mut().insert(peer);
-                        request
-                    });
+                    let service =
+                        service
+                            .clone()
+                            .map_request(move |mut request: Request<Incoming>| {
+                                request.extensions_mut().insert(peer);
+                                request
+                            });
                     tokio::spawn(async move {
                         let service = TowerToHyperService::new(service);
                         let builder = Builder::new(TokioExecutor::new());
                         // A client that is gone is no failure of the server's.
-                        let _ = builder.serve_connection(TokioIo::new(stream), service).await;
+                        let _ = builder
+                            .serve_connection(TokioIo::new(stream), service)
+                            .await;
                     });
                 }
             });
@@ -117,7 +123,9 @@ fn traced(app: App) -> Service {
     let Some(tracing) = app.tracing else {
         return BoxCloneService::new(inner);
     };
-    let chosen = TracingLayer::new(&tracing).attributes(app::chosen()).layer(inner.clone());
+    let chosen = TracingLayer::new(&tracing)
+        .attributes(app::chosen())
+        .layer(inner.clone());
     let routed = tower::service_fn(move |request: Request<Incoming>| {
         let (inner, chosen) = (inner.clone(), chosen.clone());
         async move {
@@ -177,7 +185,11 @@ async fn answer(app: App, request: Request<Incoming>) -> Result<Response<Body>, 
         }
         "/empty" => status(StatusCode::NO_CONTENT),
         "/chosen" => text("chosen"),
-        _ => match path.strip_prefix("/nested").unwrap_or(path).strip_prefix("/items/") {
+        _ => match path
+            .strip_prefix("/nested")
+            .unwrap_or(path)
+            .strip_prefix("/items/")
+        {
             Some(id) => text(id.to_owned()),
             None => status(StatusCode::NOT_FOUND),
         },

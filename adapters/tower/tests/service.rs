@@ -35,9 +35,18 @@ async fn an_error_of_the_service_is_the_handlers() {
     }));
     assert!(service.oneshot(Request::new(())).await.is_err());
     let span = only(&tracer);
-    assert_eq!((outcome(&span), span.is_error()), (Outcome::HandlerError, true));
+    assert_eq!(
+        (outcome(&span), span.is_error()),
+        (Outcome::HandlerError, true)
+    );
     let logs = span.logs();
-    assert!(logs[0].fields.iter().any(|field| field.value == Value::from("no luck")), "{logs:?}");
+    assert!(
+        logs[0]
+            .fields
+            .iter()
+            .any(|field| field.value == Value::from("no luck")),
+        "{logs:?}"
+    );
 }
 
 #[tokio::test]
@@ -46,13 +55,27 @@ async fn trailers_are_passed_on_and_end_the_span() {
     let service = layer.layer(service_fn(|_: Request<()>| async {
         let mut trailers = HeaderMap::new();
         trailers.insert("x-sum", "1".parse().unwrap());
-        let frames = [Ok::<_, Infallible>(Frame::data(Bytes::from("data"))), Ok(Frame::trailers(trailers))];
-        Ok::<_, Infallible>(Response::new(StreamBody::new(futures_util::stream::iter(frames))))
+        let frames = [
+            Ok::<_, Infallible>(Frame::data(Bytes::from("data"))),
+            Ok(Frame::trailers(trailers)),
+        ];
+        Ok::<_, Infallible>(Response::new(StreamBody::new(futures_util::stream::iter(
+            frames,
+        ))))
     }));
     let mut body = service.oneshot(Request::new(())).await.unwrap().into_body();
-    assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "data");
+    assert_eq!(
+        body.frame().await.unwrap().unwrap().into_data().unwrap(),
+        "data"
+    );
     assert!(tracer.finished().is_empty());
-    let trailers = body.frame().await.unwrap().unwrap().into_trailers().unwrap();
+    let trailers = body
+        .frame()
+        .await
+        .unwrap()
+        .unwrap()
+        .into_trailers()
+        .unwrap();
     assert_eq!(trailers["x-sum"], "1");
     assert_eq!(outcome(&only(&tracer)), Outcome::Completed);
 }
@@ -61,13 +84,21 @@ async fn trailers_are_passed_on_and_end_the_span() {
 async fn a_failing_body_is_told() {
     let (tracer, layer) = tracing();
     let service = layer.layer(service_fn(|_: Request<()>| async {
-        let frames = [Ok(Frame::data(Bytes::from("data"))), Err(std::io::Error::other("disk gone"))];
-        Ok::<_, Infallible>(Response::new(StreamBody::new(futures_util::stream::iter(frames))))
+        let frames = [
+            Ok(Frame::data(Bytes::from("data"))),
+            Err(std::io::Error::other("disk gone")),
+        ];
+        Ok::<_, Infallible>(Response::new(StreamBody::new(futures_util::stream::iter(
+            frames,
+        ))))
     }));
     let response = service.oneshot(Request::new(())).await.unwrap();
     assert!(response.into_body().collect().await.is_err());
     let span = only(&tracer);
-    assert_eq!((outcome(&span), span.http().unwrap().body_bytes()), (Outcome::BodyFailed, 4));
+    assert_eq!(
+        (outcome(&span), span.http().unwrap().body_bytes()),
+        (Outcome::BodyFailed, 4)
+    );
     assert!(span.is_error());
 }
 
@@ -85,7 +116,8 @@ async fn a_timeout_outside_shows_as_cancelled_and_the_drop_sees_the_span() {
         std::future::pending::<()>().await;
         Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
     }));
-    let timed_out = tokio::time::timeout(Duration::from_millis(1), service.oneshot(Request::new(()))).await;
+    let timed_out =
+        tokio::time::timeout(Duration::from_millis(1), service.oneshot(Request::new(()))).await;
     assert!(timed_out.is_err());
     let span = only(&tracer);
     assert_eq!(outcome(&span), Outcome::Cancelled);
@@ -114,16 +146,21 @@ async fn a_panic_is_told_also_when_it_is_caught_outside() {
 #[tokio::test]
 async fn a_request_made_inside_of_another_has_a_span_of_its_own() {
     let (tracer, layer) = tracing();
-    let hello = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())) });
+    let hello = service_fn(|_: Request<()>| async {
+        Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
+    });
     let inner = layer.layer(hello);
-    let outer = layer.clone().name("outer").layer(service_fn(move |_: Request<()>| {
-        let inner = inner.clone();
-        async move {
-            let mut request = Request::new(());
-            Span::current().inject(request.headers_mut());
-            inner.oneshot(request).await
-        }
-    }));
+    let outer = layer
+        .clone()
+        .name("outer")
+        .layer(service_fn(move |_: Request<()>| {
+            let inner = inner.clone();
+            async move {
+                let mut request = Request::new(());
+                Span::current().inject(request.headers_mut());
+                inner.oneshot(request).await
+            }
+        }));
     drop(outer.oneshot(Request::new(())).await.unwrap());
     let spans = tracer.finished();
     assert_eq!(spans.len(), 2);

@@ -132,12 +132,17 @@ impl FromStr for Attribute {
     type Err = ParseAttributeError;
 
     fn from_str(text: &str) -> Result<Self, ParseAttributeError> {
-        let error = || ParseAttributeError { text: text.to_owned() };
+        let error = || ParseAttributeError {
+            text: text.to_owned(),
+        };
         if let Some(header) = text.strip_prefix("header:") {
             return header.parse().map(Self::header).map_err(|_| error());
         }
         if let Some(header) = text.strip_prefix("response.header:") {
-            return header.parse().map(Self::response_header).map_err(|_| error());
+            return header
+                .parse()
+                .map(Self::response_header)
+                .map_err(|_| error());
         }
         NAMED
             .iter()
@@ -161,7 +166,11 @@ pub struct ParseAttributeError {
 
 impl fmt::Display for ParseAttributeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no request attribute is called {:?}; there are ", self.text)?;
+        write!(
+            f,
+            "no request attribute is called {:?}; there are ",
+            self.text
+        )?;
         for attribute in &NAMED {
             write!(f, "{}, ", attribute.key)?;
         }

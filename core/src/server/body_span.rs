@@ -22,7 +22,11 @@ pub struct BodySpan {
 
 impl BodySpan {
     pub(crate) fn new(open: Option<OpenRequest>, span: Span, declared: Option<u64>) -> Self {
-        Self { open, span, declared }
+        Self {
+            open,
+            span,
+            declared,
+        }
     }
 
     /// The request's span.
@@ -35,11 +39,14 @@ impl BodySpan {
     /// goes on.
     pub fn scope<R>(&mut self, f: impl FnOnce() -> R) -> R {
         let Self { open, span, .. } = self;
-        on_panic(|| current::in_scope(span, f), || {
-            if let Some(open) = open {
-                open.note_panic();
-            }
-        })
+        on_panic(
+            || current::in_scope(span, f),
+            || {
+                if let Some(open) = open {
+                    open.note_panic();
+                }
+            },
+        )
     }
 
     /// Counts bytes handed to the server.
@@ -76,7 +83,9 @@ impl BodySpan {
 impl Drop for BodySpan {
     fn drop(&mut self) {
         if let Some(open) = self.take_open() {
-            let complete = self.declared.is_some_and(|declared| open.body_bytes >= declared);
+            let complete = self
+                .declared
+                .is_some_and(|declared| open.body_bytes >= declared);
             open.end(if complete {
                 Outcome::Completed
             } else {

@@ -32,7 +32,9 @@ impl TraceIdHeader {
         debug_assert!(written.is_ok(), "writing to a string cannot fail");
         match self {
             Self::TraceResponse => headers.set("traceresponse", &ids),
-            Self::ServerTiming => headers.append("server-timing", &format!("traceparent;desc=\"{ids}\"")),
+            Self::ServerTiming => {
+                headers.append("server-timing", &format!("traceparent;desc=\"{ids}\""))
+            }
             Self::Named(name) => headers.set(name.as_str(), &context.trace_id().to_string()),
         }
     }

@@ -83,7 +83,9 @@ fn open_tracing(http: &HttpFacts, tags: &mut Tags) {
     if let Some(status) = http.status {
         tags.set("http.status_code", status);
     }
-    let client = http.client.or(http.peer.map(|peer| peer.ip().to_canonical()));
+    let client = http
+        .client
+        .or(http.peer.map(|peer| peer.ip().to_canonical()));
     match client {
         Some(IpAddr::V4(address)) => tags.set("peer.ipv4", address.to_string()),
         Some(IpAddr::V6(address)) => tags.set("peer.ipv6", address.to_string()),
@@ -125,7 +127,10 @@ fn open_telemetry(record: &Record, http: &HttpFacts, tags: &mut Tags) {
     if let Some(version) = http.version {
         tags.set("network.protocol.version", version);
     }
-    if let Some(client) = http.client.or(http.peer.map(|peer| peer.ip().to_canonical())) {
+    if let Some(client) = http
+        .client
+        .or(http.peer.map(|peer| peer.ip().to_canonical()))
+    {
         tags.set("client.address", client.to_string());
     }
     if let Some(peer) = http.peer {
@@ -147,12 +152,16 @@ fn shared(http: &HttpFacts, tags: &mut Tags) {
         Some(outcome) => tags.set("http.outcome", outcome.as_str()),
     }
     if let Some(head) = http.head {
-        tags.set("http.time_to_head_us", i64::try_from(head.as_micros()).unwrap_or(i64::MAX));
+        tags.set(
+            "http.time_to_head_us",
+            i64::try_from(head.as_micros()).unwrap_or(i64::MAX),
+        );
     }
 }
 
 pub(crate) fn is_failure(http: &HttpFacts) -> bool {
-    http.outcome.is_some_and(|outcome| outcome.is_failure(http.status))
+    http.outcome
+        .is_some_and(|outcome| outcome.is_failure(http.status))
 }
 
 /// The status where it says what failed, else what happened.
@@ -176,7 +185,10 @@ fn split_port(host: &str) -> (&str, Option<u16>) {
     if let Some(rest) = host.strip_prefix('[')
         && let Some((address, port)) = rest.split_once(']')
     {
-        return (address, port.strip_prefix(':').and_then(|port| port.parse().ok()));
+        return (
+            address,
+            port.strip_prefix(':').and_then(|port| port.parse().ok()),
+        );
     }
     match host.rsplit_once(':') {
         Some((name, port)) if !name.contains(':') => (name, port.parse().ok()),

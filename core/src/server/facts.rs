@@ -122,12 +122,19 @@ impl HttpFacts {
         let (path, host, scheme) = (view.path(), view.host(), view.scheme());
         let query = view.query().filter(|_| settings.convention.has_query());
         let user_agent = match settings.convention.has_user_agent() {
-            true => view.header("user-agent").and_then(|value| std::str::from_utf8(value).ok()),
+            true => view
+                .header("user-agent")
+                .and_then(|value| std::str::from_utf8(value).ok()),
             false => None,
         };
         let room = [Some(path), host, scheme, query, user_agent];
-        let room: usize = room.iter().flatten().map(|text| text.len().min(limit)).sum();
-        let chosen = settings.attributes.len() + options.map_or(0, |options| options.attributes.len());
+        let room: usize = room
+            .iter()
+            .flatten()
+            .map(|text| text.len().min(limit))
+            .sum();
+        let chosen =
+            settings.attributes.len() + options.map_or(0, |options| options.attributes.len());
         facts.text.reserve_exact(room + SPARE_TEXT + chosen * 64);
 
         let method = view.method();
@@ -161,7 +168,12 @@ impl HttpFacts {
     }
 
     /// Reads the attributes of the response that every place asked for.
-    pub(crate) fn read_response(&mut self, response: &ResponseView<'_>, settings: &HttpSettings, limit: usize) {
+    pub(crate) fn read_response(
+        &mut self,
+        response: &ResponseView<'_>,
+        settings: &HttpSettings,
+        limit: usize,
+    ) {
         let lists = 2 + self.joined.len();
         for list in 0..u16::try_from(lists).unwrap_or(u16::MAX) {
             for index in 0..self.list(settings, list).len() {
@@ -198,7 +210,12 @@ impl HttpFacts {
     }
 
     /// Appends the attribute's value; answers whether it has one.
-    fn append(&mut self, attribute: &Attribute, view: &dyn RequestView, settings: &HttpSettings) -> bool {
+    fn append(
+        &mut self,
+        attribute: &Attribute,
+        view: &dyn RequestView,
+        settings: &HttpSettings,
+    ) -> bool {
         let text = &mut self.text;
         let found = match &attribute.what {
             What::RequestHeader(name) => {
@@ -206,7 +223,9 @@ impl HttpFacts {
             }
             What::ResponseHeader(_) => return false,
             What::RemoteAddr => {
-                return view.peer().is_some_and(|peer| write!(text, "{peer}").is_ok());
+                return view
+                    .peer()
+                    .is_some_and(|peer| write!(text, "{peer}").is_ok());
             }
             What::Query => {
                 let query = view.query();
@@ -243,7 +262,10 @@ impl HttpFacts {
     /// Notes the text from `start` on as an attribute's value, within the limit.
     fn push_slot(&mut self, list: u16, index: usize, start: usize, limit: usize) {
         if self.text.len() - start > limit {
-            let kept = self.text.get(start..).map_or(0, |value| prefix(value, limit).len());
+            let kept = self
+                .text
+                .get(start..)
+                .map_or(0, |value| prefix(value, limit).len());
             self.text.truncate(start + kept);
             self.cut_values += 1;
         }
@@ -313,7 +335,9 @@ impl HttpFacts {
     }
 
     fn text(&self, text: Text) -> &str {
-        self.text.get(text.start as usize..text.end as usize).unwrap_or("")
+        self.text
+            .get(text.start as usize..text.end as usize)
+            .unwrap_or("")
     }
 
     /// Method and route, or the method alone.
@@ -383,7 +407,9 @@ impl HttpFacts {
         settings: &'a HttpSettings,
     ) -> impl Iterator<Item = (&'a Attribute, &'a str)> {
         self.attributes.iter().filter_map(|slot| {
-            let attribute = self.list(settings, slot.list).get(usize::from(slot.index))?;
+            let attribute = self
+                .list(settings, slot.list)
+                .get(usize::from(slot.index))?;
             Some((attribute, self.text(slot.value)))
         })
     }
@@ -391,7 +417,10 @@ impl HttpFacts {
     fn list<'a>(&'a self, settings: &'a HttpSettings, list: u16) -> &'a [Attribute] {
         match list {
             0 => &settings.attributes,
-            1 => self.options.as_ref().map_or(&[], |options| &options.attributes),
+            1 => self
+                .options
+                .as_ref()
+                .map_or(&[], |options| &options.attributes),
             n => self
                 .joined
                 .get(usize::from(n) - 2)

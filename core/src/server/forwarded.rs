@@ -65,7 +65,8 @@ impl Forwarded {
                 hops.get(at).copied().flatten().filter(|_| *count > 0)
             }
             Trusted::Networks(networks) => {
-                let trusted = |address: IpAddr| networks.iter().any(|network| network.contains(address));
+                let trusted =
+                    |address: IpAddr| networks.iter().any(|network| network.contains(address));
                 if !peer.is_some_and(trusted) {
                     return None;
                 }
@@ -92,7 +93,15 @@ fn hops(view: &dyn RequestView) -> Vec<Option<IpAddr>> {
     ] {
         view.header_values(name, &mut |value| {
             match std::str::from_utf8(value) {
-                Ok(value) => hops.extend(value.rsplit(',').take(MAX_HOPS).map(address).collect::<Vec<_>>().into_iter().rev()),
+                Ok(value) => hops.extend(
+                    value
+                        .rsplit(',')
+                        .take(MAX_HOPS)
+                        .map(address)
+                        .collect::<Vec<_>>()
+                        .into_iter()
+                        .rev(),
+                ),
                 Err(_) => hops.push(None),
             }
             let excess = hops.len().saturating_sub(MAX_HOPS);
@@ -117,7 +126,9 @@ fn forwarded_for(element: &str) -> Option<IpAddr> {
 
 /// An address, with or without a port, an IPv6 one with or without brackets.
 fn parse_address(text: &str) -> Option<IpAddr> {
-    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'));
     let address = bare.unwrap_or(text).parse::<IpAddr>().ok();
     address
         .or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()))
@@ -138,11 +149,17 @@ impl Network {
         match (self.address, address) {
             (IpAddr::V4(network), IpAddr::V4(address)) => {
                 let shift = 32 - u32::from(self.prefix);
-                (network.to_bits() ^ address.to_bits()).checked_shr(shift).unwrap_or(0) == 0
+                (network.to_bits() ^ address.to_bits())
+                    .checked_shr(shift)
+                    .unwrap_or(0)
+                    == 0
             }
             (IpAddr::V6(network), IpAddr::V6(address)) => {
                 let shift = 128 - u32::from(self.prefix);
-                (network.to_bits() ^ address.to_bits()).checked_shr(shift).unwrap_or(0) == 0
+                (network.to_bits() ^ address.to_bits())
+                    .checked_shr(shift)
+                    .unwrap_or(0)
+                    == 0
             }
             _ => false,
         }
@@ -153,7 +170,9 @@ impl FromStr for Network {
     type Err = ParseNetworkError;
 
     fn from_str(text: &str) -> Result<Self, ParseNetworkError> {
-        let error = || ParseNetworkError { text: text.to_owned() };
+        let error = || ParseNetworkError {
+            text: text.to_owned(),
+        };
         let (address, prefix) = match text.split_once('/') {
             Some((address, prefix)) => (address, Some(prefix)),
             None => (text, None),
@@ -194,7 +213,9 @@ mod tests {
         struct View<'a>(SocketAddr, &'a [(&'a str, &'a str)]);
         impl crate::HeaderView for View<'_> {
             fn each_header<'a>(&'a self, visit: &mut dyn FnMut(&'a str, &'a [u8])) {
-                self.1.iter().for_each(|(name, value)| visit(name, value.as_bytes()));
+                self.1
+                    .iter()
+                    .for_each(|(name, value)| visit(name, value.as_bytes()));
             }
         }
         impl RequestView for View<'_> {
@@ -231,25 +252,48 @@ mod tests {
     #[test]
     fn networks_are_followed_to_the_first_stranger() {
         let inside = Forwarded::networks(["10.0.0.0/8".parse().unwrap()]);
-        let headers = [("x-forwarded-for", "6.6.6.6, 1.2.3.4"), ("x-forwarded-for", "10.0.0.2")];
-        assert_eq!(client(&inside, "10.0.0.1:1", &headers).as_deref(), Some("1.2.3.4"));
+        let headers = [
+            ("x-forwarded-for", "6.6.6.6, 1.2.3.4"),
+            ("x-forwarded-for", "10.0.0.2"),
+        ];
+        assert_eq!(
+            client(&inside, "10.0.0.1:1", &headers).as_deref(),
+            Some("1.2.3.4")
+        );
         assert_eq!(client(&inside, "9.9.9.9:1", &headers), None);
     }
 
     #[test]
     fn forwarded_wins_and_ipv6_is_read() {
         let headers = [
-            ("forwarded", "for=\"[2001:db8::1]:4711\";proto=https, For=10.0.0.2"),
+            (
+                "forwarded",
+                "for=\"[2001:db8::1]:4711\";proto=https, For=10.0.0.2",
+            ),
             ("x-forwarded-for", "6.6.6.6"),
         ];
         let hops = client(&Forwarded::hops(2), "10.0.0.1:1", &headers);
         assert_eq!(hops.as_deref(), Some("2001:db8::1"));
-        assert_eq!(client(&Forwarded::hops(1), "[::1]:1", &[("forwarded", "for=_hidden")]), None);
+        assert_eq!(
+            client(
+                &Forwarded::hops(1),
+                "[::1]:1",
+                &[("forwarded", "for=_hidden")]
+            ),
+            None
+        );
     }
 
     #[test]
     fn networks_are_checked() {
-        for wrong in ["", "10.0.0.0/33", "10.0.0/8", "::/129", "10.0.0.0/", "10.0.0.0/+8x"] {
+        for wrong in [
+            "",
+            "10.0.0.0/33",
+            "10.0.0/8",
+            "::/129",
+            "10.0.0.0/",
+            "10.0.0.0/+8x",
+        ] {
             assert!(wrong.parse::<Network>().is_err(), "{wrong}");
         }
         let all: Network = "0.0.0.0/0".parse().unwrap();

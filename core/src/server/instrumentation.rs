@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::http_tracing::HttpTracing;
 use crate::context::{SpanContext, TraceFlags};
+use crate::http_tracing::HttpTracing;
 use crate::reference::Reference;
 use crate::server::attribute::Attribute;
 use crate::server::facts::HttpFacts;
@@ -150,7 +150,10 @@ impl Instrumentation {
         let mut sampling = caller.sampling(&self.tracing, view, trace_id);
         let mut references = Vec::new();
         let mut facts = None;
-        if matches!(sampling.decision, Decision::RecordOnly | Decision::RecordAndSample) {
+        if matches!(
+            sampling.decision,
+            Decision::RecordOnly | Decision::RecordAndSample
+        ) {
             if let Some(id) = caller.debug_id {
                 sampling = sampling.with_tag(("jaeger-debug-id", String::from(id)));
             }
@@ -163,7 +166,11 @@ impl Instrumentation {
             facts = Some(http);
         }
         let flags = TraceFlags::default().with_random(caller.parent.is_none());
-        let flags = if caller.debug { TraceFlags::DEBUG.with_random(flags.is_random()) } else { flags };
+        let flags = if caller.debug {
+            TraceFlags::DEBUG.with_random(flags.is_random())
+        } else {
+            flags
+        };
         let start = Start {
             name: self.fixed_name(),
             kind: SpanKind::Server,
@@ -190,7 +197,9 @@ impl Instrumentation {
 
     fn fixed_name(&self) -> Cow<'static, str> {
         let options = self.options.as_ref();
-        options.and_then(|options| options.name.clone()).unwrap_or_default()
+        options
+            .and_then(|options| options.name.clone())
+            .unwrap_or_default()
     }
 }
 
@@ -211,7 +220,9 @@ impl Caller {
     fn of(view: &dyn RequestView, tracing: &HttpTracing) -> Self {
         let policy = tracing.policy();
         let settings = &policy.http;
-        let found = policy.guard(|| policy.propagation.extract(view)).unwrap_or_default();
+        let found = policy
+            .guard(|| policy.propagation.extract(view))
+            .unwrap_or_default();
         let (mut context, decision, debug_id, baggage) = found.into_parts();
         let mut caller = Self {
             parent: None,
@@ -221,7 +232,8 @@ impl Caller {
             debug_id: None,
             baggage: None,
         };
-        let sent_nothing = context.is_none() && decision.is_none() && debug_id.is_none() && baggage.is_empty();
+        let sent_nothing =
+            context.is_none() && decision.is_none() && debug_id.is_none() && baggage.is_empty();
         if sent_nothing {
             return caller;
         }
@@ -231,7 +243,9 @@ impl Caller {
         }
         let debug = debug_id.is_some()
             || decision.is_some_and(TraceFlags::is_debug)
-            || context.as_ref().is_some_and(|context| context.flags().is_debug());
+            || context
+                .as_ref()
+                .is_some_and(|context| context.flags().is_debug());
         let allowed = debug
             && settings
                 .trust_debug
@@ -245,7 +259,9 @@ impl Caller {
         }
         caller.debug = allowed;
         caller.debug_id = debug_id.filter(|_| allowed);
-        caller.decision = decision.filter(|_| context.is_none()).map(TraceFlags::is_sampled);
+        caller.decision = decision
+            .filter(|_| context.is_none())
+            .map(TraceFlags::is_sampled);
         if !baggage.is_empty() {
             match context.take() {
                 Some(found) => context = Some(found.with_baggage(baggage)),
@@ -268,7 +284,12 @@ impl Caller {
     }
 
     /// Skip rules, debug, the policy's sampler, the tracer: in this order.
-    fn sampling(&self, tracing: &HttpTracing, view: &dyn RequestView, trace_id: crate::TraceId) -> Sampling {
+    fn sampling(
+        &self,
+        tracing: &HttpTracing,
+        view: &dyn RequestView,
+        trace_id: crate::TraceId,
+    ) -> Sampling {
         let policy = tracing.policy();
         if policy.skips(view) {
             return match self.decision {

@@ -83,7 +83,12 @@ const SENSITIVE_HEADERS: [&str; 12] = [
 ];
 
 /// Appends the values of a header, joined by `, `, as they may be shown; answers whether there are any.
-pub(crate) fn append_header(headers: &dyn HeaderView, name: &str, unredacted: bool, text: &mut String) -> bool {
+pub(crate) fn append_header(
+    headers: &dyn HeaderView,
+    name: &str,
+    unredacted: bool,
+    text: &mut String,
+) -> bool {
     let hidden = !unredacted && SENSITIVE_HEADERS.contains(&name);
     let mut any = false;
     headers.header_values(name, &mut |value| {
@@ -112,9 +117,15 @@ mod tests {
             text
         };
         let all = QueryRedaction::AllValues;
-        assert_eq!(show(&all, "a=1&b=2=3&&c"), "a=REDACTED&b=REDACTED&&REDACTED");
+        assert_eq!(
+            show(&all, "a=1&b=2=3&&c"),
+            "a=REDACTED&b=REDACTED&&REDACTED"
+        );
         let signatures = QueryRedaction::signatures();
-        assert_eq!(show(&signatures, "a=1&sig=x&Sig=y&c"), "a=1&sig=REDACTED&Sig=y&c");
+        assert_eq!(
+            show(&signatures, "a=1&sig=x&Sig=y&c"),
+            "a=1&sig=REDACTED&Sig=y&c"
+        );
         assert_eq!(show(&QueryRedaction::Nothing, "sig=x"), "sig=x");
     }
 

@@ -86,7 +86,10 @@ impl RequestSpan {
         if span.record().is_none() && open.is_watched() {
             open.set_route(view.route());
         }
-        Self { open: Some(open), span }
+        Self {
+            open: Some(open),
+            span,
+        }
     }
 
     /// The request's span.
@@ -101,11 +104,14 @@ impl RequestSpan {
     /// cancellation, when a panic is caught further out before the future is dropped.
     pub fn scope<R>(&mut self, f: impl FnOnce() -> R) -> R {
         let Self { open, span } = self;
-        on_panic(|| current::in_scope(span, f), || {
-            if let Some(open) = open {
-                open.note_panic();
-            }
-        })
+        on_panic(
+            || current::in_scope(span, f),
+            || {
+                if let Some(open) = open {
+                    open.note_panic();
+                }
+            },
+        )
     }
 
     /// Makes the request's span current until [`leave`](Self::leave), on this thread: a [scope](Self::scope) for a framework
@@ -175,7 +181,12 @@ impl RequestSpan {
     ///
     /// For an adapter that stands on single routes of a framework which can go on to another route afterwards.
     pub fn discard(mut self) {
-        if let Some(record) = self.open.take().as_ref().and_then(|open| open.span.record()) {
+        if let Some(record) = self
+            .open
+            .take()
+            .as_ref()
+            .and_then(|open| open.span.record())
+        {
             record.discard();
         }
     }
@@ -211,7 +222,11 @@ impl RequestSpan {
             return streams.then(|| BodySpan::new(None, std::mem::take(&mut self.span), None));
         }
         let declared = content_length(response);
-        Some(BodySpan::new(Some(open), std::mem::take(&mut self.span), declared))
+        Some(BodySpan::new(
+            Some(open),
+            std::mem::take(&mut self.span),
+            declared,
+        ))
     }
 }
 
@@ -285,8 +300,14 @@ impl OpenRequest {
         if !self.is_watched() {
             return;
         }
-        let outcome = if self.panicked.is_some() { Outcome::Panicked } else { outcome };
-        let at = self.panicked.unwrap_or_else(|| self.policy.clock.monotonic());
+        let outcome = if self.panicked.is_some() {
+            Outcome::Panicked
+        } else {
+            outcome
+        };
+        let at = self
+            .panicked
+            .unwrap_or_else(|| self.policy.clock.monotonic());
         let duration = at.saturating_sub(self.started);
         // The body of a response to a panic ends after the panic itself.
         let duration = duration.max(self.head.unwrap_or_default());
@@ -308,7 +329,10 @@ impl OpenRequest {
             // A copy, because callbacks may change the span while they read it.
             let template = template.flatten();
             let late_route = self.span.late_route();
-            let route = template.as_deref().or(late_route.as_deref()).or(self.route.as_deref());
+            let route = template
+                .as_deref()
+                .or(late_route.as_deref())
+                .or(self.route.as_deref());
             let end = RequestEnd {
                 span: &self.span,
                 method: self.method,

@@ -46,7 +46,11 @@ impl Trust {
         Self(Kind::When(Arc::new(trusted)))
     }
 
-    pub(crate) fn judge(&self, view: &dyn RequestView, guard: impl Fn(&dyn Fn() -> bool) -> Option<bool>) -> bool {
+    pub(crate) fn judge(
+        &self,
+        view: &dyn RequestView,
+        guard: impl Fn(&dyn Fn() -> bool) -> Option<bool>,
+    ) -> bool {
         match &self.0 {
             Kind::Everyone => true,
             Kind::Nobody => false,

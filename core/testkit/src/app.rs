@@ -120,7 +120,9 @@ impl Gate {
     pub fn open(&self) {
         let mut waiting = self.shared.0.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.open = true;
-        std::mem::take(&mut waiting.wakers).into_iter().for_each(Waker::wake);
+        std::mem::take(&mut waiting.wakers)
+            .into_iter()
+            .for_each(Waker::wake);
     }
 
     /// Waits until this many have come to the gate.
@@ -133,9 +135,14 @@ impl Gate {
         let waited = self
             .shared
             .1
-            .wait_timeout_while(waiting, Duration::from_secs(30), |waiting| waiting.arrived < count)
+            .wait_timeout_while(waiting, Duration::from_secs(30), |waiting| {
+                waiting.arrived < count
+            })
             .unwrap_or_else(PoisonError::into_inner);
-        assert!(!waited.1.timed_out(), "fewer than {count} requests came to the gate");
+        assert!(
+            !waited.1.timed_out(),
+            "fewer than {count} requests came to the gate"
+        );
     }
 
     /// Waits until the gate is open.

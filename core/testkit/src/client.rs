@@ -50,7 +50,9 @@ impl Connection {
     #[must_use]
     pub fn open(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).expect("the server listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
+        stream
+            .set_read_timeout(Some(PATIENCE))
+            .expect("a timeout can be set");
         stream.set_nodelay(true).expect("delays can be turned off");
         Self {
             stream: BufReader::new(stream),
@@ -64,7 +66,10 @@ impl Connection {
     /// If the connection is gone.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
-        self.stream.get_ref().local_addr().expect("the connection stands")
+        self.stream
+            .get_ref()
+            .local_addr()
+            .expect("the connection stands")
     }
 
     /// Sends bytes as they are.
@@ -73,7 +78,10 @@ impl Connection {
     ///
     /// If the connection is gone.
     pub fn send(&mut self, bytes: &[u8]) {
-        self.stream.get_mut().write_all(bytes).expect("the connection stands");
+        self.stream
+            .get_mut()
+            .write_all(bytes)
+            .expect("the connection stands");
     }
 
     /// Sends a request without a body.
@@ -89,7 +97,9 @@ impl Connection {
     /// Reads the response to a request of this method; `None` if the server closes the connection instead.
     pub fn response(&mut self, method: &str) -> Option<Response> {
         let mut response = self.head()?;
-        let length = response.header("content-length").and_then(|length| length.parse().ok());
+        let length = response
+            .header("content-length")
+            .and_then(|length| length.parse().ok());
         let chunked = response.header("transfer-encoding") == Some("chunked");
         if method == "HEAD" || matches!(response.status, 100..200 | 204 | 304) {
             return Some(response);

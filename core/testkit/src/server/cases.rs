@@ -3,7 +3,9 @@
 
 use std::thread;
 
-use opentracing_http::{FinishedSpan, HttpTracing, InMemoryTracer, NoopTracer, Outcome, Route, Value};
+use opentracing_http::{
+    FinishedSpan, HttpTracing, InMemoryTracer, NoopTracer, Outcome, Route, Value,
+};
 
 use crate::app::{App, CHILD, CHUNK, CHUNKS, ERROR, Gate};
 use crate::client::{Connection, Response};
@@ -26,13 +28,20 @@ fn trace(span: &FinishedSpan) -> String {
 /// A header that the handler's span injected.
 fn injected(response: &Response, name: &str) -> Option<String> {
     let text = response.text();
-    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
     line.map(str::to_owned)
 }
 
 /// The `traceparent` that a span injects.
 fn traceparent(span: &FinishedSpan) -> String {
-    format!("00-{}-{}-{:02x}", trace(span), span.context().span_id(), span.context().flags().w3c_bits())
+    format!(
+        "00-{}-{}-{:02x}",
+        trace(span),
+        span.context().span_id(),
+        span.context().flags().w3c_bits()
+    )
 }
 
 /// A request without trace headers starts a trace.
@@ -49,10 +58,16 @@ pub fn starts_a_root_span_without_headers<S: Server>() {
 /// A request with a `traceparent` continues its trace.
 pub fn continues_the_incoming_trace<S: Server>() {
     let kit = Kit::<S>::new();
-    let _ = kit.get_with("/foo", &[("traceparent", TRACEPARENT), ("tracestate", "vendor=1")]);
+    let _ = kit.get_with(
+        "/foo",
+        &[("traceparent", TRACEPARENT), ("tracestate", "vendor=1")],
+    );
     let span = kit.span();
     assert_sound(&span);
-    assert_eq!((trace(&span), parent(&span)), (TRACE.to_owned(), Some(PARENT.to_owned())));
+    assert_eq!(
+        (trace(&span), parent(&span)),
+        (TRACE.to_owned(), Some(PARENT.to_owned()))
+    );
     assert_eq!(span.context().tracestate().as_str(), "vendor=1");
 }
 
@@ -64,8 +79,15 @@ pub fn reads_every_format<S: Server>() {
     for headers in [
         &[("uber-trace-id", jaeger.as_str())][..],
         &[("b3", b3.as_str())],
-        &[("x-b3-traceid", TRACE), ("x-b3-spanid", PARENT), ("x-b3-sampled", "1")],
-        &[("b3", "ffffffffffffffff-ffffffffffffffff-1"), ("traceparent", TRACEPARENT)],
+        &[
+            ("x-b3-traceid", TRACE),
+            ("x-b3-spanid", PARENT),
+            ("x-b3-sampled", "1"),
+        ],
+        &[
+            ("b3", "ffffffffffffffff-ffffffffffffffff-1"),
+            ("traceparent", TRACEPARENT),
+        ],
     ] {
         let _ = kit.get_with("/foo", headers);
         let span = kit.span();
@@ -86,7 +108,10 @@ pub fn ignores_a_malformed_trace_header<S: Server>() {
         "00-+bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
         "",
     ] {
-        assert_eq!(kit.get_with("/foo", &[("traceparent", malformed)]).status, 200);
+        assert_eq!(
+            kit.get_with("/foo", &[("traceparent", malformed)]).status,
+            200
+        );
         let span = kit.span();
         assert_eq!(parent(&span), None, "{malformed}");
         assert_ne!(trace(&span), TRACE, "{malformed}");
@@ -98,12 +123,22 @@ pub fn ignores_a_malformed_trace_header<S: Server>() {
 /// What the caller does not sample is not recorded, and what is called from here is told so.
 pub fn keeps_an_unsampled_decision<S: Server>() {
     let kit = Kit::<S>::new();
-    let headers = [("traceparent", UNSAMPLED), ("tracestate", "vendor=1"), ("baggage", "user=bob")];
+    let headers = [
+        ("traceparent", UNSAMPLED),
+        ("tracestate", "vendor=1"),
+        ("baggage", "user=bob"),
+    ];
     let response = kit.get_with("/inject", &headers);
     let sent = injected(&response, "traceparent").expect("the decision goes on");
-    assert!(sent.starts_with(&UNSAMPLED[..36]) && sent.ends_with("-00"), "{sent}");
+    assert!(
+        sent.starts_with(&UNSAMPLED[..36]) && sent.ends_with("-00"),
+        "{sent}"
+    );
     assert!(!sent.contains(PARENT), "the span id is our own: {sent}");
-    assert_eq!(injected(&response, "tracestate").as_deref(), Some("vendor=1"));
+    assert_eq!(
+        injected(&response, "tracestate").as_deref(),
+        Some("vendor=1")
+    );
     assert_eq!(injected(&response, "baggage").as_deref(), Some("user=bob"));
 }
 
@@ -112,13 +147,27 @@ pub fn baggage_reaches_the_handler_and_goes_on<S: Server>() {
     let kit = Kit::<S>::new();
     for (headers, spans) in [
         (&[("baggage", "tenant=blue")][..], 1),
-        (&[("traceparent", TRACEPARENT), ("baggage", "tenant=blue")], 1),
+        (
+            &[("traceparent", TRACEPARENT), ("baggage", "tenant=blue")],
+            1,
+        ),
         (&[("traceparent", UNSAMPLED), ("baggage", "tenant=blue")], 0),
-        (&[("traceparent", UNSAMPLED), ("jaeger-baggage", "tenant=blue")], 0),
+        (
+            &[
+                ("traceparent", UNSAMPLED),
+                ("jaeger-baggage", "tenant=blue"),
+            ],
+            0,
+        ),
     ] {
         let response = kit.get_with("/baggage", headers);
         let sent = injected(&response, "baggage");
-        assert_eq!(sent.as_deref(), Some("tenant=blue,user=ada"), "{headers:?}: {}", response.text());
+        assert_eq!(
+            sent.as_deref(),
+            Some("tenant=blue,user=ada"),
+            "{headers:?}: {}",
+            response.text()
+        );
         for span in kit.spans(spans) {
             assert_eq!(span.baggage().get("user"), Some("ada"));
         }
@@ -130,18 +179,33 @@ pub fn baggage_reaches_the_handler_and_goes_on<S: Server>() {
 /// A request that a rule leaves out is not traced, and its caller's context goes on unchanged.
 pub fn passes_on_what_it_skips<S: Server>() {
     let kit = Kit::<S>::with(|policy| policy.skip("GET /untraced"));
-    let response = kit.get_with("/untraced", &[("traceparent", TRACEPARENT), ("tracestate", "vendor=1")]);
-    assert_eq!(injected(&response, "traceparent").as_deref(), Some(TRACEPARENT));
-    assert_eq!(injected(&response, "tracestate").as_deref(), Some("vendor=1"));
+    let response = kit.get_with(
+        "/untraced",
+        &[("traceparent", TRACEPARENT), ("tracestate", "vendor=1")],
+    );
+    assert_eq!(
+        injected(&response, "traceparent").as_deref(),
+        Some(TRACEPARENT)
+    );
+    assert_eq!(
+        injected(&response, "tracestate").as_deref(),
+        Some("vendor=1")
+    );
     let response = kit.get("/untraced");
-    assert_eq!((response.status, injected(&response, "traceparent")), (200, None));
+    assert_eq!(
+        (response.status, injected(&response, "traceparent")),
+        (200, None)
+    );
 }
 
 /// The no-op tracer passes everything on.
 pub fn reports_nothing_with_a_noop_tracer<S: Server>() {
     let kit = Kit::<S>::start(InMemoryTracer::new(), HttpTracing::new(NoopTracer));
     let response = kit.get_with("/inject", &[("traceparent", TRACEPARENT)]);
-    assert_eq!(injected(&response, "traceparent").as_deref(), Some(TRACEPARENT));
+    assert_eq!(
+        injected(&response, "traceparent").as_deref(),
+        Some(TRACEPARENT)
+    );
     assert_eq!(kit.get("/stream").text(), CHUNKS.concat());
 }
 
@@ -158,7 +222,10 @@ pub fn handler_sees_the_active_span<S: Server>() {
 pub fn active_span_survives_an_await<S: Server>() {
     let kit = Kit::<S>::new();
     let response = kit.get("/async");
-    assert_eq!(injected(&response, "traceparent"), Some(traceparent(&kit.span())));
+    assert_eq!(
+        injected(&response, "traceparent"),
+        Some(traceparent(&kit.span()))
+    );
 }
 
 /// Without tracing a handler that looks for its span finds an empty one.
@@ -218,7 +285,11 @@ pub fn concurrent_requests_keep_their_own_spans<S: Server>() {
 /// Traced everywhere and on its route, a request has one span, with the attributes of both.
 pub fn stacked_twice_makes_one_span<S: Server>() {
     let kit = Kit::<S>::with(|policy| policy.attribute_names(["method", "user_agent"]));
-    let headers = [("x-request-id", "r-1"), ("user-agent", "kit"), ("traceparent", TRACEPARENT)];
+    let headers = [
+        ("x-request-id", "r-1"),
+        ("user-agent", "kit"),
+        ("traceparent", TRACEPARENT),
+    ];
     assert_eq!(kit.get_with("/chosen?secret=1", &headers).status, 200);
     let span = kit.span();
     assert_sound(&span);
@@ -257,14 +328,20 @@ pub fn route_names_the_span<S: Server>() {
     assert_eq!(kit.get("/items/7").text(), "7");
     let span = kit.span();
     assert_eq!(span.name(), Capabilities::name(S::CAPABILITIES.item));
-    assert_eq!(span.tag("http.route"), S::CAPABILITIES.item.map(Value::from));
+    assert_eq!(
+        span.tag("http.route"),
+        S::CAPABILITIES.item.map(Value::from)
+    );
 }
 
 /// A nested route's template is the whole one.
 pub fn nested_route_is_joined_with_single_slashes<S: Server>() {
     let kit = Kit::<S>::new();
     assert_eq!(kit.get("/nested/items/7").text(), "7");
-    assert_eq!(kit.span().name(), Capabilities::name(S::CAPABILITIES.nested_item));
+    assert_eq!(
+        kit.span().name(),
+        Capabilities::name(S::CAPABILITIES.nested_item)
+    );
 }
 
 /// Where no route matches, the name is the method, never the path.
@@ -286,8 +363,14 @@ pub fn reports_the_peer_address<S: Server>() {
     let _ = connection.response("GET").expect("the server answers");
     let span = kit.span();
     let peer = S::CAPABILITIES.peer.then(|| connection.local_addr());
-    assert_eq!(span.tag("peer.ipv4"), peer.map(|_| Value::from("127.0.0.1")));
-    assert_eq!(span.tag("peer.port"), peer.map(|peer| Value::from(peer.port())));
+    assert_eq!(
+        span.tag("peer.ipv4"),
+        peer.map(|_| Value::from("127.0.0.1"))
+    );
+    assert_eq!(
+        span.tag("peer.port"),
+        peer.map(|peer| Value::from(peer.port()))
+    );
 }
 
 /// A bad request is tagged with its status, and is no error of the server's.
@@ -307,7 +390,10 @@ pub fn error_decides_its_own_status<S: Server>() {
     assert_sound(&span);
     assert_eq!(span.tag("http.status_code"), Some(Value::from(503)));
     assert_eq!(span.tag("error"), Some(Value::from(true)));
-    assert_eq!(span.http().map(|http| http.outcome()), Some(Outcome::Completed));
+    assert_eq!(
+        span.http().map(|http| http.outcome()),
+        Some(Outcome::Completed)
+    );
     let logs = span.logs();
     assert_eq!(logs.len(), 1, "{logs:?}");
     let field = |key: &str| {
@@ -361,7 +447,10 @@ pub fn hang_up_finishes_the_span<S: Server>() {
         }
         // Whether the server finds the connection gone before it has written the response is a race of its own.
         HangUp::RunsOn => assert!(
-            matches!(outcome, Some(Outcome::Completed | Outcome::BodyAbandoned | Outcome::Cancelled)),
+            matches!(
+                outcome,
+                Some(Outcome::Completed | Outcome::BodyAbandoned | Outcome::Cancelled)
+            ),
             "{outcome:?}"
         ),
     }
@@ -372,12 +461,23 @@ pub fn streamed_body_finishes_once<S: Server>() {
     let kit = Kit::<S>::new();
     assert_eq!(kit.get("/stream").text(), CHUNKS.concat());
     let spans = kit.spans(1 + CHUNKS.len());
-    let (request, chunks) = spans.split_last().expect("the request's span is the last to end");
+    let (request, chunks) = spans
+        .split_last()
+        .expect("the request's span is the last to end");
     assert_sound(request);
-    assert_eq!(request.http().map(|http| http.outcome()), Some(Outcome::Completed));
-    assert_eq!(request.http().map(|http| http.body_bytes()), Some(CHUNKS.concat().len() as u64));
+    assert_eq!(
+        request.http().map(|http| http.outcome()),
+        Some(Outcome::Completed)
+    );
+    assert_eq!(
+        request.http().map(|http| http.body_bytes()),
+        Some(CHUNKS.concat().len() as u64)
+    );
     for chunk in chunks {
-        assert_eq!((chunk.name(), chunk.parent_id()), (CHUNK, Some(request.context().span_id())));
+        assert_eq!(
+            (chunk.name(), chunk.parent_id()),
+            (CHUNK, Some(request.context().span_id()))
+        );
     }
 }
 
@@ -386,10 +486,15 @@ pub fn event_stream_ends_at_its_head<S: Server>() {
     let kit = Kit::<S>::new();
     assert_eq!(kit.get("/events").text(), CHUNKS.concat());
     let spans = kit.spans(1 + CHUNKS.len());
-    let (request, chunks) = spans.split_first().expect("the request's span is the first to end");
+    let (request, chunks) = spans
+        .split_first()
+        .expect("the request's span is the first to end");
     assert_sound(request);
     for chunk in chunks {
-        assert_eq!((chunk.name(), chunk.parent_id()), (CHUNK, Some(request.context().span_id())));
+        assert_eq!(
+            (chunk.name(), chunk.parent_id()),
+            (CHUNK, Some(request.context().span_id()))
+        );
     }
 }
 
@@ -399,7 +504,10 @@ pub fn abandoned_body_is_told_apart<S: Server>() {
     let mut connection = kit.connect();
     connection.request("GET", "/endless", &[]);
     assert_eq!(connection.head().map(|head| head.status), Some(200));
-    assert_eq!(connection.chunk().flatten().as_deref(), Some(CHUNKS[0].as_bytes()));
+    assert_eq!(
+        connection.chunk().flatten().as_deref(),
+        Some(CHUNKS[0].as_bytes())
+    );
     kit.gate().wait_for_arrivals(1);
     connection.hang_up();
     if S::CAPABILITIES.hang_up == HangUp::RunsOn {
@@ -409,7 +517,10 @@ pub fn abandoned_body_is_told_apart<S: Server>() {
     let span = kit.span();
     assert_sound(&span);
     let http = span.http().expect("a request's span");
-    assert_eq!((http.outcome(), http.status()), (Outcome::BodyAbandoned, Some(200)));
+    assert_eq!(
+        (http.outcome(), http.status()),
+        (Outcome::BodyAbandoned, Some(200))
+    );
     assert!(span.is_error());
     match S::CAPABILITIES.hang_up {
         HangUp::Cancels => assert_eq!(http.body_bytes(), CHUNKS[0].len() as u64),
@@ -425,8 +536,15 @@ pub fn head_and_empty_responses_complete<S: Server>() {
         connection.request(method, path, &[]);
         let response = connection.response(method).expect("the server answers");
         let span = kit.span();
-        assert_eq!(span.http().map(|http| http.outcome()), Some(Outcome::Completed), "{method} {path}");
-        assert_eq!(span.http().and_then(|http| http.status()), Some(response.status));
+        assert_eq!(
+            span.http().map(|http| http.outcome()),
+            Some(Outcome::Completed),
+            "{method} {path}"
+        );
+        assert_eq!(
+            span.http().and_then(|http| http.status()),
+            Some(response.status)
+        );
         assert_eq!(span.tag("http.method"), Some(Value::from(method)));
     }
 }
@@ -445,7 +563,10 @@ pub fn a_failing_callback_does_not_fail_the_request<S: Server>() {
                 Route::Template(template) => template.to_owned(),
                 _ => String::new(),
             };
-            end.span.set_tag("finished", format!("{} {route} {:?}", end.method, end.status));
+            end.span.set_tag(
+                "finished",
+                format!("{} {route} {:?}", end.method, end.status),
+            );
         })
         .build()
         .expect("the policy is right");
@@ -456,8 +577,13 @@ pub fn a_failing_callback_does_not_fail_the_request<S: Server>() {
     });
     let mut connection = Connection::open(server.addr());
     connection.request("GET", "/items/7", &[]);
-    assert_eq!(connection.response("GET").map(|response| response.status), Some(200));
-    let span = tracer.wait_for(1, std::time::Duration::from_secs(30)).remove(0);
+    assert_eq!(
+        connection.response("GET").map(|response| response.status),
+        Some(200)
+    );
+    let span = tracer
+        .wait_for(1, std::time::Duration::from_secs(30))
+        .remove(0);
     assert_eq!(span.tag("started"), Some(Value::from("/items/7")));
     let finished = format!("GET {} Some(200)", S::CAPABILITIES.item.unwrap_or_default());
     assert_eq!(span.tag("finished"), Some(Value::from(finished)));
@@ -503,6 +629,9 @@ pub fn response_is_the_same_untraced<S: Server>() {
         assert_eq!(answer(traced.connect()), expected, "{method} {path}");
         let streams = method == "GET" && matches!(path, "/stream" | "/events");
         let spans = traced.spans(if streams { 1 + CHUNKS.len() } else { 1 });
-        assert!(spans.iter().any(|span| span.http().is_some()), "{method} {path}");
+        assert!(
+            spans.iter().any(|span| span.http().is_some()),
+            "{method} {path}"
+        );
     }
 }

@@ -35,7 +35,9 @@ impl<S: Server> Kit<S> {
     #[must_use]
     pub fn with(change: impl FnOnce(HttpTracingBuilder) -> HttpTracingBuilder) -> Self {
         let tracer = InMemoryTracer::new();
-        let tracing = change(HttpTracing::builder(tracer.clone())).build().expect("the policy is right");
+        let tracing = change(HttpTracing::builder(tracer.clone()))
+            .build()
+            .expect("the policy is right");
         Self::start(tracer, tracing)
     }
 
@@ -126,9 +128,16 @@ impl<S: Server> Kit<S> {
         self.gate.open();
         drop(self.server.take());
         let left = self.tracer.take();
-        assert!(left.is_empty(), "spans that the case did not expect: {left:#?}");
+        assert!(
+            left.is_empty(),
+            "spans that the case did not expect: {left:#?}"
+        );
         self.tracer.assert_nothing_unfinished();
-        assert_eq!(self.tracing.caught_panics(), 0, "a callback or the tracer panicked");
+        assert_eq!(
+            self.tracing.caught_panics(),
+            0,
+            "a callback or the tracer panicked"
+        );
     }
 }
 
@@ -151,7 +160,11 @@ impl<S: Server> Drop for Kit<S> {
 pub(crate) fn assert_sound(span: &FinishedSpan) {
     assert!(span.start() <= span.end(), "{span:?}");
     assert!(span.omitted().is_empty(), "{span:?}");
-    assert_eq!(span.tag("span.kind"), Some(Value::from("server")), "{span:?}");
+    assert_eq!(
+        span.tag("span.kind"),
+        Some(Value::from("server")),
+        "{span:?}"
+    );
     let http = span.http().expect("a request's span");
     let head = http.time_to_head().unwrap_or_default();
     assert!(head <= span.duration(), "{span:?}");
