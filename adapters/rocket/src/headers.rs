@@ -1,0 +1,79 @@
+//! rocket's headers as the core reads and writes them.
+
+use std::borrow::Cow;
+
+use opentracing_http::{Carrier, HeaderView};
+use rocket::http::HeaderMap;
+use rocket::response::Response;
+
+/// rocket's headers, to read a trace from them or to write one into them.
+///
+/// Outgoing calls are made with other crates' headers, most of which [`Span::inject`](opentracing_http::Span::inject)
+/// takes as they are; this is for messages that are kept in rocket's own [`HeaderMap`], and for a [`Response`].
+///
+/// ```
+/// use opentracing_rocket::{Headers, HttpTracing};
+/// use rocket::http::HeaderMap;
+/// # use opentracing_http::InMemoryTracer;
+///
+/// let tracing = HttpTracing::new(InMemoryTracer::new());
+/// let span = tracing.span("send").start();
+///
+/// let mut headers = HeaderMap::new();
+/// span.inject(&mut Headers(&mut headers));
+/// assert!(headers.contains("traceparent"));
+/// assert_eq!(tracing.extract(&Headers(&headers)).map(|context| context.trace_id()),
+///            span.context().map(|context| context.trace_id()));
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Headers<T>(pub T);
+
+impl HeaderView for Headers<&HeaderMap<'_>> {
+    fn each_header<'a>(&'a self, visit: &mut dyn FnMut(&'a str, &'a [u8])) {
+        for header in self.0.iter() {
+            // rocket lends both; only what it lends can be passed on.
+            if let (Cow::Borrowed(name), Cow::Borrowed(value)) =
+                (header.name.into_cow(), header.value)
+            {
+                visit(name, value.as_bytes());
+            }
+        }
+    }
+
+    fn header_values<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
+        let values = self.0.get(name);
+        values.for_each(|value| visit(value.as_bytes()));
+    }
+
+    fn header<'a>(&'a self, name: &str) -> Option<&'a [u8]> {
+        self.0.get_one(name).map(str::as_bytes)
+    }
+}
+
+impl Carrier for Headers<&mut HeaderMap<'_>> {
+    fn set(&mut self, name: &str, value: &str) {
+        self.0.replace_raw(name.to_owned(), value.to_owned());
+    }
+
+    fn append(&mut self, name: &str, value: &str) {
+        self.0.add_raw(name.to_owned(), value.to_owned());
+    }
+
+    fn remove(&mut self, name: &str) {
+        self.0.remove(name);
+    }
+}
+
+impl Carrier for Headers<&mut Response<'_>> {
+    fn set(&mut self, name: &str, value: &str) {
+        self.0.set_raw_header(name.to_owned(), value.to_owned());
+    }
+
+    fn append(&mut self, name: &str, value: &str) {
+        self.0.adjoin_raw_header(name.to_owned(), value.to_owned());
+    }
+
+    fn remove(&mut self, name: &str) {
+        self.0.remove_header(name);
+    }
+}

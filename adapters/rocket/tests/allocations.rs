@@ -1,0 +1,138 @@
+//! What a traced request costs in allocations, over bare rocket.
+
+mod common;
+
+use std::sync::{Mutex, PoisonError};
+
+use allocation_counter::measure;
+use common::rocket;
+use opentracing_http::{FinishedSpan, NoopTracer, Tracer};
+use opentracing_rocket::{Attribute, HttpTracing, TracingFairing, traced};
+use rocket::http::Header;
+use rocket::local::asynchronous::Client;
+use rocket::tokio::runtime;
+use rocket::{Build, Rocket, get, routes};
+
+/// Takes every span, and keeps none.
+struct Discard;
+
+impl Tracer for Discard {
+    fn report(&self, _: FinishedSpan) {}
+}
+
+#[get("/users/<id>")]
+async fn user(id: &str) -> &'static str {
+    rocket::tokio::task::yield_now().await;
+    let _ = id;
+    "hello"
+}
+
+fn tracing() -> HttpTracing {
+    HttpTracing::builder(Discard)
+        .attributes([
+            Attribute::USER_AGENT,
+            Attribute::header(http::header::ACCEPT),
+        ])
+        .build()
+        .expect("the policy is right")
+}
+
+fn fairing(tracing: &HttpTracing) -> Rocket<Build> {
+    rocket().attach(TracingFairing::new(tracing))
+}
+
+const SAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+const UNSAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
+
+/// Allocations of one request from its dispatch to the last byte of its body, on the thread that runs all of it. The
+/// request is made anew each time, because clones share the local cache, and outside of what is counted.
+fn allocations(rocket: impl FnOnce() -> Rocket<Build>, traceparent: &'static str) -> u64 {
+    // rocket's log level is one for the process, and up while a rocket is built; lines that are logged allocate.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let runtime = runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime");
+    let client = runtime
+        .block_on(Client::untracked(rocket()))
+        .expect("a client");
+    let once = || {
+        let mut request = client.get("/users/7?page=2");
+        for (name, value) in [
+            ("host", "shop.example"),
+            ("user-agent", "curl/8.5.0"),
+            ("accept", "text/html,application/xhtml+xml"),
+            ("accept-encoding", "gzip, br"),
+            ("accept-language", "en"),
+            ("connection", "keep-alive"),
+            ("cache-control", "no-cache"),
+            ("traceparent", traceparent),
+        ] {
+            request.add_header(Header::new(name, value));
+        }
+        let info = measure(|| {
+            runtime.block_on(async {
+                let body = request.dispatch().await.into_bytes().await;
+                assert_eq!(body.as_deref(), Some(&b"hello"[..]));
+            });
+        });
+        info.count_total
+    };
+    // The first fills thread-locals and lazy statics.
+    once();
+    once()
+}
+
+fn bare() -> u64 {
+    allocations(|| rocket().mount("/", routes![user]), SAMPLED)
+}
+
+/// What the fairing adds.
+fn with_fairing(tracing: &HttpTracing, traceparent: &'static str) -> u64 {
+    allocations(|| fairing(tracing).mount("/", routes![user]), traceparent) - bare()
+}
+
+/// What the fairing and the traced route add.
+fn with_both(tracing: &HttpTracing, traceparent: &'static str) -> u64 {
+    allocations(
+        || fairing(tracing).mount("/", traced(tracing, routes![user])),
+        traceparent,
+    ) - bare()
+}
+
+/// rocket's: the map of the request's local cache, and the box of what is put into it.
+const LOCAL_CACHE: u64 = 2;
+
+/// rocket's: a handler's future is wanted in a box.
+const FUTURE: u64 = 1;
+
+#[test]
+fn a_request_that_is_not_recorded_costs_rockets_local_cache() {
+    assert_eq!(with_fairing(&tracing(), UNSAMPLED), LOCAL_CACHE);
+    assert_eq!(
+        with_fairing(&HttpTracing::new(NoopTracer), SAMPLED),
+        LOCAL_CACHE
+    );
+}
+
+#[test]
+fn a_traced_route_costs_a_future() {
+    let tracing = tracing();
+    assert_eq!(with_both(&tracing, UNSAMPLED), LOCAL_CACHE + FUTURE);
+    let route = allocations(
+        || rocket().mount("/", traced(&tracing, routes![user])),
+        UNSAMPLED,
+    );
+    assert_eq!(route - bare(), LOCAL_CACHE + FUTURE);
+}
+
+#[test]
+fn a_recorded_request_costs_three_more() {
+    // The core's record, its text, and the box that rocket wants of the body that is followed.
+    let recorded = 3;
+    assert_eq!(with_fairing(&tracing(), SAMPLED), LOCAL_CACHE + recorded);
+    assert_eq!(
+        with_both(&tracing(), SAMPLED),
+        LOCAL_CACHE + FUTURE + recorded
+    );
+}

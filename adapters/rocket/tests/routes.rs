@@ -1,0 +1,441 @@
+//! Routes mounted through `traced`, with the fairing and without.
+
+// rocket hands guards over by value.
+#![allow(clippy::needless_pass_by_value)]
+
+mod common;
+
+use std::convert::Infallible;
+use std::path::PathBuf;
+
+use common::{PATIENCE, Server, in_memory, one_span, rocket};
+use opentracing_http::{HttpTracing, InMemoryTracer, Outcome, Value};
+use opentracing_rocket::{Attribute, CurrentSpan, End, Span, TracingFairing, traced};
+use opentracing_testkit::app::{Gate, turn};
+use rocket::error::ErrorKind;
+use rocket::fs::FileServer;
+use rocket::http::Status;
+use rocket::local::blocking::Client;
+use rocket::request::{FromRequest, Outcome as Guarded};
+use rocket::response::Responder;
+use rocket::response::stream::TextStream;
+use rocket::{Request, Route, State, async_trait, catch, catchers, get, routes};
+
+/// A guard and a responder that use the current span, and the guard's.
+struct Tagging;
+
+#[async_trait]
+impl<'r> FromRequest<'r> for Tagging {
+    type Error = Infallible;
+
+    async fn from_request(_: &'r Request<'_>) -> Guarded<Self, Infallible> {
+        turn().await;
+        Span::current()
+            .set_tag("guard", true)
+            .child("of the guard")
+            .finish();
+        Guarded::Success(Self)
+    }
+}
+
+impl<'r> Responder<'r, 'static> for Tagging {
+    fn respond_to(self, request: &'r Request<'_>) -> rocket::response::Result<'static> {
+        Span::current().set_tag("responder", true);
+        "tagged".respond_to(request)
+    }
+}
+
+#[get("/tags")]
+async fn tags(tagging: Tagging, span: CurrentSpan<'_>) -> Tagging {
+    assert_eq!(
+        span.context().map(|context| context.span_id()),
+        Span::current().context().map(|context| context.span_id())
+    );
+    turn().await;
+    Span::current()
+        .set_tag("handler", true)
+        .child("of the handler")
+        .finish();
+    tagging
+}
+
+/// The same rocket with the fairing and without it.
+fn both(run: impl Fn(bool, InMemoryTracer, HttpTracing, rocket::Rocket<rocket::Build>)) {
+    for fairing in [true, false] {
+        let (tracer, tracing) = in_memory();
+        let rocket = if fairing {
+            rocket().attach(TracingFairing::new(&tracing))
+        } else {
+            rocket()
+        };
+        run(fairing, tracer, tracing, rocket);
+    }
+}
+
+#[test]
+fn the_span_is_current_in_guard_handler_and_responder() {
+    both(|_, tracer, tracing, rocket| {
+        let server = Server::launch(rocket.mount("/in", traced(&tracing, routes![tags])));
+        assert_eq!(server.get("/in/tags").text(), "tagged");
+        let spans = tracer.wait_for(3, PATIENCE);
+        let request = &spans[2];
+        assert_eq!(request.name(), "GET /in/tags");
+        for key in ["guard", "handler", "responder"] {
+            assert_eq!(request.tag(key), Some(Value::from(true)), "{key}");
+        }
+        for child in &spans[..2] {
+            assert_eq!(
+                child.parent_id(),
+                Some(request.context().span_id()),
+                "{}",
+                child.name()
+            );
+        }
+        drop(server);
+        tracer.assert_nothing_unfinished();
+    });
+}
+
+#[get("/stream")]
+fn stream() -> TextStream![&'static str] {
+    TextStream! {
+        for word in ["one", "two"] {
+            turn().await;
+            Span::current().child("word").finish();
+            yield word;
+        }
+    }
+}
+
+#[test]
+fn the_span_is_current_in_the_body_and_ends_with_it() {
+    both(|_, tracer, tracing, rocket| {
+        let server = Server::launch(rocket.mount("/", traced(&tracing, routes![stream])));
+        assert_eq!(server.get("/stream").text(), "onetwo");
+        let spans = tracer.wait_for(3, PATIENCE);
+        assert_eq!(spans[2].http().unwrap().body_bytes(), 6);
+        assert_eq!(spans[0].parent_id(), Some(spans[2].context().span_id()));
+    });
+}
+
+#[test]
+fn a_route_can_have_its_spans_end_at_the_head() {
+    both(|_, tracer, tracing, rocket| {
+        let routes = traced(&tracing, routes![stream])
+            .ends(End::Head)
+            .name("words");
+        let server = Server::launch(rocket.mount("/", routes));
+        assert_eq!(server.get("/stream").text(), "onetwo");
+        let spans = tracer.wait_for(3, PATIENCE);
+        assert_eq!(
+            (spans[0].name(), spans[0].http().unwrap().body_bytes()),
+            ("words", 0)
+        );
+    });
+}
+
+#[get("/plain")]
+fn plain() -> &'static str {
+    "plain"
+}
+
+#[test]
+fn attributes_are_added_once() {
+    both(|_, tracer, tracing, rocket| {
+        // Twice, as by one who wraps what is wrapped already.
+        let routes =
+            traced(&tracing, routes![plain]).attributes([Attribute::URL, Attribute::METHOD]);
+        let routes = traced(&tracing, routes).attributes([Attribute::USER_AGENT]);
+        let server = Server::launch(rocket.mount("/", routes));
+        server.send("GET", "/plain?a=1", &[("user-agent", "curl")]);
+        drop(server);
+        let span = one_span(&tracer);
+        for (key, value) in [
+            ("url", "http://test.example/plain?a=REDACTED"),
+            ("method", "GET"),
+            ("user_agent", "curl"),
+        ] {
+            assert_eq!(span.tag(key), Some(Value::from(value)), "{key}");
+        }
+    });
+}
+
+#[test]
+fn a_head_is_complete_and_a_get_without_the_fairing() {
+    both(|fairing, tracer, tracing, rocket| {
+        let routes = traced(&tracing, routes![plain, stream]).attributes([Attribute::METHOD]);
+        let server = Server::launch(rocket.mount("/", routes));
+        for (path, length) in [("/plain", Some("5")), ("/stream", None)] {
+            assert_eq!(
+                server.send("HEAD", path, &[]).header("content-length"),
+                length
+            );
+            let span = one_span(&tracer);
+            let method = if fairing { "HEAD" } else { "GET" };
+            assert_eq!(span.name(), format!("{method} {path}"));
+            assert_eq!(span.tag("method"), Some(Value::from(method)));
+            assert_eq!(span.http().unwrap().outcome(), Outcome::Completed);
+        }
+    });
+}
+
+#[get("/unavailable")]
+fn unavailable() -> Result<(), Status> {
+    Err(Status::ServiceUnavailable)
+}
+
+#[catch(503)]
+fn rewritten() -> (Status, &'static str) {
+    (Status::ImATeapot, "tea instead")
+}
+
+#[test]
+fn an_error_has_the_status_of_its_catcher_or_its_own() {
+    both(|fairing, tracer, tracing, rocket| {
+        let rocket = rocket.register("/", catchers![rewritten]);
+        let server = Server::launch(rocket.mount("/", traced(&tracing, routes![unavailable])));
+        assert_eq!(server.get("/unavailable").status, 418);
+        let span = one_span(&tracer);
+        let http = span.http().unwrap();
+        if fairing {
+            assert_eq!(
+                (http.status(), http.outcome(), span.is_error()),
+                (Some(418), Outcome::Completed, false)
+            );
+        } else {
+            assert_eq!(
+                (http.status(), http.outcome(), span.is_error()),
+                (Some(503), Outcome::HandlerError, true)
+            );
+        }
+    });
+}
+
+#[get("/panic")]
+async fn panics() {
+    turn().await;
+    panic!("as asked for");
+}
+
+/// Panics when it is called, before there is a future.
+#[derive(Clone)]
+struct PanicsAtOnce;
+
+#[async_trait]
+impl rocket::route::Handler for PanicsAtOnce {
+    fn handle<'r, 's, 'q, 'f>(
+        &'s self,
+        _: &'r Request<'q>,
+        _: rocket::Data<'r>,
+    ) -> rocket::route::BoxFuture<'f, rocket::route::Outcome<'r>>
+    where
+        'r: 'f,
+        's: 'f,
+        'q: 'f,
+        Self: 'f,
+    {
+        panic!("as asked for");
+    }
+}
+
+#[test]
+fn a_panic_is_told_from_other_errors() {
+    both(|fairing, tracer, tracing, rocket| {
+        let mut routes = routes![panics];
+        routes.push(Route::new(
+            rocket::http::Method::Get,
+            "/at-once",
+            PanicsAtOnce,
+        ));
+        let server = Server::launch(rocket.mount("/", traced(&tracing, routes)));
+        for path in ["/panic", "/at-once"] {
+            assert_eq!(server.get(path).status, 500);
+            let span = one_span(&tracer);
+            let http = span.http().unwrap();
+            assert_eq!(
+                (http.status(), http.outcome()),
+                (Some(500), Outcome::Panicked),
+                "{fairing}"
+            );
+            assert_eq!(span.name(), format!("GET {path}"));
+            tracer.assert_nothing_unfinished();
+        }
+    });
+}
+
+/// A guard that lets nobody in.
+struct Nobody;
+
+#[async_trait]
+impl<'r> FromRequest<'r> for Nobody {
+    type Error = Infallible;
+
+    async fn from_request(_: &'r Request<'_>) -> Guarded<Self, Infallible> {
+        Span::current().child("nobody").finish();
+        Guarded::Forward(Status::Unauthorized)
+    }
+}
+
+#[get("/door")]
+fn admin(_nobody: Nobody) -> &'static str {
+    "never"
+}
+
+#[get("/door", rank = 2)]
+fn door(span: CurrentSpan<'_>) -> String {
+    format!("{}", span.is_none())
+}
+
+#[test]
+fn a_forward_to_a_traced_route_is_one_span() {
+    both(|_, tracer, tracing, rocket| {
+        let server = Server::launch(rocket.mount("/", traced(&tracing, routes![admin, door])));
+        assert_eq!(server.get("/door").text(), "false");
+        let spans = tracer.wait_for(2, PATIENCE);
+        assert_eq!(spans.len(), 2, "{spans:#?}");
+        assert_eq!((spans[0].name(), spans[1].name()), ("nobody", "GET /door"));
+        assert_eq!(spans[0].parent_id(), Some(spans[1].context().span_id()));
+        tracer.assert_nothing_unfinished();
+    });
+}
+
+#[test]
+fn a_forward_out_of_the_traced_routes_leaves_no_span_without_the_fairing() {
+    both(|fairing, tracer, tracing, rocket| {
+        let finishes = tracer.clone();
+        let rocket = rocket
+            .mount("/", traced(&tracing, routes![admin]))
+            .mount("/", routes![door]);
+        let server = Server::launch(rocket);
+        assert_eq!(
+            server.get("/door").text(),
+            if fairing { "false" } else { "true" }
+        );
+        drop(server);
+        let requests: Vec<_> = finishes
+            .take()
+            .into_iter()
+            .filter(|span| span.http().is_some())
+            .collect();
+        assert_eq!(requests.len(), usize::from(fairing), "{requests:#?}");
+        tracer.assert_nothing_unfinished();
+    });
+}
+
+#[test]
+fn a_forward_to_nothing_leaves_no_span_without_the_fairing() {
+    both(|fairing, tracer, tracing, rocket| {
+        let server = Server::launch(rocket.mount("/", traced(&tracing, routes![admin])));
+        assert_eq!(server.get("/door").status, 401);
+        drop(server);
+        let request = tracer.take().into_iter().find(|span| span.http().is_some());
+        assert_eq!(
+            request.and_then(|span| span.http()?.status()),
+            fairing.then_some(401)
+        );
+        tracer.assert_nothing_unfinished();
+    });
+}
+
+#[test]
+fn a_file_server_can_be_traced() {
+    both(|fairing, tracer, tracing, rocket| {
+        let files = traced(&tracing, FileServer::from(env!("CARGO_MANIFEST_DIR")));
+        let server = Server::launch(rocket.mount("/files", files));
+        let expected =
+            std::fs::read(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();
+        let response = server.get("/files/Cargo.toml");
+        assert_eq!(
+            response.header("content-length"),
+            Some(expected.len().to_string().as_str())
+        );
+        assert_eq!(response.body, expected);
+        let span = one_span(&tracer);
+        assert_eq!(span.name(), "GET /files/<path..>");
+        assert_eq!(span.http().unwrap().body_bytes(), expected.len() as u64);
+        assert_eq!(server.get("/files/none").status, 404);
+        drop(server);
+        assert_eq!(tracer.take().len(), usize::from(fairing));
+        tracer.assert_nothing_unfinished();
+    });
+}
+
+#[get("/state", format = "text/plain", rank = 7)]
+fn state(gate: &State<Gate>) {
+    gate.open();
+}
+
+#[test]
+fn a_route_stays_what_it_was() {
+    let (_, tracing) = in_memory();
+    let plain: Vec<Route> = routes![state];
+    let traced: Vec<Route> = traced(&tracing, routes![state]).into();
+    assert_eq!(format!("{plain:?}"), format!("{traced:?}"));
+
+    let Err(missing) = Client::untracked(rocket().mount("/", traced.clone())) else {
+        panic!("the state is missing");
+    };
+    assert!(
+        matches!(missing.kind(), ErrorKind::SentinelAborts(_)),
+        "{missing:?}"
+    );
+    let there = rocket().mount("/", traced).manage(Gate::default());
+    assert!(Client::untracked(there).is_ok());
+}
+
+#[test]
+fn a_request_that_is_not_recorded_is_followed_all_the_same() {
+    #[get("/baggage")]
+    fn baggage(span: CurrentSpan<'_>) -> TextStream![String] {
+        Span::current().set_baggage("user", "ada");
+        let seen = span.baggage("user").unwrap_or_default();
+        TextStream! {
+            yield seen;
+            yield format!(" {}", Span::current().baggage("user").unwrap_or_default());
+        }
+    }
+
+    both(|_, tracer, tracing, rocket| {
+        let server = Server::launch(rocket.mount("/", traced(&tracing, routes![baggage])));
+        let unsampled = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
+        let response = server.send("GET", "/baggage", &[("traceparent", unsampled)]);
+        assert_eq!(response.text(), "ada ada");
+        assert!(tracer.finished().is_empty());
+    });
+}
+
+#[test]
+fn every_request_of_many_keeps_its_own_span() {
+    #[get("/mark/<n>")]
+    async fn mark(n: u32) -> &'static str {
+        for _ in 0..20 {
+            turn().await;
+            let span = Span::current();
+            span.set_tag("n", i64::from(n));
+        }
+        "marked"
+    }
+
+    both(|_, tracer, tracing, rocket| {
+        let rocket = rocket.mount("/", traced(&tracing, routes![mark]));
+        common::multi_thread().block_on(async {
+            let client = rocket::local::asynchronous::Client::untracked(rocket)
+                .await
+                .unwrap();
+            let requests = (0..500).map(|n| client.get(format!("/mark/{n}")).dispatch());
+            for response in rocket::futures::future::join_all(requests).await {
+                assert_eq!(response.into_string().await.unwrap(), "marked");
+            }
+        });
+        let spans = tracer.take();
+        assert_eq!(spans.len(), 500);
+        for span in &spans {
+            let path = span.http().unwrap().path();
+            assert_eq!(
+                span.tag("n").unwrap().as_i64(),
+                path["/mark/".len()..].parse().ok(),
+                "{path}"
+            );
+        }
+    });
+}

@@ -1,0 +1,155 @@
+//! What a request's own filters or handlers tell of it: for frameworks that call back round each poll, and know no routes.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
+
+use http::{HeaderMap, Request};
+use opentracing_http::{
+    Attribute, BodySize, HttpTracing, InMemoryTracer, Instrumentation, Outcome, ResponseView, Route,
+    Span, Value,
+};
+
+const UNSAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
+
+fn get(traceparent: Option<&str>) -> Request<()> {
+    let request = Request::get("/users/7");
+    let request = match traceparent {
+        Some(traceparent) => request.header("traceparent", traceparent),
+        None => request,
+    };
+    request.body(()).expect("the request is right")
+}
+
+fn empty(headers: &HeaderMap) -> ResponseView<'_> {
+    ResponseView {
+        status: 200,
+        headers,
+        body: BodySize::Empty,
+        upgrade: false,
+    }
+}
+
+#[test]
+fn a_scope_can_be_entered_and_left_by_two_calls() {
+    let tracer = InMemoryTracer::new();
+    let place = Instrumentation::new(&HttpTracing::new(tracer.clone()), "test");
+    let mut request = place.begin(&get(None));
+    let scope = request.enter();
+    assert_eq!(Span::current().context(), request.span().context());
+    request.leave(scope);
+    assert!(Span::current().is_none());
+
+    let caught = catch_unwind(AssertUnwindSafe(|| {
+        struct Leaves<'a>(
+            &'a mut opentracing_http::RequestSpan,
+            Option<opentracing_http::RequestScope>,
+        );
+        impl Drop for Leaves<'_> {
+            fn drop(&mut self) {
+                self.0.leave(self.1.take().unwrap());
+            }
+        }
+        let scope = request.enter();
+        let _leaves = Leaves(&mut request, Some(scope));
+        panic!("as asked for");
+    }));
+    assert!(caught.is_err() && Span::current().is_none());
+    drop(request);
+    let outcome = tracer.finished()[0].http().unwrap().outcome();
+    assert_eq!(outcome, Outcome::Panicked);
+}
+
+#[test]
+fn a_request_can_be_answered_within_its_scope() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let noted = seen.clone();
+    let tracing = HttpTracing::builder(InMemoryTracer::new())
+        .on_finish(move |end| noted.lock().unwrap().push(end.span.baggage("user")))
+        .build()
+        .unwrap();
+    let place = Instrumentation::new(&tracing, "test");
+    let request = place.begin(&get(Some(UNSAMPLED)));
+    let scope = request.enter();
+    Span::current().set_baggage("user", "ada");
+    assert!(request.head(&empty(&HeaderMap::new())).is_none());
+    drop(scope);
+    assert!(Span::current().is_none());
+    assert_eq!(*seen.lock().unwrap(), [Some("ada".to_owned())]);
+}
+
+#[test]
+fn a_route_told_by_the_handler_names_the_span() {
+    let tracer = InMemoryTracer::new();
+    let tracing = HttpTracing::new(tracer.clone());
+    let mut request = Instrumentation::new(&tracing, "test").begin(&get(None));
+    request.scope(|| Span::current().set_route("/users/{id}").child("part").finish());
+    assert!(request.head(&empty(&HeaderMap::new())).is_none());
+    let span = tracer.named("GET /users/{id}").remove(0);
+    assert_eq!(span.tag("http.route"), Some(Value::from("/users/{id}")));
+    // Spans of other kinds have none, and empty handles do nothing.
+    let span = tracing.span("job").start();
+    span.set_route("/users/{id}");
+    span.finish();
+    assert_eq!(tracer.named("job")[0].tag("http.route"), None);
+    Span::none().set_route("/users/{id}");
+}
+
+#[test]
+fn a_rule_names_by_a_route_that_the_handler_or_an_inner_place_tells() {
+    let tracer = InMemoryTracer::new();
+    let tracing = HttpTracing::builder(tracer.clone())
+        .name_with(|method, route| match route {
+            Route::Template(template) => Some(format!("{template} {method}")),
+            _ => None,
+        })
+        .build()
+        .unwrap();
+    let mut request = Instrumentation::new(&tracing, "test").begin(&get(None));
+    request.scope(|| Span::current().set_route("/users/{id}").is_recording());
+    drop(request);
+    assert_eq!(tracer.finished()[0].name(), "/users/{id} GET");
+}
+
+#[test]
+fn finish_callbacks_get_the_route_of_a_request_that_is_not_recorded() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let noted = seen.clone();
+    let tracing = HttpTracing::builder(InMemoryTracer::new())
+        .on_finish(move |end| {
+            if let Route::Template(template) = end.route {
+                noted.lock().unwrap().push(template.to_owned());
+            }
+        })
+        .build()
+        .unwrap();
+    let mut request = Instrumentation::new(&tracing, "test").begin(&get(Some(UNSAMPLED)));
+    request.scope(|| Span::current().set_route("/first").set_route("/last").is_none());
+    drop(request);
+    assert_eq!(*seen.lock().unwrap(), ["/last"]);
+}
+
+#[test]
+fn a_place_that_joins_late_does_not_rename_what_the_handler_named() {
+    let tracer = InMemoryTracer::new();
+    let tracing = HttpTracing::new(tracer.clone());
+    let outer = Instrumentation::new(&tracing, "test").name("outer");
+    let inner = Instrumentation::new(&tracing, "test")
+        .name("inner")
+        .attributes([Attribute::PATH]);
+    for renames in [false, true] {
+        let mut request = outer.begin(&get(None));
+        request.scope(|| {
+            let joined = Instrumentation::joinable(true).unwrap();
+            assert!(Instrumentation::joinable(false).is_none());
+            if renames {
+                Span::current().set_name("the handler's");
+            }
+            inner.join(&joined, &get(None));
+        });
+        drop(request);
+        let span = tracer.take().remove(0);
+        assert_eq!(span.name(), if renames { "the handler's" } else { "inner" });
+        assert_eq!(span.tag("path"), Some(Value::from("/users/7")));
+    }
+    assert!(Instrumentation::joinable(true).is_none());
+}
