@@ -6,8 +6,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// A source of time; an option of the policy, so that tests can be exact.
 ///
-/// Each span reads [`wall`](Self::wall) once, at its start; durations come from [`monotonic`](Self::monotonic), so that a
-/// clock that is set back never makes a span end before it starts.
+/// The first span of a trace in this process reads [`wall`](Self::wall) once, at its start. Everything else, durations and the
+/// starts of spans below it, is counted from there by [`monotonic`](Self::monotonic), so that a clock that is set never makes
+/// a span end before it starts, nor a child start before its parent.
 pub trait Clock: fmt::Debug + Send + Sync {
     /// The time of day.
     fn wall(&self) -> SystemTime;

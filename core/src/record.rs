@@ -144,6 +144,14 @@ impl Record {
         change(Arc::make_mut(self.live().extra.get_or_insert_default()))
     }
 
+    /// The present on both clocks, counted from this span's start. A child takes its start from here, so that it lies within
+    /// this span whatever comes between the reading of two clocks.
+    pub(crate) fn now(&self) -> (SystemTime, Duration) {
+        let monotonic = self.policy.clock.monotonic();
+        let elapsed = (monotonic + self.lead).saturating_sub(self.started);
+        (self.start + elapsed, monotonic)
+    }
+
     /// How long the span has lasted by now.
     pub(crate) fn elapsed(&self) -> Duration {
         (self.policy.clock.monotonic() + self.lead).saturating_sub(self.started)

@@ -146,6 +146,7 @@ impl SpanBuilder {
             references: self.references,
             tags: self.tags,
             time: self.time,
+            now: None,
             http: None,
             is_request: false,
             request: None,
@@ -176,6 +177,8 @@ pub(crate) struct Start {
     pub(crate) references: Vec<Reference>,
     pub(crate) tags: Vec<Tag>,
     pub(crate) time: Option<SystemTime>,
+    /// The present on both clocks, as the parent counts it.
+    pub(crate) now: Option<(SystemTime, Duration)>,
     pub(crate) http: Option<HttpFacts>,
     pub(crate) is_request: bool,
     /// The request's span that it stands below.
@@ -212,6 +215,7 @@ impl Start {
             ));
         }
         self.request = recorded.and_then(Record::request);
+        self.now = recorded.map(|record| record.now());
         let route = recorded.map_or(u64::MAX, |record| record.route);
         let flags = context.flags().with_sampled(sampled);
         let trace_id = context.trace_id();
@@ -313,7 +317,9 @@ impl Start {
         for reference in self.references {
             data.add_reference(reference, policy);
         }
-        let start = self.time.unwrap_or_else(|| policy.clock.wall());
+        let (now, started) = self
+            .now
+            .unwrap_or_else(|| (policy.clock.wall(), policy.clock.monotonic()));
         let origin = Origin {
             trace_id,
             span_id: policy.ids.span_id(),
@@ -321,10 +327,10 @@ impl Start {
             extra,
             parent,
             kind: self.kind,
-            start,
-            started: policy.clock.monotonic(),
+            start: self.time.unwrap_or(now),
+            started,
             lead: match self.time {
-                Some(time) => policy.clock.wall().duration_since(time).unwrap_or_default(),
+                Some(time) => now.duration_since(time).unwrap_or_default(),
                 None => Duration::ZERO,
             },
             route,

@@ -177,6 +177,7 @@ impl Instrumentation {
             references,
             tags: Vec::new(),
             time: None,
+            now: None,
             http: facts,
             is_request: true,
             request: None,

@@ -1,0 +1,61 @@
+//! The request's span as an argument of a handler.
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::ops::Deref;
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest};
+use opentracing_http::Span;
+
+/// The request's span, as an argument of a handler.
+///
+/// It is what [`Span::current`] answers, and derefs to [`Span`]. It never fails: in an app that is not traced it is the
+/// empty handle, on which every method does nothing.
+///
+/// ```
+/// use actix_web::Responder;
+/// use opentracing_actix_web::CurrentSpan;
+///
+/// async fn checkout(span: CurrentSpan) -> impl Responder {
+///     span.set_tag("cart.items", 3);
+///     let charge = span.child("charge");
+///     // …
+///     charge.finish();
+///     "thank you"
+/// }
+/// # let _ = actix_web::web::post().to(checkout);
+/// ```
+#[derive(Debug, Clone)]
+pub struct CurrentSpan(Span);
+
+impl CurrentSpan {
+    /// The handle itself, to be kept or sent elsewhere.
+    #[must_use]
+    pub fn into_inner(self) -> Span {
+        self.0
+    }
+}
+
+impl Deref for CurrentSpan {
+    type Target = Span;
+
+    fn deref(&self) -> &Span {
+        &self.0
+    }
+}
+
+impl From<CurrentSpan> for Span {
+    fn from(span: CurrentSpan) -> Self {
+        span.0
+    }
+}
+
+impl FromRequest for CurrentSpan {
+    type Error = Infallible;
+    type Future = Ready<Result<Self, Infallible>>;
+
+    fn from_request(_: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(Self(Span::current())))
+    }
+}

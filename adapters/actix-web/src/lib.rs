@@ -1,0 +1,18 @@
+//! Request tracing for actix-web: one middleware for an app, a scope, a resource or a route.
+#![doc = include_str!("../README.md")]
+
+mod body;
+mod extract;
+mod headers;
+mod middleware;
+mod request;
+
+pub use self::body::TracingBody;
+pub use self::extract::CurrentSpan;
+pub use self::headers::ActixHeaders;
+pub use self::middleware::{ResponseFuture, TracingMiddleware, TracingService};
+
+pub use opentracing_http::{
+    Attribute, End, HttpTracing, HttpTracingBuilder, InMemoryTracer, NoopTracer, Outcome,
+    OwnedSpan, RequestEnd, Route, Span, SpanBuilder, SpanContext, Tag, TraceIdHeader, Trust, Value,
+};

@@ -1,0 +1,136 @@
+//! What tracing a request allocates, on the request's thread.
+
+use std::future::poll_fn;
+use std::pin::pin;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{Service, ServiceResponse};
+use actix_web::test::{TestRequest, init_service};
+use actix_web::{App, web};
+use futures_util::FutureExt;
+use opentracing_actix_web::{Attribute, HttpTracing, NoopTracer, TracingMiddleware};
+use opentracing_http::{FinishedSpan, Tracer};
+
+const SAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+const UNSAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
+
+/// Keeps nothing, so that nothing but the request's own allocations is counted.
+struct Forgets;
+
+impl Tracer for Forgets {
+    fn report(&self, _: FinishedSpan) {}
+}
+
+async fn handler(path: web::Path<u32>) -> &'static str {
+    let _ = path.into_inner();
+    "hello"
+}
+
+fn request(traceparent: &str) -> TestRequest {
+    TestRequest::with_uri("/users/7?a=b")
+        .insert_header(("host", "test.example"))
+        .insert_header(("user-agent", "test"))
+        .insert_header(("accept", "*/*"))
+        .insert_header(("traceparent", traceparent))
+}
+
+/// Takes the response as a server does: to the end of its body.
+fn take(response: ServiceResponse<impl MessageBody>) {
+    let mut body = pin!(response.into_body());
+    let mut next = || {
+        poll_fn(|cx| body.as_mut().poll_next(cx))
+            .now_or_never()
+            .expect("a body that never waits")
+    };
+    while next().is_some() {}
+}
+
+/// How many allocations one request makes, from the call to the end of its body.
+macro_rules! allocations {
+    ($app:expr, $traceparent:expr) => {{
+        let app = init_service($app).await;
+        let one = || {
+            let request = request($traceparent).to_request();
+            let count = allocation_counter::measure(|| {
+                take(app.call(request).now_or_never().unwrap().unwrap());
+            });
+            count.count_total
+        };
+        // The first requests fill actix-web's pools.
+        for _ in 0..10 {
+            one();
+        }
+        one()
+    }};
+}
+
+fn route() -> actix_web::Resource {
+    web::resource("/users/{id}").route(web::get().to(handler))
+}
+
+#[actix_web::test]
+async fn a_request_that_is_not_recorded_allocates_nothing_more() {
+    let bare = allocations!(App::new().service(route()), UNSAMPLED);
+
+    let tracing = HttpTracing::builder(Forgets)
+        .attributes([Attribute::URL])
+        .skip("GET /skipped")
+        .build()
+        .unwrap();
+    let place = || TracingMiddleware::new(&tracing);
+    assert_eq!(
+        allocations!(App::new().service(route()).wrap(place()), UNSAMPLED),
+        bare,
+        "at the app"
+    );
+    assert_eq!(
+        allocations!(
+            App::new().service(route().wrap(place())).wrap(place()),
+            UNSAMPLED
+        ),
+        bare,
+        "twice"
+    );
+    let inner = allocations!(App::new().service(route().wrap(place())), UNSAMPLED);
+    assert_eq!(inner, bare, "at the resource");
+
+    let noop = HttpTracing::new(NoopTracer);
+    let noop = App::new()
+        .service(route())
+        .wrap(TracingMiddleware::new(&noop));
+    assert_eq!(allocations!(noop, SAMPLED), bare, "with the no-op tracer");
+}
+
+#[actix_web::test]
+async fn a_recorded_request_allocates_three_times_and_once_for_each_box() {
+    let bare = allocations!(App::new().service(route()), SAMPLED);
+    let tracing = HttpTracing::new(Forgets);
+    let place = || TracingMiddleware::new(&tracing);
+
+    // The span's record, its text, and the template that `match_pattern` answers.
+    let app = allocations!(App::new().service(route()).wrap(place()), SAMPLED);
+    assert!(app <= bare + 3, "at the app: {app}, bare: {bare}");
+
+    // actix-web boxes the bodies of resources, scopes and routes: one more for ours, which is no `BoxBody`.
+    let resource = allocations!(App::new().service(route().wrap(place())), SAMPLED);
+    assert!(
+        resource <= bare + 4,
+        "at the resource: {resource}, bare: {bare}"
+    );
+
+    // What a second place adds: nothing, unless it has options of its own, which are noted.
+    let twice = allocations!(
+        App::new().service(route().wrap(place())).wrap(place()),
+        SAMPLED
+    );
+    assert!(twice <= bare + 3, "twice: {twice}, bare: {bare}");
+    let inner = place().attributes([Attribute::QUERY]);
+    let chosen = allocations!(
+        App::new().service(route().wrap(inner)).wrap(place()),
+        SAMPLED
+    );
+    assert!(
+        chosen <= bare + 4,
+        "twice, with an attribute: {chosen}, bare: {bare}"
+    );
+}

@@ -1,0 +1,307 @@
+//! How requests end, and what their spans say of it.
+
+use std::io::Write;
+use std::net::Shutdown;
+
+use actix_web::body::BoxBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::{ErrorForbidden, ErrorServiceUnavailable};
+use actix_web::http::StatusCode;
+use actix_web::middleware::{Compat, ErrorHandlerResponse, ErrorHandlers, Next, from_fn};
+use actix_web::{App, Error, HttpResponse, web};
+use opentracing_actix_web::{CurrentSpan, Outcome, TracingMiddleware};
+use opentracing_http::FinishedSpan;
+
+use crate::support::{Gate, PATIENCE, Response, only, request, text, tracing};
+
+fn outcome(span: &FinishedSpan) -> Outcome {
+    span.http().expect("a request's span").outcome()
+}
+
+/// The message of the span's error log.
+fn message(span: &FinishedSpan) -> Option<String> {
+    let logs = span.logs();
+    let fields = logs.iter().flat_map(|log| &log.fields);
+    let mut messages = fields.filter(|field| field.key == "message");
+    messages.next().map(|field| field.value.to_string())
+}
+
+#[test]
+fn a_status_of_500_or_more_is_an_error() {
+    let (tracer, tracing) = tracing();
+    let server = serve!(move || {
+        let status =
+            async |code: web::Path<u16>| HttpResponse::new(StatusCode::from_u16(*code).unwrap());
+        App::new()
+            .route("/{code}", web::get().to(status))
+            .wrap(TracingMiddleware::new(&tracing))
+    });
+    for (code, error) in [
+        (200, false),
+        (302, false),
+        (400, false),
+        (404, false),
+        (500, true),
+        (503, true),
+    ] {
+        assert_eq!(server.get(&format!("/{code}")).status, code);
+        let span = only(&tracer);
+        assert_eq!(text(&span, "http.status_code"), code.to_string());
+        assert_eq!(
+            (span.is_error(), outcome(&span)),
+            (error, Outcome::Completed),
+            "{code}"
+        );
+        let _ = tracer.take();
+    }
+}
+
+#[test]
+fn a_handlers_error_is_logged_where_the_request_failed() {
+    let (tracer, tracing) = tracing();
+    let server = serve!(move || {
+        let fails = async || Err::<&str, Error>(ErrorServiceUnavailable("not ready"));
+        let forbids = async || Err::<&str, Error>(ErrorForbidden("go away"));
+        App::new()
+            .route("/fails", web::get().to(fails))
+            .route("/forbids", web::get().to(forbids))
+            .route("/number/{n}", web::get().to(async |_: web::Path<u8>| "ok"))
+            .wrap(TracingMiddleware::new(&tracing))
+    });
+    assert_eq!(server.get("/fails").status, 503);
+    let span = only(&tracer);
+    assert_eq!(span.name(), "GET /fails");
+    assert_eq!(
+        (text(&span, "http.status_code"), span.is_error()),
+        ("503".to_owned(), true)
+    );
+    assert_eq!(message(&span).unwrap(), "not ready");
+    let _ = tracer.take();
+
+    for (path, status) in [("/forbids", 403), ("/number/x", 404)] {
+        assert_eq!(server.get(path).status, status);
+        let span = only(&tracer);
+        assert_eq!((span.is_error(), message(&span)), (false, None), "{path}");
+        let _ = tracer.take();
+    }
+}
+
+#[test]
+fn an_error_of_an_inner_middleware_has_the_status_that_the_client_gets() {
+    let (tracer, tracing) = tracing();
+    let server = serve!(move || {
+        let fails = async |request: ServiceRequest, _: Next<BoxBody>| {
+            Err::<ServiceResponse<BoxBody>, Error>(match request.path() {
+                "/403" => ErrorForbidden("go away"),
+                _ => ErrorServiceUnavailable("not ready"),
+            })
+        };
+        App::new()
+            .wrap(from_fn(fails))
+            .wrap(TracingMiddleware::new(&tracing))
+    });
+    assert_eq!(server.get("/403").status, 403);
+    let span = only(&tracer);
+    assert_eq!(
+        (span.name(), &*text(&span, "http.status_code")),
+        ("GET", "403")
+    );
+    assert_eq!(
+        (outcome(&span), span.is_error()),
+        (Outcome::HandlerError, false)
+    );
+    let _ = tracer.take();
+
+    assert_eq!(server.get("/503").status, 503);
+    let span = only(&tracer);
+    assert_eq!(
+        (outcome(&span), span.is_error()),
+        (Outcome::HandlerError, true)
+    );
+    assert_eq!(message(&span).unwrap(), "not ready");
+}
+
+fn becomes_teapot<B>(response: ServiceResponse<B>) -> actix_web::Result<ErrorHandlerResponse<B>> {
+    let (request, mut response) = response.into_parts();
+    *response.status_mut() = StatusCode::IM_A_TEAPOT;
+    let response = ServiceResponse::new(request, response).map_into_left_body();
+    Ok(ErrorHandlerResponse::Response(response))
+}
+
+#[test]
+fn the_status_is_the_one_seen_where_the_middleware_stands() {
+    let (tracer, tracing) = tracing();
+    let inner = tracing.clone();
+    let inside = serve!(move || {
+        App::new()
+            .wrap(ErrorHandlers::new().handler(StatusCode::NOT_FOUND, becomes_teapot))
+            .wrap(TracingMiddleware::new(&tracing))
+    });
+    let outside = serve!(move || {
+        // A closure insists on the body that it was written for.
+        let becomes_teapot = |response: ServiceResponse<BoxBody>| becomes_teapot(response);
+        App::new()
+            .wrap(Compat::new(TracingMiddleware::new(&inner)))
+            .wrap(ErrorHandlers::new().handler(StatusCode::NOT_FOUND, becomes_teapot))
+    });
+    assert_eq!(inside.get("/").status, 418);
+    assert_eq!(text(&only(&tracer), "http.status_code"), "418");
+    let _ = tracer.take();
+    assert_eq!(outside.get("/").status, 418);
+    assert_eq!(text(&only(&tracer), "http.status_code"), "404");
+}
+
+#[test]
+fn a_panic_is_told_from_a_cancellation_and_leaves_the_server_running() {
+    let (tracer, tracing) = tracing();
+    let server = serve!(move || {
+        let panics = async |span: CurrentSpan| -> &'static str {
+            span.set_tag("before", true);
+            actix_web::rt::task::yield_now().await;
+            panic!("on purpose")
+        };
+        let panics_in_call =
+            actix_web::dev::fn_service(|_: ServiceRequest| -> std::future::Ready<_> {
+                assert!(
+                    opentracing_actix_web::Span::current().is_none(),
+                    "on purpose"
+                );
+                std::future::ready(Err::<ServiceResponse<BoxBody>, Error>(ErrorForbidden("")))
+            });
+        App::new()
+            .route("/", web::get().to(panics))
+            .service(web::scope("/call").default_service(panics_in_call))
+            .route("/fine", web::get().to(async || "fine"))
+            .wrap(TracingMiddleware::new(&tracing))
+    });
+    for path in ["/", "/call/x"] {
+        assert_eq!(Response::read(server.send("GET", path, &[])), None);
+        let span = only(&tracer);
+        assert_eq!(
+            (outcome(&span), span.is_error()),
+            (Outcome::Panicked, true),
+            "{path}"
+        );
+        assert_eq!(text(&span, "before"), if path == "/" { "true" } else { "" });
+        let _ = tracer.take();
+    }
+    assert_eq!(server.get("/fine").body, "fine");
+    assert_eq!(outcome(&only(&tracer)), Outcome::Completed);
+}
+
+#[test]
+fn a_reset_connection_cancels_the_request() {
+    let (tracer, tracing) = tracing();
+    let (gate, arrivals) = Gate::new();
+    let server = serve!(move || {
+        App::new()
+            .app_data(gate.clone())
+            .route("/quick", web::get().to(async || "quick"))
+            .route(
+                "/hang",
+                web::get().to(async |gate: web::Data<Gate>| {
+                    gate.pass().await;
+                    "done"
+                }),
+            )
+            .wrap(TracingMiddleware::new(&tracing))
+    });
+    // A socket that is closed with bytes unread resets its connection: those of the first response.
+    let mut stream = server.connect();
+    stream
+        .write_all(b"GET /quick HTTP/1.1\r\nhost: a\r\n\r\n")
+        .unwrap();
+    stream.peek(&mut [0]).unwrap();
+    stream
+        .write_all(request("GET", "/hang", &[]).as_bytes())
+        .unwrap();
+    arrivals.recv_timeout(PATIENCE).unwrap();
+    drop(stream);
+
+    let spans = tracer.wait_for(2, PATIENCE);
+    let span = &spans[1];
+    assert_eq!((outcome(span), span.is_error()), (Outcome::Cancelled, true));
+    assert_eq!(span.http().unwrap().status(), None);
+    tracer.assert_nothing_unfinished();
+}
+
+#[test]
+fn a_handler_runs_on_when_the_client_has_closed_its_side() {
+    let (tracer, tracing) = tracing();
+    let (gate, arrivals) = Gate::new();
+    let release = gate.clone();
+    let server = serve!(move || {
+        App::new()
+            .app_data(gate.clone())
+            .route(
+                "/",
+                web::get().to(async |gate: web::Data<Gate>| {
+                    gate.pass().await;
+                    "done"
+                }),
+            )
+            .wrap(TracingMiddleware::new(&tracing))
+    });
+    let stream = server.send("GET", "/", &[]);
+    arrivals.recv_timeout(PATIENCE).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    release.let_one_pass();
+    drop(stream);
+    let span = only(&tracer);
+    assert_eq!(
+        (outcome(&span), &*text(&span, "http.status_code")),
+        (Outcome::Completed, "200")
+    );
+}
+
+#[test]
+fn a_graceful_shutdown_leaves_nothing_unfinished() {
+    let (tracer, tracing) = tracing();
+    let (gate, arrivals) = Gate::new();
+    let release = gate.clone();
+    let server = serve!(move || {
+        App::new()
+            .app_data(gate.clone())
+            .route(
+                "/",
+                web::get().to(async |gate: web::Data<Gate>| {
+                    gate.pass().await;
+                    "done"
+                }),
+            )
+            .wrap(TracingMiddleware::new(&tracing))
+    });
+    let stream = server.send("GET", "/", &[]);
+    arrivals.recv_timeout(PATIENCE).unwrap();
+    server.stop_gracefully();
+    release.let_one_pass();
+    server.join();
+
+    assert_eq!(tracer.finished().len(), 1);
+    tracer.assert_nothing_unfinished();
+    assert_eq!(outcome(&only(&tracer)), Outcome::Completed);
+    assert_eq!(Response::read(stream).unwrap().body, "done");
+}
+
+#[test]
+fn a_forced_shutdown_cancels_what_is_in_flight() {
+    let (tracer, tracing) = tracing();
+    let (gate, arrivals) = Gate::new();
+    let server = serve!(move || {
+        App::new()
+            .app_data(gate.clone())
+            .route(
+                "/",
+                web::get().to(async |gate: web::Data<Gate>| {
+                    gate.pass().await;
+                    "done"
+                }),
+            )
+            .wrap(TracingMiddleware::new(&tracing))
+    });
+    let stream = server.send("GET", "/", &[]);
+    arrivals.recv_timeout(PATIENCE).unwrap();
+    drop(server);
+    assert_eq!(outcome(&only(&tracer)), Outcome::Cancelled);
+    assert_eq!(Response::read(stream), None);
+}
