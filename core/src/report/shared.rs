@@ -93,6 +93,8 @@ impl Shared {
         state.flushes += 1;
         self.work.notify_one();
         while state.settled < target && !state.stopped {
+            // Nothing is delivered after a shutdown's deadline, whether the worker has noticed it yet or hangs.
+            let until = state.deadline.map_or(until, |deadline| deadline.min(until));
             let Some(waited) = wait(&self.progress, state, until) else {
                 return false;
             };

@@ -1,0 +1,285 @@
+//! The way to the agent: name, address, socket, pace.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Jaeger's port for the compact protocol.
+pub(crate) const DEFAULT_PORT: u16 = 6831;
+
+/// After how long a name is looked up again: a datagram to an address that was given up is lost without a sign.
+const LOOK_UP_AGAIN: Duration = Duration::from_secs(60);
+
+/// How long a send may wait for room in this host's own buffer.
+const SEND_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Where the agent is: an address, or a name that is looked up when it is needed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AgentAddress {
+    pub(crate) host: Host,
+    pub(crate) port: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Host {
+    Ip(IpAddr),
+    Name(String),
+}
+
+impl Default for AgentAddress {
+    fn default() -> Self {
+        Self {
+            host: Host::Ip(Ipv4Addr::LOCALHOST.into()),
+            port: DEFAULT_PORT,
+        }
+    }
+}
+
+impl AgentAddress {
+    /// Reads `host`, `host:port`, `address`, `address:port` and `[address]:port`; else says what is wrong.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        if let Ok(address) = text.parse::<SocketAddr>() {
+            return Self::new(Host::Ip(address.ip()), address.port());
+        }
+        if let Ok(host) = Host::parse(text) {
+            return Self::new(host, DEFAULT_PORT);
+        }
+        let (host, port) = text.rsplit_once(':').ok_or_else(|| not_a_host(text))?;
+        Self::new(Host::parse(host)?, parse_port(port)?)
+    }
+
+    fn new(host: Host, port: u16) -> Result<Self, String> {
+        match port {
+            0 => Err("port 0 is nobody's; Jaeger's is 6831".to_owned()),
+            port => Ok(Self { host, port }),
+        }
+    }
+
+    /// Every address it stands for, IPv4 first, as Jaeger's own clients have it.
+    fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
+        match &self.host {
+            Host::Ip(ip) => Ok(vec![SocketAddr::new(*ip, self.port)]),
+            Host::Name(name) => {
+                let mut addresses: Vec<SocketAddr> =
+                    (name.as_str(), self.port).to_socket_addrs()?.collect();
+                addresses.sort_by_key(SocketAddr::is_ipv6);
+                addresses.dedup();
+                Ok(addresses)
+            }
+        }
+    }
+}
+
+impl Host {
+    /// Reads a name or an address, an IPv6 one with or without brackets; else says what is wrong.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let bare = text
+            .strip_prefix('[')
+            .and_then(|text| text.strip_suffix(']'));
+        if let Ok(ip) = bare.unwrap_or(text).parse::<IpAddr>() {
+            return Ok(Self::Ip(ip));
+        }
+        let is_name_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+        if text.is_empty() || text.len() > 253 || !text.bytes().all(is_name_byte) {
+            return Err(not_a_host(text));
+        }
+        Ok(Self::Name(text.to_owned()))
+    }
+}
+
+/// Reads a port; else says what is wrong.
+pub(crate) fn parse_port(text: &str) -> Result<u16, String> {
+    match text.parse() {
+        Ok(port) if port != 0 => Ok(port),
+        _ => Err(format!(
+            "`{text}` is no port; give a number from 1 to 65535, Jaeger's is 6831"
+        )),
+    }
+}
+
+fn not_a_host(text: &str) -> String {
+    format!("`{text}` is no host; give a name or an IP address")
+}
+
+/// Sends packets, each at most once unless it was refused.
+#[derive(Debug)]
+pub(crate) struct Agent {
+    address: AgentAddress,
+    connection: Option<Connection>,
+    pace: Pace,
+}
+
+#[derive(Debug)]
+struct Connection {
+    socket: UdpSocket,
+    since: Instant,
+}
+
+impl Agent {
+    /// Opens nothing yet: the agent may come later than the service.
+    pub(crate) fn new(address: AgentAddress, bytes_per_second: u32) -> Self {
+        Self {
+            address,
+            connection: None,
+            pace: Pace::new(bytes_per_second),
+        }
+    }
+
+    /// Sends a packet, on the connected socket, else to the first of the agent's addresses that does not refuse it.
+    ///
+    /// An error means that it did not arrive; none means that nobody said so.
+    pub(crate) fn send(&mut self, packet: &[u8]) -> io::Result<()> {
+        self.pace.wait(packet.len());
+        let mut old = self.connection.take();
+        if let Some(connection) = old.take_if(|connection| self.is_current(connection))
+            // An error may be that of an earlier packet, told late; then this one was not sent. It is, below.
+            && deliver(&connection.socket, packet).is_ok()
+        {
+            self.connection = Some(connection);
+            return Ok(());
+        }
+        let addresses = match (self.address.resolve(), old) {
+            (Ok(addresses), _) => addresses,
+            // The address book is out of reach: the address that worked last is the best guess.
+            (Err(_), Some(connection)) => vec![connection.socket.peer_addr()?],
+            (Err(error), None) => return Err(error),
+        };
+        let mut failure =
+            io::Error::new(io::ErrorKind::NotFound, "the agent's name has no address");
+        for address in addresses {
+            match connect(address).and_then(|socket| deliver(&socket, packet).map(|()| socket)) {
+                Ok(socket) => {
+                    let since = Instant::now();
+                    self.connection = Some(Connection { socket, since });
+                    return Ok(());
+                }
+                Err(error) => failure = error,
+            }
+        }
+        Err(failure)
+    }
+
+    fn is_current(&self, connection: &Connection) -> bool {
+        match self.address.host {
+            Host::Ip(_) => true,
+            Host::Name(_) => connection.since.elapsed() < LOOK_UP_AGAIN,
+        }
+    }
+}
+
+fn connect(agent: SocketAddr) -> io::Result<UdpSocket> {
+    // The routing table chooses the address to send from: one bound to loopback reaches no other host.
+    let any: IpAddr = match agent {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let socket = UdpSocket::bind((any, 0))?;
+    socket.set_write_timeout(Some(SEND_TIMEOUT))?;
+    // Only a connected socket is told that nobody listens.
+    socket.connect(agent)?;
+    Ok(socket)
+}
+
+fn deliver(socket: &UdpSocket, packet: &[u8]) -> io::Result<()> {
+    socket.send(packet)?;
+    // On the same host the refusal is there at once; from another it fails the next send.
+    match socket.take_error()? {
+        Some(error) => Err(error),
+        None => Ok(()),
+    }
+}
+
+/// Spreads packets, because what a receiver has no room for is lost without a sign.
+#[derive(Debug)]
+struct Pace {
+    bytes_per_second: u32,
+    /// When all that was sent so far will have been taken up, at the assumed rate.
+    taken_up: Instant,
+}
+
+impl Pace {
+    /// What may be sent at once: Linux gives a receiver 208 KiB by default, and other senders want room in it too.
+    const BURST: f64 = 65_000.0;
+    /// What a packet costs the receiver's buffer besides its bytes.
+    const OVERHEAD: f64 = 1024.0;
+
+    fn new(bytes_per_second: u32) -> Self {
+        Self {
+            bytes_per_second: bytes_per_second.max(1),
+            taken_up: Instant::now(),
+        }
+    }
+
+    fn wait(&mut self, packet: usize) {
+        let now = Instant::now();
+        let ahead = self.taken_up.saturating_duration_since(now);
+        thread::sleep(ahead.saturating_sub(self.takes(Self::BURST)));
+        self.taken_up = self.taken_up.max(now) + self.takes(packet as f64 + Self::OVERHEAD);
+    }
+
+    fn takes(&self, bytes: f64) -> Duration {
+        Duration::from_secs_f64(bytes / f64::from(self.bytes_per_second))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_in_every_usual_form() {
+        for (text, host, port) in [
+            ("127.0.0.1", Host::Ip([127, 0, 0, 1].into()), 6831),
+            ("10.1.2.3:16831", Host::Ip([10, 1, 2, 3].into()), 16831),
+            ("::1", Host::Ip(Ipv6Addr::LOCALHOST.into()), 6831),
+            ("[::1]", Host::Ip(Ipv6Addr::LOCALHOST.into()), 6831),
+            ("[::1]:7000", Host::Ip(Ipv6Addr::LOCALHOST.into()), 7000),
+            (
+                "agent.jaeger.svc",
+                Host::Name("agent.jaeger.svc".to_owned()),
+                6831,
+            ),
+            (
+                "jaeger_agent:7000",
+                Host::Name("jaeger_agent".to_owned()),
+                7000,
+            ),
+        ] {
+            assert_eq!(
+                AgentAddress::parse(text),
+                Ok(AgentAddress { host, port }),
+                "{text}"
+            );
+        }
+        for text in [
+            "",
+            ":6831",
+            "a:b",
+            "a:0",
+            "a:65536",
+            "127.0.0.1:0",
+            "http://agent",
+            "a b",
+            "[::1",
+            "a:1:2",
+        ] {
+            assert!(AgentAddress::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_burst_is_spread() {
+        let mut pace = Pace::new(10_000_000);
+        let start = Instant::now();
+        for _ in 0..5 {
+            pace.wait(65_000);
+        }
+        // Two go at once; each of the others waits for one before it, 6.5 ms.
+        assert!(
+            start.elapsed() >= Duration::from_millis(19),
+            "{:?}",
+            start.elapsed()
+        );
+    }
+}

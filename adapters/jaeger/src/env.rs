@@ -1,0 +1,192 @@
+//! The variables that every Jaeger client reads.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use opentracing_http::sampler::{Always, Never, ParentBased, Probability, RateLimit, Sampler};
+use opentracing_http::{ConfigError, Tag};
+
+use crate::agent::{Host, parse_port};
+use crate::builder::JaegerTracerBuilder;
+
+/// Where variables come from: the process' own, or a test's.
+type Source<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// Applies every variable that is set to the builder.
+pub(crate) fn apply(
+    builder: &mut JaegerTracerBuilder,
+    source: Source<'_>,
+) -> Result<(), ConfigError> {
+    if let Some(name) = get(source, "JAEGER_SERVICE_NAME") {
+        builder.service_name = name;
+    }
+    if let Some(host) = get(source, "JAEGER_AGENT_HOST") {
+        builder.agent.host =
+            Host::parse(&host).map_err(|remedy| ConfigError::new("JAEGER_AGENT_HOST", remedy))?;
+    }
+    if let Some(port) = get(source, "JAEGER_AGENT_PORT") {
+        builder.agent.port =
+            parse_port(&port).map_err(|remedy| ConfigError::new("JAEGER_AGENT_PORT", remedy))?;
+    }
+    if let Some(tags) = get(source, "JAEGER_TAGS") {
+        builder.tags.extend(parse_tags(&tags, source)?);
+    }
+    if let Some(size) = get(source, "JAEGER_REPORTER_MAX_QUEUE_SIZE") {
+        builder.queue_spans = Some(parse_queue_size(&size)?);
+    }
+    if let Some(interval) = get(source, "JAEGER_REPORTER_FLUSH_INTERVAL") {
+        builder.batch_interval = Some(parse_interval(&interval)?);
+    }
+    if let Some(sampler) = parse_sampler(
+        get(source, "JAEGER_SAMPLER_TYPE").as_deref(),
+        get(source, "JAEGER_SAMPLER_PARAM").as_deref(),
+    )? {
+        builder.sampler = Some(sampler);
+    }
+    if let Some(disabled) = get(source, "JAEGER_DISABLED") {
+        builder.disabled = parse_truth(&disabled)?;
+    }
+    if get(source, "JAEGER_ENDPOINT").is_some() {
+        return Err(ConfigError::new(
+            "JAEGER_ENDPOINT",
+            "spans are sent to an agent's UDP port only; unset it and set JAEGER_AGENT_HOST and JAEGER_AGENT_PORT",
+        ));
+    }
+    Ok(())
+}
+
+/// A variable's value; one that is empty or blank is as good as unset.
+fn get(source: Source<'_>, name: &str) -> Option<String> {
+    let value = source(name)?;
+    let value = value.trim();
+    (!value.is_empty()).then(|| value.to_owned())
+}
+
+/// `key=value,key=${VARIABLE:default}`.
+fn parse_tags(text: &str, source: Source<'_>) -> Result<Vec<Tag>, ConfigError> {
+    let mut tags = Vec::new();
+    for pair in text
+        .split(',')
+        .map(str::trim)
+        .filter(|pair| !pair.is_empty())
+    {
+        let (key, value) = match pair.split_once('=') {
+            Some((key, value)) if !key.trim().is_empty() => (key.trim(), value.trim()),
+            _ => {
+                return Err(ConfigError::new(
+                    "JAEGER_TAGS",
+                    format!(
+                        "`{pair}` is no tag; write `key=value` or `key=${{VARIABLE:default}}`, with commas between"
+                    ),
+                ));
+            }
+        };
+        let variable = value
+            .strip_prefix("${")
+            .and_then(|value| value.strip_suffix('}'));
+        let value = match variable {
+            Some(variable) => {
+                let (name, default) = variable.split_once(':').unwrap_or((variable, ""));
+                get(source, name).unwrap_or_else(|| default.to_owned())
+            }
+            None => value.to_owned(),
+        };
+        tags.push(Tag::new(key.to_owned(), value));
+    }
+    Ok(tags)
+}
+
+fn parse_queue_size(text: &str) -> Result<usize, ConfigError> {
+    text.parse().ok().filter(|&size| size > 0).ok_or_else(|| {
+        ConfigError::new(
+            "JAEGER_REPORTER_MAX_QUEUE_SIZE",
+            format!("`{text}` is no number of spans; give a whole number above 0"),
+        )
+    })
+}
+
+/// Milliseconds; also with a unit, as Jaeger's Go client has it.
+fn parse_interval(text: &str) -> Result<Duration, ConfigError> {
+    let (number, scale) = match (text.strip_suffix("ms"), text.strip_suffix('s')) {
+        (Some(number), _) => (number, 1),
+        (None, Some(number)) => (number, 1000),
+        (None, None) => (text, 1),
+    };
+    let milliseconds = number
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| number.checked_mul(scale));
+    match milliseconds {
+        Some(milliseconds) if milliseconds > 0 => Ok(Duration::from_millis(milliseconds)),
+        _ => Err(ConfigError::new(
+            "JAEGER_REPORTER_FLUSH_INTERVAL",
+            format!(
+                "`{text}` is no interval; give milliseconds as a whole number above 0, such as `1000`"
+            ),
+        )),
+    }
+}
+
+fn parse_truth(text: &str) -> Result<bool, ConfigError> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" => Ok(true),
+        "false" | "0" => Ok(false),
+        _ => Err(ConfigError::new(
+            "JAEGER_DISABLED",
+            format!("`{text}` is neither `true` nor `false`"),
+        )),
+    }
+}
+
+/// The sampler for what no caller has decided.
+fn parse_sampler(
+    kind: Option<&str>,
+    param: Option<&str>,
+) -> Result<Option<Arc<dyn Sampler>>, ConfigError> {
+    let Some(kind) = kind else {
+        return match param {
+            None => Ok(None),
+            Some(_) => Err(ConfigError::new(
+                "JAEGER_SAMPLER_PARAM",
+                "nothing says what it is the parameter of; set JAEGER_SAMPLER_TYPE to `const`, `probabilistic` or \
+                 `ratelimiting`",
+            )),
+        };
+    };
+    let wrong = |remedy: &str| {
+        let found = param.unwrap_or("");
+        ConfigError::new(
+            "JAEGER_SAMPLER_PARAM",
+            format!("`{found}` does not fit `{kind}`; {remedy}"),
+        )
+    };
+    let number = param.and_then(|param| param.parse::<f64>().ok());
+    Ok(Some(match kind {
+        "const" => match (param, number) {
+            (None, _) => Arc::new(ParentBased::new(Always)),
+            (_, Some(1.0)) => Arc::new(ParentBased::new(Always)),
+            (_, Some(0.0)) => Arc::new(ParentBased::new(Never)),
+            _ => return Err(wrong("give 1 to keep every trace, 0 to keep none")),
+        },
+        "probabilistic" => match number.and_then(|share| Probability::new(share).ok()) {
+            Some(sampler) => Arc::new(ParentBased::new(sampler)),
+            None => return Err(wrong("give the share of traces to keep, from 0 to 1")),
+        },
+        "ratelimiting" => match number.and_then(|rate| RateLimit::per_second(rate).ok()) {
+            Some(sampler) => Arc::new(ParentBased::new(sampler)),
+            None => return Err(wrong("give how many traces to keep a second, such as 10")),
+        },
+        "remote" => {
+            return Err(ConfigError::new(
+                "JAEGER_SAMPLER_TYPE",
+                "`remote` is not supported: strategies are not fetched; set `const`, `probabilistic` or `ratelimiting`",
+            ));
+        }
+        _ => {
+            return Err(ConfigError::new(
+                "JAEGER_SAMPLER_TYPE",
+                format!("`{kind}` is no sampler; set `const`, `probabilistic` or `ratelimiting`"),
+            ));
+        }
+    }))
+}

@@ -1,0 +1,49 @@
+//! What is said once per packet about the process that the spans come from.
+
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+
+use opentracing_http::Tag;
+use rustracing_jaeger::thrift::jaeger;
+
+use crate::convert;
+
+/// The service, the user's tags, and where they do not say otherwise the client's version, the host's name and address.
+pub(crate) fn process(service_name: String, tags: Vec<Tag>) -> jaeger::Process {
+    let mut all: Vec<Tag> = vec![Tag::new(
+        "jaeger.version",
+        concat!(env!("CARGO_PKG_NAME"), "-", env!("CARGO_PKG_VERSION")),
+    )];
+    all.extend(host_name().map(|name| Tag::new("hostname", name)));
+    all.extend(host_address().map(|address| Tag::new("ip", address.to_string())));
+    for tag in tags {
+        all.retain(|old| old.key != tag.key);
+        all.push(tag);
+    }
+    jaeger::Process {
+        service_name,
+        tags: all.into_iter().map(convert::tag).collect(),
+    }
+}
+
+/// What the system says, as far as it can be asked without a further dependency: on Linux the kernel, elsewhere the
+/// variables that Windows and some shells set.
+fn host_name() -> Option<String> {
+    let kernel = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let variable = || {
+        std::env::var("HOSTNAME")
+            .or_else(|_| std::env::var("COMPUTERNAME"))
+            .ok()
+    };
+    let name = kernel.or_else(variable)?.trim().to_owned();
+    (!name.is_empty()).then_some(name)
+}
+
+/// The address from which this host would call others. Connecting a datagram socket chooses it and sends nothing.
+fn host_address() -> Option<IpAddr> {
+    // TEST-NET-1, which is nobody's (RFC 5737): routed as the internet is.
+    const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+    socket.connect((ELSEWHERE, 9)).ok()?;
+    let address = socket.local_addr().ok()?.ip();
+    (!address.is_unspecified()).then_some(address)
+}

@@ -1,0 +1,277 @@
+//! One span, as it is sent.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use opentracing_http::{
+    HttpTracing, Instrumentation, SpanContext, Tag as OurTag, TraceFlags, Trust,
+};
+
+use crate::agent::Agent;
+use crate::thrift_batch::{Log, Reference, Tag, Value};
+use crate::{SOON, builder, tracing};
+
+const TRACE_ID: u128 = 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736;
+
+fn at(microseconds: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_micros(microseconds)
+}
+
+fn context(trace_id: u128, span_id: u64, flags: TraceFlags) -> SpanContext {
+    let (trace_id, span_id) = (format!("{trace_id:032x}"), format!("{span_id:016x}"));
+    SpanContext::new(trace_id.parse().unwrap(), span_id.parse().unwrap(), flags)
+}
+
+fn reference(kind: i32, context: &SpanContext) -> Reference {
+    Reference {
+        kind,
+        trace_id_low: context.trace_id().get() as i64,
+        trace_id_high: (context.trace_id().get() >> 64) as i64,
+        span_id: context.span_id().get().cast_signed(),
+    }
+}
+
+#[test]
+fn ids_parents_flags_and_times() {
+    let agent = Agent::start();
+    let tracing = tracing(&agent);
+    // Both halves of the trace id and the span id have their highest bit set, which makes them negative on the wire.
+    let caller = context(TRACE_ID | 1 << 127, u64::MAX, TraceFlags::SAMPLED);
+    let builder = tracing
+        .span("parent")
+        .child_of(caller.clone())
+        .start_time(at(1_700_000_000_000_000));
+    let parent = builder.start();
+    let parent_context = parent.context().unwrap();
+    parent
+        .build_child("child")
+        .start_time(at(1_700_000_000_000_001))
+        .start()
+        .finish_at(at(1_700_000_000_000_251));
+    parent.finish_at(at(1_700_000_001_500_000));
+    assert!(tracing.flush(SOON));
+
+    let spans = agent.spans(2);
+    let (child, parent) = (&spans[0], &spans[1]);
+    for span in &spans {
+        assert_eq!(span.trace_id(), TRACE_ID | 1 << 127);
+        assert_eq!(span.flags, 1);
+    }
+    assert_eq!(
+        (parent.name.as_str(), child.name.as_str()),
+        ("parent", "child")
+    );
+    assert_eq!(parent.span_id, parent_context.span_id().get().cast_signed());
+    assert_eq!(parent.parent_span_id, -1);
+    assert_eq!(parent.references, [reference(0, &caller)]);
+    assert_eq!(child.parent_span_id, parent.span_id);
+    assert_eq!(child.references, [reference(0, &parent_context)]);
+    assert_eq!(
+        (parent.start, parent.duration),
+        (1_700_000_000_000_000, 1_500_000)
+    );
+    assert_eq!((child.start, child.duration), (1_700_000_000_000_001, 250));
+}
+
+#[test]
+fn roots_have_no_parent() {
+    let agent = Agent::start();
+    let tracing = tracing(&agent);
+    tracing.span("root").start().finish();
+    assert!(tracing.flush(SOON));
+    let span = agent.span();
+    assert_eq!((span.parent_span_id, span.references.len()), (0, 0));
+    assert!(span.trace_id_high != 0 && span.trace_id_low != 0 && span.span_id != 0);
+    assert!(span.duration >= 0);
+}
+
+#[test]
+fn tags_keep_their_types() {
+    let agent = Agent::start();
+    let tracing = tracing(&agent);
+    let span = tracing.span("typed").start();
+    span.set_tag("text", "snöwman ☃ \u{1f600} \0")
+        .set_tag("empty", "")
+        .set_tag("yes", true)
+        .set_tag("no", false)
+        .set_tag("least", i64::MIN)
+        .set_tag("greatest", i64::MAX)
+        .set_tag("pi", 3.25)
+        .set_tag("nan", f64::NAN)
+        .set_tag("infinite", f64::NEG_INFINITY)
+        .set_tag("twice", 1)
+        .set_tag("twice", 2);
+    span.finish();
+    assert!(tracing.flush(SOON));
+
+    let span = agent.span();
+    for (key, value) in [
+        ("text", Value::from("snöwman ☃ \u{1f600} \0")),
+        ("empty", Value::from("")),
+        ("yes", Value::Bool(true)),
+        ("no", Value::Bool(false)),
+        ("least", Value::I64(i64::MIN)),
+        ("greatest", Value::I64(i64::MAX)),
+        ("pi", Value::F64(3.25)),
+        ("infinite", Value::F64(f64::NEG_INFINITY)),
+        ("twice", Value::I64(2)),
+    ] {
+        assert_eq!(span.tag(key), Some(&value), "{key}");
+    }
+    assert!(matches!(span.tag("nan"), Some(Value::F64(number)) if number.is_nan()));
+    assert_eq!(span.tags.iter().filter(|tag| tag.key == "twice").count(), 1);
+}
+
+#[test]
+fn logs_keep_times_order_and_types() {
+    let agent = Agent::start();
+    let tracing = tracing(&agent);
+    let span = tracing.span("logged").start_time(at(1_000)).start();
+    span.log_at(
+        at(1_100),
+        [
+            OurTag::new("event", "retry"),
+            OurTag::new("attempt", 2),
+            OurTag::new("event", "again"),
+        ],
+    )
+    .log_at(at(1_050), "cache miss")
+    .log_at(at(1_200), Vec::<OurTag>::new());
+    span.finish_at(at(2_000));
+    assert!(tracing.flush(SOON));
+
+    let tag = |key: &str, value: Value| Tag {
+        key: key.to_owned(),
+        value,
+    };
+    let expected = [
+        Log {
+            time: 1_100,
+            fields: vec![
+                tag("event", Value::from("retry")),
+                tag("attempt", Value::I64(2)),
+                tag("event", Value::from("again")),
+            ],
+        },
+        Log {
+            time: 1_050,
+            fields: vec![tag("event", Value::from("cache miss"))],
+        },
+        Log {
+            time: 1_200,
+            fields: vec![],
+        },
+    ];
+    assert_eq!(agent.span().logs, expected);
+}
+
+#[test]
+fn references_of_both_kinds_and_to_other_traces() {
+    let agent = Agent::start();
+    let tracing = tracing(&agent);
+    let parent = context(TRACE_ID, 1, TraceFlags::SAMPLED);
+    let other = context(0xdead, 2, TraceFlags::NOT_SAMPLED);
+    tracing
+        .span("both")
+        .child_of(parent.clone())
+        .follows_from(other.clone())
+        .start()
+        .finish();
+    assert!(tracing.flush(SOON));
+    let both = agent.span();
+    assert_eq!((both.trace_id(), both.parent_span_id), (TRACE_ID, 1));
+    assert_eq!(
+        both.references,
+        [reference(0, &parent), reference(1, &other)]
+    );
+
+    tracing
+        .span("follower")
+        .follows_from(parent.clone())
+        .start()
+        .finish();
+    assert!(tracing.flush(SOON));
+    let follower = agent.span();
+    assert_eq!(
+        (follower.trace_id(), follower.parent_span_id),
+        (TRACE_ID, 1)
+    );
+    assert_eq!(follower.references, [reference(1, &parent)]);
+}
+
+#[test]
+fn a_caller_that_is_not_trusted_is_a_reference_only() {
+    let agent = Agent::start();
+    let tracing = HttpTracing::builder(builder(&agent).build().unwrap())
+        .trust(Trust::nobody())
+        .build()
+        .unwrap();
+    let stranger = context(TRACE_ID, 7, TraceFlags::SAMPLED);
+    let request = http::Request::get("/").header(
+        "traceparent",
+        format!("00-{TRACE_ID:032x}-0000000000000007-01"),
+    );
+    Instrumentation::new(&tracing, "suite")
+        .begin(&request.body(()).unwrap())
+        .fail(Some(500), &"no luck");
+    assert!(tracing.flush(SOON));
+    let span = agent.span();
+    assert_ne!(span.trace_id(), TRACE_ID);
+    assert_eq!(span.parent_span_id, 0);
+    assert_eq!(span.references, [reference(1, &stranger)]);
+    assert_eq!(span.tag("span.kind"), Some(&Value::from("server")));
+    assert_eq!(span.tag("error"), Some(&Value::Bool(true)));
+    assert_eq!(span.tag("http.status_code"), Some(&Value::I64(500)));
+}
+
+#[test]
+fn the_process_is_described_in_every_packet() {
+    let agent = Agent::start();
+    let tracer = builder(&agent)
+        .tag(("deployment", "blue"))
+        .tag(("shard", 3))
+        .tag(("ip", "10.9.8.7"))
+        .build();
+    let tracing = HttpTracing::new(tracer.unwrap());
+    for _ in 0..2 {
+        tracing.span("x").start().finish();
+        assert!(tracing.flush(SOON));
+        let batch = agent.batch();
+        assert_eq!(batch.service, "suite");
+        assert_eq!(batch.process_tag("deployment"), Some(&Value::from("blue")));
+        assert_eq!(batch.process_tag("shard"), Some(&Value::I64(3)));
+        assert_eq!(batch.process_tag("ip"), Some(&Value::from("10.9.8.7")));
+        assert_eq!(
+            batch
+                .process_tags
+                .iter()
+                .filter(|tag| tag.key == "ip")
+                .count(),
+            1
+        );
+        let version = format!("opentracing-jaeger-{}", env!("CARGO_PKG_VERSION"));
+        assert_eq!(
+            batch.process_tag("jaeger.version"),
+            Some(&Value::Str(version))
+        );
+        #[cfg(target_os = "linux")]
+        assert!(
+            matches!(batch.process_tag("hostname"), Some(Value::Str(name)) if !name.is_empty())
+        );
+    }
+}
+
+#[test]
+fn what_limits_left_out_is_told() {
+    let agent = Agent::start();
+    let tracing = tracing(&agent);
+    let span = tracing.span("busy").start();
+    for n in 0..200 {
+        span.set_tag(format!("key{n}"), n);
+    }
+    span.finish();
+    assert!(tracing.flush(SOON));
+    assert_eq!(
+        agent.span().tag("opentracing.omitted"),
+        Some(&Value::from("72 tags"))
+    );
+}
