@@ -112,6 +112,10 @@ impl HttpTracing {
 
     /// Delivers what has been reported so far; answers whether the tracer did so within `timeout`. To be called after a
     /// server's graceful shutdown.
+    #[allow(
+        clippy::must_use_candidate,
+        reason = "whoever is about to exit has nothing to do with the answer"
+    )]
     pub fn flush(&self, timeout: Duration) -> bool {
         self.policy()
             .guard(|| self.policy().tracer.flush(timeout))

@@ -1,5 +1,7 @@
 //! What spans and requests cost in allocations. The counts are exact, and part of what the core promises.
 
+#![allow(clippy::unwrap_used)]
+
 use allocation_counter::measure;
 use http::{HeaderMap, Request};
 use opentracing_http::{

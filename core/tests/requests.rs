@@ -1,5 +1,7 @@
 //! The life of a request, as an adapter drives it.
 
+#![allow(clippy::unwrap_used)]
+
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

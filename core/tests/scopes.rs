@@ -1,5 +1,7 @@
 //! The current span: what a scope shows, and what it brings back.
 
+#![allow(clippy::unwrap_used)]
+
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex};

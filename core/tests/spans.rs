@@ -1,5 +1,7 @@
 //! Spans and their handles: what is kept, what is bounded, what travels.
 
+#![allow(clippy::unwrap_used)]
+
 use std::time::{Duration, SystemTime};
 
 use opentracing_http::{

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use http::{HeaderMap, Request};
 use opentracing_http::{
-    Attribute, BodySize, HttpTracing, InMemoryTracer, Instrumentation, Outcome, ResponseView, Route,
-    Span, Value,
+    Attribute, BodySize, HttpTracing, InMemoryTracer, Instrumentation, Outcome, ResponseView,
+    Route, Span, Value,
 };
 
 const UNSAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
@@ -82,7 +82,12 @@ fn a_route_told_by_the_handler_names_the_span() {
     let tracer = InMemoryTracer::new();
     let tracing = HttpTracing::new(tracer.clone());
     let mut request = Instrumentation::new(&tracing, "test").begin(&get(None));
-    request.scope(|| Span::current().set_route("/users/{id}").child("part").finish());
+    request.scope(|| {
+        Span::current()
+            .set_route("/users/{id}")
+            .child("part")
+            .finish()
+    });
     assert!(request.head(&empty(&HeaderMap::new())).is_none());
     let span = tracer.named("GET /users/{id}").remove(0);
     assert_eq!(span.tag("http.route"), Some(Value::from("/users/{id}")));
@@ -123,7 +128,12 @@ fn finish_callbacks_get_the_route_of_a_request_that_is_not_recorded() {
         .build()
         .unwrap();
     let mut request = Instrumentation::new(&tracing, "test").begin(&get(Some(UNSAMPLED)));
-    request.scope(|| Span::current().set_route("/first").set_route("/last").is_none());
+    request.scope(|| {
+        Span::current()
+            .set_route("/first")
+            .set_route("/last")
+            .is_none()
+    });
     drop(request);
     assert_eq!(*seen.lock().unwrap(), ["/last"]);
 }

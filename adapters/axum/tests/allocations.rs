@@ -1,5 +1,7 @@
 //! What a traced request costs in allocations, over the bare framework.
 
+#![allow(clippy::unwrap_used)]
+
 use std::convert::Infallible;
 use std::task::{Context, Poll};
 

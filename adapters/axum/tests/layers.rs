@@ -1,5 +1,7 @@
 //! Where a layer can stand in axum, and what it sees from there.
 
+#![allow(clippy::unwrap_used)]
+
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -43,6 +43,10 @@ impl<B> TracingBody<B> {
     /// # Errors
     ///
     /// The wrapper unchanged, where it has to stay.
+    #[allow(
+        clippy::result_large_err,
+        reason = "it is the same value that came in, and boxing it would allocate"
+    )]
     pub fn into_bare(mut self) -> Result<B, Self> {
         match (&self.span, self.inner.take()) {
             (None, Some(inner)) => Ok(inner),

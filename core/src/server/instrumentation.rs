@@ -139,7 +139,6 @@ impl Instrumentation {
     }
 
     /// Starts the span of a request: skip rules, the caller's context as far as it is trusted, samplers, facts.
-    #[must_use]
     pub fn begin(&self, view: &dyn RequestView) -> RequestSpan {
         let policy = self.tracing.policy();
         let caller = Caller::of(view, &self.tracing);

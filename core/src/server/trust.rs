@@ -20,12 +20,14 @@ use crate::server::RequestView;
 #[derive(Clone, Default)]
 pub struct Trust(Kind);
 
+type Predicate = dyn Fn(&dyn RequestView) -> bool + Send + Sync;
+
 #[derive(Clone, Default)]
 enum Kind {
     #[default]
     Everyone,
     Nobody,
-    When(Arc<dyn Fn(&dyn RequestView) -> bool + Send + Sync>),
+    When(Arc<Predicate>),
 }
 
 impl Trust {

@@ -77,7 +77,7 @@ impl<B> HeaderView for http::Request<B> {
 
 impl<B> RequestView for http::Request<B> {
     fn method(&self) -> &str {
-        http::Request::method(self).as_str()
+        Self::method(self).as_str()
     }
 
     fn path(&self) -> &str {
@@ -97,7 +97,7 @@ impl<B> RequestView for http::Request<B> {
     }
 
     fn version(&self) -> Option<&'static str> {
-        version(http::Request::version(self))
+        version(Self::version(self))
     }
 }
 
