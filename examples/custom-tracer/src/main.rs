@@ -1,0 +1,16 @@
+//! One trace through the tracer of this example.
+
+use example_custom_tracer::PrintTracer;
+use opentracing_http::{HttpTracing, Tag};
+
+fn main() {
+    let tracing = HttpTracing::new(PrintTracer {
+        service: "shop".into(),
+    });
+
+    let checkout = tracing.span("checkout").tag("cart.items", 3).start();
+    checkout
+        .child("charge")
+        .log([Tag::new("event", "retry"), Tag::new("attempt", 2)]);
+    checkout.finish();
+}

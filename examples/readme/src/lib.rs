@@ -1,0 +1,2 @@
+//! Compiles what the repository's README shows.
+#![doc = include_str!("../../../README.md")]

@@ -1,0 +1,94 @@
+//! Outgoing calls that go on with the trace.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use opentracing_http::{Span, SpanKind};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Method, Request, Url};
+
+static CLIENT: LazyLock<Client> = LazyLock::new(|| {
+    Client::builder()
+        .no_proxy()
+        .redirect(Policy::none())
+        .timeout(Duration::from_secs(30))
+        .build()
+        .expect("these settings are valid")
+});
+
+/// What a called service answered, to be passed on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The status; 502 if there was no answer.
+    pub status: u16,
+    /// The body; what went wrong if there was no answer.
+    pub body: String,
+}
+
+/// Calls `to`, within a child span of `span` that goes along in the request's headers.
+pub async fn call(span: &Span, to: &str) -> Answer {
+    match Url::parse(to) {
+        Ok(url) => get(span, url).await,
+        Err(error) => Answer::bad_gateway(&error),
+    }
+}
+
+/// Calls the first of these services, which calls the next, and so on: `to` has commas between their addresses.
+pub async fn chain(span: &Span, to: &str) -> Answer {
+    let url = match to.split_once(',') {
+        Some((first, rest)) => Url::parse_with_params(&format!("{first}/chain"), [("to", rest)]),
+        None => Url::parse(&format!("{to}/")),
+    };
+    match url {
+        Ok(url) => get(span, url).await,
+        Err(error) => Answer::bad_gateway(&error),
+    }
+}
+
+async fn get(span: &Span, url: Url) -> Answer {
+    let call = span
+        .build_child("call")
+        .kind(SpanKind::Client)
+        .tag("http.method", "GET")
+        .start();
+    call.set_tag("http.url", without_query(&url));
+
+    let mut request = Request::new(Method::GET, url);
+    call.inject(request.headers_mut());
+    match answer(request).await {
+        Ok(answer) => {
+            call.set_tag("http.status_code", answer.status);
+            answer
+        }
+        Err(error) => {
+            // A query can hold secrets.
+            let error = error.without_url();
+            call.error(&error);
+            Answer::bad_gateway(&error)
+        }
+    }
+}
+
+async fn answer(request: Request) -> reqwest::Result<Answer> {
+    let response = CLIENT.execute(request).await?;
+    Ok(Answer {
+        status: response.status().as_u16(),
+        body: response.text().await?,
+    })
+}
+
+fn without_query(url: &Url) -> String {
+    let mut url = url.clone();
+    url.set_query(None);
+    url.set_fragment(None);
+    url.into()
+}
+
+impl Answer {
+    fn bad_gateway(error: &dyn std::error::Error) -> Self {
+        Self {
+            status: 502,
+            body: error.to_string(),
+        }
+    }
+}

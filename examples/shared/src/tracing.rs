@@ -1,0 +1,76 @@
+//! The tracing policy of a service, as its environment asks for it.
+
+use std::env;
+use std::error::Error;
+use std::process;
+use std::time::Duration;
+
+use example_custom_tracer::PrintTracer;
+use opentracing_http::propagation::{B3, Jaeger, Propagation, W3c};
+use opentracing_http::{HttpTracing, Tracer};
+use opentracing_jaeger::JaegerTracer;
+
+/// The policy of all examples: the tracer and the formats that the environment names, everything traced but `GET /health`.
+///
+/// The process ends with status 2 where the environment asks for something that there is not.
+#[must_use]
+pub fn tracing(service: &str) -> HttpTracing {
+    let service = variable("JAEGER_SERVICE_NAME").unwrap_or_else(|| service.to_owned());
+    policy(service).unwrap_or_else(|error| fail(&error.to_string()))
+}
+
+/// Delivers the last spans. To be called when the server has stopped.
+pub fn flush(tracing: &HttpTracing) {
+    if !tracing.flush(Duration::from_secs(5)) {
+        eprintln!("not all spans were delivered");
+    }
+}
+
+fn policy(service: String) -> Result<HttpTracing, Box<dyn Error>> {
+    let policy = HttpTracing::builder(tracer(service)?)
+        .propagation(propagation()?)
+        .skip("GET /health")
+        .build()?;
+    Ok(policy)
+}
+
+fn tracer(service: String) -> Result<Box<dyn Tracer>, Box<dyn Error>> {
+    match variable("TRACER").as_deref().unwrap_or("jaeger") {
+        "jaeger" => {
+            let jaeger = JaegerTracer::builder(service).batch_interval(Duration::from_millis(100));
+            Ok(Box::new(jaeger.env().build()?))
+        }
+        "custom" => Ok(Box::new(PrintTracer { service })),
+        other => Err(format!("TRACER is {other:?}; there are jaeger and custom").into()),
+    }
+}
+
+/// Every format is read; these are written.
+fn propagation() -> Result<Propagation, Box<dyn Error>> {
+    let read = Propagation::none()
+        .read(W3c)
+        .read(Jaeger)
+        .read(B3::single());
+    match variable("FORMAT").as_deref().unwrap_or("default") {
+        "default" => Ok(Propagation::default()),
+        "w3c" => Ok(read.write(W3c)),
+        "jaeger" => Ok(read.write(Jaeger)),
+        "b3" => Ok(read.write(B3::single())),
+        "b3multi" => Ok(read.write(B3::multi())),
+        other => Err(format!(
+            "FORMAT is {other:?}; there are default, w3c, jaeger, b3 and b3multi"
+        )
+        .into()),
+    }
+}
+
+/// A variable of the environment; an empty one is none.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Ends the process because of a wrong configuration.
+pub(crate) fn fail(error: &str) -> ! {
+    eprintln!("error: {error}");
+    process::exit(2)
+}

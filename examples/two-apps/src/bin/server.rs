@@ -1,0 +1,39 @@
+//! The app that is called: it traces one route, with chosen attributes of the request.
+
+use std::io;
+
+use axum::Router;
+use axum::extract::Path;
+use axum::routing::get;
+use opentracing_axum::{Attribute, CurrentSpan, Span, Tag, TracingLayer};
+use tokio::net::TcpListener;
+
+#[tokio::main]
+async fn main() -> io::Result<()> {
+    let tracing = example_shared::tracing("example-server");
+    let traced = TracingLayer::new(&tracing).attributes([Attribute::URL, Attribute::METHOD]);
+    let app = Router::new()
+        .route("/prices/{id}", get(price).layer(traced))
+        .route("/untraced", get(|| async { "nobody knows" }));
+
+    let listener = TcpListener::bind(example_shared::address(5000)).await?;
+    example_shared::ready(listener.local_addr()?);
+    axum::serve(listener, app)
+        .with_graceful_shutdown(example_shared::stopped())
+        .await?;
+    example_shared::flush(&tracing);
+    Ok(())
+}
+
+async fn price(span: CurrentSpan, Path(id): Path<u32>) -> String {
+    let price = look_up(id);
+    span.log([Tag::new("event", "priced"), Tag::new("price", price)]);
+    price.to_string()
+}
+
+/// Without the request in hand, the span is found as the current one.
+fn look_up(id: u32) -> u32 {
+    let span = Span::current().child("look up");
+    span.set_tag("item.id", id);
+    id % 100
+}

@@ -1,0 +1,167 @@
+//! What a tracer reported, in plain values.
+
+use std::fmt;
+use std::time::Duration;
+
+/// A trace's 128 bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TraceId(pub u128);
+
+impl fmt::Display for TraceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+/// One finished span as it arrived.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Span {
+    /// The service that the reporting process calls itself.
+    pub service: String,
+    /// The process's own tags.
+    pub process_tags: Vec<Tag>,
+    /// The trace.
+    pub trace_id: TraceId,
+    /// The span, never 0.
+    pub id: u64,
+    /// The parent, 0 for a root.
+    pub parent_id: u64,
+    /// References to other spans, which may include the parent.
+    pub references: Vec<Reference>,
+    /// Jaeger's flags: bit 0 sampled, bit 1 debug.
+    pub flags: i32,
+    /// The operation's name.
+    pub name: String,
+    /// Microseconds since the epoch; `None` if the tracer did not tell.
+    pub start_micros: Option<i64>,
+    /// How long it lasted; `None` if the tracer did not tell.
+    pub duration_micros: Option<i64>,
+    /// The tags in the order in which they were sent.
+    pub tags: Vec<Tag>,
+    /// The logs in the order in which they were sent.
+    pub logs: Vec<Log>,
+}
+
+impl Span {
+    /// The value of a tag.
+    #[must_use]
+    pub fn tag(&self, key: &str) -> Option<&Value> {
+        self.tags
+            .iter()
+            .find(|tag| tag.key == key)
+            .map(|tag| &tag.value)
+    }
+
+    /// Microseconds since the epoch at its end, if it is known.
+    #[must_use]
+    pub fn end_micros(&self) -> Option<i64> {
+        Some(self.start_micros? + self.duration_micros?)
+    }
+
+    /// How long it lasted, if that is known.
+    #[must_use]
+    pub fn duration(&self) -> Option<Duration> {
+        let micros = u64::try_from(self.duration_micros?).ok()?;
+        Some(Duration::from_micros(micros))
+    }
+}
+
+/// A key with a typed value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tag {
+    /// The key.
+    pub key: String,
+    /// The value.
+    pub value: Value,
+}
+
+/// The types that Jaeger knows.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// Text.
+    Text(String),
+    /// A 64-bit float.
+    Double(f64),
+    /// A boolean.
+    Bool(bool),
+    /// A 64-bit integer.
+    Long(i64),
+    /// Bytes.
+    Binary(Vec<u8>),
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(bool: bool) -> Self {
+        Self::Bool(bool)
+    }
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Self::Long(number)
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Double(number) => write!(f, "{number}"),
+            Self::Bool(bool) => write!(f, "{bool}"),
+            Self::Long(number) => write!(f, "{number}"),
+            Self::Binary(bytes) => write!(f, "{} bytes", bytes.len()),
+        }
+    }
+}
+
+/// Something that happened during a span.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Log {
+    /// Microseconds since the epoch.
+    pub micros: i64,
+    /// What is told of it.
+    pub fields: Vec<Tag>,
+}
+
+impl Log {
+    /// The value of a field.
+    #[must_use]
+    pub fn field(&self, key: &str) -> Option<&Value> {
+        self.fields
+            .iter()
+            .find(|field| field.key == key)
+            .map(|field| &field.value)
+    }
+}
+
+/// A causal reference to another span.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reference {
+    /// How the two hang together.
+    pub kind: ReferenceKind,
+    /// The other span's trace.
+    pub trace_id: TraceId,
+    /// The other span.
+    pub span_id: u64,
+}
+
+/// How a span hangs together with the one it refers to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReferenceKind {
+    /// The other waits for this one.
+    ChildOf,
+    /// The other does not.
+    FollowsFrom,
+}

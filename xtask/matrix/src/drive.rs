@@ -1,0 +1,129 @@
+//! Runs the cells.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Instant;
+
+use xtask_collector::SpanStore;
+
+use crate::cell::{Cell, Result};
+use crate::compile::Programs;
+use crate::downstream::Downstream;
+use crate::fleet::{Fleet, FleetKind};
+use crate::http::Http;
+use crate::run::Run;
+
+/// How many cells of a fleet are run at the same time: most of a cell's time is waiting for spans.
+const AT_ONCE: usize = 12;
+
+/// What the cells need.
+#[derive(Debug)]
+pub(crate) struct Driver<'a> {
+    pub(crate) programs: &'a Programs,
+    pub(crate) agent: SocketAddr,
+    pub(crate) store: &'a Arc<SpanStore>,
+    pub(crate) logs: &'a Path,
+    pub(crate) downstream: &'a Downstream,
+    pub(crate) http: &'a Http,
+}
+
+impl Driver<'_> {
+    /// Starts four services.
+    pub(crate) fn start(&self, kind: FleetKind) -> std::result::Result<Fleet, String> {
+        Fleet::start(kind, self.programs, self.agent, self.logs, self.store)
+    }
+
+    /// Runs the cells, fleet after fleet, and returns what came of them in their order.
+    ///
+    /// # Errors
+    ///
+    /// When a service does not start, or does not stop as it should.
+    pub(crate) fn run(&self, cells: &[Cell]) -> std::result::Result<Vec<Result>, String> {
+        thread::scope(|scope| {
+            let (mut results, mut endings) = (Vec::new(), Vec::new());
+            for kind in FleetKind::all() {
+                let of_fleet = cells.iter().filter(|cell| cell.fleet == kind).cloned();
+                let (stopping, running): (Vec<_>, Vec<_>) =
+                    of_fleet.partition(|cell| cell.scenario.stops);
+                if stopping.is_empty() && running.is_empty() {
+                    continue;
+                }
+                println!(
+                    "starting the services: {} tracer, {} formats …",
+                    kind.tracer, kind.format
+                );
+                let fleet = self.start(kind)?;
+                let done = self.run_all(&fleet, running);
+                let holding = done
+                    .iter()
+                    .filter(|result| result.failure().is_none())
+                    .count();
+                println!("  {holding} of {} cells hold", done.len());
+                results.extend(done);
+                // Stopping takes its time, in which the next services can do their work.
+                endings.push(scope.spawn(move || {
+                    let results = self.run_all(&fleet, stopping);
+                    fleet.stop().map(|()| results)
+                }));
+            }
+            println!("waiting for the services to stop …");
+            for ending in endings {
+                let stopped = ending
+                    .join()
+                    .unwrap_or_else(|_| Err("a check panicked".to_owned()));
+                results.extend(stopped?);
+            }
+            let place = |result: &Result| {
+                cells
+                    .iter()
+                    .position(|cell| cell.to_string() == result.cell.to_string())
+            };
+            results.sort_by_cached_key(place);
+            Ok(results)
+        })
+    }
+
+    fn run_all(&self, fleet: &Fleet, cells: Vec<Cell>) -> Vec<Result> {
+        let waiting = Mutex::new(VecDeque::from(cells));
+        let results = Mutex::new(Vec::new());
+        thread::scope(|scope| {
+            for _ in 0..AT_ONCE {
+                scope.spawn(|| {
+                    loop {
+                        let next = waiting
+                            .lock()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .pop_front();
+                        let Some(cell) = next else { break };
+                        let result = self.run_one(fleet, cell);
+                        results
+                            .lock()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .push(result);
+                    }
+                });
+            }
+        });
+        results.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn run_one(&self, fleet: &Fleet, cell: Cell) -> Result {
+        let run = Run::new(fleet, self.downstream, self.http);
+        let start = Instant::now();
+        let outcome = (cell.scenario.check)(&run, &cell.path);
+        let duration = start.elapsed();
+        let traces = run.into_traces();
+        Result {
+            cell,
+            outcome,
+            duration,
+            traces: traces
+                .into_iter()
+                .map(|id| (id, self.store.trace(id)))
+                .collect(),
+        }
+    }
+}

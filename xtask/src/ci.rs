@@ -1,0 +1,132 @@
+//! What a change has to pass, besides the tests and the matrix.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::run::{Problem, cargo, cargo_output, line};
+
+/// A command of cargo's.
+#[derive(Debug)]
+struct Step {
+    arguments: Vec<String>,
+    variables: &'static [(&'static str, &'static str)],
+}
+
+/// A package that is published.
+#[derive(Debug)]
+struct Package {
+    name: String,
+    has_features: bool,
+    counts_allocations: bool,
+}
+
+/// Runs every step, also after one failed, and fails if any did.
+pub(crate) fn run() -> Result<(), Problem> {
+    let packages = published()?;
+    let steps = steps(&packages);
+    let (mut done, count) = (Vec::new(), steps.len());
+    for (index, step) in steps.iter().enumerate() {
+        println!("\n[{} of {count}] {}", index + 1, step.line());
+        let start = Instant::now();
+        let result = cargo(&step.arguments, step.variables);
+        done.push((step, start.elapsed(), result));
+    }
+
+    println!();
+    for (step, duration, result) in &done {
+        let verdict = if result.is_ok() { "ok" } else { "FAILED" };
+        println!("{verdict:6} {:>7} {}", seconds(*duration), step.line());
+    }
+    let failed = done.iter().filter(|(_, _, result)| result.is_err()).count();
+    match failed {
+        0 => Ok(()),
+        _ => Err(Problem(format!("{failed} of {count} steps failed"))),
+    }
+}
+
+fn steps(packages: &[Package]) -> Vec<Step> {
+    let mut steps = vec![
+        Step::new("fmt --all --check"),
+        Step::new("clippy --workspace --all-targets -- -D warnings"),
+        Step {
+            variables: &[("RUSTDOCFLAGS", "-D warnings")],
+            ..Step::new("doc --workspace --no-deps")
+        },
+        Step::new("test --package xtask --test tidy"),
+    ];
+    // One command for all packages would turn on, in each, the features that any of them asks of a common dependency.
+    for Package {
+        name, has_features, ..
+    } in packages
+    {
+        steps.push(Step::new(&format!("check --package {name}")));
+        if *has_features {
+            steps.push(Step::new(&format!("check --package {name} --all-features")));
+            steps.push(Step::new(&format!(
+                "check --package {name} --no-default-features"
+            )));
+        }
+    }
+    // In the whole workspace the features of other packages would change how much is allocated.
+    for package in packages.iter().filter(|package| package.counts_allocations) {
+        steps.push(Step::new(&format!(
+            "test --package {} --test allocations",
+            package.name
+        )));
+    }
+    steps
+}
+
+/// The packages of the workspace that are published, in the order of their names.
+fn published() -> Result<Vec<Package>, Problem> {
+    let metadata = cargo_output(&["metadata", "--no-deps", "--format-version", "1"])?;
+    let metadata: Value = serde_json::from_str(&metadata)
+        .map_err(|error| Problem(format!("cargo metadata: {error}")))?;
+    let all = metadata["packages"].as_array().into_iter().flatten();
+    let mut packages: Vec<_> = all
+        .filter(|package| package["publish"].is_null())
+        .filter_map(Package::read)
+        .collect();
+    packages.sort_by(|a, b| a.name.cmp(&b.name));
+    match packages.is_empty() {
+        true => Err(Problem(
+            "cargo metadata tells of no package that is published".to_owned(),
+        )),
+        false => Ok(packages),
+    }
+}
+
+impl Package {
+    fn read(metadata: &Value) -> Option<Self> {
+        let folder = Path::new(metadata["manifest_path"].as_str()?).parent()?;
+        Some(Self {
+            name: metadata["name"].as_str()?.to_owned(),
+            has_features: !metadata["features"].as_object()?.is_empty(),
+            counts_allocations: folder.join("tests/allocations.rs").is_file(),
+        })
+    }
+}
+
+impl Step {
+    fn new(line: &str) -> Self {
+        Self {
+            arguments: line.split(' ').map(str::to_owned).collect(),
+            variables: &[],
+        }
+    }
+
+    /// The command as one would type it.
+    fn line(&self) -> String {
+        let variables = self
+            .variables
+            .iter()
+            .map(|(key, value)| format!("{key}=\"{value}\" "));
+        variables.chain([line(&self.arguments)]).collect()
+    }
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{:.1} s", duration.as_secs_f64())
+}

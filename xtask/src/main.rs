@@ -1,0 +1,87 @@
+//! The project's own commands: `cargo xtask`.
+//!
+//! Only what every command needs is compiled with this one. What is heavy, the matrix and the benchmarks, are packages below
+//! it, built when they are asked for.
+
+mod ci;
+mod run;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::run::{Problem, cargo};
+
+/// The project's own commands.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the example services, call each through each, and check the traces.
+    ///
+    /// Builds the four examples, starts them on free ports with a collector of its own, drives real HTTP through every caller
+    /// → callee pair, every propagation format and both tracers, and checks what arrives. Prints the tables and one trace,
+    /// and writes target/matrix/index.html, where every cell leads to its trace. Exit status 0 only if every cell holds.
+    Matrix {
+        /// Run only the cells whose name has this in it, such as "b3", "unsampled" or "axum -> rocket".
+        #[arg(long, value_name = "TEXT")]
+        filter: Option<String>,
+        /// Start four services again when all is done, and let them run until Enter is pressed.
+        #[arg(long)]
+        keep_open: bool,
+    },
+    /// Run what a change has to pass: formatting, lints, documentation, every package by itself, tidiness.
+    ///
+    /// Each step is named and timed; all of them run, and any that fails makes this fail. The tests themselves are
+    /// `cargo test --workspace`.
+    Ci,
+    /// Measure what tracing costs a request, in a release build.
+    Bench {
+        /// Run only the measurements whose name has this in it.
+        #[arg(long, value_name = "TEXT")]
+        filter: Option<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Matrix { filter, keep_open } => matrix(filter, keep_open),
+        Command::Ci => ci::run(),
+        Command::Bench { filter } => bench(filter),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("error: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn matrix(filter: Option<String>, keep_open: bool) -> Result<(), Problem> {
+    println!("building the matrix …");
+    let mut arguments: Vec<_> = ["run", "--package", "xtask-matrix", "--quiet", "--"]
+        .map(str::to_owned)
+        .into();
+    arguments.extend(filter_argument(filter));
+    arguments.extend(keep_open.then(|| "--keep-open".to_owned()));
+    cargo(&arguments, &[])
+}
+
+fn bench(filter: Option<String>) -> Result<(), Problem> {
+    println!("building the benchmarks …");
+    let mut arguments: Vec<_> = ["run", "--release", "--package", "xtask-bench", "--"]
+        .map(str::to_owned)
+        .into();
+    arguments.extend(filter_argument(filter));
+    cargo(&arguments, &[])
+}
+
+fn filter_argument(filter: Option<String>) -> Option<String> {
+    filter.map(|filter| format!("--filter={filter}"))
+}

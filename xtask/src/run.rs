@@ -1,0 +1,70 @@
+//! Runs other programs, from the repository's root.
+
+use std::env;
+use std::ffi::OsString;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Why a command did not do what it should.
+#[derive(Debug)]
+pub(crate) struct Problem(pub(crate) String);
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Runs cargo with these arguments and variables; it prints what it prints.
+pub(crate) fn cargo(
+    arguments: &[impl AsRef<str>],
+    variables: &[(&str, &str)],
+) -> Result<(), Problem> {
+    let status = command(arguments)
+        .envs(variables.iter().copied())
+        .status()
+        .map_err(|error| Problem(format!("cargo does not start: {error}")))?;
+    match status.success() {
+        true => Ok(()),
+        false => Err(Problem(format!("{} ended with {status}", line(arguments)))),
+    }
+}
+
+/// Runs cargo and returns what it prints.
+pub(crate) fn cargo_output(arguments: &[impl AsRef<str>]) -> Result<String, Problem> {
+    let output = command(arguments)
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| Problem(format!("cargo does not start: {error}")))?;
+    match output.status.success() {
+        true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+        false => Err(Problem(format!(
+            "{} ended with {}",
+            line(arguments),
+            output.status
+        ))),
+    }
+}
+
+/// The repository's root.
+pub(crate) fn root() -> PathBuf {
+    let here = env::var_os("CARGO_MANIFEST_DIR")
+        .unwrap_or_else(|| OsString::from(env!("CARGO_MANIFEST_DIR")));
+    let here = PathBuf::from(here);
+    here.parent().unwrap_or(Path::new(".")).to_owned()
+}
+
+/// The command as one would type it.
+pub(crate) fn line(arguments: &[impl AsRef<str>]) -> String {
+    let arguments: Vec<_> = arguments.iter().map(AsRef::as_ref).collect();
+    format!("cargo {}", arguments.join(" "))
+}
+
+fn command(arguments: &[impl AsRef<str>]) -> Command {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo
+        .args(arguments.iter().map(AsRef::as_ref))
+        .current_dir(root());
+    cargo
+}

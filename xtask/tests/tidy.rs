@@ -1,0 +1,215 @@
+//! What a reviewer would otherwise have to say again and again.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Adapters to tracers; all others are adapters to frameworks.
+const TRACERS: [&str; 3] = ["jaeger", "opentelemetry", "tracing"];
+
+/// The longest file that is read in one go.
+const LONGEST_FILE: usize = 600;
+
+#[test]
+fn every_adapter_has_a_readme() {
+    for adapter in folders("adapters") {
+        exists(&adapter.join("README.md"));
+    }
+}
+
+#[test]
+fn framework_adapters_have_the_same_file_names() {
+    for adapter in folders("adapters")
+        .into_iter()
+        .filter(|adapter| !TRACERS.contains(&name(adapter)))
+    {
+        exists(&adapter.join("src/request.rs"));
+        exists(&adapter.join("tests/contract.rs"));
+        // A tower service has no extractors.
+        if name(&adapter) != "tower" {
+            exists(&adapter.join("src/extract.rs"));
+        }
+        let hook = ["layer.rs", "middleware.rs", "filter.rs", "fairing.rs"];
+        assert!(
+            hook.iter()
+                .any(|hook| adapter.join("src").join(hook).is_file()),
+            "{} has none of {hook:?}",
+            shown(&adapter),
+        );
+    }
+}
+
+/// The core decides, adapters translate.
+#[test]
+fn framework_adapters_know_no_tags_and_judge_no_status() {
+    let tags = [
+        "\"http.",
+        "\"span.kind\"",
+        "\"component\"",
+        "\"error\"",
+        "\"peer.",
+        "\"event\"",
+    ];
+    for adapter in folders("adapters")
+        .into_iter()
+        .filter(|adapter| !TRACERS.contains(&name(adapter)))
+    {
+        for file in files(&adapter.join("src"), "rs") {
+            for (number, line) in code(&file) {
+                let place = format!("{}:{number}", shown(&file));
+                for tag in tags {
+                    assert!(!line.contains(tag), "{place} names a tag: {line}");
+                }
+                let words: Vec<_> = line
+                    .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+                    .collect();
+                let judges = line.contains("status")
+                    && ["<", ">", "=="].iter().any(|sign| line.contains(sign));
+                assert!(
+                    !(judges && words.contains(&"500")),
+                    "{place} judges a status: {line}"
+                );
+                assert!(
+                    !words.contains(&"is_server_error"),
+                    "{place} judges a status: {line}"
+                );
+                for clock in ["Instant::now", "SystemTime::now"] {
+                    assert!(!line.contains(clock), "{place} takes the time: {line}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn no_file_is_too_long() {
+    let long: Vec<_> = files(&root(), "rs")
+        .into_iter()
+        .map(|file| (shown(&file), read(&file).lines().count()))
+        .filter(|(_, lines)| *lines > LONGEST_FILE)
+        .collect();
+    assert!(long.is_empty(), "more than {LONGEST_FILE} lines: {long:?}");
+}
+
+#[test]
+fn the_readme_lists_the_folders_that_exist() {
+    let readme = read(&root().join("README.md"));
+    for parent in ["adapters", "examples"] {
+        for folder in folders(parent) {
+            let folder = format!("{parent}/{}", name(&folder));
+            assert!(
+                readme.contains(&folder),
+                "README.md does not mention {folder}"
+            );
+        }
+        for rest in readme.split(&format!("{parent}/")).skip(1) {
+            let end = rest
+                .find(|c: char| !c.is_ascii_alphanumeric() && c != '-')
+                .unwrap_or(rest.len());
+            let folder = format!("{parent}/{}", &rest[..end]);
+            assert!(
+                root().join(&folder).is_dir(),
+                "README.md mentions {folder}, which is not there"
+            );
+        }
+    }
+}
+
+#[test]
+fn nothing_knows_the_machine_it_was_written_on() {
+    // Put together, so that this file does not find itself.
+    let paths = ["work", "root", "home", "Users"].map(|folder| format!("/{folder}/"));
+    for extension in ["rs", "md", "toml", "css", "yml", "yaml", "json"] {
+        for file in files(&root(), extension) {
+            let text = read(&file);
+            for path in &paths {
+                let found = text
+                    .match_indices(path.as_str())
+                    .any(|(at, _)| is_start(&text[..at]));
+                assert!(!found, "{} has {path} in it", shown(&file));
+            }
+        }
+    }
+}
+
+/// Whether a path may start after this: a folder within another path, or within an address, is something else.
+fn is_start(before: &str) -> bool {
+    before
+        .chars()
+        .next_back()
+        .is_none_or(|c| c.is_whitespace() || "\"'`(=:".contains(c))
+}
+
+/// The lines that are neither comments nor a field's name in `Debug`, numbered from 1.
+fn code(file: &Path) -> Vec<(usize, String)> {
+    let text = read(file);
+    let lines = text
+        .lines()
+        .enumerate()
+        .map(|(index, line)| (index + 1, line.trim().to_owned()));
+    lines
+        .filter(|(_, line)| !line.starts_with("//") && !line.starts_with(".field("))
+        .collect()
+}
+
+/// The files with an extension, in a folder and those below it.
+fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for path in entries(folder) {
+        if path.is_dir() {
+            if !["target", ".git"].contains(&name(&path)) {
+                found.extend(files(&path, extension));
+            }
+        } else if path.extension().is_some_and(|found| found == extension) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// The packages in one of the repository's folders.
+fn folders(parent: &str) -> Vec<PathBuf> {
+    let folders = entries(&root().join(parent));
+    let folders: Vec<_> = folders
+        .into_iter()
+        .filter(|path| path.join("Cargo.toml").is_file())
+        .collect();
+    assert!(!folders.is_empty(), "{parent} has no packages");
+    folders
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", shown(folder)));
+    let mut entries: Vec<_> = entries
+        .map(|entry| entry.expect("a readable folder").path())
+        .collect();
+    entries.sort();
+    entries
+}
+
+fn exists(file: &Path) {
+    assert!(file.is_file(), "{} is missing", shown(file));
+}
+
+fn read(file: &Path) -> String {
+    fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", shown(file)))
+}
+
+fn name(path: &Path) -> &str {
+    path.file_name()
+        .and_then(|name| name.to_str())
+        .expect("a name in UTF-8")
+}
+
+fn shown(path: &Path) -> String {
+    path.strip_prefix(root())
+        .unwrap_or(path)
+        .display()
+        .to_string()
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("a folder above")
+        .to_owned()
+}
