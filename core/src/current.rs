@@ -136,6 +136,54 @@ pub(crate) fn in_scope<R>(span: &Span, f: impl FnOnce() -> R) -> R {
     f()
 }
 
+/// Runs `f` with the span in `slot` current, and brings back what was current before, also when `f` panics.
+///
+/// The handle changes places with the current one, which is several times cheaper than a copy. `owner` is another handle
+/// of the same span: where a guard that leaked out of `f` has taken the first one along, it gives a new one.
+pub(crate) fn lend<R>(slot: &mut Span, owner: &Span, f: impl FnOnce() -> R) -> R {
+    struct TakeBack<'a> {
+        slot: &'a mut Span,
+        owner: &'a Span,
+        scope: u64,
+        previous_scope: u64,
+    }
+    impl Drop for TakeBack<'_> {
+        fn drop(&mut self) {
+            leave_hooks(self.owner);
+            // Another span that was left there goes outside of the borrow: dropping it may be anything.
+            let mut left = None;
+            let _ = TOP.try_with(|top| {
+                let mut top = top.borrow_mut();
+                std::mem::swap(&mut top.span, self.slot);
+                if std::mem::replace(&mut top.scope, self.previous_scope) != self.scope {
+                    left = Some(std::mem::replace(self.slot, self.owner.clone()));
+                }
+                top.span.adopt_late_changes(self.slot);
+            });
+            self.owner.adopt_late_changes(self.slot);
+        }
+    }
+    let (scope, previous_scope) = TOP
+        .try_with(|top| {
+            let mut top = top.borrow_mut();
+            top.last_scope += 1;
+            let scope = top.last_scope;
+            std::mem::swap(&mut top.span, slot);
+            (scope, std::mem::replace(&mut top.scope, scope))
+        })
+        .unwrap_or_default();
+    let _take_back = TakeBack {
+        slot,
+        owner,
+        scope,
+        previous_scope,
+    };
+    if owner.hooks().is_some() {
+        owner.call_hooks(|hook| hook.enter(owner));
+    }
+    f()
+}
+
 /// Keeps a span current on this thread until it is dropped; see [`Span::enter`].
 #[must_use = "the span is current only while this guard lives"]
 pub struct Entered<'a> {

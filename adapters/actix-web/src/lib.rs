@@ -13,6 +13,6 @@ pub use self::headers::ActixHeaders;
 pub use self::middleware::{ResponseFuture, TracingMiddleware, TracingService};
 
 pub use opentracing_http::{
-    Attribute, End, HttpTracing, HttpTracingBuilder, InMemoryTracer, NoopTracer, Outcome,
-    OwnedSpan, RequestEnd, Route, Span, SpanBuilder, SpanContext, Tag, TraceIdHeader, Trust, Value,
+    Attribute, Carrier, ConfigError, Convention, End, HttpTracing, HttpTracingBuilder, InMemoryTracer,
+    NoopTracer, OwnedSpan, Span, SpanBuilder, SpanContext, SpanKind, Tag, Value,
 };

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use crate::current;
 use crate::server::outcome::Outcome;
-use crate::server::request_span::{OpenRequest, on_panic};
+use crate::server::request_span::OpenRequest;
 use crate::span::Span;
 
 /// Follows a response body to its end; held by the adapter's body wrapper.
@@ -39,14 +39,10 @@ impl BodySpan {
     /// goes on.
     pub fn scope<R>(&mut self, f: impl FnOnce() -> R) -> R {
         let Self { open, span, .. } = self;
-        on_panic(
-            || current::in_scope(span, f),
-            || {
-                if let Some(open) = open {
-                    open.note_panic();
-                }
-            },
-        )
+        match open {
+            Some(open) => open.scope(span, f),
+            None => current::in_scope(span, f),
+        }
     }
 
     /// Counts bytes handed to the server.

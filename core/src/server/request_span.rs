@@ -104,14 +104,10 @@ impl RequestSpan {
     /// cancellation, when a panic is caught further out before the future is dropped.
     pub fn scope<R>(&mut self, f: impl FnOnce() -> R) -> R {
         let Self { open, span } = self;
-        on_panic(
-            || current::in_scope(span, f),
-            || {
-                if let Some(open) = open {
-                    open.note_panic();
-                }
-            },
-        )
+        match open {
+            Some(open) => open.scope(span, f),
+            None => current::in_scope(span, f),
+        }
     }
 
     /// Makes the request's span current until [`leave`](Self::leave), on this thread: a [scope](Self::scope) for a framework
@@ -252,6 +248,22 @@ impl OpenRequest {
     /// Whether anyone wants to know how it ends.
     fn is_watched(&self) -> bool {
         self.span.record().is_some() || !self.policy.http.on_finish.is_empty()
+    }
+
+    /// Runs a part of the request with its span current, by the handle that is lent for it; notes a panic that leaves `f`.
+    pub(crate) fn scope<R>(&mut self, lent: &mut Span, f: impl FnOnce() -> R) -> R {
+        let Self {
+            span,
+            policy,
+            panicked,
+            ..
+        } = self;
+        on_panic(
+            || current::lend(lent, span, f),
+            || {
+                panicked.get_or_insert_with(|| policy.clock.monotonic());
+            },
+        )
     }
 
     pub(crate) fn note_panic(&mut self) {
