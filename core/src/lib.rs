@@ -15,6 +15,7 @@ mod ids;
 mod limits;
 mod log;
 mod memory;
+mod owned_span;
 mod pattern;
 mod policy;
 pub mod propagation;
@@ -27,6 +28,7 @@ mod span;
 mod start;
 mod tracer;
 mod tracestate;
+mod unrecorded;
 mod value;
 
 pub use self::baggage::Baggage;
@@ -43,6 +45,7 @@ pub use self::ids::{IdSource, RandomIds};
 pub use self::limits::{Limits, Omitted};
 pub use self::log::{Log, LogFields};
 pub use self::memory::InMemoryTracer;
+pub use self::owned_span::OwnedSpan;
 pub use self::pattern::{ParsePatternError, Pattern};
 pub use self::reference::{Reference, ReferenceKind};
 pub use self::server::{
@@ -50,7 +53,7 @@ pub use self::server::{
     ParseAttributeError, ParseNetworkError, QueryRedaction, RequestEnd, RequestScope, RequestSpan,
     RequestView, ResponseView, Route, TraceIdHeader, Trust,
 };
-pub use self::span::{OwnedSpan, Span};
+pub use self::span::Span;
 pub use self::start::SpanBuilder;
 pub use self::tracer::{Decision, NoopTracer, SampleRequest, Sampling, SpanKind, Tracer};
 pub use self::tracestate::TraceState;

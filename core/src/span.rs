@@ -1,23 +1,24 @@
-//! The handles of a span: [`Span`] to use it, [`OwnedSpan`] to end it.
+//! The handle to use a span by.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
-use std::ops::Deref;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use crate::carrier::Carrier;
-use crate::context::{Extra, SpanContext, TraceFlags};
+use crate::context::{SpanContext, TraceFlags};
 use crate::current::{self, Entered, Scoped};
 use crate::hook::ScopeHook;
 use crate::log::LogFields;
+use crate::owned_span::OwnedSpan;
 use crate::policy::Policy;
 use crate::propagation::Outgoing;
 use crate::record::Record;
 use crate::server::Route;
 use crate::start::SpanBuilder;
+use crate::unrecorded::Unrecorded;
 use crate::value::{Tag, Value};
 
 /// A cheap, cloneable handle to a span: tags, logs, baggage, children, injection.
@@ -58,99 +59,6 @@ enum Inner {
     Recorded(Arc<Record>),
 }
 
-/// A span that is not recorded: held by value, so that it costs no allocation.
-#[derive(Clone)]
-pub(crate) struct Unrecorded {
-    pub(crate) policy: Arc<Policy>,
-    /// What is sent on; nothing where the caller sent nothing and we do not trace.
-    pub(crate) context: Option<SpanContext>,
-    /// Whether this stands for an HTTP request that a framework's adapter ends.
-    pub(crate) is_request: bool,
-    /// Tells the handles of this span from those of another when something is changed later.
-    key: u64,
-    /// What was changed since the start, shared by the handles that have met since.
-    late: OnceLock<Arc<Late>>,
-}
-
-/// Baggage, decision and route of an unrecorded span, once a handler has changed one of them.
-struct Late {
-    flags: AtomicU8,
-    extra: Mutex<Extra>,
-    /// Kept for finish callbacks.
-    route: Mutex<Option<Box<str>>>,
-}
-
-impl Unrecorded {
-    pub(crate) fn new(policy: Arc<Policy>, context: Option<SpanContext>, is_request: bool) -> Self {
-        let key = match &context {
-            Some(context) => context.span_id().get(),
-            None => policy.ids.span_id().get(),
-        };
-        Self {
-            policy,
-            context,
-            is_request,
-            key,
-            late: OnceLock::new(),
-        }
-    }
-
-    /// The changes made through this handle, or through the current one if that is the same span.
-    fn late(&self) -> Option<Arc<Late>> {
-        self.late.get().cloned().or_else(|| {
-            current::with_current(|span| match &span.inner {
-                Inner::Unrecorded(other) if other.key == self.key => other.late.get().cloned(),
-                _ => None,
-            })
-            .flatten()
-        })
-    }
-
-    fn late_or_new(&self) -> Arc<Late> {
-        let late = self.late().unwrap_or_else(|| {
-            let extra = self.context.as_ref().and_then(SpanContext::extra);
-            Arc::new(Late {
-                flags: AtomicU8::new(self.flags().to_raw()),
-                extra: Mutex::new(extra.map(|extra| (**extra).clone()).unwrap_or_default()),
-                route: Mutex::default(),
-            })
-        });
-        current::with_current(|span| {
-            if let Inner::Unrecorded(other) = &span.inner
-                && other.key == self.key
-            {
-                let _ = other.late.set(late.clone());
-            }
-        });
-        let _ = self.late.set(late.clone());
-        late
-    }
-
-    fn flags(&self) -> TraceFlags {
-        self.context
-            .as_ref()
-            .map(SpanContext::flags)
-            .unwrap_or_default()
-    }
-
-    fn context(&self) -> Option<SpanContext> {
-        let context = self.context.clone()?;
-        Some(match self.late() {
-            Some(late) => {
-                let extra = late
-                    .extra
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .clone();
-                context
-                    .with_flags(TraceFlags::from_raw(late.flags.load(Ordering::Relaxed)))
-                    .with_extra(Some(Arc::new(extra)))
-            }
-            None => context,
-        })
-    }
-}
-
 impl Span {
     /// The empty handle: no span, no context.
     #[must_use]
@@ -176,6 +84,13 @@ impl Span {
     pub(crate) fn unrecorded(unrecorded: Unrecorded) -> Self {
         Self {
             inner: Inner::Unrecorded(unrecorded),
+        }
+    }
+
+    pub(crate) fn as_unrecorded(&self) -> Option<&Unrecorded> {
+        match &self.inner {
+            Inner::Unrecorded(unrecorded) => Some(unrecorded),
+            Inner::None | Inner::Recorded(_) => None,
         }
     }
 
@@ -508,11 +423,8 @@ impl Span {
 
     /// Takes over what was changed through a copy of this handle, made by a scope.
     pub(crate) fn adopt_late_changes(&self, copy: &Self) {
-        if let (Inner::Unrecorded(mine), Inner::Unrecorded(theirs)) = (&self.inner, &copy.inner)
-            && mine.key == theirs.key
-            && let Some(late) = theirs.late.get()
-        {
-            let _ = mine.late.set(late.clone());
+        if let (Inner::Unrecorded(mine), Inner::Unrecorded(theirs)) = (&self.inner, &copy.inner) {
+            mine.adopt(theirs);
         }
     }
 }
@@ -567,55 +479,5 @@ impl fmt::Debug for Span {
                 .field("recording", &record.is_open())
                 .finish(),
         }
-    }
-}
-
-/// A span that its holder ends: by [`finish`](Self::finish), or by dropping it, also while a panic unwinds.
-///
-/// Derefs to [`Span`]; not `Clone`, because a span ends once. Clone the [`Span`] to use it elsewhere.
-#[must_use = "the span ends when it is dropped"]
-pub struct OwnedSpan {
-    span: Span,
-}
-
-impl OwnedSpan {
-    pub(crate) fn new(span: Span) -> Self {
-        Self { span }
-    }
-
-    /// Ends the span now.
-    pub fn finish(self) {
-        drop(self);
-    }
-
-    /// Ends the span at another time; one before its start counts as its start.
-    pub fn finish_at(mut self, time: SystemTime) {
-        if let Some(record) = std::mem::take(&mut self.span).record() {
-            let took = time.duration_since(record.start).unwrap_or_default();
-            record.clone().finish(took);
-        }
-    }
-}
-
-impl Deref for OwnedSpan {
-    type Target = Span;
-
-    fn deref(&self) -> &Span {
-        &self.span
-    }
-}
-
-impl Drop for OwnedSpan {
-    fn drop(&mut self) {
-        if let Inner::Recorded(record) = std::mem::take(&mut self.span).inner {
-            let elapsed = record.elapsed();
-            record.finish(elapsed);
-        }
-    }
-}
-
-impl fmt::Debug for OwnedSpan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("OwnedSpan").field(&self.span).finish()
     }
 }

@@ -5,12 +5,14 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
 use crate::context::{SpanContext, TraceFlags, TraceId};
+use crate::owned_span::OwnedSpan;
 use crate::policy::Policy;
 use crate::record::{Origin, Record, SpanData};
 use crate::reference::{Reference, ReferenceKind};
 use crate::server::HttpFacts;
-use crate::span::{OwnedSpan, Span, Unrecorded, sampling_priority};
+use crate::span::{Span, sampling_priority};
 use crate::tracer::{Decision, SampleRequest, Sampling, SpanKind};
+use crate::unrecorded::Unrecorded;
 use crate::value::Tag;
 
 /// Prepares a span: its parent, references, tags, kind and start time.

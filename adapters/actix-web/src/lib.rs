@@ -13,6 +13,6 @@ pub use self::headers::ActixHeaders;
 pub use self::middleware::{ResponseFuture, TracingMiddleware, TracingService};
 
 pub use opentracing_http::{
-    Attribute, Carrier, ConfigError, Convention, End, HttpTracing, HttpTracingBuilder, InMemoryTracer,
-    NoopTracer, OwnedSpan, Span, SpanBuilder, SpanContext, SpanKind, Tag, Value,
+    Attribute, Carrier, ConfigError, Convention, End, HttpTracing, HttpTracingBuilder,
+    InMemoryTracer, NoopTracer, OwnedSpan, Span, SpanBuilder, SpanContext, SpanKind, Tag, Value,
 };

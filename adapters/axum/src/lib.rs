@@ -8,6 +8,6 @@ pub use self::extract::CurrentSpan;
 pub use self::layer::{ResponseFuture, TracingLayer, TracingService};
 
 pub use opentracing_http::{
-    Attribute, Carrier, ConfigError, Convention, End, HttpTracing, HttpTracingBuilder, InMemoryTracer,
-    NoopTracer, OwnedSpan, Span, SpanBuilder, SpanContext, SpanKind, Tag, Value,
+    Attribute, Carrier, ConfigError, Convention, End, HttpTracing, HttpTracingBuilder,
+    InMemoryTracer, NoopTracer, OwnedSpan, Span, SpanBuilder, SpanContext, SpanKind, Tag, Value,
 };

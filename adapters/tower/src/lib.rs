@@ -11,6 +11,6 @@ pub use self::layer::{Traced, TracingLayer, TracingService};
 pub use self::request::Extensions;
 
 pub use opentracing_http::{
-    Attribute, Carrier, ConfigError, Convention, End, HttpTracing, HttpTracingBuilder, InMemoryTracer,
-    NoopTracer, OwnedSpan, Span, SpanBuilder, SpanContext, SpanKind, Tag, Value,
+    Attribute, Carrier, ConfigError, Convention, End, HttpTracing, HttpTracingBuilder,
+    InMemoryTracer, NoopTracer, OwnedSpan, Span, SpanBuilder, SpanContext, SpanKind, Tag, Value,
 };

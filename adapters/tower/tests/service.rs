@@ -43,10 +43,7 @@ async fn an_error_of_the_service_is_the_handlers() {
     );
     let logs = span.logs();
     assert!(
-        logs[0]
-            .fields
-            .iter()
-            .any(|field| field.value == "no luck"),
+        logs[0].fields.iter().any(|field| field.value == "no luck"),
         "{logs:?}"
     );
 }

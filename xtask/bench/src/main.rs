@@ -27,12 +27,15 @@ struct Arguments {
     rounds: usize,
 }
 
+/// Makes a group's variants, when its turn has come.
+type Benches = fn() -> Vec<Bench>;
+
 fn main() {
     let arguments = Arguments::parse();
     if cfg!(debug_assertions) {
         eprintln!("built without optimisation: these figures say nothing; use `cargo xtask bench`");
     }
-    let groups: [(&str, fn() -> Vec<Bench>); 7] = [
+    let groups: [(&str, Benches); 7] = [
         ("core", core::benches),
         ("axum", axum::benches),
         ("actix-web", actix_web::benches),

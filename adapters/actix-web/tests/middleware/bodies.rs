@@ -8,7 +8,8 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::CONTENT_LENGTH;
 use actix_web::{App, Error, HttpResponse, web};
 use futures_util::stream::{self, Stream, StreamExt};
-use opentracing_actix_web::{CurrentSpan, End, Outcome, Span, TracingMiddleware};
+use opentracing_actix_web::{CurrentSpan, End, Span, TracingMiddleware};
+use opentracing_http::Outcome;
 
 use crate::support::{Gate, PATIENCE, Response, only, text, tracing};
 

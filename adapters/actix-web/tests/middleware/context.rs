@@ -10,7 +10,7 @@ use actix_web::rt::task::yield_now;
 use actix_web::{App, FromRequest, HttpRequest, HttpResponse, Responder, guard, web};
 use futures_util::future::join_all;
 use opentracing_actix_web::{
-    ActixHeaders, CurrentSpan, HttpTracing, InMemoryTracer, Span, TraceIdHeader, TracingMiddleware,
+    ActixHeaders, CurrentSpan, HttpTracing, InMemoryTracer, Span, TracingMiddleware,
 };
 use tokio::sync::Barrier;
 
@@ -237,7 +237,7 @@ fn a_request_that_is_not_sampled_sends_on_its_decision_and_baggage() {
 fn the_trace_id_is_returned_where_that_is_asked_for() {
     let tracer = InMemoryTracer::new();
     let tracing = HttpTracing::builder(tracer.clone())
-        .return_trace_id(TraceIdHeader::TraceResponse)
+        .return_trace_id(opentracing_http::TraceIdHeader::TraceResponse)
         .build()
         .unwrap();
     let server = serve!(move || App::new().wrap(TracingMiddleware::new(&tracing)));

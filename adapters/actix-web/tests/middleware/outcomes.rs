@@ -9,8 +9,9 @@ use actix_web::error::{ErrorForbidden, ErrorServiceUnavailable};
 use actix_web::http::StatusCode;
 use actix_web::middleware::{Compat, ErrorHandlerResponse, ErrorHandlers, Next, from_fn};
 use actix_web::{App, Error, HttpResponse, web};
-use opentracing_actix_web::{CurrentSpan, Outcome, TracingMiddleware};
+use opentracing_actix_web::{CurrentSpan, TracingMiddleware};
 use opentracing_http::FinishedSpan;
+use opentracing_http::Outcome;
 
 use crate::support::{Gate, PATIENCE, Response, only, request, text, tracing};
 

@@ -53,7 +53,7 @@ fn what_matches_no_route_is_named_after_its_method() {
     );
     assert_eq!(
         span.http().unwrap().route(),
-        opentracing_actix_web::Route::Unmatched
+        opentracing_http::Route::Unmatched
     );
     assert!(!span.is_error());
     let _ = tracer.take();

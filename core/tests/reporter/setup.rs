@@ -1,0 +1,89 @@
+//! How a reporter is set up.
+
+use super::*;
+
+#[test]
+fn nothing_is_dropped_to_begin_with() {
+    let (_, reporter, _backend) = start(prompt());
+    assert_eq!(reporter.drops(), Drops::default());
+    assert_eq!((reporter.queued_spans(), reporter.queued_bytes()), (0, 0));
+}
+
+#[test]
+fn what_is_wrong_is_named_with_the_remedy() {
+    let builder = Reporter::builder;
+    let millisecond = Duration::from_millis(1);
+    for (builder, option, remedy) in [
+        (builder().queue_spans(0), "queue_spans", "raise"),
+        (builder().queue_bytes(0), "queue_bytes", "raise"),
+        (builder().batch_spans(0), "batch_spans", "raise"),
+        (builder().batch_bytes(0), "batch_bytes", "raise"),
+        (
+            builder().queue_spans(10).batch_spans(11),
+            "batch_spans",
+            "`queue_spans`",
+        ),
+        (
+            builder().queue_bytes(10).batch_bytes(11),
+            "batch_bytes",
+            "`queue_bytes`",
+        ),
+        (
+            builder().batch_interval(Duration::ZERO),
+            "batch_interval",
+            "longer",
+        ),
+        (
+            builder().backoff(Duration::ZERO, millisecond),
+            "backoff",
+            "short",
+        ),
+        (
+            builder().backoff(2 * millisecond, millisecond),
+            "backoff",
+            "short",
+        ),
+        (builder().thread_name("a\0b"), "thread_name", "NUL"),
+    ] {
+        let (exporter, _backend) = scripted();
+        let error = builder.build(exporter).unwrap_err();
+        assert_eq!(error.option(), option);
+        assert!(error.to_string().contains(remedy), "{error}");
+    }
+    // A bound that is left alone gives way.
+    let (exporter, _backend) = scripted();
+    assert!(
+        builder()
+            .queue_spans(1)
+            .queue_bytes(1)
+            .build(exporter)
+            .is_ok()
+    );
+}
+
+#[test]
+fn times_beyond_every_clock_are_no_problem() {
+    let (tracing, reporter, backend) = start(
+        prompt()
+            .batch_interval(Duration::MAX)
+            .backoff(Duration::MAX, Duration::MAX)
+            .shutdown_timeout(Duration::MAX),
+    );
+    finish(&tracing, &["a"]);
+    backend.accept();
+    assert!(tracing.flush(Duration::MAX));
+    assert!(reporter.shutdown(Duration::MAX));
+}
+
+#[test]
+fn a_reporter_is_shared_between_threads_and_policies() {
+    fn is_tracer<T: Tracer + Clone + Send + Sync + std::fmt::Debug>(_: &T) {}
+    let (tracing, reporter, backend) = start(prompt().batch_spans(2));
+    is_tracer(&reporter);
+    finish(&tracing, &["a"]);
+    finish(&HttpTracing::new(reporter.clone()), &["b"]);
+    assert_eq!(backend.batch(), ["a", "b"]);
+    backend.accept();
+    let boxed: Box<dyn Exporter> = Box::new(scripted().0);
+    assert!(Reporter::with_defaults(boxed).is_ok());
+}

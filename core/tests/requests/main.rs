@@ -1,0 +1,278 @@
+//! The life of a request, as an adapter drives it.
+
+#![allow(clippy::unwrap_used)]
+
+mod names_and_attributes;
+mod policy;
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use http::{HeaderMap, Request};
+use opentracing_http::{
+    Attribute, BodySize, Clock, Convention, End, FinishedSpan, Forwarded, HeaderView, HttpTracing,
+    HttpTracingBuilder, IdSource, InMemoryTracer, Instrumentation, Outcome, QueryRedaction,
+    RequestSpan, RequestView, ResponseView, Route, Span, SpanId, TraceId, TraceIdHeader, Trust,
+    Value,
+};
+
+struct Harness {
+    tracer: InMemoryTracer,
+    instrumentation: Instrumentation,
+}
+
+fn policy(change: impl FnOnce(HttpTracingBuilder) -> HttpTracingBuilder) -> Harness {
+    let tracer = InMemoryTracer::new();
+    let tracing = change(HttpTracing::builder(tracer.clone()))
+        .build()
+        .unwrap();
+    Harness {
+        tracer,
+        instrumentation: Instrumentation::new(&tracing, "test"),
+    }
+}
+
+fn defaults() -> Harness {
+    policy(|policy| policy)
+}
+
+impl Harness {
+    fn begin(&self, request: &Request<()>) -> RequestSpan {
+        self.instrumentation.begin(request)
+    }
+
+    fn only(&self) -> FinishedSpan {
+        self.tracer.assert_nothing_unfinished();
+        let mut spans = self.tracer.take();
+        assert_eq!(spans.len(), 1, "{spans:#?}");
+        spans.remove(0)
+    }
+
+    /// Answers a request with a status and no body.
+    fn answer(&self, request: &Request<()>, status: u16) -> FinishedSpan {
+        let watched =
+            self.begin(request)
+                .head(&response(status, &HeaderMap::new(), BodySize::Empty));
+        assert!(watched.is_none());
+        self.only()
+    }
+}
+
+fn get(uri: &str, headers: &[(&str, &str)]) -> Request<()> {
+    let mut request = Request::get(uri);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.body(()).unwrap()
+}
+
+fn response(status: u16, headers: &HeaderMap, body: BodySize) -> ResponseView<'_> {
+    ResponseView {
+        status,
+        headers,
+        body,
+        upgrade: false,
+    }
+}
+
+fn outcome(span: &FinishedSpan) -> Outcome {
+    span.http().unwrap().outcome()
+}
+
+fn tag(span: &FinishedSpan, key: &str) -> Option<String> {
+    span.tag(key).map(|value| value.to_string())
+}
+
+const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+#[test]
+fn a_body_is_followed_to_its_end() {
+    let harness = defaults();
+    let headers = HeaderMap::new();
+    for expected in [Outcome::Completed, Outcome::BodyFailed] {
+        let head = response(200, &headers, BodySize::Unknown);
+        let mut body = harness.begin(&get("/", &[])).head(&head).unwrap();
+        body.sent(3);
+        body.scope(|| assert!(Span::current().is_recording()));
+        if expected == Outcome::Completed {
+            body.end();
+        }
+        // After the end this changes nothing.
+        body.fail(&"disk gone");
+        drop(body);
+        let span = harness.only();
+        assert_eq!(
+            (outcome(&span), span.http().unwrap().body_bytes()),
+            (expected, 3)
+        );
+        assert_eq!(span.is_error(), expected != Outcome::Completed);
+    }
+    let body = harness
+        .begin(&get("/", &[]))
+        .head(&response(200, &headers, BodySize::Unknown));
+    drop(body);
+    assert_eq!(outcome(&harness.only()), Outcome::BodyAbandoned);
+}
+
+#[test]
+fn a_body_dropped_with_all_its_declared_bytes_is_complete() {
+    let harness = defaults();
+    let mut declared = HeaderMap::new();
+    declared.insert("content-length", "5".parse().unwrap());
+    for (headers, body, sent, expected) in [
+        (&declared, BodySize::Unknown, 5, Outcome::Completed),
+        (&declared, BodySize::Unknown, 4, Outcome::BodyAbandoned),
+        (&HeaderMap::new(), BodySize::Exact(4), 4, Outcome::Completed),
+        (
+            &HeaderMap::new(),
+            BodySize::Exact(4),
+            0,
+            Outcome::BodyAbandoned,
+        ),
+    ] {
+        let mut body = harness
+            .begin(&get("/", &[]))
+            .head(&response(200, headers, body))
+            .unwrap();
+        body.sent(sent);
+        drop(body);
+        assert_eq!(outcome(&harness.only()), expected);
+    }
+}
+
+#[test]
+fn responses_without_a_body_end_with_their_head() {
+    let harness = defaults();
+    let headers = HeaderMap::new();
+    for (method, status, upgrade) in [
+        ("HEAD", 200, false),
+        ("GET", 101, false),
+        ("GET", 204, false),
+        ("GET", 304, false),
+        ("GET", 200, true),
+    ] {
+        let request = Request::builder().method(method).uri("/").body(()).unwrap();
+        let mut head = response(status, &headers, BodySize::Exact(5));
+        head.upgrade = upgrade;
+        assert!(
+            harness.begin(&request).head(&head).is_none(),
+            "{method} {status}"
+        );
+        assert_eq!(outcome(&harness.only()), Outcome::Completed);
+    }
+}
+
+#[test]
+fn when_a_span_ends_is_a_policy_of_the_app_and_of_the_place() {
+    let mut events = HeaderMap::new();
+    events.insert(
+        "content-type",
+        "text/event-stream; charset=utf-8".parse().unwrap(),
+    );
+    let plain = HeaderMap::new();
+    let ends_at_head = |policy_ends, place: Option<End>, headers: &HeaderMap| {
+        let mut harness = policy(|policy| policy.ends(policy_ends));
+        if let Some(end) = place {
+            harness.instrumentation = harness.instrumentation.ends(end);
+        }
+        let mut body = harness
+            .begin(&get("/", &[]))
+            .head(&response(200, headers, BodySize::Unknown))
+            .unwrap();
+        let at_head = !harness.tracer.finished().is_empty();
+        body.scope(|| {
+            assert!(
+                !Span::current().is_none(),
+                "a stream always sees its request"
+            )
+        });
+        at_head
+    };
+    assert!(!ends_at_head(End::Body, None, &plain));
+    assert!(ends_at_head(End::Body, None, &events));
+    assert!(ends_at_head(End::Head, None, &plain));
+    assert!(!ends_at_head(End::EventStream, None, &events));
+    assert!(ends_at_head(End::Body, Some(End::Head), &plain));
+    assert!(!ends_at_head(End::Head, Some(End::Body), &plain));
+}
+
+#[test]
+fn a_panic_is_noted_where_it_passes_and_told_whatever_comes_after() {
+    let harness = defaults();
+    let mut span = harness.begin(&get("/", &[]));
+    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        span.scope(|| panic!("as asked for"))
+    }));
+    assert!(caught.is_err());
+    drop(span);
+    let span = harness.only();
+    assert_eq!(
+        (outcome(&span), tag(&span, "http.status_code")),
+        (Outcome::Panicked, None)
+    );
+
+    // A framework that makes it a response.
+    let mut span = harness.begin(&get("/", &[]));
+    span.panicked();
+    assert!(
+        span.head(&response(500, &HeaderMap::new(), BodySize::Empty))
+            .is_none()
+    );
+    let span = harness.only();
+    assert_eq!(
+        (outcome(&span), span.http().unwrap().status()),
+        (Outcome::Panicked, Some(500))
+    );
+
+    // A panic that has nothing to do with the request.
+    let mut span = harness.begin(&get("/", &[]));
+    struct WhileUnwinding<'a>(&'a mut RequestSpan);
+    impl Drop for WhileUnwinding<'_> {
+        fn drop(&mut self) {
+            self.0.scope(|| {});
+        }
+    }
+    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let _polled = WhileUnwinding(&mut span);
+        panic!("elsewhere");
+    }));
+    assert!(caught.is_err());
+    drop(span);
+    assert_eq!(outcome(&harness.only()), Outcome::Cancelled);
+
+    // In the body.
+    let headers = HeaderMap::new();
+    let head = response(200, &headers, BodySize::Unknown);
+    let mut body = harness.begin(&get("/", &[])).head(&head).unwrap();
+    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        body.scope(|| panic!("as asked for"))
+    }));
+    assert!(caught.is_err());
+    drop(body);
+    assert_eq!(outcome(&harness.only()), Outcome::Panicked);
+}
+
+#[test]
+fn a_handlers_error_fails_the_request_by_its_status() {
+    let harness = defaults();
+    for (status, error) in [(None, true), (Some(503), true), (Some(404), false)] {
+        harness.begin(&get("/", &[])).fail(status, &"no luck");
+        let span = harness.only();
+        assert_eq!(outcome(&span), Outcome::HandlerError);
+        assert_eq!(
+            (span.is_error(), span.logs().len()),
+            (error, usize::from(error))
+        );
+    }
+}
+
+#[test]
+fn a_discarded_request_is_none() {
+    let harness = policy(|policy| policy.on_finish(|_| panic!("not called")));
+    harness.begin(&get("/", &[])).discard();
+    assert!(harness.tracer.finished().is_empty());
+    harness.tracer.assert_nothing_unfinished();
+    assert_eq!(harness.instrumentation.tracing().caught_panics(), 0);
+}

@@ -1,0 +1,159 @@
+//! What a span is called, and what it says of its request.
+
+use super::*;
+
+#[test]
+fn names_follow_route_rule_place_and_handler() {
+    let harness = defaults();
+    let mut span = harness.begin(&get("/users/7", &[]));
+    span.set_route(Route::Template("/users/{id}"));
+    span.set_route(Route::Unmatched);
+    drop(span);
+    let span = harness.only();
+    assert_eq!(
+        (span.name(), tag(&span, "http.route").as_deref()),
+        ("GET /users/{id}", Some("/users/{id}"))
+    );
+
+    let unknown = Request::builder()
+        .method("BREW")
+        .uri("/pot")
+        .body(())
+        .unwrap();
+    let span = harness.answer(&unknown, 418);
+    assert_eq!(
+        (span.name(), tag(&span, "http.method").as_deref()),
+        ("HTTP", Some("_OTHER"))
+    );
+
+    let named = policy(|policy| {
+        policy.name_with(|method, route| match route {
+            Route::Template(template) => Some(format!("{template} ({method})")),
+            _ => None,
+        })
+    });
+    let mut span = named.begin(&get("/users/7", &[]));
+    span.set_route(Route::Template("/users/{id}"));
+    drop(span);
+    assert_eq!(named.only().name(), "/users/{id} (GET)");
+
+    let mut placed = defaults();
+    placed.instrumentation = placed.instrumentation.name("checkout");
+    let mut span = placed.begin(&get("/c", &[]));
+    span.set_route(Route::Template("/c"));
+    drop(span);
+    assert_eq!(placed.only().name(), "checkout");
+
+    let span = named.begin(&get("/users/7", &[]));
+    span.span().set_name("mine");
+    drop(span);
+    assert_eq!(named.only().name(), "mine");
+}
+
+#[test]
+fn an_inner_place_adds_to_the_one_span() {
+    let outer = policy(|policy| policy.attributes([Attribute::METHOD]));
+    let inner = outer
+        .instrumentation
+        .clone()
+        .attributes([Attribute::URL, "response.header:x-cache".parse().unwrap()])
+        .ends(End::Head);
+    let request = get("http://a.example/b?c=d", &[]);
+    let mut span = outer.begin(&request);
+    span.scope(|| {
+        assert!(inner.begin_or_join(&request, true).is_none());
+        // A middleware between the two places runs the inner one in a span of its own.
+        Span::current().child("between").in_scope(|| {
+            assert!(
+                inner
+                    .clone()
+                    .attributes([Attribute::PATH])
+                    .begin_or_join(&request, true)
+                    .is_none()
+            );
+        });
+        // Another request, made from within: no mark.
+        drop(inner.begin_or_join(&get("/other", &[]), false).unwrap());
+    });
+    let mut headers = HeaderMap::new();
+    headers.insert("x-cache", "hit".parse().unwrap());
+    let _body = span.head(&response(200, &headers, BodySize::Unknown));
+    let spans = outer.tracer.take();
+    assert_eq!(spans.len(), 3);
+    assert_eq!(tag(&spans[2], "method").as_deref(), Some("GET"));
+    assert_eq!(
+        tag(&spans[2], "url").as_deref(),
+        Some("http://a.example/b?c=REDACTED")
+    );
+    assert_eq!(tag(&spans[2], "path").as_deref(), Some("/b"));
+    assert_eq!(
+        tag(&spans[2], "http.response.header.x-cache").as_deref(),
+        Some("hit")
+    );
+}
+
+#[test]
+fn attributes_are_redacted_bounded_and_silent_when_missing() {
+    let mut limits = opentracing_http::Limits::default();
+    limits.value_bytes = 64;
+    let harness = policy(|policy| {
+        policy
+            .limits(limits)
+            .attributes([
+                Attribute::URL,
+                Attribute::QUERY.unredacted().tag("raw"),
+                Attribute::header(http::header::COOKIE),
+                Attribute::header(http::header::AUTHORIZATION).unredacted(),
+                Attribute::header(http::header::ACCEPT),
+                Attribute::REFERRER,
+            ])
+            .attribute_names(["header:x-long", "header:x-bytes"])
+    });
+    let mut request = get(
+        "http://user:secret@a.example/b?c=d",
+        &[
+            ("cookie", "a=b"),
+            ("authorization", "Bearer x"),
+            ("accept", "a"),
+            ("accept", "b"),
+        ],
+    );
+    request
+        .headers_mut()
+        .insert("x-long", "x".repeat(1000).parse().unwrap());
+    let bytes = http::HeaderValue::from_bytes(b"caf\xe9").unwrap();
+    request.headers_mut().insert("x-bytes", bytes);
+    let span = harness.answer(&request, 200);
+    for (key, value) in [
+        ("url", Some("http://a.example/b?c=REDACTED")),
+        ("http.url", Some("http://a.example/b")),
+        ("raw", Some("c=d")),
+        ("http.request.header.cookie", Some("REDACTED")),
+        ("http.request.header.authorization", Some("Bearer x")),
+        ("http.request.header.accept", Some("a, b")),
+        ("referrer", None),
+        ("http.request.header.x-long", Some(&*"x".repeat(64))),
+        ("http.request.header.x-bytes", Some("caf\u{fffd}")),
+    ] {
+        assert_eq!(tag(&span, key).as_deref(), value, "{key}");
+    }
+    assert_eq!(span.omitted().cut_values, 1);
+}
+
+#[test]
+fn more_attributes_than_usual_are_all_kept() {
+    let names: Vec<String> = (0..40).map(|n| format!("header:x-{n}")).collect();
+    let harness = policy(|policy| policy.attribute_names(names.iter().map(String::as_str)));
+    let mut request = get("/", &[]);
+    for n in 0..40 {
+        let name: http::HeaderName = format!("x-{n}").parse().unwrap();
+        request.headers_mut().insert(name, n.into());
+    }
+    let span = harness.answer(&request, 200);
+    for n in 0..40 {
+        assert_eq!(
+            tag(&span, &format!("http.request.header.x-{n}")),
+            Some(n.to_string())
+        );
+    }
+}

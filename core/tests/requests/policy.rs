@@ -1,0 +1,277 @@
+//! What the policy makes of callers, conventions, callbacks, clocks.
+
+use super::*;
+
+/// A request with a peer, which `http` requests do not have.
+struct From(Request<()>, SocketAddr);
+
+impl HeaderView for From {
+    fn each_header<'a>(&'a self, visit: &mut dyn FnMut(&'a str, &'a [u8])) {
+        self.0.each_header(visit);
+    }
+}
+
+impl RequestView for From {
+    fn method(&self) -> &str {
+        RequestView::method(&self.0)
+    }
+    fn path(&self) -> &str {
+        self.0.path()
+    }
+    fn query(&self) -> Option<&str> {
+        self.0.query()
+    }
+    fn host(&self) -> Option<&str> {
+        self.0.host()
+    }
+    fn peer(&self) -> Option<SocketAddr> {
+        Some(self.1)
+    }
+    fn version(&self) -> Option<&'static str> {
+        Some("2")
+    }
+}
+
+#[test]
+fn the_opentelemetry_convention_is_complete() {
+    let harness = policy(|policy| {
+        policy
+            .convention(Convention::OpenTelemetry)
+            .query_redaction(QueryRedaction::signatures())
+            .forwarded(Forwarded::hops(1))
+    });
+    let headers = [
+        ("host", "[2001:db8::1]:8443"),
+        ("user-agent", "curl"),
+        ("x-forwarded-for", "203.0.113.9"),
+    ];
+    let view = From(
+        get("/a/b?page=2&sig=x", &headers),
+        "[::ffff:10.0.0.1]:4711".parse().unwrap(),
+    );
+    let mut span = harness.instrumentation.begin(&view);
+    span.set_route(Route::Template("/a/{x}"));
+    let _ = span.head(&response(503, &HeaderMap::new(), BodySize::Empty));
+    let span = harness.only();
+    let mut tags: Vec<(String, Value)> = span
+        .tags()
+        .into_iter()
+        .map(|tag| (tag.key.into_owned(), tag.value))
+        .collect();
+    tags.retain(|(key, _)| key != "http.time_to_head_us");
+    let expected: Vec<(String, Value)> = [
+        ("span.kind", "server".into()),
+        ("http.request.method", "GET".into()),
+        ("url.scheme", "http".into()),
+        ("url.path", "/a/b".into()),
+        ("url.query", "page=2&sig=REDACTED".into()),
+        ("http.response.status_code", 503.into()),
+        ("error.type", "503".into()),
+        ("server.address", "2001:db8::1".into()),
+        ("server.port", 8443.into()),
+        ("network.protocol.version", "2".into()),
+        ("client.address", "203.0.113.9".into()),
+        ("network.peer.address", "10.0.0.1".into()),
+        ("network.peer.port", 4711.into()),
+        ("user_agent.original", "curl".into()),
+        ("http.route", "/a/{x}".into()),
+    ]
+    .map(|(key, value): (&str, Value)| (key.to_owned(), value))
+    .into();
+    assert_eq!(tags, expected);
+
+    let both = policy(|policy| policy.convention(Convention::Both));
+    let span = both.answer(&get("/x", &[("host", "a.example")]), 200);
+    assert_eq!(
+        tag(&span, "http.url").as_deref(),
+        Some("http://a.example/x")
+    );
+    assert_eq!(
+        (
+            tag(&span, "url.path").as_deref(),
+            tag(&span, "server.port").as_deref()
+        ),
+        (Some("/x"), Some("80"))
+    );
+    assert_eq!(tag(&span, "error.type"), None);
+}
+
+#[test]
+fn a_stranger_becomes_a_reference_and_decides_nothing() {
+    let harness = policy(|policy| policy.trust(Trust::nobody()));
+    let unsampled = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
+    let request = get(
+        "/",
+        &[
+            ("traceparent", unsampled),
+            ("tracestate", "a=b"),
+            ("baggage", "user=mallory"),
+        ],
+    );
+    let span = harness.answer(&request, 200);
+    assert_ne!(span.context().trace_id().to_string(), TRACE);
+    assert_eq!(
+        (
+            span.parent_id(),
+            span.baggage().len(),
+            span.context().tracestate().as_str()
+        ),
+        (None, 0, "")
+    );
+    let references: Vec<_> = span.references().collect();
+    assert_eq!(references.len(), 1);
+    assert_eq!(references[0].kind.as_str(), "follows_from");
+    assert_eq!(references[0].context.trace_id().to_string(), TRACE);
+
+    let some = policy(|policy| {
+        policy.trust(Trust::when(|request| {
+            request.header("x-internal").is_some()
+        }))
+    });
+    let inside = some.answer(
+        &get("/", &[("traceparent", TRACEPARENT), ("x-internal", "1")]),
+        200,
+    );
+    assert_eq!(inside.context().trace_id().to_string(), TRACE);
+    assert_ne!(
+        some.answer(&get("/", &[("traceparent", TRACEPARENT)]), 200)
+            .context()
+            .trace_id()
+            .to_string(),
+        TRACE
+    );
+}
+
+#[test]
+fn debug_counts_only_where_it_is_allowed() {
+    use opentracing_http::sampler::Never;
+    let request = get("/", &[("jaeger-debug-id", "why-so-slow")]);
+    let ignoring = defaults();
+    let span = ignoring.answer(&request, 200);
+    assert!(!span.context().flags().is_debug());
+    assert_eq!(tag(&span, "jaeger-debug-id"), None);
+
+    let allowing = policy(|policy| policy.sampler(Never).trust_debug(Trust::everyone()));
+    let span = allowing.answer(&request, 200);
+    assert!(span.context().flags().is_debug() && span.context().flags().is_sampled());
+    assert_eq!(
+        tag(&span, "jaeger-debug-id").as_deref(),
+        Some("why-so-slow")
+    );
+    let with_ids = get(
+        "/",
+        &[("b3", "4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-d")],
+    );
+    assert!(allowing.answer(&with_ids, 200).context().flags().is_debug());
+    let span = ignoring.answer(&with_ids, 200);
+    assert!(span.context().flags().is_sampled() && !span.context().flags().is_debug());
+}
+
+#[test]
+fn a_decision_without_ids_is_obeyed() {
+    let harness = defaults();
+    let refused = harness.begin(&get("/", &[("b3", "0")]));
+    let context = refused.span().context().unwrap();
+    assert!(!refused.span().is_recording() && !context.flags().is_sampled());
+    drop(refused);
+    assert!(harness.tracer.finished().is_empty());
+    assert!(
+        harness
+            .answer(&get("/", &[("b3", "1")]), 200)
+            .context()
+            .flags()
+            .is_sampled()
+    );
+}
+
+#[test]
+fn callbacks_see_every_request_recorded_or_not() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let log = seen.clone();
+    let harness = policy(move |policy| {
+        policy.skip("/skipped").on_finish(move |end| {
+            let recording = end.span.is_recording();
+            let route = matches!(end.route, Route::Template("/x"));
+            log.lock()
+                .unwrap()
+                .push((end.method, route, end.status, end.outcome, recording));
+        })
+    });
+    for path in ["/recorded", "/skipped"] {
+        let mut span = harness.begin(&get(path, &[]));
+        span.set_route(Route::Template("/x"));
+        let _ = span.head(&response(200, &HeaderMap::new(), BodySize::Exact(5)));
+        drop(harness.begin(&get(path, &[])));
+    }
+    use Outcome::{BodyAbandoned, Cancelled, Completed};
+    let expected = [
+        ("GET", true, Some(200), BodyAbandoned, true),
+        ("GET", false, None, Cancelled, true),
+        ("GET", true, Some(200), Completed, false),
+        ("GET", false, None, Cancelled, false),
+    ];
+    assert_eq!(*seen.lock().unwrap(), expected);
+}
+
+#[test]
+fn the_trace_id_goes_back_where_it_is_asked_for() {
+    let answer = |header| {
+        let harness = policy(|policy| match header {
+            Some(header) => policy.return_trace_id(header),
+            None => policy,
+        });
+        let mut headers = HeaderMap::new();
+        headers.insert("server-timing", "db;dur=5".parse().unwrap());
+        harness
+            .begin(&get("/", &[("traceparent", TRACEPARENT)]))
+            .write_response_headers(&mut headers);
+        headers
+    };
+    assert_eq!(answer(None).len(), 1);
+    let headers = answer(Some(TraceIdHeader::TraceResponse));
+    assert!(
+        headers["traceresponse"]
+            .to_str()
+            .unwrap()
+            .starts_with(&TRACEPARENT[..36])
+    );
+    let headers = answer(Some(TraceIdHeader::ServerTiming));
+    assert_eq!(headers.get_all("server-timing").iter().count(), 2);
+    let headers = answer(Some(TraceIdHeader::Named(http::HeaderName::from_static(
+        "x-trace",
+    ))));
+    assert_eq!(headers["x-trace"], TRACE);
+}
+
+#[test]
+fn clock_and_ids_are_options() {
+    #[derive(Debug)]
+    struct Fixed(Mutex<u64>);
+    impl Clock for Fixed {
+        fn wall(&self) -> std::time::SystemTime {
+            std::time::SystemTime::UNIX_EPOCH
+        }
+        fn monotonic(&self) -> Duration {
+            *self.0.lock().unwrap() += 1;
+            Duration::from_secs(*self.0.lock().unwrap())
+        }
+    }
+    #[derive(Debug)]
+    struct Ones;
+    impl IdSource for Ones {
+        fn trace_id(&self) -> TraceId {
+            TraceId::new(1).unwrap()
+        }
+        fn span_id(&self) -> SpanId {
+            SpanId::new(1).unwrap()
+        }
+    }
+    let harness = policy(|policy| policy.clock(Fixed(Mutex::new(0))).ids(Ones));
+    let span = harness.answer(&get("/", &[]), 200);
+    assert_eq!(span.context().trace_id().get(), 1);
+    assert_eq!(span.duration(), Duration::from_secs(2));
+    assert_eq!(
+        span.http().unwrap().time_to_head(),
+        Some(Duration::from_secs(1))
+    );
+}
