@@ -23,6 +23,13 @@ pub trait HeaderView {
         });
     }
 
+    /// Visits every value of one header whose name is at hand in `http`'s form, in order.
+    ///
+    /// The default looks for the name's text; implement it where the prepared name makes the look-up cheaper.
+    fn named_header_values<'a>(&'a self, name: &HeaderName, visit: &mut dyn FnMut(&'a [u8])) {
+        self.header_values(name.as_str(), visit);
+    }
+
     /// The first value of one header.
     fn header<'a>(&'a self, name: &str) -> Option<&'a [u8]> {
         let mut first = None;
@@ -150,6 +157,12 @@ impl HeaderView for HeaderMap {
     }
 
     fn header_values<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
+        for value in self.get_all(name) {
+            visit(value.as_bytes());
+        }
+    }
+
+    fn named_header_values<'a>(&'a self, name: &HeaderName, visit: &mut dyn FnMut(&'a [u8])) {
         for value in self.get_all(name) {
             visit(value.as_bytes());
         }

@@ -161,14 +161,18 @@ impl Record {
     pub(crate) fn finish(self: Arc<Self>, duration: Duration) {
         let data = {
             let mut live = self.live();
-            let extra = live.extra.clone();
-            live.data.take().map(|data| SpanData { extra, ..data })
+            let Live { data, extra } = &mut *live;
+            // Completed in its place, and moved only once: it is large.
+            if let Some(data) = data {
+                data.duration = duration;
+                data.flags = self.flags();
+                data.extra = extra.clone();
+            }
+            data.take()
         };
-        let Some(mut data) = data else {
+        let Some(data) = data else {
             return;
         };
-        data.duration = duration;
-        data.flags = self.flags();
         let sampled = data.flags.is_sampled();
         // The only one to take the data is the only one to get here.
         let _ = self.done.set(data);

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use http::Request;
+use http::{HeaderName, Request};
 use opentracing_http::{HeaderView, KnownHeader, RequestView, Route};
 
 /// How a framework on tower leaves what it knows in a request's extensions.
@@ -76,6 +76,10 @@ impl<B> HeaderView for View<'_, B> {
 
     fn header_values<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
         self.request.header_values(name, visit);
+    }
+
+    fn named_header_values<'a>(&'a self, name: &HeaderName, visit: &mut dyn FnMut(&'a [u8])) {
+        self.request.named_header_values(name, visit);
     }
 
     fn header<'a>(&'a self, name: &str) -> Option<&'a [u8]> {

@@ -6,7 +6,7 @@ use std::future::ready;
 use std::net::SocketAddr;
 
 use http::uri::Authority;
-use http::{HeaderMap, Method, Version};
+use http::{HeaderMap, HeaderName, Method, Version};
 use opentracing_http::{HeaderView, KnownHeader, RequestView};
 use warp::Filter;
 
@@ -82,6 +82,10 @@ impl HeaderView for View<'_> {
 
     fn header_values<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
         self.headers.header_values(name, visit);
+    }
+
+    fn named_header_values<'a>(&'a self, name: &HeaderName, visit: &mut dyn FnMut(&'a [u8])) {
+        self.headers.named_header_values(name, visit);
     }
 
     fn header<'a>(&'a self, name: &str) -> Option<&'a [u8]> {

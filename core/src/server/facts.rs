@@ -186,7 +186,7 @@ impl HttpFacts {
                 // Cloning a header's name copies no text.
                 let (name, unredacted) = (name.clone(), attribute.unredacted);
                 let start = self.text.len();
-                if append_header(response.headers, name.as_str(), unredacted, &mut self.text) {
+                if append_header(response.headers, &name, unredacted, &mut self.text) {
                     self.push_slot(list, index, start, limit);
                 }
             }
@@ -219,7 +219,7 @@ impl HttpFacts {
         let text = &mut self.text;
         let found = match &attribute.what {
             What::RequestHeader(name) => {
-                return append_header(view, name.as_str(), attribute.unredacted, text);
+                return append_header(view, name, attribute.unredacted, text);
             }
             What::ResponseHeader(_) => return false,
             What::RemoteAddr => {

@@ -1,5 +1,7 @@
 //! What is kept out of tags.
 
+use http::HeaderName;
+
 use crate::carrier::HeaderView;
 
 /// What stands in the place of a value that is kept out of tags.
@@ -85,13 +87,13 @@ const SENSITIVE_HEADERS: [&str; 12] = [
 /// Appends the values of a header, joined by `, `, as they may be shown; answers whether there are any.
 pub(crate) fn append_header(
     headers: &dyn HeaderView,
-    name: &str,
+    name: &HeaderName,
     unredacted: bool,
     text: &mut String,
 ) -> bool {
-    let hidden = !unredacted && SENSITIVE_HEADERS.contains(&name);
+    let hidden = !unredacted && SENSITIVE_HEADERS.contains(&name.as_str());
     let mut any = false;
-    headers.header_values(name, &mut |value| {
+    headers.named_header_values(name, &mut |value| {
         if any {
             text.push_str(", ");
         }
@@ -134,7 +136,8 @@ mod tests {
         let headers = [("Cookie", "a=b"), ("cookie", "c=d"), ("Accept", "x")];
         let show = |name, unredacted| {
             let mut text = String::new();
-            append_header(&headers, name, unredacted, &mut text).then_some(text)
+            let name = HeaderName::from_static(name);
+            append_header(&headers, &name, unredacted, &mut text).then_some(text)
         };
         assert_eq!(show("cookie", false).as_deref(), Some("REDACTED, REDACTED"));
         assert_eq!(show("cookie", true).as_deref(), Some("a=b, c=d"));

@@ -391,7 +391,11 @@ fn is_event_stream(response: &ResponseView<'_>) -> bool {
 
 /// How many bytes the client was promised.
 fn content_length(response: &ResponseView<'_>) -> Option<u64> {
-    let header = response.headers.header("content-length");
+    let mut header = None;
+    let name = http::header::CONTENT_LENGTH;
+    response
+        .headers
+        .named_header_values(&name, &mut |value| header = header.or(Some(value)));
     let declared = header.and_then(|value| std::str::from_utf8(value).ok()?.trim().parse().ok());
     match response.body {
         BodySize::Empty => Some(0),

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use http::{HeaderMap, Version, header, request};
+use http::{HeaderMap, HeaderName, Version, header, request};
 
 use crate::carrier::HeaderView;
 
@@ -70,6 +70,10 @@ impl<B> HeaderView for http::Request<B> {
         self.headers().header_values(name, visit);
     }
 
+    fn named_header_values<'a>(&'a self, name: &HeaderName, visit: &mut dyn FnMut(&'a [u8])) {
+        self.headers().named_header_values(name, visit);
+    }
+
     fn header<'a>(&'a self, name: &str) -> Option<&'a [u8]> {
         HeaderView::header(self.headers(), name)
     }
@@ -108,6 +112,10 @@ impl HeaderView for request::Parts {
 
     fn header_values<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
         self.headers.header_values(name, visit);
+    }
+
+    fn named_header_values<'a>(&'a self, name: &HeaderName, visit: &mut dyn FnMut(&'a [u8])) {
+        self.headers.named_header_values(name, visit);
     }
 
     fn header<'a>(&'a self, name: &str) -> Option<&'a [u8]> {
