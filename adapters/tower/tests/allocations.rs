@@ -1,0 +1,98 @@
+//! What a traced request costs in allocations, over the bare service.
+
+#![allow(clippy::unwrap_used)]
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use allocation_counter::measure;
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use http_body_util::Full;
+use opentracing_http::{FinishedSpan, Tracer};
+use opentracing_tower::{Attribute, HttpTracing, NoopTracer, TracingLayer};
+use tower::{Layer, Service, service_fn};
+
+/// Takes every span, and keeps none.
+struct Discard;
+
+impl Tracer for Discard {
+    fn report(&self, _: FinishedSpan) {}
+}
+
+fn tracing() -> HttpTracing {
+    let attributes = [
+        Attribute::USER_AGENT,
+        Attribute::header(http::header::ACCEPT),
+    ];
+    HttpTracing::builder(Discard)
+        .attributes(attributes)
+        .build()
+        .unwrap()
+}
+
+/// As a server hands it on: with the peer's address in its extensions.
+fn request(traceparent: &str) -> Request<()> {
+    let mut request = Request::get("/users/7?page=2")
+        .header("host", "shop.example")
+        .header("user-agent", "curl/8.5.0")
+        .header("accept", "text/html,application/xhtml+xml")
+        .header("traceparent", traceparent)
+        .body(())
+        .unwrap();
+    request
+        .extensions_mut()
+        .insert(SocketAddr::from(([127, 0, 0, 1], 4711)));
+    request
+}
+
+async fn hello(_: Request<()>) -> Result<Response<Full<Bytes>>, Infallible> {
+    Ok(Response::new(Full::new(Bytes::from_static(b"hello"))))
+}
+
+fn ready<F: Future>(future: F) -> F::Output {
+    let mut cx = Context::from_waker(Waker::noop());
+    match pin!(future).poll(&mut cx) {
+        Poll::Ready(output) => output,
+        Poll::Pending => unreachable!("nothing here waits"),
+    }
+}
+
+/// Allocations of one call and the reading of its body.
+fn allocations<S, B>(mut service: S, traceparent: &str) -> u64
+where
+    S: Service<Request<()>, Response = Response<B>, Error = Infallible>,
+    B: Body<Data = Bytes>,
+{
+    let mut once = || {
+        let request = request(traceparent);
+        let counted = measure(|| {
+            let Ok(response) = ready(service.call(request));
+            let mut body = pin!(response.into_body());
+            while ready(std::future::poll_fn(|cx| body.as_mut().poll_frame(cx))).is_some() {}
+        });
+        counted.count_total
+    };
+    // The first fills thread-locals and lazy statics.
+    once();
+    once()
+}
+
+const SAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+const UNSAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
+
+#[test]
+fn a_request_that_is_not_recorded_costs_none_and_a_recorded_one_its_record_and_its_text() {
+    let bare = allocations(service_fn(hello), SAMPLED);
+    let traced = |tracing: &HttpTracing| TracingLayer::new(tracing).layer(service_fn(hello));
+    assert_eq!(allocations(traced(&tracing()), UNSAMPLED), bare);
+    assert_eq!(
+        allocations(traced(&HttpTracing::new(NoopTracer)), SAMPLED),
+        bare
+    );
+    assert_eq!(allocations(traced(&tracing()), SAMPLED), bare + 2);
+}
