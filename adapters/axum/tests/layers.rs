@@ -311,3 +311,35 @@ async fn spawned_work_is_carried_and_outlives_its_request() {
     let mail = tracer.named("mail");
     assert_eq!(mail[0].parent_id(), Some(request.context().span_id()));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn five_hundred_requests_at_once_keep_their_own_spans() {
+    let (tracer, tracing) = tracing();
+    let all_here = Arc::new(tokio::sync::Barrier::new(500));
+    let app = Router::new()
+        .route(
+            "/",
+            get(async move |span: CurrentSpan| {
+                all_here.wait().await;
+                for _ in 0..20 {
+                    tokio::task::yield_now().await;
+                    assert_eq!(Span::current().context(), span.context());
+                }
+            }),
+        )
+        .layer(TracingLayer::new(&tracing));
+    let requests: Vec<_> = (0..500)
+        .map(|_| {
+            let app = app.clone();
+            tokio::spawn(async move { answer(&app, "GET", "/").await })
+        })
+        .collect();
+    for request in requests {
+        assert_eq!(request.await.unwrap(), StatusCode::OK);
+    }
+    let spans = tracer.finished();
+    let ids: std::collections::HashSet<_> =
+        spans.iter().map(|span| span.context().span_id()).collect();
+    assert_eq!((spans.len(), ids.len()), (500, 500));
+    tracer.assert_nothing_unfinished();
+}

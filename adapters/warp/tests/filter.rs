@@ -436,9 +436,9 @@ fn panics() -> Result<String, Infallible> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_hundred_requests_at_once_keep_their_own_spans() {
+async fn five_hundred_requests_at_once_keep_their_own_spans() {
     let (tracing, tracer) = traced();
-    let all_here = Arc::new(tokio::sync::Barrier::new(200));
+    let all_here = Arc::new(tokio::sync::Barrier::new(500));
     let routes = warp::any()
         .and(current_span())
         .then(move |span: CurrentSpan| {
@@ -453,7 +453,7 @@ async fn two_hundred_requests_at_once_keep_their_own_spans() {
             }
         });
     let routes = routes.traced(&tracing).boxed();
-    let requests = (0..200).map(|_| {
+    let requests = (0..500).map(|_| {
         let routes = routes.clone();
         tokio::spawn(async move { warp::test::request().reply(&routes).await })
     });
