@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +19,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tower::util::ServiceExt as _;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
 use tower_layer::Layer as _;
 
 fn tracing() -> (InMemoryTracer, HttpTracing) {
@@ -258,31 +259,62 @@ async fn a_websocket_is_upgraded_and_its_span_ends_with_the_head() {
 }
 
 #[tokio::test]
-async fn a_panic_that_is_caught_outside_is_still_told() {
+async fn a_panic_caught_outside_is_still_told_and_inside_it_is_a_500() {
     let (tracer, tracing) = tracing();
     let panics = || Router::new().route("/", get(async || -> String { panic!("as asked for") }));
+    let traced = TracingLayer::new(&tracing);
 
-    let outside = caught(panics().layer(TracingLayer::new(&tracing)));
-    assert_eq!(outside.await, StatusCode::INTERNAL_SERVER_ERROR);
+    let outside = panics().layer(traced.clone()).layer(CatchPanicLayer::new());
+    assert_eq!(
+        answer(&outside, "GET", "/").await,
+        StatusCode::INTERNAL_SERVER_ERROR
+    );
     assert_eq!(only(&tracer).http().unwrap().outcome(), Outcome::Panicked);
+
+    let inside = panics().layer(CatchPanicLayer::new()).layer(traced);
+    assert_eq!(
+        answer(&inside, "GET", "/").await,
+        StatusCode::INTERNAL_SERVER_ERROR
+    );
+    let span = only(&tracer);
+    let http = span.http().unwrap();
+    assert_eq!(
+        (http.outcome(), http.status(), span.is_error()),
+        (Outcome::Completed, Some(500), true)
+    );
 }
 
-/// What a layer that catches panics does: the panic is caught first, and the future dropped after it.
-async fn caught(app: Router) -> StatusCode {
-    let request = Request::get("/").body(Body::empty()).unwrap();
-    let mut future = Box::pin(app.oneshot(request));
-    let caught = std::future::poll_fn(|cx| {
-        let polled =
-            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| future.as_mut().poll(cx)));
-        match polled {
-            Ok(polled) => polled.map(Ok),
-            Err(panic) => std::task::Poll::Ready(Err(panic)),
-        }
-    })
-    .await;
-    match caught {
-        Ok(Ok::<_, Infallible>(response)) => response.status(),
-        Err(_) => StatusCode::INTERNAL_SERVER_ERROR,
+#[tokio::test]
+async fn a_compressed_body_is_followed_on_either_side_of_the_compression() {
+    let (tracer, tracing) = tracing();
+    let plain = || Router::new().route("/", get(async || "spans and more spans, ".repeat(500)));
+    let (traced, gzip) = (TracingLayer::new(&tracing), CompressionLayer::new());
+    let read = async |app: Router| {
+        let request = Request::get("/")
+            .header("accept-encoding", "gzip")
+            .body(Body::empty())
+            .unwrap();
+        let response = app.oneshot(request).await.unwrap();
+        assert_eq!(response.headers()[header::CONTENT_ENCODING], "gzip");
+        axum::body::to_bytes(response.into_body(), usize::MAX)
+            .await
+            .unwrap()
+    };
+    let untraced = read(plain().layer(gzip.clone())).await;
+    for (app, sent) in [
+        (
+            plain().layer(gzip.clone()).layer(traced.clone()),
+            untraced.len(),
+        ),
+        (plain().layer(traced).layer(gzip), 22 * 500),
+    ] {
+        assert_eq!(read(app).await, untraced);
+        let span = only(&tracer);
+        let http = span.http().unwrap();
+        assert_eq!(
+            (http.outcome(), http.body_bytes()),
+            (Outcome::Completed, sent as u64)
+        );
     }
 }
 
