@@ -187,7 +187,8 @@ impl HttpTracingBuilder {
     }
 
     /// Names requests' spans: called with the method (`_OTHER` for an unknown one) when a span starts, and again when its
-    /// route becomes known. `None` leaves the name as it is: method and route template. Keep names bounded.
+    /// route becomes known. `None` leaves the name as it is: method and route template, with `HTTP` in the place of an
+    /// unknown method. Keep names bounded.
     pub fn name_with(
         mut self,
         name: impl Fn(&str, Route<'_>) -> Option<String> + Send + Sync + 'static,
@@ -231,10 +232,11 @@ impl HttpTracingBuilder {
         self
     }
 
-    /// Is called when a request ends, just before its span does, also for one that is not recorded: metrics come from
-    /// here. A panic in it is caught and [counted](HttpTracing::caught_panics).
+    /// Is called when a request ends, just before its span does, also for one that is not recorded or skipped: metrics come
+    /// from here. A panic in it is caught and [counted](HttpTracing::caught_panics).
     ///
-    /// The end of a request that is not recorded is its response head, if the size of its body is known by then.
+    /// The end of a request that is not recorded is its response head, if the size of its body is known by then: that size
+    /// counts as sent, and the duration is the time to the head.
     pub fn on_finish(mut self, callback: impl Fn(&RequestEnd<'_>) + Send + Sync + 'static) -> Self {
         self.policy.http.on_finish.push(Arc::new(callback));
         self

@@ -28,7 +28,8 @@ enum Command {
     /// → callee pair, every propagation format and both tracers, and checks what arrives. Prints the tables and one trace,
     /// and writes target/matrix/index.html, where every cell leads to its trace. Exit status 0 only if every cell holds.
     Matrix {
-        /// Run only the cells whose name has this in it, such as "b3", "unsampled" or "axum -> rocket".
+        /// Run only the cells whose name has this in it, such as "b3", "unsampled" or "axum -> rocket"; the page is then
+        /// target/matrix/filtered.html.
         #[arg(long, value_name = "TEXT")]
         filter: Option<String>,
         /// Start four services again when all is done, and let them run until Enter is pressed.

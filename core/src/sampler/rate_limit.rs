@@ -21,7 +21,7 @@ struct Bucket {
 }
 
 impl RateLimit {
-    /// Records at most this many spans a second; 0.1 is one in ten seconds.
+    /// Records at most this many spans a second; 0.1 is one in ten seconds, 0 none.
     ///
     /// # Errors
     ///

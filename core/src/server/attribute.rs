@@ -132,23 +132,23 @@ impl FromStr for Attribute {
     type Err = ParseAttributeError;
 
     fn from_str(text: &str) -> Result<Self, ParseAttributeError> {
-        let error = || ParseAttributeError {
-            text: text.to_owned(),
+        let header = |name: &str| {
+            name.parse().map_err(|_| ParseAttributeError {
+                text: name.to_owned(),
+                is_header: true,
+            })
         };
-        if let Some(header) = text.strip_prefix("header:") {
-            return header.parse().map(Self::header).map_err(|_| error());
+        if let Some(name) = text.strip_prefix("header:") {
+            return header(name).map(Self::header);
         }
-        if let Some(header) = text.strip_prefix("response.header:") {
-            return header
-                .parse()
-                .map(Self::response_header)
-                .map_err(|_| error());
+        if let Some(name) = text.strip_prefix("response.header:") {
+            return header(name).map(Self::response_header);
         }
-        NAMED
-            .iter()
-            .find(|attribute| attribute.key == text)
-            .cloned()
-            .ok_or_else(error)
+        let named = NAMED.iter().find(|attribute| attribute.key == text);
+        named.cloned().ok_or_else(|| ParseAttributeError {
+            text: text.to_owned(),
+            is_header: false,
+        })
     }
 }
 
@@ -162,15 +162,20 @@ impl fmt::Debug for Attribute {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParseAttributeError {
     text: String,
+    /// Whether it was to be a header's name.
+    is_header: bool,
 }
 
 impl fmt::Display for ParseAttributeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "no request attribute is called {:?}; there are ",
-            self.text
-        )?;
+        let text = &self.text;
+        if self.is_header {
+            return write!(
+                f,
+                "{text:?} is no header's name; write it as in `header:x-request-id`"
+            );
+        }
+        write!(f, "no request attribute is called {text:?}; there are ")?;
         for attribute in &NAMED {
             write!(f, "{}, ", attribute.key)?;
         }

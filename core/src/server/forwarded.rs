@@ -33,6 +33,8 @@ impl Forwarded {
     }
 
     /// Believes this many proxies: the last is the one that connects here.
+    ///
+    /// Only for services that every request reaches through that many: one that came through fewer could choose its address.
     #[must_use]
     pub const fn hops(count: usize) -> Self {
         Self(Trusted::Hops(count))

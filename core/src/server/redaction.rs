@@ -14,7 +14,7 @@ pub enum QueryRedaction {
     /// All; the keys stay. The default.
     #[default]
     AllValues,
-    /// Those of these keys, compared with regard to case.
+    /// Those of these keys, compared byte for byte: case counts, and an encoded key is another.
     Keys(Vec<String>),
     /// None.
     Nothing,

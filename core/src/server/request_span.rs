@@ -61,7 +61,8 @@ pub struct RequestEnd<'a> {
     pub duration: Duration,
     /// From the start to the response head.
     pub time_to_head: Option<Duration>,
-    /// How many bytes of the body were sent.
+    /// How many bytes of the body were handed to the server by then. A request that is not recorded ends with its response
+    /// head if the size of its body is known, which is what stands here.
     pub body_bytes: u64,
 }
 
@@ -209,6 +210,9 @@ impl RequestSpan {
             End::EventStream => false,
         };
         if bodyless || (!recorded && !streams) {
+            if let (BodySize::Exact(size), false) = (response.body, bodyless || recorded) {
+                open.body_bytes = size;
+            }
             open.end(Outcome::Completed);
             return None;
         }

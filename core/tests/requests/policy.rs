@@ -192,9 +192,14 @@ fn callbacks_see_every_request_recorded_or_not() {
         policy.skip("/skipped").on_finish(move |end| {
             let recording = end.span.is_recording();
             let route = matches!(end.route, Route::Template("/x"));
-            log.lock()
-                .unwrap()
-                .push((end.method, route, end.status, end.outcome, recording));
+            log.lock().unwrap().push((
+                end.method,
+                route,
+                end.status,
+                end.outcome,
+                end.body_bytes,
+                recording,
+            ));
         })
     });
     for path in ["/recorded", "/skipped"] {
@@ -205,10 +210,10 @@ fn callbacks_see_every_request_recorded_or_not() {
     }
     use Outcome::{BodyAbandoned, Cancelled, Completed};
     let expected = [
-        ("GET", true, Some(200), BodyAbandoned, true),
-        ("GET", false, None, Cancelled, true),
-        ("GET", true, Some(200), Completed, false),
-        ("GET", false, None, Cancelled, false),
+        ("GET", true, Some(200), BodyAbandoned, 0, true),
+        ("GET", false, None, Cancelled, 0, true),
+        ("GET", true, Some(200), Completed, 5, false),
+        ("GET", false, None, Cancelled, 0, false),
     ];
     assert_eq!(*seen.lock().unwrap(), expected);
 }

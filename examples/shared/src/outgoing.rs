@@ -16,6 +16,11 @@ static CLIENT: LazyLock<Client> = LazyLock::new(|| {
         .expect("these settings are valid")
 });
 
+/// Makes the client, so that the first request does not wait for it.
+pub(crate) fn warm_up() {
+    LazyLock::force(&CLIENT);
+}
+
 /// What a called service answered, to be passed on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {

@@ -18,8 +18,9 @@ pub fn address(default_port: u16) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, port).into()
 }
 
-/// Says where the service listens.
+/// Says where the service listens, once it is ready to call others as well.
 pub fn ready(address: SocketAddr) {
+    crate::outgoing::warm_up();
     println!("listening on http://{address}");
 }
 

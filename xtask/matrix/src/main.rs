@@ -86,8 +86,13 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
     let problems = store.problems();
     let seconds = start.elapsed().as_secs_f64();
 
-    let page = target.join("index.html");
-    fs::write(&page, page::render(&results, &problems, seconds)).map_err(io)?;
+    let filter = arguments.filter.as_deref();
+    // A part of the matrix leaves the page of the whole alone.
+    let page = target.join(match filter {
+        Some(_) => "filtered.html",
+        None => "index.html",
+    });
+    fs::write(&page, page::render(&results, &problems, filter, seconds)).map_err(io)?;
     terminal::tables(&results);
     terminal::example(&results);
     terminal::failures(&results);

@@ -12,7 +12,12 @@ use crate::waterfall::{Line, duration, lines};
 const STYLE: &str = include_str!("page.css");
 
 /// The page's text.
-pub(crate) fn render(results: &[Result], problems: &[String], seconds: f64) -> String {
+pub(crate) fn render(
+    results: &[Result],
+    problems: &[String],
+    filter: Option<&str>,
+    seconds: f64,
+) -> String {
     let holding = results
         .iter()
         .filter(|result| result.failure().is_none())
@@ -34,6 +39,9 @@ pub(crate) fn render(results: &[Result], problems: &[String], seconds: f64) -> S
                     p.verdict.good[good].bad[!good] {
                         strong { (holding) " of " (results.len()) " cells hold" }
                         " · " (format!("{seconds:.1}")) " s"
+                    }
+                    @if let Some(filter) = filter {
+                        p.about { "Only the cells with “" (filter) "” in their name were run; the others are empty." }
                     }
                     p.about {
                         "Real services in four frameworks call each other over HTTP; each cell checks the traces that come of it. "
@@ -180,7 +188,7 @@ fn traces(result: &Result) -> Markup {
             h3 {
                 span.path { (path_name(&result.cell.path)) }
                 " " (result.cell.scenario.name)
-                small { (result.cell.fleet.tracer) " tracer, " (result.cell.fleet.format) " formats, checked in " (format!("{:.0?}", result.duration)) }
+                small { (result.cell.fleet.tracer) " tracer, " (result.cell.fleet.format) " formats, checked in " (duration(i64::try_from(result.duration.as_micros()).unwrap_or(i64::MAX))) }
             }
             p.about { (result.cell.scenario.about) }
             @if let Some(failure) = result.failure() {
