@@ -45,13 +45,7 @@ macro_rules! for_each_server_case {
     };
 }
 
-/// Makes a test of every case of the server contract, for one [`Server`](server::Server).
-///
-/// ```ignore
-/// struct MyFramework { /* a running server */ }
-/// impl opentracing_testkit::server::Server for MyFramework { /* … */ }
-/// opentracing_testkit::server_contract!(MyFramework);
-/// ```
+/// Makes a test of every case of the server contract, for one [`Server`](server::Server); the crate's page has an example.
 #[macro_export]
 macro_rules! server_contract {
     ($server:ty) => {
