@@ -132,6 +132,10 @@ impl Baggage {
         self.items.is_empty()
     }
 
+    pub(crate) fn heap_size(&self) -> usize {
+        self.items.capacity() * size_of::<Item>() + self.bytes()
+    }
+
     fn bytes(&self) -> usize {
         self.items.iter().map(Item::bytes).sum()
     }

@@ -301,6 +301,13 @@ pub(crate) struct Extra {
     pub(crate) baggage: Baggage,
 }
 
+impl Extra {
+    /// Bytes that it holds, about.
+    pub(crate) fn heap_size(&self) -> usize {
+        size_of::<Self>() + self.tracestate.heap_size() + self.baggage.heap_size()
+    }
+}
+
 impl SpanContext {
     /// Makes a context without tracestate and baggage.
     #[must_use]

@@ -16,7 +16,42 @@ struct Top {
     scope: u64,
     last_scope: u64,
     /// Scopes that were left before one entered after them, with what they would have brought back.
-    left_early: Vec<(u64, Span, u64)>,
+    left_early: Vec<Early>,
+}
+
+/// A scope that was left early, with what it would have brought back.
+type Early = (u64, Span, u64);
+
+impl Top {
+    /// Follows scopes that have been left already down to the first that has not.
+    fn below(&mut self, span: &mut Span, scope: &mut u64, gone: &mut Vec<Early>) {
+        while let Some(at) = self.left_early.iter().position(|(left, ..)| left == scope) {
+            let mut early = self.left_early.remove(at);
+            early.1.adopt_late_changes(span);
+            std::mem::swap(&mut early.1, span);
+            *scope = early.2;
+            gone.push(early);
+        }
+    }
+
+    /// Brings this back as what is current. Answers what was, and what is to be dropped outside of the borrow: dropping a
+    /// span may be anything.
+    fn restore(&mut self, mut span: Span, mut scope: u64) -> (Span, Vec<Early>) {
+        let mut gone = Vec::new();
+        if !self.left_early.is_empty() {
+            self.below(&mut span, &mut scope, &mut gone);
+            // Later scopes have greater numbers, and are gone with the one that is left now.
+            let all = std::mem::take(&mut self.left_early).into_iter();
+            let (stale, kept): (Vec<_>, _) = all.partition(|(left, ..)| *left > scope);
+            self.left_early = kept;
+            gone.extend(stale);
+        }
+        self.scope = scope;
+        let was = std::mem::replace(&mut self.span, span);
+        // An outer scope may be one of the same span.
+        self.span.adopt_late_changes(&was);
+        (was, gone)
+    }
 }
 
 /// More scopes than this left out of order at once means guards that leak; the oldest are forgotten.
@@ -76,15 +111,8 @@ impl Scope {
     pub(crate) fn force_leave(&mut self, owner: &Span) {
         leave_hooks(owner);
         let previous = std::mem::take(&mut self.previous);
-        let was = TOP.try_with(|top| {
-            let mut top = top.borrow_mut();
-            top.scope = self.previous_scope;
-            let was = std::mem::replace(&mut top.span, previous);
-            // An outer scope may be one of the same span.
-            top.span.adopt_late_changes(&was);
-            was
-        });
-        if let Ok(was) = was {
+        let restored = TOP.try_with(|top| top.borrow_mut().restore(previous, self.previous_scope));
+        if let Ok((was, _gone)) = restored {
             owner.adopt_late_changes(&was);
         }
     }
@@ -92,27 +120,28 @@ impl Scope {
     /// Brings back what was current before, also when scopes are left in another order than they were entered in.
     fn leave(&mut self, owner: &Span) {
         leave_hooks(owner);
-        let previous = std::mem::take(&mut self.previous);
-        let was = TOP.try_with(|top| {
+        let mut previous = std::mem::take(&mut self.previous);
+        // Dropped outside of the borrow, as whatever is left of `previous`.
+        let mut gone = Vec::new();
+        let restored = TOP.try_with(|top| {
             let mut top = top.borrow_mut();
-            if top.scope != self.scope {
+            if top.scope == self.scope {
+                let previous = std::mem::take(&mut previous);
+                return Some(top.restore(previous, self.previous_scope));
+            }
+            // Below the top, or gone already with a scope further out.
+            if top.scope > self.scope {
+                let mut below = self.previous_scope;
+                top.below(&mut previous, &mut below, &mut gone);
                 if top.left_early.len() == MAX_LEFT_EARLY {
-                    top.left_early.remove(0);
+                    gone.push(top.left_early.remove(0));
                 }
-                top.left_early
-                    .push((self.scope, previous, self.previous_scope));
-                return None;
+                let early = (self.scope, std::mem::take(&mut previous), below);
+                top.left_early.push(early);
             }
-            let (mut span, mut scope) = (previous, self.previous_scope);
-            while let Some(at) = top.left_early.iter().position(|(left, ..)| *left == scope) {
-                (_, span, scope) = top.left_early.remove(at);
-            }
-            top.scope = scope;
-            let was = std::mem::replace(&mut top.span, span);
-            top.span.adopt_late_changes(&was);
-            Some(was)
+            None
         });
-        if let Ok(Some(was)) = was {
+        if let Ok(Some((was, _gone))) = restored {
             owner.adopt_late_changes(&was);
         }
     }
@@ -151,11 +180,18 @@ pub(crate) fn lend<R>(slot: &mut Span, owner: &Span, f: impl FnOnce() -> R) -> R
         fn drop(&mut self) {
             leave_hooks(self.owner);
             // Another span that was left there goes outside of the borrow: dropping it may be anything.
-            let mut left = None;
+            let (mut left, mut _gone) = (None, Vec::new());
             let _ = TOP.try_with(|top| {
                 let mut top = top.borrow_mut();
-                std::mem::swap(&mut top.span, self.slot);
-                if std::mem::replace(&mut top.scope, self.previous_scope) != self.scope {
+                let is_top = top.scope == self.scope;
+                if top.left_early.is_empty() {
+                    std::mem::swap(&mut top.span, self.slot);
+                    top.scope = self.previous_scope;
+                } else {
+                    let previous = std::mem::take(self.slot);
+                    (*self.slot, _gone) = top.restore(previous, self.previous_scope);
+                }
+                if !is_top {
                     left = Some(std::mem::replace(self.slot, self.owner.clone()));
                 }
                 top.span.adopt_late_changes(self.slot);

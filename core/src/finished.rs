@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::baggage::Baggage;
-use crate::context::{SpanContext, SpanId};
+use crate::context::{Extra, SpanContext, SpanId};
 use crate::limits::Omitted;
 use crate::log::Log;
 use crate::record::{Record, SpanData};
@@ -89,7 +89,7 @@ impl FinishedSpan {
     /// When it ended: never before its start.
     #[must_use]
     pub fn end(&self) -> SystemTime {
-        self.record.start + self.data().duration
+        self.record.moment(self.data().duration)
     }
 
     /// How long it lasted, on a clock that is never set back.
@@ -178,7 +178,20 @@ impl FinishedSpan {
                     .map(|tag| tag.key.len() + text(&tag.value))
                     .sum::<usize>()
         };
+        let extra = |extra: &Arc<Extra>| extra.heap_size();
+        let parent = self.record.parent.as_ref();
+        let parents = parent.and_then(|parent| parent.context.extra());
+        let own = data.extra.as_ref();
+        // Usually the same.
+        let parents = parents.filter(|theirs| own.is_none_or(|own| !Arc::ptr_eq(own, theirs)));
+        let references = data.references.iter();
         size_of::<Record>()
+            + own.map_or(0, extra)
+            + parents.map_or(0, extra)
+            + references
+                .filter_map(|reference| reference.context.extra())
+                .map(extra)
+                .sum::<usize>()
             + data.name.len()
             + tags(&data.tags)
             + data

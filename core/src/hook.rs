@@ -13,7 +13,8 @@ pub trait ScopeHook: Send + Sync {
     /// A span has become current on this thread.
     fn enter(&self, span: &Span);
 
-    /// The span is about to stop being current on this thread; scopes are left in the reverse order of entering.
+    /// The span is about to stop being current on this thread. Scopes are left in the reverse order of entering, except where
+    /// an application drops its [guards](Span::enter) in another.
     fn exit(&self, span: &Span);
 
     /// The parent that the other system would give a span started now. Asked when no span of ours is current.

@@ -135,7 +135,7 @@ impl HttpTracing {
         self.policy().propagation.refusals()
     }
 
-    /// How many panics of callbacks, hooks, samplers, propagators and of the tracer were caught so far.
+    /// How many panics of callbacks, hooks, samplers, propagators, clocks, id sources and of the tracer were caught so far.
     #[must_use]
     pub fn caught_panics(&self) -> u64 {
         self.policy().panics.load(Ordering::Relaxed)

@@ -4,9 +4,10 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, RefUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 
 use crate::clock::{Clock, SystemClock};
-use crate::context::SpanContext;
+use crate::context::{SpanContext, SpanId, TraceId};
 use crate::hook::ScopeHook;
 use crate::ids::{IdSource, RandomIds};
 use crate::limits::Limits;
@@ -25,7 +26,7 @@ pub(crate) struct Policy {
     pub(crate) limits: Limits,
     pub(crate) hooks: Vec<Arc<dyn ScopeHook>>,
     pub(crate) http: HttpSettings,
-    /// How many panics of callbacks, hooks, samplers, propagators and tracers were caught.
+    /// How many panics of callbacks, hooks, clocks, ids, samplers, propagators and tracers were caught.
     pub(crate) panics: AtomicU64,
 }
 
@@ -54,6 +55,27 @@ impl Policy {
                 self.panics.fetch_add(1, Ordering::Relaxed);
             })
             .ok()
+    }
+
+    /// The time on the clock that is never set back.
+    pub(crate) fn monotonic(&self) -> Duration {
+        self.guard(|| self.clock.monotonic()).unwrap_or_default()
+    }
+
+    /// The time of day.
+    pub(crate) fn wall(&self) -> SystemTime {
+        self.guard(|| self.clock.wall())
+            .unwrap_or_else(SystemTime::now)
+    }
+
+    pub(crate) fn trace_id(&self) -> TraceId {
+        self.guard(|| self.ids.trace_id())
+            .unwrap_or_else(|| RandomIds.trace_id())
+    }
+
+    pub(crate) fn span_id(&self) -> SpanId {
+        self.guard(|| self.ids.span_id())
+            .unwrap_or_else(|| RandomIds.span_id())
     }
 
     /// Asks the policy's own sampler, then the tracer.

@@ -144,17 +144,53 @@ impl Record {
         change(Arc::make_mut(self.live().extra.get_or_insert_default()))
     }
 
+    /// Whether a log would find its place; one that would not is counted.
+    pub(crate) fn takes_log(&self) -> bool {
+        self.change(|data| data.takes_log(&self.policy)) == Some(true)
+    }
+
+    /// Adds a log. The fields are collected before the lock is taken: their iterator is the user's code.
+    pub(crate) fn add_log(&self, time: SystemTime, fields: impl Iterator<Item = Tag>) {
+        let limit = self.policy.limits.log_fields;
+        let mut kept = Vec::with_capacity(fields.size_hint().0.min(limit));
+        let mut omitted = 0;
+        for field in fields {
+            if kept.len() < limit {
+                kept.push(field);
+            } else {
+                omitted += 1;
+            }
+        }
+        self.change(|data| {
+            // Other threads may have logged meanwhile.
+            if data.takes_log(&self.policy) {
+                data.omitted.log_fields += omitted;
+                data.add_log(time, kept, &self.policy);
+            }
+        });
+    }
+
+    /// The moment this long after the start; the start, where the calendar ends before.
+    pub(crate) fn moment(&self, elapsed: Duration) -> SystemTime {
+        self.start.checked_add(elapsed).unwrap_or(self.start)
+    }
+
     /// The present on both clocks, counted from this span's start. A child takes its start from here, so that it lies within
     /// this span whatever comes between the reading of two clocks.
     pub(crate) fn now(&self) -> (SystemTime, Duration) {
-        let monotonic = self.policy.clock.monotonic();
-        let elapsed = (monotonic + self.lead).saturating_sub(self.started);
-        (self.start + elapsed, monotonic)
+        let monotonic = self.policy.monotonic();
+        (self.moment(self.elapsed_at(monotonic)), monotonic)
     }
 
     /// How long the span has lasted by now.
     pub(crate) fn elapsed(&self) -> Duration {
-        (self.policy.clock.monotonic() + self.lead).saturating_sub(self.started)
+        self.elapsed_at(self.policy.monotonic())
+    }
+
+    fn elapsed_at(&self, monotonic: Duration) -> Duration {
+        monotonic
+            .saturating_add(self.lead)
+            .saturating_sub(self.started)
     }
 
     /// Ends the span, once: a second call does nothing.
@@ -219,26 +255,17 @@ impl SpanData {
         }
     }
 
-    pub(crate) fn add_log(
-        &mut self,
-        time: SystemTime,
-        fields: impl Iterator<Item = Tag>,
-        policy: &Policy,
-    ) {
-        if self.logs.len() >= policy.limits.logs {
-            self.omitted.logs += 1;
-            return;
+    fn takes_log(&mut self, policy: &Policy) -> bool {
+        let has_room = self.logs.len() < policy.limits.logs;
+        self.omitted.logs += u32::from(!has_room);
+        has_room
+    }
+
+    fn add_log(&mut self, time: SystemTime, mut fields: Vec<Tag>, policy: &Policy) {
+        for field in &mut fields {
+            self.bound(&mut field.value, policy);
         }
-        let mut kept = Vec::with_capacity(fields.size_hint().0.min(policy.limits.log_fields));
-        for mut field in fields {
-            if kept.len() < policy.limits.log_fields {
-                self.bound(&mut field.value, policy);
-                kept.push(field);
-            } else {
-                self.omitted.log_fields += 1;
-            }
-        }
-        self.logs.push(Log { time, fields: kept });
+        self.logs.push(Log { time, fields });
     }
 
     pub(crate) fn add_reference(&mut self, reference: Reference, policy: &Policy) {

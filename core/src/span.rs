@@ -3,12 +3,11 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use crate::carrier::Carrier;
-use crate::context::{SpanContext, TraceFlags};
+use crate::context::SpanContext;
 use crate::current::{self, Entered, Scoped};
 use crate::hook::ScopeHook;
 use crate::log::LogFields;
@@ -162,10 +161,7 @@ impl Span {
             Inner::Unrecorded(unrecorded) => {
                 let (key, value) = (key.into(), value.into());
                 if let Some(priority) = sampling_priority(&key, &value) {
-                    let late = unrecorded.late_or_new();
-                    let flags = TraceFlags::from_raw(late.flags.load(Ordering::Relaxed))
-                        .with_sampled(priority);
-                    late.flags.store(flags.to_raw(), Ordering::Relaxed);
+                    unrecorded.late_or_new().decide(priority);
                 }
             }
             Inner::Recorded(record) => set_tag(record, Tag::new(key, value)),
@@ -192,9 +188,9 @@ impl Span {
     #[allow(clippy::return_self_not_must_use)]
     pub fn log(&self, fields: impl LogFields) -> &Self {
         if let Some(record) = self.record()
-            && record.is_open()
+            && record.takes_log()
         {
-            self.log_at(record.start + record.elapsed(), fields);
+            record.add_log(record.now().0, fields.into_fields());
         }
         self
     }
@@ -202,8 +198,10 @@ impl Span {
     /// Logs an event that happened at another time.
     #[allow(clippy::return_self_not_must_use)]
     pub fn log_at(&self, time: SystemTime, fields: impl LogFields) -> &Self {
-        if let Some(record) = self.record() {
-            record.change(|data| data.add_log(time, fields.into_fields(), &record.policy));
+        if let Some(record) = self.record()
+            && record.takes_log()
+        {
+            record.add_log(time, fields.into_fields());
         }
         self
     }
@@ -229,8 +227,10 @@ impl Span {
     #[allow(clippy::return_self_not_must_use)]
     pub fn set_name(&self, name: impl Into<Cow<'static, str>>) -> &Self {
         if let Some(record) = self.record() {
+            // Before the lock is taken: it is the user's code.
+            let name = name.into();
             record.change(|data| {
-                data.name = name.into();
+                data.name = name;
                 if let Some(http) = &mut data.http {
                     http.name_is_final();
                 }
@@ -360,12 +360,7 @@ impl Span {
                 policy.guard(|| policy.propagation.inject(&Outgoing::new(&context), carrier))
             }
             (None, Inner::Unrecorded(unrecorded)) => {
-                if let Some(late) = unrecorded.late() {
-                    let extra = late
-                        .extra
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .clone();
+                if let Some(extra) = unrecorded.baggage_alone() {
                     let outgoing = Outgoing::baggage_only(&extra.baggage);
                     policy.guard(|| policy.propagation.inject(&outgoing, carrier));
                 }

@@ -160,7 +160,7 @@ impl SpanBuilder {
                 start.sampled(&policy, trace_id, Some(reference), TraceFlags::default())
             }
             Parent::None | Parent::Current => {
-                let trace_id = policy.ids.trace_id();
+                let trace_id = policy.trace_id();
                 start.sampled(
                     &policy,
                     trace_id,
@@ -191,25 +191,33 @@ impl Start {
     /// Starts below a span of this process, whose decision holds unless `sampling.priority` says otherwise.
     fn below(mut self, policy: &Arc<Policy>, parent: &Span, kind: ReferenceKind) -> Span {
         let Some(context) = parent.context() else {
-            return match self.priority() {
-                Some(true) => {
-                    let trace_id = policy.ids.trace_id();
-                    self.sampled(
-                        policy,
-                        trace_id,
-                        None,
-                        TraceFlags::default().with_random(true),
-                    )
-                }
-                _ => parent.clone(),
-            };
+            let unrecorded = parent.as_unrecorded();
+            let baggage = unrecorded.and_then(Unrecorded::baggage_alone).map(Arc::new);
+            let decision = self
+                .priority()
+                .or_else(|| unrecorded.and_then(Unrecorded::decision));
+            if decision == Some(true) {
+                let (trace_id, flags) = (policy.trace_id(), TraceFlags::default());
+                let (flags, sampling) = (flags.with_random(true), Sampling::record_and_sample());
+                return self.decided(policy, trace_id, None, flags, sampling, baggage);
+            }
+            let child = Unrecorded::new(policy.clone(), None, parent.is_request());
+            return Span::unrecorded(child.carrying(baggage));
         };
-        let sampled = self.priority().unwrap_or(context.flags().is_sampled());
         let recorded = parent.record();
-        if !sampled && (recorded.is_none() || self.priority() == Some(false)) {
-            let context = context
-                .clone()
-                .with_flags(context.flags().with_sampled(false));
+        let asked = self.priority();
+        let sampled = asked.unwrap_or_else(|| match parent.as_unrecorded() {
+            // The context's flag may be the caller's, which is only passed on here.
+            Some(unrecorded) => unrecorded.decision() == Some(true),
+            None => context.flags().is_sampled(),
+        });
+        if !sampled && (recorded.is_none() || asked == Some(false)) {
+            let context = match asked {
+                Some(_) => context
+                    .clone()
+                    .with_flags(context.flags().with_sampled(false)),
+                None => context,
+            };
             return Span::unrecorded(Unrecorded::new(
                 policy.clone(),
                 Some(context),
@@ -275,7 +283,8 @@ impl Start {
         let sampled = match sampling.decision {
             Decision::PassThrough | Decision::Undecided => {
                 let context = parent.map(|parent| parent.context);
-                return Span::unrecorded(Unrecorded::new(policy.clone(), context, is_request));
+                let unrecorded = Unrecorded::new(policy.clone(), context, is_request);
+                return Span::unrecorded(unrecorded.carrying(extra));
             }
             Decision::Drop | Decision::RecordOnly => false,
             Decision::RecordAndSample => true,
@@ -288,7 +297,7 @@ impl Start {
                 .insert(key, value);
         }
         if sampling.decision == Decision::Drop {
-            let context = SpanContext::new(trace_id, policy.ids.span_id(), flags).with_extra(extra);
+            let context = SpanContext::new(trace_id, policy.span_id(), flags).with_extra(extra);
             return Span::unrecorded(Unrecorded::new(policy.clone(), Some(context), is_request));
         }
         if self.tags.is_empty() {
@@ -321,10 +330,10 @@ impl Start {
         }
         let (now, started) = self
             .now
-            .unwrap_or_else(|| (policy.clock.wall(), policy.clock.monotonic()));
+            .unwrap_or_else(|| (policy.wall(), policy.monotonic()));
         let origin = Origin {
             trace_id,
-            span_id: policy.ids.span_id(),
+            span_id: policy.span_id(),
             flags,
             extra,
             parent,

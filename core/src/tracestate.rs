@@ -108,6 +108,10 @@ impl TraceState {
         &self.text
     }
 
+    pub(crate) fn heap_size(&self) -> usize {
+        self.text.capacity()
+    }
+
     /// Whether there is no member.
     #[must_use]
     pub fn is_empty(&self) -> bool {

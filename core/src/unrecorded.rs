@@ -3,8 +3,9 @@
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use crate::context::{Extra, SpanContext, TraceFlags};
+use crate::context::{Extra, SpanContext};
 use crate::current;
+use crate::ids::{IdSource, RandomIds};
 use crate::policy::Policy;
 
 /// A span that is not recorded: held by value, so that it costs no allocation.
@@ -15,33 +16,62 @@ pub(crate) struct Unrecorded {
     pub(crate) context: Option<SpanContext>,
     /// Whether this stands for an HTTP request that a framework's adapter ends.
     pub(crate) is_request: bool,
-    /// Tells the handles of this span from those of another when something is changed later.
+    /// Tells the handles of this span from those of another when something is changed later. The ids cannot: requests of
+    /// one caller pass on the same.
     key: u64,
     /// What was changed since the start, shared by the handles that have met since.
     late: OnceLock<Arc<Late>>,
 }
 
 /// Baggage, decision and route of an unrecorded span, once a handler has changed one of them.
+#[derive(Default)]
 pub(crate) struct Late {
-    pub(crate) flags: AtomicU8,
+    /// What `sampling.priority` said: nothing, no, yes.
+    decision: AtomicU8,
     pub(crate) extra: Mutex<Extra>,
     /// Kept for finish callbacks.
     pub(crate) route: Mutex<Option<Box<str>>>,
 }
 
+impl Late {
+    pub(crate) fn decide(&self, sampled: bool) {
+        self.decision
+            .store(1 + u8::from(sampled), Ordering::Relaxed);
+    }
+
+    fn decision(&self) -> Option<bool> {
+        match self.decision.load(Ordering::Relaxed) {
+            0 => None,
+            decided => Some(decided > 1),
+        }
+    }
+
+    fn extra(&self) -> Extra {
+        let extra = self.extra.lock().unwrap_or_else(PoisonError::into_inner);
+        extra.clone()
+    }
+}
+
 impl Unrecorded {
     pub(crate) fn new(policy: Arc<Policy>, context: Option<SpanContext>, is_request: bool) -> Self {
-        let key = match &context {
-            Some(context) => context.span_id().get(),
-            None => policy.ids.span_id().get(),
-        };
         Self {
             policy,
             context,
             is_request,
-            key,
+            key: RandomIds.span_id().get(),
             late: OnceLock::new(),
         }
+    }
+
+    /// Gives it baggage that belongs to no context; one that has a context has its own.
+    pub(crate) fn carrying(self, extra: Option<Arc<Extra>>) -> Self {
+        if let (None, Some(extra)) = (&self.context, extra) {
+            let _ = self.late.set(Arc::new(Late {
+                extra: Mutex::new(Arc::unwrap_or_clone(extra)),
+                ..Late::default()
+            }));
+        }
+        self
     }
 
     /// The changes made through this handle, or through the current one if that is the same span.
@@ -59,11 +89,12 @@ impl Unrecorded {
         let late = self.late().unwrap_or_else(|| {
             let extra = self.context.as_ref().and_then(SpanContext::extra);
             Arc::new(Late {
-                flags: AtomicU8::new(self.flags().to_raw()),
                 extra: Mutex::new(extra.map(|extra| (**extra).clone()).unwrap_or_default()),
-                route: Mutex::default(),
+                ..Late::default()
             })
         });
+        // Another thread may have been faster.
+        let late = self.late.get_or_init(|| late).clone();
         current::with_current(|span| {
             if let Some(other) = span.as_unrecorded()
                 && other.key == self.key
@@ -71,29 +102,33 @@ impl Unrecorded {
                 let _ = other.late.set(late.clone());
             }
         });
-        let _ = self.late.set(late.clone());
         late
     }
 
-    fn flags(&self) -> TraceFlags {
-        self.context
-            .as_ref()
-            .map(SpanContext::flags)
-            .unwrap_or_default()
+    /// What `sampling.priority` has decided since the start.
+    pub(crate) fn decision(&self) -> Option<bool> {
+        self.late()?.decision()
+    }
+
+    /// Baggage without a context to belong to.
+    pub(crate) fn baggage_alone(&self) -> Option<Extra> {
+        match self.context {
+            Some(_) => None,
+            None => Some(self.late()?.extra()),
+        }
     }
 
     pub(crate) fn context(&self) -> Option<SpanContext> {
         let context = self.context.clone()?;
         Some(match self.late() {
             Some(late) => {
-                let extra = late
-                    .extra
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .clone();
+                let flags = context.flags();
+                let flags = late
+                    .decision()
+                    .map_or(flags, |sampled| flags.with_sampled(sampled));
                 context
-                    .with_flags(TraceFlags::from_raw(late.flags.load(Ordering::Relaxed)))
-                    .with_extra(Some(Arc::new(extra)))
+                    .with_flags(flags)
+                    .with_extra(Some(Arc::new(late.extra())))
             }
             None => context,
         })

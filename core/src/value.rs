@@ -73,6 +73,42 @@ pub(crate) fn prefix(text: &str, limit: usize) -> &str {
     &text[..end]
 }
 
+/// Text that is written until it is as long as it may be.
+#[derive(Debug)]
+pub(crate) struct BoundedText {
+    pub(crate) text: String,
+    pub(crate) is_cut: bool,
+    left: usize,
+}
+
+impl BoundedText {
+    /// What shows, at most `limit` bytes of it.
+    pub(crate) fn of(shown: &dyn fmt::Display, limit: usize) -> Self {
+        let mut bounded = Self {
+            text: String::new(),
+            is_cut: false,
+            left: limit,
+        };
+        // Fails where it is cut, and where `shown` does.
+        let _ = fmt::write(&mut bounded, format_args!("{shown}"));
+        bounded
+    }
+}
+
+impl fmt::Write for BoundedText {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let kept = prefix(text, self.left);
+        self.text.push_str(kept);
+        if kept.len() < text.len() {
+            self.is_cut = true;
+            self.left = 0;
+            return Err(fmt::Error);
+        }
+        self.left -= kept.len();
+        Ok(())
+    }
+}
+
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -9,8 +9,8 @@ use std::task::{Context, Poll, Waker};
 
 use opentracing_http::sampler::Never;
 use opentracing_http::{
-    HttpTracing, InMemoryTracer, OwnedSpan, ScopeHook, Span, SpanContext, SpanId, TraceFlags,
-    TraceId,
+    FinishedSpan, HttpTracing, InMemoryTracer, Instrumentation, OwnedSpan, ScopeHook, Span,
+    SpanContext, SpanId, TraceFlags, TraceId, Tracer,
 };
 
 fn spans() -> [OwnedSpan; 2] {
@@ -222,4 +222,75 @@ fn baggage_set_in_an_inner_scope_of_a_span_that_is_not_recorded_reaches_the_oute
         assert_eq!(Span::current().baggage("user").as_deref(), Some("ada"));
     });
     assert_eq!(span.baggage("user").as_deref(), Some("ada"));
+}
+
+#[test]
+fn guards_may_be_dropped_within_other_scopes() {
+    let [one, two] = spans();
+    let guard = one.enter();
+    two.in_scope(|| drop(guard));
+    assert!(Span::current().is_none());
+
+    let tracing = HttpTracing::new(InMemoryTracer::new());
+    let request = http::Request::get("/").body(()).unwrap();
+    let mut request = Instrumentation::new(&tracing, "test").begin(&request);
+    let guard = one.enter();
+    request.scope(|| drop(guard));
+    assert!(Span::current().is_none());
+}
+
+/// Reports to nobody, so that nobody keeps the spans.
+struct Forgetful;
+
+impl Tracer for Forgetful {
+    fn report(&self, _: FinishedSpan) {}
+}
+
+#[test]
+fn many_guards_may_be_dropped_first_to_last_whatever_their_spans_do_when_dropped() {
+    struct EntersAnother(Span);
+    impl Drop for EntersAnother {
+        fn drop(&mut self) {
+            self.0.in_scope(|| ());
+        }
+    }
+
+    let tracing = HttpTracing::new(Forgetful);
+    let spans: Vec<Span> = (0..40)
+        .map(|_| {
+            let span = tracing.span("entered").root().start();
+            let another = tracing.span("another").root().start();
+            let _ = span
+                .hook_slot()
+                .unwrap()
+                .set(Box::new(EntersAnother(another.clone())));
+            span.clone()
+        })
+        .collect();
+    let guards: Vec<_> = spans.iter().map(Span::enter).collect();
+    drop(guards);
+    assert!(Span::current().is_none());
+}
+
+#[test]
+fn a_thread_keeps_nothing_of_guards_that_outlived_their_scope() {
+    let tracing = HttpTracing::new(Forgetful);
+    let alive = Arc::new(());
+    let [outer, one, two] = std::array::from_fn(|_| {
+        let span = tracing.span("entered").root().start();
+        let _ = span.hook_slot().unwrap().set(Box::new(alive.clone()));
+        span
+    });
+    {
+        let mut late = None;
+        outer.in_scope(|| {
+            let first = one.enter();
+            late = Some(two.enter());
+            drop(first);
+        });
+        outer.in_scope(|| drop(late.take()));
+        assert!(Span::current().is_none());
+    }
+    drop((outer, one, two));
+    assert_eq!(Arc::strong_count(&alive), 1);
 }

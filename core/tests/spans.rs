@@ -2,11 +2,14 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::borrow::Cow;
+use std::sync::{Barrier, mpsc};
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 use opentracing_http::{
-    Baggage, FinishedSpan, HttpTracing, InMemoryTracer, Limits, NoopTracer, ReferenceKind, Span,
-    SpanContext, SpanId, SpanKind, Tag, TraceFlags, TraceId, Tracer, Value,
+    Baggage, FinishedSpan, HttpTracing, InMemoryTracer, Limits, LogFields, NoopTracer,
+    ReferenceKind, Span, SpanContext, SpanId, SpanKind, Tag, TraceFlags, TraceId, Tracer, Value,
 };
 
 fn tracing() -> (InMemoryTracer, HttpTracing) {
@@ -428,4 +431,123 @@ fn handles_are_send_sync_and_small() {
     assert!(size_of::<Span>() <= 96, "{}", size_of::<Span>());
     assert_eq!(size_of::<FinishedSpan>(), size_of::<usize>());
     assert_eq!(size_of::<SpanContext>(), 48);
+}
+
+#[test]
+fn what_the_noop_tracer_passes_on_a_child_passes_on_too() {
+    let tracing = HttpTracing::new(NoopTracer);
+    for flags in [
+        TraceFlags::SAMPLED,
+        TraceFlags::NOT_SAMPLED,
+        TraceFlags::DEFERRED,
+    ] {
+        let span = tracing.span("work").child_of(elsewhere(flags)).start();
+        let child = span.child("part");
+        assert!(!child.is_recording());
+        assert_eq!(child.context(), Some(elsewhere(flags)));
+    }
+}
+
+#[test]
+fn baggage_of_an_unrecorded_child_stays_there() {
+    let (_, tracing) = tracing();
+    let span = tracing
+        .span("work")
+        .child_of(elsewhere(TraceFlags::NOT_SAMPLED))
+        .start();
+    span.in_scope(|| {
+        let child = Span::current().child("part");
+        child.set_baggage("user", "bob");
+        assert_eq!(child.baggage("user").as_deref(), Some("bob"));
+        assert_eq!(Span::current().baggage("user"), None);
+    });
+    assert_eq!(span.baggage("user"), None);
+}
+
+#[test]
+fn threads_that_set_the_first_baggage_at_once_lose_none() {
+    let tracing = HttpTracing::new(NoopTracer);
+    for _ in 0..500 {
+        let span = tracing
+            .span("work")
+            .child_of(elsewhere(TraceFlags::SAMPLED))
+            .start();
+        let (span, together) = (&*span, &Barrier::new(2));
+        thread::scope(|scope| {
+            for key in ["a", "b"] {
+                scope.spawn(move || {
+                    together.wait();
+                    span.set_baggage(key, "1");
+                });
+            }
+        });
+        assert_eq!(span.context().unwrap().baggage().len(), 2);
+    }
+}
+
+/// Uses the span while it is turned into what is to be set on it.
+struct Nosy(Span);
+
+impl LogFields for Nosy {
+    fn into_fields(self) -> impl Iterator<Item = Tag> {
+        std::iter::once_with(move || {
+            self.0.set_tag("asked", true);
+            Tag::new("event", "asked")
+        })
+    }
+}
+
+impl From<Nosy> for Cow<'static, str> {
+    fn from(nosy: Nosy) -> Self {
+        format!("{}", nosy.0.is_recording()).into()
+    }
+}
+
+#[test]
+fn what_is_set_on_a_span_may_look_at_it() {
+    let (done, is_done) = mpsc::channel();
+    thread::spawn(move || {
+        let (tracer, tracing) = tracing();
+        let span = tracing.span("work").start();
+        span.set_name(Nosy(span.clone())).log(Nosy(span.clone()));
+        span.finish();
+        let _ = done.send(only(&tracer));
+    });
+    let span = is_done.recv_timeout(Duration::from_secs(20)).unwrap();
+    assert_eq!((span.name(), span.logs().len()), ("true", 1));
+    assert_eq!(span.tag("asked").unwrap().as_bool(), Some(true));
+}
+
+#[test]
+fn a_spans_size_counts_what_travels_with_it() {
+    let (tracer, tracing) = tracing();
+    let mut baggage = Baggage::new();
+    baggage.set("k", &"v".repeat(8000));
+    let context = elsewhere(TraceFlags::SAMPLED).with_baggage(baggage);
+    tracing
+        .span("work")
+        .child_of(context.clone())
+        .start()
+        .finish();
+    let size = only(&tracer).size();
+    assert!((8000..16000).contains(&size), "{size}");
+    let span = tracing
+        .span("work")
+        .child_of(elsewhere(TraceFlags::SAMPLED));
+    span.follows_from(context).start().finish();
+    assert!(only(&tracer).size() > 8000);
+}
+
+#[test]
+fn a_start_at_the_end_of_the_calendar_is_no_panic() {
+    let (tracer, tracing) = tracing();
+    let end = SystemTime::UNIX_EPOCH + Duration::from_secs(i64::MAX as u64);
+    if end.checked_add(Duration::from_secs(1)).is_some() {
+        return; // This system's calendar is longer.
+    }
+    let span = tracing.span("work").start_time(end).start();
+    thread::sleep(Duration::from_millis(1010));
+    span.log("late").child("part").finish();
+    span.finish();
+    assert!(tracer.take().iter().all(|span| span.end() >= span.start()));
 }

@@ -52,6 +52,10 @@ impl Carrier for ActixHeaders<'_> {
             self.0.remove(name);
         }
     }
+
+    fn remove_prefixed(&mut self, prefix: &str) {
+        self.0.retain(|name, _| !name.as_str().starts_with(prefix));
+    }
 }
 
 impl fmt::Debug for ActixHeaders<'_> {
@@ -172,6 +176,8 @@ mod tests {
         carrier.set("x-broken", "line\nbreak");
         carrier.append("server-timing", "traceparent");
         carrier.remove("b3");
+        carrier.set("uberctx-old", "x");
+        carrier.remove_prefixed("uberctx-o");
 
         assert_eq!(format!("{carrier:?}").matches("traceparent").count(), 1);
         let values = |name: &str| map.get_all(name).cloned().collect::<Vec<_>>();

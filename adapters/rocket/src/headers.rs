@@ -62,6 +62,12 @@ impl Carrier for Headers<&mut HeaderMap<'_>> {
     fn remove(&mut self, name: &str) {
         self.0.remove(name);
     }
+
+    fn remove_prefixed(&mut self, prefix: &str) {
+        for name in names(self.0, prefix) {
+            self.0.remove(&name);
+        }
+    }
 }
 
 impl Carrier for Headers<&mut Response<'_>> {
@@ -75,5 +81,42 @@ impl Carrier for Headers<&mut Response<'_>> {
 
     fn remove(&mut self, name: &str) {
         self.0.remove_header(name);
+    }
+
+    fn remove_prefixed(&mut self, prefix: &str) {
+        for name in names(self.0.headers(), prefix) {
+            self.0.remove_header(&name);
+        }
+    }
+}
+
+/// The names that start so, whatever their case.
+fn names(headers: &HeaderMap<'_>, prefix: &str) -> Vec<String> {
+    let names = headers.iter().map(|header| header.name.to_string());
+    names
+        .filter(|name| {
+            let start = name.get(..prefix.len());
+            start.is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_earlier_injection_left_is_removed() {
+        let mut map = HeaderMap::new();
+        let mut response = Response::new();
+        for name in ["uberctx-user", "Uberctx-Role", "uber-trace-id"] {
+            map.add_raw(name, "old");
+            response.adjoin_raw_header(name, "old");
+        }
+        Headers(&mut map).remove_prefixed("uberctx-");
+        Headers(&mut response).remove_prefixed("uberctx-");
+        for headers in [&map, response.headers()] {
+            assert!(headers.contains("uber-trace-id") && headers.len() == 1);
+        }
     }
 }

@@ -48,7 +48,7 @@ impl BodySpan {
     /// Counts bytes handed to the server.
     pub fn sent(&mut self, bytes: usize) {
         if let Some(open) = &mut self.open {
-            open.body_bytes += bytes as u64;
+            open.body_bytes = open.body_bytes.saturating_add(bytes as u64);
         }
     }
 

@@ -267,6 +267,8 @@ impl HttpFacts {
                 .get(start..)
                 .map_or(0, |value| prefix(value, limit).len());
             self.text.truncate(start + kept);
+            // What was cut off is not to be kept in the queue all the same.
+            self.text.shrink_to(self.text.len() + SPARE_TEXT);
             self.cut_values += 1;
         }
         if let (Ok(start), Ok(end), Ok(index)) = (

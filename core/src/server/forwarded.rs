@@ -8,9 +8,12 @@ use crate::server::view::RequestView;
 
 /// Whose word counts for the client's address: none's, unless proxies are named.
 ///
-/// The hops that a request took are those of `Forwarded` (RFC 7239), or without it those of `X-Forwarded-For`, and last the
-/// connection's other end. They are read from the near end, and only as far as they are trusted: what stands left of the
-/// first hop that is not trusted may be invented.
+/// The hops that a request took are those of `Forwarded` (RFC 7239) or of `X-Forwarded-For`, and last the connection's
+/// other end. They are read from the near end, and only as far as they are trusted: what stands left of the first hop that
+/// is not trusted may be invented.
+///
+/// Where a request has both headers they must name the same client, or nothing is believed: a proxy that writes one of
+/// them passes the other on as its client wrote it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Forwarded(Trusted);
 
@@ -57,11 +60,26 @@ impl Forwarded {
 
     /// The client's address, if a trusted proxy tells it.
     pub(crate) fn client(&self, view: &dyn RequestView) -> Option<IpAddr> {
+        if self.0 == Trusted::Nobody {
+            return None;
+        }
         let peer = view.peer().map(|peer| peer.ip().to_canonical());
+        let standard = hops(view, "forwarded", forwarded_for);
+        let common = hops(view, "x-forwarded-for", |hop| parse_address(hop.trim()));
+        match (standard.is_empty(), common.is_empty()) {
+            (true, _) => self.client_of(&common, peer),
+            (_, true) => self.client_of(&standard, peer),
+            _ => {
+                let client = self.client_of(&standard, peer);
+                client.filter(|_| client == self.client_of(&common, peer))
+            }
+        }
+    }
+
+    fn client_of(&self, hops: &[Option<IpAddr>], peer: Option<IpAddr>) -> Option<IpAddr> {
         match &self.0 {
             Trusted::Nobody => None,
             Trusted::Hops(count) => {
-                let hops = hops(view);
                 // One proxy: the address it added last. As many as hops or more: the first there is.
                 let at = hops.len().saturating_sub(*count);
                 hops.get(at).copied().flatten().filter(|_| *count > 0)
@@ -73,8 +91,8 @@ impl Forwarded {
                     return None;
                 }
                 let mut client = None;
-                for hop in hops(view).into_iter().rev() {
-                    client = Some(hop?);
+                for hop in hops.iter().rev() {
+                    client = Some((*hop)?);
                     if !hop.is_some_and(trusted) {
                         break;
                     }
@@ -85,34 +103,30 @@ impl Forwarded {
     }
 }
 
-/// The addresses that proxies told, the farthest first; `None` for what is hidden or unreadable. The nearest
-/// [`MAX_HOPS`] only.
-fn hops(view: &dyn RequestView) -> Vec<Option<IpAddr>> {
+/// The addresses that proxies told in this header, the farthest first; `None` for what is hidden or unreadable. The
+/// nearest [`MAX_HOPS`] only.
+fn hops(
+    view: &dyn RequestView,
+    header: &str,
+    address: fn(&str) -> Option<IpAddr>,
+) -> Vec<Option<IpAddr>> {
     let mut hops = Vec::new();
-    for (name, address) in [
-        ("forwarded", forwarded_for as fn(&str) -> Option<IpAddr>),
-        ("x-forwarded-for", |hop| parse_address(hop.trim())),
-    ] {
-        view.header_values(name, &mut |value| {
-            match std::str::from_utf8(value) {
-                Ok(value) => hops.extend(
-                    value
-                        .rsplit(',')
-                        .take(MAX_HOPS)
-                        .map(address)
-                        .collect::<Vec<_>>()
-                        .into_iter()
-                        .rev(),
-                ),
-                Err(_) => hops.push(None),
-            }
-            let excess = hops.len().saturating_sub(MAX_HOPS);
-            hops.drain(..excess);
-        });
-        if !hops.is_empty() {
-            break;
+    view.header_values(header, &mut |value| {
+        match std::str::from_utf8(value) {
+            Ok(value) => hops.extend(
+                value
+                    .rsplit(',')
+                    .take(MAX_HOPS)
+                    .map(address)
+                    .collect::<Vec<_>>()
+                    .into_iter()
+                    .rev(),
+            ),
+            Err(_) => hops.push(None),
         }
-    }
+        let excess = hops.len().saturating_sub(MAX_HOPS);
+        hops.drain(..excess);
+    });
     hops
 }
 
@@ -266,14 +280,28 @@ mod tests {
     }
 
     #[test]
-    fn forwarded_wins_and_ipv6_is_read() {
-        let headers = [
-            (
-                "forwarded",
-                "for=\"[2001:db8::1]:4711\";proto=https, For=10.0.0.2",
-            ),
-            ("x-forwarded-for", "6.6.6.6"),
-        ];
+    fn a_header_that_the_proxy_does_not_write_is_not_believed() {
+        let inside = Forwarded::networks(["10.0.0.0/8".parse().unwrap()]);
+        for forwarded in [Forwarded::hops(1), inside] {
+            let told = |standard, common| {
+                let headers = [("forwarded", standard), ("x-forwarded-for", common)];
+                client(&forwarded, "10.0.0.1:1", &headers)
+            };
+            assert_eq!(told("for=6.6.6.6", "1.2.3.4"), None);
+            assert_eq!(told("for=1.2.3.4", "6.6.6.6"), None);
+            assert_eq!(
+                told("for=\"1.2.3.4:567\"", "6.6.6.6, 1.2.3.4").as_deref(),
+                Some("1.2.3.4")
+            );
+        }
+    }
+
+    #[test]
+    fn the_standard_header_and_ipv6_are_read() {
+        let headers = [(
+            "forwarded",
+            "for=\"[2001:db8::1]:4711\";proto=https, For=10.0.0.2",
+        )];
         let hops = client(&Forwarded::hops(2), "10.0.0.1:1", &headers);
         assert_eq!(hops.as_deref(), Some("2001:db8::1"));
         assert_eq!(

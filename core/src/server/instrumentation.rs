@@ -121,9 +121,11 @@ impl Instrumentation {
         };
         let policy = &record.policy;
         let limit = policy.limits.value_bytes;
+        // Before the lock is taken: a framework's way to its route may be the user's code.
+        let route = view.route();
         record.change(|data| {
             if let Some(http) = &mut data.http {
-                http.set_route(view.route(), limit);
+                http.set_route(route, limit);
                 if let Some(options) = &self.options {
                     http.join(options, view, &policy.http, limit);
                     if let Some(name) = &options.name
@@ -144,7 +146,7 @@ impl Instrumentation {
         let caller = Caller::of(view, &self.tracing);
         let trace_id = match &caller.parent {
             Some(parent) => parent.trace_id(),
-            None => policy.ids.trace_id(),
+            None => policy.trace_id(),
         };
         let mut sampling = caller.sampling(&self.tracing, view, trace_id);
         let mut references = Vec::new();
@@ -283,8 +285,22 @@ impl Caller {
         caller
     }
 
-    /// Skip rules, debug, the policy's sampler, the tracer: in this order.
     fn sampling(
+        &self,
+        tracing: &HttpTracing,
+        view: &dyn RequestView,
+        trace_id: crate::TraceId,
+    ) -> Sampling {
+        let sampling = self.judge(tracing, view, trace_id);
+        match (sampling.decision, self.decision) {
+            // There are no ids to pass through, but there is a no to pass on.
+            (Decision::PassThrough, Some(false)) => Sampling::drop(),
+            _ => sampling,
+        }
+    }
+
+    /// Skip rules, debug, the policy's sampler, the tracer: in this order.
+    fn judge(
         &self,
         tracing: &HttpTracing,
         view: &dyn RequestView,
@@ -292,11 +308,7 @@ impl Caller {
     ) -> Sampling {
         let policy = tracing.policy();
         if policy.skips(view) {
-            return match self.decision {
-                // There are no ids to pass through, but there is a no to pass on.
-                Some(false) => Sampling::drop(),
-                _ => Sampling::pass_through(),
-            };
+            return Sampling::pass_through();
         }
         if self.debug {
             return Sampling::record_and_sample();

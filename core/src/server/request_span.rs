@@ -13,6 +13,7 @@ use crate::server::outcome::{End, Outcome};
 use crate::server::request_scope::RequestScope;
 use crate::server::view::{BodySize, RequestView, ResponseView, Route};
 use crate::span::Span;
+use crate::value::BoundedText;
 
 /// The right to end a request's span; held by the adapter from the request's arrival to its response head.
 ///
@@ -38,7 +39,7 @@ pub(crate) struct OpenRequest {
     pub(crate) status: Option<u16>,
     head: Option<Duration>,
     pub(crate) body_bytes: u64,
-    error: Option<String>,
+    error: Option<BoundedText>,
     /// When a scope was left by a panic: the request's true end, whatever is called later.
     panicked: Option<Duration>,
 }
@@ -72,7 +73,7 @@ impl RequestSpan {
             started: match span.record() {
                 Some(record) => record.started,
                 None if policy.http.on_finish.is_empty() => Duration::ZERO,
-                None => policy.clock.monotonic(),
+                None => policy.monotonic(),
             },
             span: span.clone(),
             method: known_method(view.method()).unwrap_or("_OTHER"),
@@ -196,7 +197,7 @@ impl RequestSpan {
         open.status = Some(response.status);
         let recorded = open.span.record().is_some();
         if open.is_watched() {
-            open.head = Some(open.policy.clock.monotonic().saturating_sub(open.started));
+            open.head = Some(open.policy.monotonic().saturating_sub(open.started));
         }
         let end = open.read_head(response);
         let bodyless = response.body == BodySize::Empty
@@ -265,19 +266,20 @@ impl OpenRequest {
         on_panic(
             || current::lend(lent, span, f),
             || {
-                panicked.get_or_insert_with(|| policy.clock.monotonic());
+                panicked.get_or_insert_with(|| policy.monotonic());
             },
         )
     }
 
     pub(crate) fn note_panic(&mut self) {
-        let now = self.policy.clock.monotonic();
+        let now = self.policy.monotonic();
         self.panicked.get_or_insert(now);
     }
 
     pub(crate) fn set_error(&mut self, error: &dyn Display) {
         if self.span.record().is_some() {
-            self.error = self.policy.guard(|| error.to_string());
+            let limit = self.policy.limits.value_bytes;
+            self.error = self.policy.guard(|| BoundedText::of(error, limit));
         }
     }
 
@@ -321,9 +323,7 @@ impl OpenRequest {
         } else {
             outcome
         };
-        let at = self
-            .panicked
-            .unwrap_or_else(|| self.policy.clock.monotonic());
+        let at = self.panicked.unwrap_or_else(|| self.policy.monotonic());
         let duration = at.saturating_sub(self.started);
         // The body of a response to a panic ends after the panic itself.
         let duration = duration.max(self.head.unwrap_or_default());
@@ -336,7 +336,10 @@ impl OpenRequest {
                 http.outcome = Some(outcome);
                 http.head = self.head;
                 http.body_bytes = self.body_bytes;
-                http.error = self.error;
+                if let Some(error) = self.error {
+                    http.cut_values += u32::from(error.is_cut);
+                    http.error = Some(error.text);
+                }
                 data.omitted.cut_values += std::mem::take(&mut http.cut_values);
                 http.template().filter(|_| calls_back).map(Box::<str>::from)
             })

@@ -19,6 +19,7 @@ macro_rules! for_each_server_case {
             keeps_an_unsampled_decision
             baggage_reaches_the_handler_and_goes_on
             passes_on_what_it_skips
+            records_nothing_below_what_it_skips
             reports_nothing_with_a_noop_tracer
             handler_sees_the_active_span
             active_span_survives_an_await

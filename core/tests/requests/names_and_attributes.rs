@@ -157,3 +157,20 @@ fn more_attributes_than_usual_are_all_kept() {
         );
     }
 }
+
+#[test]
+fn what_is_cut_off_takes_no_room() {
+    let harness = policy(|policy| policy.attributes([Attribute::USER_AGENT]));
+    let long = "a".repeat(300_000);
+    let span = harness.answer(&get("/", &[("user-agent", &long)]), 200);
+    assert!(span.size() < 20_000, "{}", span.size());
+
+    harness
+        .begin(&get("/", &[]))
+        .fail(None, &"\u{e9}".repeat(100_000));
+    let span = harness.only();
+    let logs = span.logs();
+    let message = logs[0].fields.iter().find(|field| field.key == "message");
+    let message = message.and_then(|field| field.value.as_str()).unwrap();
+    assert_eq!((message.len(), span.omitted().cut_values), (4096, 1));
+}

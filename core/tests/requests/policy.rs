@@ -280,3 +280,122 @@ fn clock_and_ids_are_options() {
         Some(Duration::from_secs(1))
     );
 }
+
+/// The headers that go out from a span.
+fn injected(span: &Span) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    span.inject(&mut headers);
+    headers
+}
+
+#[test]
+fn what_is_left_untraced_has_no_children_and_passes_everything_on() {
+    use opentracing_http::propagation::{B3, Propagation};
+    let skipping = policy(|policy| policy.skip("/*"));
+    let span = skipping.begin(&get("/", &[("traceparent", TRACEPARENT)]));
+    let child = span.span().child("part");
+    assert!(!child.is_recording());
+    assert_eq!(injected(&child)["traceparent"], TRACEPARENT);
+    drop((child, span));
+    assert!(skipping.tracer.finished().is_empty());
+
+    let b3 = Propagation::none().read(B3::single()).write(B3::single());
+    let skipping = policy(|policy| policy.skip("/*").propagation(b3));
+    let undecided = "4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7";
+    let span = skipping.begin(&get("/", &[("b3", undecided)]));
+    assert_eq!(injected(&span.span().child("part"))["b3"], undecided);
+}
+
+#[test]
+fn what_came_without_ids_is_passed_on_as_well() {
+    let tracing = HttpTracing::new(opentracing_http::NoopTracer);
+    let noop = Instrumentation::new(&tracing, "test");
+    let skipping = policy(|policy| policy.skip("/*"));
+    for instrumentation in [&noop, &skipping.instrumentation] {
+        let span = instrumentation.begin(&get("/", &[("baggage", "user=ada")]));
+        let child = span.span().child("part");
+        for span in [span.span(), &*child] {
+            assert_eq!(span.baggage("user").as_deref(), Some("ada"));
+            let headers = injected(span);
+            assert_eq!(headers["baggage"], "user=ada");
+            assert!(!headers.contains_key("traceparent"));
+        }
+        let span = instrumentation.begin(&get("/", &[("b3", "0"), ("baggage", "user=ada")]));
+        let context = span.span().context().unwrap();
+        assert!(!context.flags().is_sampled());
+        assert_eq!(context.baggage().get("user"), Some("ada"));
+    }
+    let strict = policy(|policy| policy.skip("/*").trust(Trust::nobody()));
+    let headers = [
+        ("traceparent", TRACEPARENT),
+        ("baggage", "user=ada"),
+        ("b3", "0"),
+    ];
+    let span = strict.begin(&get("/", &headers));
+    assert!(injected(span.span()).is_empty() && span.span().baggage("user").is_none());
+}
+
+#[test]
+fn priority_on_what_is_left_untraced_has_its_children_recorded() {
+    let harness = policy(|policy| policy.skip("/*"));
+    for headers in [&[][..], &[("traceparent", TRACEPARENT)]] {
+        let span = harness.begin(&get("/", headers));
+        span.span()
+            .set_tag("sampling.priority", 1)
+            .set_baggage("user", "ada");
+        span.span().child("part").finish();
+        let spans = harness.tracer.take();
+        assert_eq!(spans.len(), 1);
+        assert_eq!(spans[0].baggage().get("user"), Some("ada"));
+        assert!(spans[0].context().flags().is_sampled());
+    }
+}
+
+#[test]
+fn two_requests_of_one_caller_do_not_share_what_is_set_later() {
+    let harness = policy(|policy| policy.skip("/*"));
+    let begin = || harness.begin(&get("/", &[("traceparent", TRACEPARENT)]));
+    let (one, two) = (begin(), begin());
+    two.span().in_scope(|| {
+        Span::current().set_baggage("user", "ada");
+        assert_eq!(one.span().baggage("user"), None);
+    });
+    assert_eq!(two.span().baggage("user").as_deref(), Some("ada"));
+}
+
+#[test]
+fn a_clock_and_ids_that_panic_harm_no_one() {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    #[derive(Debug)]
+    struct Broken;
+    impl Clock for Broken {
+        fn wall(&self) -> std::time::SystemTime {
+            panic!("as asked for")
+        }
+        fn monotonic(&self) -> Duration {
+            panic!("as asked for")
+        }
+    }
+    impl IdSource for Broken {
+        fn trace_id(&self) -> TraceId {
+            panic!("as asked for")
+        }
+        fn span_id(&self) -> SpanId {
+            panic!("as asked for")
+        }
+    }
+    let harness = policy(|policy| policy.clock(Broken).ids(Broken));
+    assert_eq!(
+        outcome(&harness.answer(&get("/", &[]), 200)),
+        Outcome::Completed
+    );
+    // Also while a panic unwinds already, where another one would end the process.
+    let caught = catch_unwind(AssertUnwindSafe(|| {
+        let mut span = harness.begin(&get("/", &[]));
+        span.scope(|| panic!("as asked for"));
+    }));
+    assert!(caught.is_err());
+    assert_eq!(outcome(&harness.only()), Outcome::Panicked);
+    assert!(harness.instrumentation.tracing().caught_panics() > 8);
+}

@@ -161,6 +161,18 @@ pub fn passes_on_what_it_skips<S: Server>() {
     );
 }
 
+/// What a handler starts below a skipped request is not recorded either, whatever its caller decided.
+pub fn records_nothing_below_what_it_skips<S: Server>() {
+    let kit = Kit::<S>::with(|policy| policy.skip("GET /child").skip("GET /stream"));
+    assert_eq!(
+        kit.get_with("/child", &[("traceparent", TRACEPARENT)])
+            .status,
+        200
+    );
+    let streamed = kit.get_with("/stream", &[("traceparent", TRACEPARENT)]);
+    assert_eq!(streamed.text(), CHUNKS.concat());
+}
+
 /// The no-op tracer passes everything on.
 pub fn reports_nothing_with_a_noop_tracer<S: Server>() {
     let kit = Kit::<S>::start(InMemoryTracer::new(), HttpTracing::new(NoopTracer));
