@@ -255,6 +255,23 @@ impl SpanData {
         }
     }
 
+    /// Sets several tags; the first ones of a span are kept in the vector in which they come.
+    pub(crate) fn set_tags(&mut self, mut tags: Vec<Tag>, policy: &Policy) {
+        let distinct = |tags: &[Tag]| {
+            let before = |n: usize| tags.iter().take(n);
+            let mut numbered = tags.iter().enumerate();
+            numbered.all(|(n, tag)| before(n).all(|other| other.key != tag.key))
+        };
+        if self.tags.is_empty() && tags.len() <= policy.limits.tags && distinct(&tags) {
+            for tag in &mut tags {
+                self.bound(&mut tag.value, policy);
+            }
+            self.tags = tags;
+        } else {
+            tags.into_iter().for_each(|tag| self.set_tag(tag, policy));
+        }
+    }
+
     fn takes_log(&mut self, policy: &Policy) -> bool {
         let has_room = self.logs.len() < policy.limits.logs;
         self.omitted.logs += u32::from(!has_room);

@@ -440,10 +440,7 @@ fn set_tags(record: &Arc<Record>, tags: impl Iterator<Item = Tag>) {
     for tag in &tags {
         decide_by_priority(record, tag);
     }
-    record.change(|data| {
-        tags.into_iter()
-            .for_each(|tag| data.set_tag(tag, &record.policy))
-    });
+    record.change(|data| data.set_tags(tags, &record.policy));
 }
 
 fn set_tag(record: &Arc<Record>, tag: Tag) {

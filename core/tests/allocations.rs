@@ -100,6 +100,12 @@ fn a_span_with_eight_tags_costs_two() {
     assert_eq!(allocations(|| drop(span())), 1);
     // The vector of tags grows once.
     assert!(allocations(|| tags(&span())) <= 3);
+    // Set at once, their vector is kept as it comes.
+    let eight = ["a", "b", "c", "d", "e", "f", "g", "h"].map(|key| (key, 1));
+    let at_once = || {
+        span().set_tags(eight);
+    };
+    assert_eq!(allocations(at_once), 2);
     assert_eq!(allocations(|| drop(span().clone())), 1);
 }
 

@@ -54,6 +54,17 @@ fn tags_keep_their_types_and_the_last_write_wins() {
 }
 
 #[test]
+fn the_last_write_wins_among_tags_that_are_set_at_once() {
+    let (tracer, tracing) = tracing();
+    let span = tracing.span("work").start();
+    span.set_tags([("a", 1), ("b", 2), ("a", 3)])
+        .set_tags([("b", 4), ("c", 5)]);
+    span.finish();
+    let tags = [("a", 3), ("b", 4), ("c", 5)];
+    assert_eq!(only(&tracer).tags(), tags.map(Tag::from));
+}
+
+#[test]
 fn logs_keep_order_fields_and_time() {
     let (tracer, tracing) = tracing();
     let before = SystemTime::now();

@@ -10,13 +10,13 @@ use actix_web::test::{TestRequest, init_service, read_body};
 use actix_web::{App, Error, web};
 use opentracing_actix_web::TracingMiddleware;
 
-use crate::measure::Bench;
+use crate::measure::{BARE, Bench};
 use crate::variant::{HEADERS, SAMPLED, traced};
 
 pub(crate) fn benches() -> Vec<Bench> {
     let system = Rc::new(System::new());
     let mut benches = vec![
-        bench(&system, "bare", app(), SAMPLED),
+        bench(&system, BARE, app(), SAMPLED),
         bench(
             &system,
             "a middleware that does nothing",

@@ -11,7 +11,7 @@ use opentracing_axum::TracingLayer;
 use tower::ServiceExt as _;
 use tower_service::Service;
 
-use crate::measure::Bench;
+use crate::measure::{BARE, Bench};
 use crate::variant::{HEADERS, SAMPLED, traced};
 
 /// A layer that does nothing.
@@ -44,7 +44,7 @@ fn app() -> Router {
 
 pub(crate) fn benches() -> Vec<Bench> {
     let mut benches = vec![
-        bench("bare", app(), SAMPLED),
+        bench(BARE, app(), SAMPLED),
         bench(
             "a layer that does nothing",
             app().layer(tower_layer::layer_fn(Nothing)),

@@ -17,10 +17,14 @@ impl Bench {
     }
 }
 
+/// The name of the variant that the others are held against.
+pub(crate) const BARE: &str = "bare";
+
 /// Long against the clock's resolution, short against the machine's moods.
 const BATCH: Duration = Duration::from_millis(5);
 
-/// Lets the variants take turns, and prints the median time of each, and how it stands to the first.
+/// Lets the variants take turns, and prints the median time of each, and how it stands to the first, if that is the bare
+/// framework.
 pub(crate) fn compare(group: &str, mut benches: Vec<Bench>, rounds: usize) {
     println!("\n{group}");
     let batches: Vec<u32> = benches.iter_mut().map(batch_size).collect();
@@ -33,10 +37,13 @@ pub(crate) fn compare(group: &str, mut benches: Vec<Bench>, rounds: usize) {
         }
     }
     let medians: Vec<f64> = times.iter_mut().map(|times| median(times)).collect();
-    let Some(first) = medians.first() else {
-        return;
-    };
+    let bare = benches.first().is_some_and(|bench| bench.name == BARE);
+    let first = medians.first().filter(|_| bare);
     for (bench, median) in benches.iter().zip(&medians) {
+        let Some(first) = first else {
+            println!("  {:<34} {median:>9.0} ns", bench.name);
+            continue;
+        };
         println!(
             "  {:<34} {median:>9.0} ns  {:>+9.0} ns  × {:.2}",
             bench.name,

@@ -6,7 +6,7 @@ use rocket::http::Header;
 use rocket::local::asynchronous::Client;
 use rocket::{Build, Rocket, get, routes};
 
-use crate::measure::Bench;
+use crate::measure::{BARE, Bench};
 use crate::variant::{HEADERS, SAMPLED, traced};
 
 #[get("/users/<_id>")]
@@ -44,7 +44,7 @@ fn benches(app_with: impl Fn(&HttpTracing) -> Rocket<Build>) -> Vec<Bench> {
         .attach(AdHoc::on_request("nothing", |_, _| Box::pin(async {})))
         .attach(AdHoc::on_response("nothing", |_, _| Box::pin(async {})));
     let mut benches = vec![
-        bench("bare", app().mount("/", routes![user]), SAMPLED),
+        bench(BARE, app().mount("/", routes![user]), SAMPLED),
         bench(
             "fairings that do nothing",
             nothing.mount("/", routes![user]),

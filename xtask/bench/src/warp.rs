@@ -7,7 +7,7 @@ use opentracing_warp::{Traced as _, TracingLayer, route};
 use tower::{Layer as _, Service, ServiceExt as _};
 use warp::{Filter, Rejection, Reply};
 
-use crate::measure::Bench;
+use crate::measure::{BARE, Bench};
 use crate::variant::{HEADERS, SAMPLED, traced};
 
 type Request_ = Request<http_body_util::Empty<&'static [u8]>>;
@@ -24,7 +24,7 @@ fn routes()
 
 pub(crate) fn layer_benches() -> Vec<Bench> {
     let mut benches = vec![
-        bench("bare", warp::service(routes()), SAMPLED),
+        bench(BARE, warp::service(routes()), SAMPLED),
         bench(
             "a layer that does nothing",
             warp::service(routes()).map_request(|request: Request_| request),
@@ -40,7 +40,7 @@ pub(crate) fn layer_benches() -> Vec<Bench> {
 
 pub(crate) fn filter_benches() -> Vec<Bench> {
     let mut benches = vec![
-        bench("bare", warp::service(routes()), SAMPLED),
+        bench(BARE, warp::service(routes()), SAMPLED),
         bench(
             "a wrapper that does nothing",
             warp::service(routes().with(warp::wrap_fn(|filter| warp::any().and(filter)))),
