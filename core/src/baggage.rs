@@ -182,7 +182,10 @@ mod tests {
             baggage.iter().collect::<Vec<_>>(),
             [("a", "longer"), ("b", "2")]
         );
+        assert_eq!((baggage.len(), baggage.is_empty()), (2, false));
         assert!(baggage.remove("a") && !baggage.remove("a"));
+        assert_eq!(baggage.iter().collect::<Vec<_>>(), [("b", "2")]);
+        assert!(baggage.remove("b") && baggage.is_empty());
     }
 
     #[test]
@@ -198,6 +201,12 @@ mod tests {
         assert!(baggage.set("k", &"v".repeat(Baggage::MAX_BYTES - 1)));
         assert!(!baggage.set("l", "v"));
         assert!(baggage.set("k", "short") && baggage.set("l", "v"));
+
+        // A pair that grows gives up its own place first.
+        let most = "v".repeat(Baggage::MAX_BYTES - 3);
+        assert!(baggage.set("k", &most[1..]) && baggage.set("k", &most));
+        assert!(!baggage.set("k", &format!("{most}v")) && !baggage.set("l", "vv"));
+        assert_eq!(baggage.get("k"), Some(&*most));
     }
 
     #[test]

@@ -409,3 +409,83 @@ impl fmt::Debug for SpanContext {
         all.finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_all_their_lower_case_digits_and_not_zero() {
+        let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+        let parsed: TraceId = trace.parse().unwrap();
+        assert_eq!(parsed.get(), 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736);
+        assert_eq!(parsed.to_string(), trace);
+        let span: SpanId = "00f067aa0ba902b7".parse().unwrap();
+        assert_eq!(span.get(), 0x00f0_67aa_0ba9_02b7);
+        assert_eq!(span.to_string(), "00f067aa0ba902b7");
+        for bad in [
+            "",
+            "0",
+            &trace[1..],
+            "0000000000000000",
+            "00000000000000000000000000000000",
+            "00F067AA0BA902B7",
+            "+0f067aa0ba902b7",
+            "4BF92F3577B34DA6A3CE929D0E0E4736",
+        ] {
+            assert!(bad.parse::<TraceId>().is_err(), "{bad:?}");
+            assert!(bad.parse::<SpanId>().is_err(), "{bad:?}");
+        }
+        assert_eq!((TraceId::new(0), SpanId::new(0)), (None, None));
+        assert_eq!((hex(b""), hex(&[b'1'; 33])), (None, None));
+        assert_eq!(hex(&[b'f'; 32]), Some(u128::MAX));
+        let error = "".parse::<TraceId>().unwrap_err().to_string();
+        assert!(
+            error.starts_with("an id is 32 (trace) or 16 (span)"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_decision_that_is_made_takes_the_place_of_the_old_one() {
+        let (deferred, debug) = (TraceFlags::DEFERRED, TraceFlags::DEBUG);
+        assert_eq!(deferred.with_sampled(true), TraceFlags::SAMPLED);
+        assert_eq!(deferred.with_sampled(false), TraceFlags::NOT_SAMPLED);
+        assert_eq!(debug.with_sampled(true), debug);
+        assert_eq!(debug.with_sampled(false), TraceFlags::NOT_SAMPLED);
+        assert_eq!(debug.without_debug(), TraceFlags::SAMPLED);
+        assert_eq!(deferred.without_debug(), deferred);
+        let random = debug.with_random(true);
+        assert!(random.is_random() && random.is_debug() && random.is_sampled());
+        assert_eq!(random.with_sampled(false).with_sampled(true).w3c_bits(), 3);
+        assert_eq!(random.with_random(true), random);
+        assert_eq!(random.with_random(false), debug);
+        assert_eq!(TraceFlags::from_raw(random.to_raw()), random);
+        assert!(!TraceFlags::SAMPLED.is_deferred() && !deferred.is_sampled());
+    }
+
+    #[test]
+    fn what_a_context_does_not_have_costs_nothing() {
+        let ids = (TraceId::new(1).unwrap(), SpanId::new(2).unwrap());
+        let plain = SpanContext::new(ids.0, ids.1, TraceFlags::SAMPLED);
+        let empty = (plain.clone())
+            .with_tracestate(TraceState::default())
+            .with_baggage(Baggage::new());
+        assert!(empty.extra().is_none());
+        let mut baggage = Baggage::new();
+        baggage.set("a", "1");
+        let full = plain.clone().with_baggage(baggage.clone());
+        assert!(
+            full.clone()
+                .with_baggage(Baggage::new())
+                .baggage()
+                .is_empty()
+        );
+        let list = TraceState::parse([&b"a=1"[..]]).unwrap();
+        let both = full.clone().with_tracestate(list.clone());
+        assert_eq!((both.baggage(), both.tracestate()), (&baggage, &list));
+        let other = both.with_tracestate(TraceState::default());
+        assert!(other.tracestate().is_empty() && other.baggage() == &baggage);
+        assert_eq!(plain.clone().with_extra(full.extra().cloned()), full);
+    }
+}

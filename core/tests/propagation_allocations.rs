@@ -82,6 +82,12 @@ fn injection_without_tracestate_and_baggage_allocates_nothing() {
         measure(|| propagation.inject(&Outgoing::baggage_only(&Baggage::new()), &mut carrier));
     assert_eq!(counted.count_total, 0);
     assert!(written > 200);
+
+    // A header map needs its own copy of each value, but none of the names, which are prepared.
+    let mut map = HeaderMap::with_capacity(16);
+    propagation.inject(&Outgoing::new(&context), &mut map);
+    let counted = measure(|| propagation.inject(&Outgoing::new(&context), &mut map));
+    assert_eq!((map.len(), counted.count_total), (6, 6));
 }
 
 #[test]
@@ -96,4 +102,16 @@ fn tracestate_is_copied_once() {
     let propagation = Propagation::default();
     // The text, and the place behind the context's pointer.
     assert_eq!(measure(|| drop(propagation.extract(&map))).count_total, 2);
+
+    // The longest list that the grammar allows, too; and blanks beyond it take no place.
+    let member = |n| format!("{n:02}{}={}", "k".repeat(254), "v".repeat(256));
+    let longest: Vec<_> = (0..32).map(member).collect();
+    let longest = longest.join(",");
+    let blanks = " ".repeat(1_000_000);
+    for list in [longest.clone(), blanks.clone() + &longest + &blanks] {
+        map.insert("tracestate", HeaderValue::from_str(&list).unwrap());
+        let counted = measure(|| drop(propagation.extract(&map)));
+        assert_eq!(counted.count_total, 2);
+        assert!(counted.bytes_max < 20_000, "{} bytes", counted.bytes_max);
+    }
 }

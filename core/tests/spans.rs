@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use opentracing_http::{
     Baggage, Clock, FinishedSpan, HttpTracing, InMemoryTracer, Limits, LogFields, NoopTracer,
-    ReferenceKind, Span, SpanContext, SpanId, SpanKind, Tag, TraceFlags, TraceId, Tracer, Value,
+    ReferenceKind, Span, SpanContext, SpanId, Tag, TraceFlags, TraceId, Tracer, Value,
 };
 
 fn tracing() -> (InMemoryTracer, HttpTracing) {
@@ -30,127 +30,6 @@ fn only(tracer: &InMemoryTracer) -> FinishedSpan {
     let mut spans = tracer.take();
     assert_eq!(spans.len(), 1, "{spans:#?}");
     spans.remove(0)
-}
-
-#[test]
-fn tags_keep_their_types_and_the_last_write_wins() {
-    let (tracer, tracing) = tracing();
-    let span = tracing.span("work").tag("n", 1).start();
-    span.set_tag("text", "static")
-        .set_tag("owned", String::from("owned"))
-        .set_tag("truth", true)
-        .set_tag("n", i64::MAX)
-        .set_tags([Tag::new("share", 0.5), Tag::new("truth", false)]);
-    span.finish();
-    let span = only(&tracer);
-    let tags = [
-        ("n", Value::I64(i64::MAX)),
-        ("text", "static".into()),
-        ("owned", String::from("owned").into()),
-        ("truth", false.into()),
-        ("share", 0.5.into()),
-    ];
-    assert_eq!(span.tags(), tags.map(Tag::from));
-}
-
-#[test]
-fn the_last_write_wins_among_tags_that_are_set_at_once() {
-    let (tracer, tracing) = tracing();
-    let span = tracing.span("work").start();
-    span.set_tags([("a", 1), ("b", 2), ("a", 3)])
-        .set_tags([("b", 4), ("c", 5)]);
-    span.finish();
-    let tags = [("a", 3), ("b", 4), ("c", 5)];
-    assert_eq!(only(&tracer).tags(), tags.map(Tag::from));
-}
-
-#[test]
-fn logs_keep_order_fields_and_time() {
-    let (tracer, tracing) = tracing();
-    let before = SystemTime::now();
-    let span = tracing.span("work").start();
-    span.log("first")
-        .log([Tag::new("event", "second"), Tag::new("attempt", 2)]);
-    span.log_at(SystemTime::UNIX_EPOCH, [("event", "long ago")]);
-    span.finish();
-    let logs = only(&tracer).logs();
-    assert_eq!(logs[0].fields, [Tag::new("event", "first")]);
-    assert_eq!(logs[1].fields[1], Tag::new("attempt", 2));
-    assert!(
-        logs[0].time >= before && logs[0].time <= logs[1].time && logs[1].time <= SystemTime::now()
-    );
-    assert_eq!(logs[2].time, SystemTime::UNIX_EPOCH);
-}
-
-#[test]
-fn an_error_is_tagged_and_logged_with_its_cause() {
-    #[derive(Debug)]
-    struct Outer(std::num::ParseIntError);
-    impl std::fmt::Display for Outer {
-        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("no number")
-        }
-    }
-    impl std::error::Error for Outer {
-        fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-            Some(&self.0)
-        }
-    }
-    let (tracer, tracing) = tracing();
-    let span = tracing.span("work").start();
-    span.error(&Outer("x".parse::<i32>().unwrap_err()));
-    span.finish();
-    let span = only(&tracer);
-    assert!(span.is_error());
-    assert_eq!(span.tag("error"), Some(true.into()));
-    let fields = &span.logs()[0].fields;
-    assert_eq!(fields[0], Tag::new("event", "error"));
-    assert_eq!(fields[1], Tag::new("message", "no number"));
-    assert_eq!(fields[2].key, "error.cause");
-}
-
-#[test]
-fn what_goes_over_the_limits_is_counted() {
-    let tracer = InMemoryTracer::new();
-    let mut limits = Limits::default();
-    (
-        limits.tags,
-        limits.logs,
-        limits.log_fields,
-        limits.references,
-        limits.value_bytes,
-    ) = (2, 1, 1, 1, 5);
-    let tracing = HttpTracing::builder(tracer.clone())
-        .limits(limits)
-        .build()
-        .unwrap();
-    let span = tracing
-        .span("work")
-        .child_of(elsewhere(TraceFlags::SAMPLED))
-        .follows_from(elsewhere(TraceFlags::SAMPLED))
-        .follows_from(elsewhere(TraceFlags::SAMPLED))
-        .start();
-    // Two bytes a letter: it is cut between letters.
-    span.set_tag("a", "äöü")
-        .set_tag("b", 1)
-        .set_tag("c", 1)
-        .set_tag("b", 2);
-    span.log([("event", "x"), ("more", "y")]).log("z");
-    span.finish();
-    let span = only(&tracer);
-    assert_eq!(span.tag("a"), Some("äö".into()));
-    assert_eq!(span.tag("b"), Some(2.into()));
-    let omitted = span.omitted();
-    assert_eq!(
-        (
-            omitted.tags,
-            omitted.logs,
-            omitted.log_fields,
-            omitted.references,
-            omitted.cut_values
-        ),
-        (1, 1, 1, 1, 1)
-    );
 }
 
 #[test]
@@ -225,142 +104,6 @@ fn a_span_ends_once_and_its_handles_outlive_it() {
 }
 
 #[test]
-fn dropping_a_span_ends_it_also_while_a_panic_unwinds() {
-    let (tracer, tracing) = tracing();
-    let panicked = std::panic::catch_unwind(|| {
-        let _span = tracing.span("work").start();
-        panic!("as asked for");
-    });
-    assert!(panicked.is_err());
-    assert_eq!(only(&tracer).name(), "work");
-}
-
-#[test]
-fn times_can_be_given() {
-    let (tracer, tracing) = tracing();
-    let start = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
-    tracing
-        .span("import")
-        .start_time(start)
-        .start()
-        .finish_at(start + Duration::from_secs(5));
-    let span = only(&tracer);
-    assert_eq!(
-        (span.start(), span.end(), span.duration()),
-        (
-            start,
-            start + Duration::from_secs(5),
-            Duration::from_secs(5)
-        )
-    );
-
-    tracing
-        .span("backwards")
-        .start_time(start)
-        .start()
-        .finish_at(SystemTime::UNIX_EPOCH);
-    assert_eq!(only(&tracer).duration(), Duration::ZERO);
-
-    tracing.span("until now").start_time(start).start().finish();
-    assert!(only(&tracer).end() > start + Duration::from_secs(1));
-
-    let ahead = SystemTime::now() + Duration::from_secs(3600);
-    tracing
-        .span("from later on")
-        .start_time(ahead)
-        .start()
-        .finish();
-    let span = only(&tracer);
-    assert!(span.end() >= span.start());
-}
-
-#[test]
-fn a_child_shares_its_parents_lot() {
-    let (tracer, tracing) = tracing();
-    let unsampled = tracing
-        .span("work")
-        .child_of(elsewhere(TraceFlags::NOT_SAMPLED))
-        .start();
-    assert!(!unsampled.is_recording());
-    let child = unsampled.child("part");
-    assert!(!child.is_recording());
-    assert_eq!(
-        child.context().unwrap().trace_id(),
-        elsewhere(TraceFlags::NOT_SAMPLED).trace_id()
-    );
-    assert!(!child.context().unwrap().flags().is_sampled());
-    drop((child, unsampled));
-    assert!(tracer.finished().is_empty());
-
-    let deferred = tracing
-        .span("work")
-        .child_of(elsewhere(TraceFlags::DEFERRED))
-        .start();
-    assert!(deferred.is_recording() && deferred.context().unwrap().flags().is_sampled());
-}
-
-#[test]
-fn sampling_priority_is_obeyed_at_the_start_and_later() {
-    let (tracer, tracing) = tracing();
-    assert!(
-        !tracing
-            .span("unimportant")
-            .tag("sampling.priority", 0)
-            .start()
-            .is_recording()
-    );
-
-    let span = tracing
-        .span("important")
-        .child_of(elsewhere(TraceFlags::NOT_SAMPLED));
-    assert!(span.tag("sampling.priority", 1).start().is_recording());
-    assert_eq!(only(&tracer).name(), "important");
-
-    let span = tracing.span("turned off").start();
-    span.set_tag("sampling.priority", 0);
-    assert!(!span.context().unwrap().flags().is_sampled());
-    drop(span);
-    assert!(tracer.take().is_empty());
-    tracer.assert_nothing_unfinished();
-
-    let span = tracing
-        .span("turned on")
-        .child_of(elsewhere(TraceFlags::NOT_SAMPLED))
-        .start();
-    span.set_tag("sampling.priority", 1);
-    assert!(span.context().unwrap().flags().is_sampled());
-    span.child("recorded from here").finish();
-    drop(span);
-    assert_eq!(only(&tracer).name(), "recorded from here");
-
-    let span = tracing.span("neither text nor truth").start();
-    span.set_tag("sampling.priority", "0")
-        .set_tag("sampling.priority", false);
-    drop(span);
-    assert_eq!(tracer.take().len(), 1);
-}
-
-#[test]
-fn baggage_reaches_children_and_stays_where_it_was_set() {
-    let (tracer, tracing) = tracing();
-    let parent = tracing.span("parent").start();
-    parent.set_baggage("user", "ada");
-    let child = parent.child("child");
-    child
-        .set_baggage("user", "bob")
-        .set_baggage("not a token", "x");
-    assert_eq!(
-        (
-            parent.baggage("user").as_deref(),
-            child.baggage("user").as_deref()
-        ),
-        (Some("ada"), Some("bob"))
-    );
-    drop(child);
-    assert_eq!(only(&tracer).baggage().len(), 1);
-}
-
-#[test]
 fn handles_of_an_unrecorded_span_share_what_is_set_later() {
     let (_, tracing) = tracing();
     let unsampled = tracing
@@ -409,13 +152,6 @@ fn the_empty_span_accepts_everything() {
     assert!(headers.is_empty());
     assert!(span.child("z").is_none() && span.follower("z").is_none());
     span.in_scope(|| assert!(Span::current().is_none()));
-}
-
-#[test]
-fn kinds_are_told() {
-    let (tracer, tracing) = tracing();
-    tracing.span("call").kind(SpanKind::Client).start().finish();
-    assert_eq!(only(&tracer).tags(), [Tag::new("span.kind", "client")]);
 }
 
 #[test]
@@ -576,4 +312,50 @@ fn a_start_at_the_end_of_the_calendar_is_no_panic() {
     span.log("late").child("part").finish();
     span.finish();
     assert!(tracer.take().iter().all(|span| span.end() >= span.start()));
+}
+
+#[test]
+fn values_are_read_as_what_they_are() {
+    let [text, truth, whole, broken] = [
+        Value::from("1"),
+        Value::from(false),
+        Value::from(42),
+        Value::from(0.5),
+    ];
+    assert_eq!(text.as_str(), Some("1"));
+    assert_eq!((text.as_i64(), text.as_bool()), (None, None));
+    assert_eq!(truth.as_bool(), Some(false));
+    assert_eq!((truth.as_str(), truth.as_i64()), (None, None));
+    assert_eq!(whole.as_i64(), Some(42));
+    assert_eq!((whole.as_str(), whole.as_bool()), (None, None));
+    assert_eq!((broken.as_str(), broken.as_i64()), (None, None));
+    assert!(text == "1" && text != "2" && whole != "42");
+    let shown = [text, truth, whole, broken].map(|value| value.to_string());
+    assert_eq!(shown, ["1", "false", "42", "0.5"]);
+}
+
+#[test]
+fn a_log_that_finds_no_place_is_not_made() {
+    struct Made<'a>(&'a AtomicU64);
+
+    impl LogFields for Made<'_> {
+        fn into_fields(self) -> impl Iterator<Item = Tag> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            std::iter::once(Tag::new("event", "made"))
+        }
+    }
+
+    let made = AtomicU64::new(0);
+    let mut limits = Limits::default();
+    limits.logs = 1;
+    let policy = HttpTracing::builder(InMemoryTracer::new()).limits(limits);
+    let span = policy.build().unwrap().span("work").start();
+    let handle = (*span).clone();
+    for _ in 0..3 {
+        span.log(Made(&made));
+    }
+    span.finish();
+    handle.log(Made(&made));
+    handle.log_at(SystemTime::UNIX_EPOCH, Made(&made));
+    assert_eq!(made.into_inner(), 1);
 }

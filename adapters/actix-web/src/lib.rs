@@ -6,6 +6,7 @@ mod extract;
 mod headers;
 mod middleware;
 mod request;
+mod routes;
 
 pub use self::body::TracingBody;
 pub use self::extract::CurrentSpan;

@@ -16,6 +16,7 @@ use pin_project_lite::pin_project;
 use crate::body::TracingBody;
 use crate::headers::{ActixHeaders, Headers};
 use crate::request::Request;
+use crate::routes::Routes;
 
 /// The middleware that traces what it is wrapped round: an app, a scope, a resource or a route.
 ///
@@ -96,6 +97,7 @@ where
         ready(Ok(TracingService {
             service,
             instrumentation: self.instrumentation.clone(),
+            routes: Routes::default(),
         }))
     }
 }
@@ -105,6 +107,7 @@ where
 pub struct TracingService<S> {
     service: S,
     instrumentation: Instrumentation,
+    routes: Routes,
 }
 
 /// Left in the extensions of a request that has a recorded span. It has no size, so it needs no allocation.
@@ -125,22 +128,56 @@ where
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let marked = request.extensions().contains::<HasSpan>();
-        let mut span = self
-            .instrumentation
-            .begin_or_join(&Request(&request), marked);
-        let inner = match &mut span {
-            Some(span) => {
-                if span.span().is_recording() {
-                    request.extensions_mut().insert(HasSpan);
-                }
-                span.scope(|| self.service.call(request))
-            }
-            None => self.service.call(request),
+        let mut underway = Underway {
+            span: self
+                .instrumentation
+                .begin_or_join(&Request(&request), marked),
+            routes: self.routes.clone(),
         };
+        if underway.is_recording() {
+            request.extensions_mut().insert(HasSpan);
+            self.routes.learn(&request);
+        }
+        let inner = underway.scope(|| self.service.call(request));
         ResponseFuture {
             inner: Some(inner),
-            span,
+            underway,
         }
+    }
+}
+
+/// A request that has not come back from the inner service. If it never does, it panicked or was cancelled.
+#[derive(Debug)]
+struct Underway {
+    // Nothing where the request has its span from further out.
+    span: Option<RequestSpan>,
+    routes: Routes,
+}
+
+impl Underway {
+    fn is_recording(&self) -> bool {
+        let span = self.span.as_ref();
+        span.is_some_and(|span| span.span().is_recording())
+    }
+
+    fn scope<R>(&mut self, f: impl FnOnce() -> R) -> R {
+        match &mut self.span {
+            Some(span) => span.scope(f),
+            None => f(),
+        }
+    }
+
+    /// Takes the span, named as well as it can be without the request that would know its route.
+    fn without_request(&mut self) -> Option<RequestSpan> {
+        let mut span = self.span.take()?;
+        self.routes.find(&mut span);
+        Some(span)
+    }
+}
+
+impl Drop for Underway {
+    fn drop(&mut self) {
+        drop(self.without_request());
     }
 }
 
@@ -152,16 +189,13 @@ pin_project! {
         // Dropped within the span's scope, so an `Option` that is emptied there.
         #[pin]
         inner: Option<F>,
-        // Nothing where the request has its span from further out.
-        span: Option<RequestSpan>,
+        underway: Underway,
     }
 
     impl<F> PinnedDrop for ResponseFuture<F> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            if let Some(span) = this.span {
-                span.scope(|| this.inner.set(None));
-            }
+            this.underway.scope(|| this.inner.set(None));
         }
     }
 }
@@ -175,7 +209,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let mut poll_inner = || {
+        let poll_inner = || {
             // Only completion empties it, and no one may poll after that.
             let polled = this
                 .inner
@@ -187,15 +221,14 @@ where
             }
             polled
         };
-        let result = match this.span {
-            Some(span) => ready!(span.scope(poll_inner)),
-            None => ready!(poll_inner()),
-        };
-        Poll::Ready(match (result, this.span.take()) {
-            (Ok(response), Some(span)) => Ok(traced(response, span)),
-            (Ok(response), None) => Ok(response.map_body(|_, body| TracingBody::new(body, None))),
-            (Err(error), span) => {
-                if let Some(span) = span {
+        let result = ready!(this.underway.scope(poll_inner));
+        Poll::Ready(match result {
+            Ok(response) => Ok(match this.underway.span.take() {
+                Some(span) => traced(response, span),
+                None => response.map_body(|_, body| TracingBody::new(body, None)),
+            }),
+            Err(error) => {
+                if let Some(span) = this.underway.without_request() {
                     // The response that actix-web makes of it is made further out.
                     span.fail(
                         Some(error.as_response_error().status_code().as_u16()),

@@ -1,13 +1,13 @@
 //! What axum leaves in a request's extensions.
 
-use axum::extract::MatchedPath;
+use axum::extract::{MatchedPath, OriginalUri};
 use http::Extensions;
 use opentracing_http::Route;
 use opentracing_tower::Extensions as View;
 
-/// axum's name, route and, with the feature, its way to keep the peer's address.
+/// axum's name, route, path and, with the feature, its way to keep the peer's address.
 pub(crate) fn view() -> View {
-    let view = View::of("axum").route(route);
+    let view = View::of("axum").route(route).path(path);
     #[cfg(feature = "connect-info")]
     let view = view.peer(peer);
     view
@@ -19,6 +19,11 @@ fn route(extensions: &Extensions) -> Route<'_> {
     extensions
         .get::<MatchedPath>()
         .map_or(Route::Unknown, |path| Route::Template(path.as_str()))
+}
+
+/// A nested router takes its own path away from the request's. The router keeps the whole for everything within it.
+fn path(extensions: &Extensions) -> Option<&str> {
+    Some(extensions.get::<OriginalUri>()?.path())
 }
 
 #[cfg(feature = "connect-info")]

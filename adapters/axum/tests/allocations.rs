@@ -119,11 +119,12 @@ fn a_request_that_is_not_recorded_costs_no_allocation_of_ours() {
 }
 
 #[test]
-fn a_recorded_request_costs_three() {
+fn a_recorded_request_costs_four() {
     let traced = app().layer(TracingLayer::new(&tracing()));
-    // The record, its text, the boxed body.
+    // The record, its text, the boxed body; and the mark for inner layers, with which the request's extensions outgrow the
+    // three that axum puts there.
     let ours = allocations(traced, SAMPLED) - with_any_layer();
-    assert!(ours <= 3, "{ours}");
+    assert!(ours <= 4, "{ours}");
 }
 
 #[test]

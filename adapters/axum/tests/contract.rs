@@ -1,22 +1,25 @@
 //! The contract that every adapter passes.
 
-use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::thread::JoinHandle;
 
-use axum::body::Body;
-use axum::extract::{Path, State};
-use axum::http::{StatusCode, header};
+use axum::body::{Body, Bytes};
+use axum::extract::ws::{Message, WebSocketUpgrade};
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
+use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get};
+use axum::routing::{any, get, post};
 use axum::{Router, serve};
-use futures_util::stream;
-use opentracing_axum::TracingLayer;
-use opentracing_testkit::app::{self, App, CHUNKS, Gate};
-use opentracing_testkit::server::{Capabilities, HangUp, Panic, Server};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use http_body::Frame;
+use http_body_util::StreamBody;
+use opentracing_axum::{CurrentSpan, End, Span, TracingLayer};
+use opentracing_testkit::app::{self, App, Chunks, Place, Reply};
+use opentracing_testkit::server::{Capabilities, Feature, Server, Task};
 use opentracing_testkit::server_contract;
 use tokio::sync::oneshot;
+use tower_http::catch_panic::CatchPanicLayer;
 
 struct AxumServer {
     addr: SocketAddr,
@@ -27,12 +30,30 @@ struct AxumServer {
 impl Server for AxumServer {
     const CAPABILITIES: Capabilities = Capabilities {
         component: "axum",
-        item: Some("/items/{id}"),
-        nested_item: Some("/nested/items/{id}"),
-        panic: Panic::ClosesTheConnection,
-        hang_up: HangUp::Cancels,
-        error_message: false,
-        peer: cfg!(feature = "connect-info"),
+        lacks: &[
+            (
+                Feature::Unmatched,
+                "A request without a `MatchedPath` may match no route, or a layer stands outside of the routing.",
+            ),
+            (
+                Feature::Decline,
+                "The router finds one route by its path, and never goes on to another.",
+            ),
+            (
+                Feature::ErrorMessage,
+                "A handler's error becomes a response by `IntoResponse`, and leaves nothing but that.",
+            ),
+            (
+                Feature::HandlerError,
+                "Handlers and routers are infallible: an error is a response before the tracing sees it.",
+            ),
+            #[cfg(not(feature = "connect-info"))]
+            (
+                Feature::Peer,
+                "The feature `connect-info`, with which the address is asked for, is off.",
+            ),
+        ],
+        ..Capabilities::ALL
     };
 
     fn start(app: App) -> Self {
@@ -65,6 +86,10 @@ impl Server for AxumServer {
     fn addr(&self) -> SocketAddr {
         self.addr
     }
+
+    fn spawn(task: Task) {
+        tokio::spawn(task);
+    }
 }
 
 impl Drop for AxumServer {
@@ -78,36 +103,65 @@ impl Drop for AxumServer {
 
 fn router(app: App) -> Router {
     let item = get(async |Path(id): Path<String>| id);
-    let mut chosen = get(async || "chosen");
-    if let Some(tracing) = &app.tracing {
+    let mut chosen = get(play);
+    if let Some(tracing) = app.places() {
         chosen = chosen.layer(TracingLayer::new(tracing).attributes(app::chosen()));
     }
-    let router = Router::new()
-        .route("/foo", get(async || "bar"))
-        .route("/items/{id}", item.clone())
-        .nest("/nested", Router::new().route("/items/{id}", item))
-        .route("/inject", get(async || app::injected()))
-        .route("/async", get(injected_later))
-        .route("/child", get(async || app::child()))
-        .route("/baggage", get(set_baggage))
-        .route("/badrequest", get(async || StatusCode::BAD_REQUEST))
-        .route("/error", get(async || Err::<(), _>(NotReady)))
-        .route("/panic", any(panics))
-        .route("/stream", get(async || Body::from_stream(chunks())))
-        .route("/events", get(events))
-        .route("/endless", get(endless))
-        .route(
-            "/hang",
-            get(async |State(gate): State<Gate>| gate.wait().await),
-        )
-        .route("/empty", get(async || StatusCode::NO_CONTENT))
-        .route("/chosen", chosen)
-        .route("/untraced", get(async || app::injected()))
-        .with_state(app.gate);
-    match app.tracing {
-        Some(tracing) => router.layer(TracingLayer::new(&tracing)),
-        None => router,
+    let mut named = get(play);
+    if let Some(tracing) = app.places() {
+        named = named.layer(TracingLayer::new(tracing).name(app::NAMED).ends(End::Head));
     }
+    let mut scope = Router::new().route("/chosen", chosen.clone());
+    if let Some(tracing) = app.places() {
+        scope = scope.layer(TracingLayer::new(tracing).attributes(app::chosen_by_scope()));
+    }
+    let mut router = Router::new()
+        .route("/", any(play))
+        .route("/play", any(play))
+        .route("/items/{id}", item.clone())
+        .nest("/nested", Router::new().route("/items/{id}", item.clone()))
+        .route(
+            "/extracted",
+            get(async |span: CurrentSpan| app::injected_by(&span)),
+        )
+        .route("/echo", post(async |body: Bytes| body))
+        .route("/error", get(async || NotReady))
+        .route("/failed", get(async || NotReady))
+        .nest_service("/rewritten", Router::new().layer(map_response(to_teapot)))
+        .route("/declined/{id}", item)
+        .route("/upgrade", get(upgrade))
+        .route("/chosen", chosen)
+        .route("/named", named)
+        .nest("/scope", scope)
+        .layer(from_fn_with_state((app.clone(), Place::Inside), middleware));
+    if let Some(tracing) = app.everywhere() {
+        router = router.layer(TracingLayer::new(tracing));
+    }
+    router = router.layer(from_fn_with_state(
+        (app.clone(), Place::Outside),
+        middleware,
+    ));
+    if app.catches_panics() {
+        router = router.layer(CatchPanicLayer::new());
+    }
+    router.with_state(app)
+}
+
+async fn play(State(app): State<App>, uri: Uri) -> Response {
+    response(app.play(uri.query().unwrap_or_default()).await)
+}
+
+async fn middleware(
+    State((app, place)): State<(App, Place)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if let Some(answer) = app.before(place) {
+        return status(answer).into_response();
+    }
+    let mut response = next.run(request).await;
+    *response.status_mut() = status(app.after(place, response.status().as_u16()));
+    response
 }
 
 struct NotReady;
@@ -118,41 +172,52 @@ impl IntoResponse for NotReady {
     }
 }
 
-async fn injected_later() -> String {
-    app::turn().await;
-    app::injected()
+/// What the router has no route for is a teapot.
+async fn to_teapot(mut response: Response) -> Response {
+    if response.status() == StatusCode::NOT_FOUND {
+        *response.status_mut() = StatusCode::IM_A_TEAPOT;
+    }
+    response
 }
 
-async fn set_baggage() -> String {
-    app::set_baggage();
-    app::injected()
-}
-
-async fn panics() {
-    panic!("as asked for");
-}
-
-async fn events() -> impl IntoResponse {
-    (
-        [(header::CONTENT_TYPE, "text/event-stream")],
-        Body::from_stream(chunks()),
-    )
-}
-
-async fn endless(State(gate): State<Gate>) -> Body {
-    let first = stream::once(async { Ok::<_, Infallible>(CHUNKS[0]) });
-    let rest = stream::once(async move {
-        gate.wait().await;
-        Ok(CHUNKS[1])
-    });
-    Body::from_stream(futures_util::StreamExt::chain(first, rest))
-}
-
-fn chunks() -> impl stream::Stream<Item = Result<&'static str, Infallible>> {
-    stream::unfold(VecDeque::from(CHUNKS), async |mut rest| {
-        let chunk = app::next_chunk(&mut rest).await?;
-        Some((Ok(chunk), rest))
+async fn upgrade(upgrade: WebSocketUpgrade) -> Response {
+    upgrade.on_upgrade(async |mut socket| {
+        assert!(Span::current().is_none(), "it has a task of its own");
+        // A client that has gone misses nothing.
+        let _ = socket.send(Message::Text("hi".into())).await;
     })
+}
+
+fn response(reply: Reply) -> Response {
+    let mut headers = headers(reply.headers);
+    let body = match reply.body {
+        app::Body::Text(text) => Body::from(text),
+        app::Body::Stream(chunks) => streamed(chunks, reply.trailers),
+        app::Body::Sized(length, chunks) => {
+            headers.insert(header::CONTENT_LENGTH, length.into());
+            streamed(chunks, reply.trailers)
+        }
+    };
+    (status(reply.status), headers, body).into_response()
+}
+
+fn streamed(chunks: Chunks, trailers: Vec<(&'static str, String)>) -> Body {
+    let frames = chunks.map_ok(|chunk| Frame::data(Bytes::from(chunk)));
+    let trailers = (!trailers.is_empty()).then(|| Ok(Frame::trailers(headers(trailers))));
+    Body::new(StreamBody::new(frames.chain(stream::iter(trailers))))
+}
+
+fn headers(pairs: Vec<(&'static str, String)>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in pairs {
+        let value = HeaderValue::try_from(value).expect("a header's value");
+        headers.append(HeaderName::from_static(name), value);
+    }
+    headers
+}
+
+fn status(status: u16) -> StatusCode {
+    StatusCode::from_u16(status).expect("a status")
 }
 
 server_contract!(AxumServer);

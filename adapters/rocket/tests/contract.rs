@@ -1,173 +1,325 @@
 //! The contract that every adapter passes.
 
+// rocket hands guards over by value.
+#![allow(clippy::needless_pass_by_value)]
+
 mod common;
 
-use std::collections::VecDeque;
+use std::io::{self, Cursor};
 use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
-use opentracing_rocket::{HttpTracing, TracingFairing, traced};
-use opentracing_testkit::app::{self, App, CHUNKS, Gate};
-use opentracing_testkit::server::{Capabilities, HangUp, Panic, Server};
+use opentracing_rocket::{CurrentSpan, End, TracingFairing, traced};
+use opentracing_testkit::app::{self, App, Body, Broken, Chunks, Place, Reply};
+use opentracing_testkit::server::{Capabilities, Feature, HangUp, Panic, Server, Task};
 use opentracing_testkit::server_contract;
-use rocket::http::Status;
-use rocket::response::stream::{ReaderStream, TextStream};
-use rocket::{Build, Rocket, Route, State, get, routes};
+use rocket::data::{IoHandler, IoStream};
+use rocket::fairing::{Fairing, Info, Kind};
+use rocket::futures::StreamExt;
+use rocket::http::{Method, Status};
+use rocket::response::stream::ReaderStream;
+use rocket::response::{self, Responder, Response};
+use rocket::route::{Handler, Outcome};
+use rocket::tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
+use rocket::{
+    Build, Data, Request, Rocket, Route, async_trait, catch, catchers, get, post, routes, tokio,
+};
 
 struct RocketServer(common::Server);
 
 impl Server for RocketServer {
     const CAPABILITIES: Capabilities = Capabilities {
         component: "rocket",
-        item: Some("/items/<id>"),
-        nested_item: Some("/nested/items/<id>"),
+        parameter: "<id>",
         panic: Panic::Answers500,
         hang_up: HangUp::RunsOn,
-        // A responder turns an error into a status and throws the error away.
-        error_message: false,
-        peer: true,
+        reset: HangUp::RunsOn,
+        lacks: &[
+            (
+                Feature::CatchLayer,
+                "Rocket itself catches panics, within the tracing, and has no layer for it.",
+            ),
+            (
+                Feature::ErrorMessage,
+                "A responder makes a status or a response of an error, and drops the error.",
+            ),
+            (
+                Feature::HandlerError,
+                "A catcher has made a response of an error when fairings get to see it.",
+            ),
+            (
+                Feature::Trailers,
+                "Rocket's bodies are readers of bytes, with nothing behind them.",
+            ),
+            (
+                Feature::BrokenBody,
+                "Rocket 0.5 ends a body that failed as if it were complete; the span knows better.",
+            ),
+            (
+                Feature::Outside,
+                "Fairings stand in one row, in which the tracing is the last to see a response.",
+            ),
+            (
+                Feature::Intercept,
+                "A fairing cannot answer in the place of a route.",
+            ),
+            (
+                Feature::CurrentInMiddleware,
+                "A fairing cannot wrap other fairings; they reach the span with `CurrentSpan::of`.",
+            ),
+            (
+                Feature::UnknownMethods,
+                "Rocket answers them with 400 before any fairing.",
+            ),
+            (
+                Feature::MethodNotAllowed,
+                "The method is a part of Rocket's routes: with another one none matches.",
+            ),
+            (
+                Feature::Version,
+                "Rocket's request does not tell the protocol's version.",
+            ),
+            (
+                Feature::HeaderBytes,
+                "Rocket drops header values that are not UTF-8.",
+            ),
+        ],
     };
 
     fn start(app: App) -> Self {
-        Self(common::Server::launch(rocket(app)))
+        Self(common::Server::launch(rocket(&app)))
     }
 
     fn addr(&self) -> SocketAddr {
         self.0.addr()
     }
-}
 
-fn rocket(app: App) -> Rocket<Build> {
-    let rocket = common::rocket().manage(app.gate);
-    let routes = routes![
-        foo,
-        item,
-        inject,
-        inject_later,
-        child,
-        baggage,
-        bad_request,
-        error,
-        panics,
-        stream,
-        events,
-        endless,
-        hang,
-        empty,
-        untraced,
-    ];
-    let Some(tracing) = app.tracing else {
-        return rocket
-            .mount("/", routes)
-            .mount("/nested", routes![item])
-            .mount("/", routes![chosen]);
-    };
-    rocket
-        .attach(TracingFairing::new(&tracing))
-        .mount("/", traced(&tracing, routes))
-        .mount("/nested", traced(&tracing, routes![item]))
-        .mount("/", chosen_route(&tracing))
-}
-
-fn chosen_route(tracing: &HttpTracing) -> impl Into<Vec<Route>> + use<> {
-    traced(tracing, routes![chosen]).attributes(app::chosen())
-}
-
-#[get("/foo")]
-fn foo() -> &'static str {
-    "bar"
-}
-
-#[get("/items/<id>")]
-fn item(id: String) -> String {
-    id
-}
-
-#[get("/inject")]
-fn inject() -> String {
-    app::injected()
-}
-
-#[get("/async")]
-async fn inject_later() -> String {
-    app::turn().await;
-    app::injected()
-}
-
-#[get("/child")]
-fn child() {
-    app::child();
-}
-
-#[get("/baggage")]
-fn baggage() -> String {
-    app::set_baggage();
-    app::injected()
-}
-
-#[get("/badrequest")]
-fn bad_request() -> Status {
-    Status::BadRequest
-}
-
-#[get("/error")]
-fn error() -> Result<(), Status> {
-    Err(Status::ServiceUnavailable)
-}
-
-#[get("/panic")]
-fn panics() {
-    panic!("as asked for");
-}
-
-#[get("/stream")]
-fn stream() -> TextStream![&'static str] {
-    TextStream(chunks())
-}
-
-#[get("/events")]
-fn events() -> (rocket::http::ContentType, TextStream![&'static str]) {
-    (rocket::http::ContentType::EventStream, TextStream(chunks()))
-}
-
-fn chunks() -> impl rocket::futures::Stream<Item = &'static str> {
-    rocket::futures::stream::unfold(VecDeque::from(CHUNKS), |mut rest| async {
-        let chunk = app::next_chunk(&mut rest).await?;
-        Some((chunk, rest))
-    })
-}
-
-#[get("/endless")]
-fn endless(gate: &State<Gate>) -> ReaderStream![&'static [u8]] {
-    let gate = gate.inner().clone();
-    ReaderStream! {
-        yield CHUNKS[0].as_bytes();
-        gate.wait().await;
-        // A client that has gone is noticed when something is sent to it.
-        loop {
-            app::turn().await;
-            yield CHUNKS[1].as_bytes();
-        }
+    fn spawn(task: Task) {
+        tokio::spawn(task);
     }
 }
 
-#[get("/hang")]
-async fn hang(gate: &State<Gate>) {
-    gate.wait().await;
+fn rocket(app: &App) -> Rocket<Build> {
+    let mut rocket = common::rocket();
+    if let Some(tracing) = app.everywhere() {
+        rocket = rocket.attach(TracingFairing::new(tracing));
+    }
+    // A fairing gives no handler its current span: the routes are traced, too.
+    let mounted = |routes: Vec<Route>| match app.everywhere() {
+        Some(tracing) => traced(tracing, routes).into(),
+        None => routes,
+    };
+    rocket
+        .attach(Inside(app.clone()))
+        .mount("/", mounted(Play::at("/", app)))
+        .mount("/", mounted(Play::at("/play", app)))
+        .mount("/", mounted(routes()))
+        .mount("/nested", mounted(routes![item]))
+        .register("/rewritten", catchers![teapot])
+        .mount("/", chosen(app))
+        .mount("/", named(app))
+        .mount("/scope", chosen_in_scope(app))
 }
 
-#[get("/empty")]
-fn empty() -> Status {
-    Status::NoContent
+fn routes() -> Vec<Route> {
+    routes![
+        item, extracted, echo, error, failed, rewritten, declines, declined, upgrade
+    ]
 }
 
-#[get("/chosen")]
-fn chosen() -> &'static str {
-    "chosen"
+fn chosen(app: &App) -> Vec<Route> {
+    let routes = Play::at("/chosen", app);
+    match app.places() {
+        Some(tracing) => traced(tracing, routes).attributes(app::chosen()).into(),
+        None => routes,
+    }
 }
 
-#[get("/untraced")]
-fn untraced() -> String {
-    app::injected()
+fn named(app: &App) -> Vec<Route> {
+    let routes = Play::at("/named", app);
+    match app.places() {
+        Some(tracing) => traced(tracing, routes)
+            .name(app::NAMED)
+            .ends(End::Head)
+            .into(),
+        None => routes,
+    }
+}
+
+/// rocket's scope is what is mounted together.
+fn chosen_in_scope(app: &App) -> Vec<Route> {
+    let routes = chosen(app);
+    match app.places() {
+        Some(tracing) => traced(tracing, routes)
+            .attributes(app::chosen_by_scope())
+            .into(),
+        None => routes,
+    }
+}
+
+#[get("/items/<id>")]
+fn item(id: &str) -> &str {
+    id
+}
+
+#[get("/extracted")]
+fn extracted(span: CurrentSpan<'_>) -> String {
+    app::injected_by(&span)
+}
+
+#[post("/echo", data = "<body>")]
+fn echo(body: &str) -> &str {
+    body
+}
+
+#[derive(Responder)]
+#[response(status = 503)]
+struct NotReady(&'static str);
+
+#[get("/error")]
+fn error() -> Result<(), NotReady> {
+    Err(NotReady(app::ERROR))
+}
+
+/// An error of rocket's own, for which a catcher answers.
+#[get("/failed")]
+fn failed() -> Result<(), Status> {
+    Err(Status::ServiceUnavailable)
+}
+
+#[get("/rewritten")]
+fn rewritten() -> Status {
+    Status::NotFound
+}
+
+#[catch(404)]
+fn teapot() -> (Status, &'static str) {
+    (Status::ImATeapot, "short and stout")
+}
+
+/// What is no `bool` is forwarded.
+#[get("/declined/<_id>")]
+fn declines(_id: bool) {}
+
+#[get("/declined/<id>", rank = 2)]
+fn declined(id: &str) -> &str {
+    id
+}
+
+#[get("/upgrade")]
+fn upgrade() -> Greeting {
+    Greeting
+}
+
+struct Greeting;
+
+impl<'r> Responder<'r, 'static> for Greeting {
+    fn respond_to(self, _: &'r Request<'_>) -> response::Result<'static> {
+        Response::build().upgrade("websocket", self).ok()
+    }
+}
+
+#[async_trait]
+impl IoHandler for Greeting {
+    async fn io(self: Pin<Box<Self>>, mut io: IoStream) -> io::Result<()> {
+        io.write_all(&app::GREETING).await
+    }
+}
+
+/// The middleware within the tracing.
+struct Inside(App);
+
+#[async_trait]
+impl Fairing for Inside {
+    fn info(&self) -> Info {
+        Info {
+            name: "Inside",
+            kind: Kind::Request | Kind::Response,
+        }
+    }
+
+    async fn on_request(&self, _: &mut Request<'_>, _: &mut Data<'_>) {
+        // A fairing cannot answer.
+        let _ = self.0.before(Place::Inside);
+    }
+
+    async fn on_response<'r>(&self, _: &'r Request<'_>, response: &mut Response<'r>) {
+        let status = self.0.after(Place::Inside, response.status().code);
+        response.set_status(Status::new(status));
+    }
+}
+
+/// The handler that a case brings along.
+#[derive(Clone)]
+struct Play(App);
+
+impl Play {
+    /// A route for every method; rocket makes `HEAD` of `GET`.
+    fn at(path: &str, app: &App) -> Vec<Route> {
+        const METHODS: [Method; 8] = [
+            Method::Get,
+            Method::Put,
+            Method::Post,
+            Method::Delete,
+            Method::Options,
+            Method::Trace,
+            Method::Connect,
+            Method::Patch,
+        ];
+        let route = |method| Route::new(method, path, Self(app.clone()));
+        METHODS.map(route).into()
+    }
+}
+
+#[async_trait]
+impl Handler for Play {
+    async fn handle<'r>(&self, request: &'r Request<'_>, _: Data<'r>) -> Outcome<'r> {
+        let query = request.uri().query();
+        let playing = self.0.play(query.map_or("", |query| query.as_str()));
+        Outcome::from(request, Played(playing.await))
+    }
+}
+
+struct Played(Reply);
+
+impl<'r> Responder<'r, 'static> for Played {
+    fn respond_to(self, _: &'r Request<'_>) -> response::Result<'static> {
+        let Self(reply) = self;
+        let mut response = Response::build();
+        response.status(Status::new(reply.status));
+        for (name, value) in reply.headers {
+            response.raw_header_adjoin(name, value);
+        }
+        match reply.body {
+            Body::Text(text) => response.sized_body(text.len(), Cursor::new(text)),
+            Body::Stream(chunks) => response.streamed_body(read(chunks)),
+            Body::Sized(length, chunks) => response
+                .raw_header("Content-Length", length.to_string())
+                .streamed_body(read(chunks)),
+        };
+        response.ok()
+    }
+}
+
+fn read(chunks: Chunks) -> impl AsyncRead + Send {
+    ReaderStream::from(chunks.map(|chunk| Part(chunk.map(Cursor::new))))
+}
+
+/// A part of a body as rocket reads it, or its failure.
+struct Part(Result<Cursor<Vec<u8>>, Broken>);
+
+impl AsyncRead for Part {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match &mut self.get_mut().0 {
+            Ok(bytes) => Pin::new(bytes).poll_read(cx, buf),
+            Err(broken) => Poll::Ready(Err(io::Error::other(*broken))),
+        }
+    }
 }
 
 server_contract!(RocketServer);

@@ -16,6 +16,8 @@ pub struct Extensions {
     pub component: &'static str,
     /// The route that was chosen.
     pub route: for<'a> fn(&'a http::Extensions) -> Route<'a>,
+    /// The path as the client sent it, where the framework takes away what it has matched. The default is the request's.
+    pub path: for<'a> fn(&'a http::Extensions) -> Option<&'a str>,
     /// The address of the connection's other end. The default finds a [`SocketAddr`] that stands there by itself.
     pub peer: fn(&http::Extensions) -> Option<SocketAddr>,
 }
@@ -25,6 +27,7 @@ impl Default for Extensions {
         Self {
             component: "tower",
             route: |_| Route::Unknown,
+            path: |_| None,
             peer: |extensions| extensions.get().copied(),
         }
     }
@@ -44,6 +47,13 @@ impl Extensions {
     #[must_use]
     pub fn route(mut self, route: for<'a> fn(&'a http::Extensions) -> Route<'a>) -> Self {
         self.route = route;
+        self
+    }
+
+    /// Finds the path so.
+    #[must_use]
+    pub fn path(mut self, path: for<'a> fn(&'a http::Extensions) -> Option<&'a str>) -> Self {
+        self.path = path;
         self
     }
 
@@ -97,7 +107,7 @@ impl<B> RequestView for View<'_, B> {
     }
 
     fn path(&self) -> &str {
-        self.request.path()
+        (self.extensions.path)(self.request.extensions()).unwrap_or_else(|| self.request.path())
     }
 
     fn query(&self) -> Option<&str> {

@@ -1,14 +1,14 @@
 //! The contract that every adapter passes, for a plain service under hyper.
 
-use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::fmt;
 use std::net::SocketAddr;
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
-use http::{Method, Request, Response, StatusCode, header};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, header,
+};
 use http_body::Frame;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full, StreamBody};
@@ -16,15 +16,18 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
-use opentracing_testkit::app::{self, App, CHUNKS};
-use opentracing_testkit::server::{Capabilities, HangUp, Panic, Server};
+use opentracing_testkit::app::{self, App, Broken, Chunk, Place, Reply};
+use opentracing_testkit::server::{Capabilities, Feature, Server, Task};
 use opentracing_testkit::server_contract;
-use opentracing_tower::TracingLayer;
+use opentracing_tower::{End, TracingLayer};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tower::util::BoxCloneService;
-use tower::{Layer as _, ServiceExt as _};
+use tower::{Layer as _, ServiceBuilder, ServiceExt as _};
+use tower_http::catch_panic::CatchPanicLayer;
 
-type Body = UnsyncBoxBody<Bytes, Infallible>;
+type Body = UnsyncBoxBody<Bytes, Broken>;
 type Service = BoxCloneService<Request<Incoming>, Response<Body>, NotReady>;
 
 struct HyperServer {
@@ -36,19 +39,23 @@ struct HyperServer {
 impl Server for HyperServer {
     const CAPABILITIES: Capabilities = Capabilities {
         component: "tower",
-        item: None,
-        nested_item: None,
-        panic: Panic::ClosesTheConnection,
-        hang_up: HangUp::Cancels,
-        error_message: false,
-        peer: true,
+        lacks: &[
+            (Feature::Routes, "A tower service has no routes."),
+            (Feature::Unmatched, "A tower service has no routes."),
+            (Feature::Decline, "A tower service has no routes."),
+            (
+                Feature::ErrorMessage,
+                "What the service answers with is a response, whatever error it was made of.",
+            ),
+        ],
+        ..Capabilities::ALL
     };
 
     fn start(app: App) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         listener.set_nonblocking(true).expect("a socket for tokio");
         let addr = listener.local_addr().expect("an address");
-        let (stop, mut stopped) = oneshot::channel::<()>();
+        let (stop, stopped) = oneshot::channel::<()>();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(2)
@@ -56,29 +63,10 @@ impl Server for HyperServer {
                 .build()
                 .expect("a runtime");
             runtime.block_on(async {
-                let listener =
-                    tokio::net::TcpListener::from_std(listener).expect("a socket for tokio");
-                let service = traced(app);
-                loop {
-                    let (stream, peer) = tokio::select! {
-                        accepted = listener.accept() => accepted.expect("a connection"),
-                        _ = &mut stopped => break,
-                    };
-                    let service =
-                        service
-                            .clone()
-                            .map_request(move |mut request: Request<Incoming>| {
-                                request.extensions_mut().insert(peer);
-                                request
-                            });
-                    tokio::spawn(async move {
-                        let service = TowerToHyperService::new(service);
-                        let builder = Builder::new(TokioExecutor::new());
-                        // A client that is gone is no failure of the server's.
-                        let _ = builder
-                            .serve_connection(TokioIo::new(stream), service)
-                            .await;
-                    });
+                let listener = TcpListener::from_std(listener).expect("a socket for tokio");
+                tokio::select! {
+                    () = accept(listener, service(&app)) => {}
+                    _ = stopped => {}
                 }
             });
         });
@@ -92,6 +80,10 @@ impl Server for HyperServer {
     fn addr(&self) -> SocketAddr {
         self.addr
     }
+
+    fn spawn(task: Task) {
+        tokio::spawn(task);
+    }
 }
 
 impl Drop for HyperServer {
@@ -103,7 +95,123 @@ impl Drop for HyperServer {
     }
 }
 
-/// tower's error of a service, which a layer outside of the traced one makes a response of.
+async fn accept(listener: TcpListener, service: Service) {
+    loop {
+        let (stream, peer) = listener.accept().await.expect("a connection");
+        tokio::spawn(serve(stream, peer, service.clone()));
+    }
+}
+
+async fn serve(stream: TcpStream, peer: SocketAddr, service: Service) {
+    let service = service.map_request(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        request
+    });
+    // A client that is gone is no failure of the server's.
+    let _ = Builder::new(TokioExecutor::new())
+        .serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service))
+        .await;
+}
+
+/// The application, with all that stands round it.
+fn service(app: &App) -> Service {
+    let inner = middleware(app.clone(), Place::Inside, routed(app));
+    let traced = match app.everywhere() {
+        Some(tracing) => boxed(TracingLayer::new(tracing).layer(inner)),
+        None => inner,
+    };
+    let outer = without_body_for_head(middleware(app.clone(), Place::Outside, traced));
+    // What is left of an error outside of all is a response: hyper would close the connection.
+    let outer = BoxCloneService::new(outer.map_result(|result: Result<_, NotReady>| {
+        result.or_else(|error| Ok(text(error.to_string(), StatusCode::SERVICE_UNAVAILABLE)))
+    }));
+    if !app.catches_panics() {
+        return outer;
+    }
+    boxed(
+        ServiceBuilder::new()
+            .layer(CatchPanicLayer::new())
+            .service(outer),
+    )
+}
+
+/// hyper leaves the body out of responses to `HEAD` over HTTP/1, but not over HTTP/2.
+fn without_body_for_head(inner: Service) -> Service {
+    BoxCloneService::new(tower::service_fn(move |request: Request<Incoming>| {
+        let strips = request.method() == Method::HEAD && request.version() == Version::HTTP_2;
+        let response = inner.clone().oneshot(request);
+        async move {
+            let response = response.await?;
+            Ok(if strips {
+                response.map(|_| full(Bytes::new()))
+            } else {
+                response
+            })
+        }
+    }))
+}
+
+fn boxed<S, B>(service: S) -> Service
+where
+    S: tower::Service<Request<Incoming>, Response = Response<B>, Error = NotReady>,
+    S: Clone + Send + 'static,
+    S::Future: Send,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: fmt::Debug,
+{
+    let service = service
+        .map_response(|response| response.map(|body| body.map_err(|_| Broken).boxed_unsync()));
+    BoxCloneService::new(service)
+}
+
+/// A middleware of tower's own.
+fn middleware(app: App, place: Place, inner: Service) -> Service {
+    BoxCloneService::new(tower::service_fn(move |request| {
+        let (app, inner) = (app.clone(), inner.clone());
+        async move {
+            if let Some(status) = app
+                .before(place)
+                .and_then(|it| StatusCode::from_u16(it).ok())
+            {
+                return Ok(text("", status));
+            }
+            let mut response = inner.oneshot(request).await?;
+            let status = app.after(place, response.status().as_u16());
+            *response.status_mut() = StatusCode::from_u16(status).expect("a status");
+            Ok(response)
+        }
+    }))
+}
+
+/// The handlers, `/chosen` traced once more and `/scope/chosen` twice.
+fn routed(app: &App) -> Service {
+    let plain = {
+        let app = app.clone();
+        BoxCloneService::new(tower::service_fn(move |request| {
+            answer(app.clone(), request)
+        }))
+    };
+    let Some(tracing) = app.places() else {
+        return plain;
+    };
+    let chosen = TracingLayer::new(tracing).attributes(app::chosen());
+    let chosen = boxed(chosen.layer(plain.clone()));
+    let named = TracingLayer::new(tracing).name(app::NAMED).ends(End::Head);
+    let named = boxed(named.layer(plain.clone()));
+    let scope = TracingLayer::new(tracing).attributes(app::chosen_by_scope());
+    let scope = boxed(scope.layer(chosen.clone()));
+    BoxCloneService::new(tower::service_fn(move |request: Request<Incoming>| {
+        let service = match request.uri().path() {
+            "/chosen" => &chosen,
+            "/named" => &named,
+            "/scope/chosen" => &scope,
+            _ => &plain,
+        };
+        service.clone().oneshot(request)
+    }))
+}
+
+/// tower's error of a service, which becomes a response outside of all.
 #[derive(Debug)]
 struct NotReady;
 
@@ -115,107 +223,103 @@ impl fmt::Display for NotReady {
 
 impl std::error::Error for NotReady {}
 
-fn traced(app: App) -> Service {
-    let inner = {
-        let app = app.clone();
-        tower::service_fn(move |request| answer(app.clone(), request))
-    };
-    let Some(tracing) = app.tracing else {
-        return BoxCloneService::new(inner);
-    };
-    let chosen = TracingLayer::new(&tracing)
-        .attributes(app::chosen())
-        .layer(inner.clone());
-    let routed = tower::service_fn(move |request: Request<Incoming>| {
-        let (inner, chosen) = (inner.clone(), chosen.clone());
-        async move {
-            if request.uri().path() == "/chosen" {
-                let response = chosen.oneshot(request).await?;
-                Ok(response.map(|body| body.boxed_unsync()))
-            } else {
-                inner.oneshot(request).await
-            }
-        }
-    });
-    let service = TracingLayer::new(&tracing).layer(routed);
-    BoxCloneService::new(service.map_response(|response| response.map(|body| body.boxed_unsync())))
-}
-
+/// A service has no routes: which path is which is the handler's own business.
 async fn answer(app: App, request: Request<Incoming>) -> Result<Response<Body>, NotReady> {
-    let path = request.uri().path();
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return Ok(status(StatusCode::METHOD_NOT_ALLOWED));
-    }
-    Ok(match path {
-        "/foo" => text("bar"),
-        "/inject" | "/untraced" => text(app::injected()),
-        "/async" => {
-            app::turn().await;
-            text(app::injected())
+    let path = request.uri().path().to_owned();
+    let gets = matches!(*request.method(), Method::GET | Method::HEAD);
+    Ok(match path.as_str() {
+        "/" | "/play" | "/chosen" | "/named" | "/scope/chosen" => {
+            let playing = app.play(request.uri().query().unwrap_or_default());
+            native(playing.await)
         }
-        "/child" => {
-            app::child();
-            text("")
-        }
-        "/baggage" => {
-            app::set_baggage();
-            text(app::injected())
-        }
-        "/badrequest" => status(StatusCode::BAD_REQUEST),
-        "/error" => status(StatusCode::SERVICE_UNAVAILABLE),
-        "/panic" => panic!("as asked for"),
-        "/stream" => Response::new(chunks()),
-        "/events" => {
-            let mut response = Response::new(chunks());
-            let kind = header::HeaderValue::from_static("text/event-stream");
-            response.headers_mut().insert(header::CONTENT_TYPE, kind);
-            response
-        }
-        "/endless" => {
-            let first = stream::once(async { frame(CHUNKS[0]) });
-            let rest = stream::once(async move {
-                app.gate.wait().await;
-                frame(CHUNKS[1])
-            });
-            Response::new(StreamBody::new(first.chain(rest)).boxed_unsync())
-        }
-        "/hang" => {
-            app.gate.wait().await;
-            text("")
-        }
-        "/empty" => status(StatusCode::NO_CONTENT),
-        "/chosen" => text("chosen"),
-        _ => match path
-            .strip_prefix("/nested")
-            .unwrap_or(path)
-            .strip_prefix("/items/")
-        {
-            Some(id) => text(id.to_owned()),
-            None => status(StatusCode::NOT_FOUND),
+        "/echo" if request.method() == Method::POST => match request.into_body().collect().await {
+            Ok(body) => Response::new(full(body.to_bytes())),
+            Err(_) => text("", StatusCode::BAD_REQUEST),
+        },
+        _ if !gets => text("", StatusCode::METHOD_NOT_ALLOWED),
+        "/extracted" => text(app::injected(), StatusCode::OK),
+        "/error" => text(NotReady.to_string(), StatusCode::SERVICE_UNAVAILABLE),
+        "/failed" => return Err(NotReady),
+        "/rewritten" => rewritten(text("", StatusCode::NOT_FOUND)),
+        "/upgrade" => upgrade(request),
+        _ => match item(&path) {
+            Some(id) => text(id.to_owned(), StatusCode::OK),
+            None => text("", StatusCode::NOT_FOUND),
         },
     })
 }
 
-fn text(text: impl Into<Bytes>) -> Response<Body> {
-    Response::new(Full::new(text.into()).boxed_unsync())
+fn item(path: &str) -> Option<&str> {
+    ["/items/", "/nested/items/", "/declined/"]
+        .into_iter()
+        .find_map(|route| path.strip_prefix(route))
 }
 
-fn status(status: StatusCode) -> Response<Body> {
-    let mut response = text("");
-    *response.status_mut() = status;
+fn rewritten(mut response: Response<Body>) -> Response<Body> {
+    if response.status() == StatusCode::NOT_FOUND {
+        *response.status_mut() = StatusCode::IM_A_TEAPOT;
+    }
     response
 }
 
-fn frame(chunk: &'static str) -> Result<Frame<Bytes>, Infallible> {
-    Ok(Frame::data(Bytes::from_static(chunk.as_bytes())))
+fn upgrade(request: Request<Incoming>) -> Response<Body> {
+    tokio::spawn(async move {
+        let upgraded = hyper::upgrade::on(request).await.expect("an upgrade");
+        let sent = TokioIo::new(upgraded).write_all(&app::GREETING).await;
+        sent.expect("the client listens");
+    });
+    let mut response = text("", StatusCode::SWITCHING_PROTOCOLS);
+    let headers = response.headers_mut();
+    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    response
 }
 
-fn chunks() -> Body {
-    let chunks = stream::unfold(VecDeque::from(CHUNKS), async |mut rest| {
-        let chunk = app::next_chunk(&mut rest).await?;
-        Some((frame(chunk), rest))
+fn native(reply: Reply) -> Response<Body> {
+    let trailers = fields(&reply.trailers);
+    let mut headers = fields(&reply.headers);
+    let body = match reply.body {
+        app::Body::Text(body) => full(body),
+        app::Body::Stream(chunks) => streamed(chunks, trailers),
+        app::Body::Sized(length, chunks) => {
+            headers.insert(header::CONTENT_LENGTH, length.into());
+            streamed(chunks, trailers)
+        }
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::from_u16(reply.status).expect("a status");
+    *response.headers_mut() = headers;
+    response
+}
+
+fn fields(fields: &[(&'static str, String)]) -> HeaderMap {
+    let fields = fields.iter().map(|(name, value)| {
+        let value = HeaderValue::from_str(value).expect("a header's value");
+        (HeaderName::from_static(name), value)
     });
-    StreamBody::new(chunks).boxed_unsync()
+    let mut map = HeaderMap::new();
+    fields.for_each(|(name, value)| {
+        map.append(name, value);
+    });
+    map
+}
+
+fn streamed(chunks: app::Chunks, trailers: HeaderMap) -> Body {
+    let frames = chunks.map(|chunk: Chunk| Ok(Frame::data(Bytes::from(chunk?))));
+    let trailers = (!trailers.is_empty()).then(|| Ok(Frame::trailers(trailers)));
+    StreamBody::new(frames.chain(stream::iter(trailers))).boxed_unsync()
+}
+
+fn full(body: impl Into<Bytes>) -> Body {
+    Full::new(body.into())
+        .map_err(|never| match never {})
+        .boxed_unsync()
+}
+
+fn text(body: impl Into<Bytes>, status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(full(body));
+    *response.status_mut() = status;
+    response
 }
 
 server_contract!(HyperServer);

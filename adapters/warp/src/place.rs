@@ -3,7 +3,7 @@
 use std::fmt;
 
 use http::{HeaderMap, StatusCode};
-use opentracing_http::{BodySize, Instrumentation, RequestSpan, ResponseView, Span};
+use opentracing_http::{BodySize, Instrumentation, RequestSpan, ResponseView, Route, Span};
 use warp::reject::MethodNotAllowed;
 use warp::reply::Response;
 use warp::{Rejection, Reply};
@@ -117,10 +117,12 @@ pub(crate) fn rejected(rejection: &Rejection) {
 
     bridge::with_visit(|visit| {
         visit.rejected = true;
-        if let Some(request) = &mut visit.request
-            && !rejection.is_not_found()
-            && rejection.find::<MethodNotAllowed>().is_none()
-        {
+        let Some(request) = &mut visit.request else {
+            return;
+        };
+        if rejection.is_not_found() {
+            request.set_route(Route::Unmatched);
+        } else if rejection.find::<MethodNotAllowed>().is_none() {
             request.set_error(&Shown(rejection));
         }
     });

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::stream;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use opentracing_http::{FinishedSpan, InMemoryTracer, Outcome, Route, TraceIdHeader, Value};
+use http::header::CONTENT_LENGTH;
+use opentracing_http::{FinishedSpan, InMemoryTracer, Outcome, Route, Value};
 use opentracing_testkit::app;
 use opentracing_testkit::client::{Connection, Response};
 use opentracing_warp::{
@@ -384,96 +384,6 @@ fn files_and_compressed_replies_are_the_same_untraced() {
     std::fs::remove_file(&file).unwrap();
 }
 
-#[test]
-fn a_websocket_is_upgraded_and_its_span_ends_with_the_head() {
-    let (tracing, tracer) = traced();
-    let routes = warp::path("chat")
-        .and(warp::ws())
-        .map(|ws: warp::ws::Ws| ws.on_upgrade(server::echo))
-        .traced(&tracing);
-    let server = serve(routes);
-    server::assert_echoes(server.addr, "/chat");
-    let span = tracer.wait_for(1, PATIENCE).remove(0);
-    assert_eq!(
-        (status(&span), outcome(&span)),
-        (Some(101), Outcome::Completed)
-    );
-    drop(server);
-    tracer.assert_nothing_unfinished();
-}
-
-#[test]
-fn a_panic_in_a_filter_and_in_a_body_is_told() {
-    let (tracing, tracer) = traced();
-    let routes = warp::path("call")
-        .map(|| -> String { panic!("as asked for") })
-        .or(warp::path("body").map(|| {
-            let panics = stream::once(async { panics() });
-            reply::with_header(reply::stream(panics), CONTENT_TYPE, "text/plain")
-        }))
-        .traced(&tracing);
-    let server = serve(routes);
-    for path in ["/call", "/body"] {
-        let mut connection = Connection::open(server.addr);
-        connection.request("GET", path, &[]);
-        assert_eq!(
-            connection
-                .response("GET")
-                .filter(|response| !response.body.is_empty()),
-            None
-        );
-        assert_eq!(
-            outcome(&tracer.wait_for(1, PATIENCE)[0]),
-            Outcome::Panicked,
-            "{path}"
-        );
-        assert_eq!(tracer.take().len(), 1);
-    }
-}
-
-fn panics() -> Result<String, Infallible> {
-    panic!("as asked for")
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn five_hundred_requests_at_once_keep_their_own_spans() {
-    let (tracing, tracer) = traced();
-    let all_here = Arc::new(tokio::sync::Barrier::new(500));
-    let routes = warp::any()
-        .and(current_span())
-        .then(move |span: CurrentSpan| {
-            let all_here = all_here.clone();
-            async move {
-                all_here.wait().await;
-                for _ in 0..20 {
-                    app::turn().await;
-                    assert_eq!(Span::current().context(), span.context());
-                }
-                current_id()
-            }
-        });
-    let routes = routes.traced(&tracing).boxed();
-    let requests = (0..500).map(|_| {
-        let routes = routes.clone();
-        tokio::spawn(async move { warp::test::request().reply(&routes).await })
-    });
-    let requests: Vec<_> = requests.collect();
-    let mut seen = Vec::new();
-    for request in requests {
-        let response = request.await.unwrap();
-        seen.push(String::from_utf8(response.body().to_vec()).unwrap());
-    }
-    let finished = tracer.take();
-    let mut ids: Vec<_> = finished
-        .iter()
-        .map(|span| span.context().span_id().to_string())
-        .collect();
-    ids.sort_unstable();
-    seen.sort_unstable();
-    assert_eq!(seen, ids);
-    tracer.assert_nothing_unfinished();
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_graceful_shutdown_leaves_nothing_unfinished() {
     let (tracing, tracer) = traced();
@@ -516,50 +426,6 @@ async fn a_graceful_shutdown_leaves_nothing_unfinished() {
     assert_eq!(client.await.unwrap(), "done");
     assert_eq!(tracer.take().len(), 1);
     tracer.assert_nothing_unfinished();
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn http2_has_its_host_from_the_authority() {
-    let tracer = InMemoryTracer::new();
-    let tracing = HttpTracing::builder(tracer.clone())
-        .attributes([Attribute::HOST])
-        .return_trace_id(TraceIdHeader::TraceResponse)
-        .build()
-        .unwrap();
-    let chunks = || reply::stream(stream::iter(["one", "two"].map(Ok::<_, Infallible>)));
-    let server = serve(warp::path("cart").map(chunks).traced(&tracing));
-
-    let connection = tokio::net::TcpStream::connect(server.addr).await.unwrap();
-    let (mut client, connection) = h2::client::handshake(connection).await.unwrap();
-    let connection = tokio::spawn(connection);
-    let request = http::Request::get("http://shop.example/cart?id=7")
-        .body(())
-        .unwrap();
-    let (response, _) = client.send_request(request, true).unwrap();
-    let response = response.await.unwrap();
-    let told = response.headers()["traceresponse"]
-        .to_str()
-        .unwrap()
-        .to_owned();
-    let mut body = response.into_body();
-    let mut text = Vec::new();
-    while let Some(data) = body.data().await {
-        text.extend(data.unwrap());
-    }
-    assert_eq!(text, b"onetwo");
-    // The connection goes on for as long as one of them is there.
-    drop((client, body));
-    connection.await.unwrap().unwrap();
-    drop(server);
-    let span = tracer.take().remove(0);
-    assert_eq!(outcome(&span), Outcome::Completed);
-    assert_eq!(span.tag("host"), Some(Value::from("shop.example")));
-    let url = Some(Value::from("http://shop.example/cart"));
-    assert_eq!(span.tag("http.url"), url);
-    assert!(
-        told.contains(&span.context().span_id().to_string()),
-        "{told}"
-    );
 }
 
 /// What users write as the type of their routes, and the error that cannot happen.

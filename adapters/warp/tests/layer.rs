@@ -141,23 +141,6 @@ fn metrics_know_the_route_of_requests_that_are_not_recorded() {
 }
 
 #[test]
-fn a_websocket_is_upgraded_and_its_span_ends_with_the_head() {
-    let tracer = InMemoryTracer::new();
-    let routes = warp::path("chat")
-        .and(warp::ws())
-        .map(|ws: warp::ws::Ws| ws.on_upgrade(server::echo))
-        .boxed();
-    let server = serve(TracingLayer::new(&HttpTracing::new(tracer.clone())), routes);
-    server::assert_echoes(server.addr, "/chat");
-    let span = tracer.wait_for(1, PATIENCE).remove(0);
-    let http = span.http().unwrap();
-    assert_eq!(
-        (http.status(), http.outcome()),
-        (Some(101), Outcome::Completed)
-    );
-}
-
-#[test]
 fn warp_does_not_know_the_peer_there_and_the_span_does() {
     let tracer = InMemoryTracer::new();
     let routes = warp::addr::remote()

@@ -40,21 +40,28 @@ pub use self::w3c::W3c;
 ///     }
 ///
 ///     fn extract(&self, headers: &IncomingHeaders<'_>, found: &mut Extraction) {
-///         let Some(value) = headers.view().header("x-house-trace") else { return };
-///         let parse = || -> Option<SpanContext> {
-///             let (trace, span) = std::str::from_utf8(value).ok()?.split_once('/')?;
+///         let parse = |value: &[u8]| -> Option<SpanContext> {
+///             let (trace, span) = std::str::from_utf8(value.trim_ascii()).ok()?.split_once('/')?;
 ///             let ids: (TraceId, SpanId) = (trace.parse().ok()?, span.parse().ok()?);
 ///             Some(SpanContext::new(ids.0, ids.1, TraceFlags::SAMPLED))
 ///         };
-///         match parse() {
-///             Some(context) => found.set_context(context),
-///             None => found.refuse(),
+///         match headers.single_named("x-house-trace") {
+///             Ok(None) => {}
+///             Ok(Some(value)) => match parse(value) {
+///                 Some(context) => found.set_context(context),
+///                 None => found.refuse(),
+///             },
+///             Err(_) => found.refuse(),
 ///         }
 ///     }
 ///
 ///     fn inject(&self, outgoing: &Outgoing<'_>, carrier: &mut dyn Carrier) {
-///         if let Some(context) = outgoing.context() {
-///             carrier.set("x-house-trace", &format!("{}/{}", context.trace_id(), context.span_id()));
+///         match outgoing.context() {
+///             Some(context) => {
+///                 let value = format!("{}/{}", context.trace_id(), context.span_id());
+///                 carrier.set("x-house-trace", &value);
+///             }
+///             None => carrier.remove("x-house-trace"),
 ///         }
 ///     }
 /// }
@@ -115,6 +122,19 @@ impl<'a> IncomingHeaders<'a> {
             Some(Found { count: 0, .. }) | None => Ok(None),
             Some(Found { count: 1, first }) => Ok(Some(first)),
             Some(_) => Err(Duplicate(())),
+        }
+    }
+
+    /// The same of a header that is not known here, whatever its name's case.
+    pub fn single_named(&self, name: &str) -> Result<Option<&'a [u8]>, Duplicate> {
+        let (mut value, mut count) = (None, 0);
+        self.view.header_values(name, &mut |found| {
+            value = Some(found);
+            count += 1;
+        });
+        match count {
+            0 | 1 => Ok(value),
+            _ => Err(Duplicate(())),
         }
     }
 

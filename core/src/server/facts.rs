@@ -250,7 +250,7 @@ impl HttpFacts {
             What::Path => Some(view.path()),
             What::Method => Some(view.method()),
             What::Host => view.host().map(without_credentials),
-            What::Scheme => view.scheme(),
+            What::Scheme => Some(view.scheme().unwrap_or("http")),
             What::Version => view.version(),
         };
         if let Some(found) = found {

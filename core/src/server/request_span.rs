@@ -147,6 +147,23 @@ impl RequestSpan {
         }
     }
 
+    /// Notes the route of a request that is gone before the framework could tell it, if it can still be found by the path.
+    ///
+    /// `find` answers the template. It is asked only if the request is recorded and its route is not known.
+    pub fn find_route(&mut self, find: impl FnOnce(&str) -> Option<String>) {
+        let record = self.open.as_ref().and_then(|open| open.span.record());
+        let path = record.and_then(|record| {
+            record.change(|data| {
+                let http = data.http.as_ref()?;
+                http.template().is_none().then(|| http.path().to_owned())
+            })
+        });
+        // Not while the span is locked: a framework's way to its routes may be long.
+        if let Some(template) = path.flatten().and_then(|path| find(&path)) {
+            self.set_route(Route::Template(&template));
+        }
+    }
+
     /// Notes the error behind a response, for the error log of a request that failed.
     pub fn set_error(&mut self, error: &dyn Display) {
         if let Some(open) = &mut self.open {

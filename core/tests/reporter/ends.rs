@@ -167,3 +167,81 @@ fn dropping_the_policy_delivers_what_is_queued() {
     assert_eq!(backend.event(), Event::Shutdown);
     assert_eq!(backend.event(), Event::Dropped);
 }
+
+/// What holds no span that [`wait_for_shutdown`] reports.
+const SMALL: usize = 100_000;
+
+/// Waits until a shutdown has begun: until a span that finds no place in a [`SMALL`] queue is refused for that reason.
+fn wait_for_shutdown(reporter: &Reporter) {
+    let tracer = InMemoryTracer::new();
+    let span = HttpTracing::new(tracer.clone()).span("large").start();
+    for number in 0..100 {
+        span.set_tag(format!("{number}"), "x".repeat(SMALL / 50));
+    }
+    span.finish();
+    let large = tracer.take().remove(0);
+    let began = Instant::now();
+    while reporter.drops().shut_down == 0 {
+        reporter.report(large.clone());
+        assert!(began.elapsed() < LONG);
+    }
+}
+
+#[test]
+fn a_shutdown_ends_the_pause_before_a_retry() {
+    let (send, told) = channel();
+    let builder = prompt().backoff(4 * LONG, 4 * LONG);
+    let (tracing, reporter, backend) = start(builder.on_error(move |_| {
+        let _ = send.send(());
+    }));
+    finish(&tracing, &["a"]);
+    assert_eq!(backend.batch(), ["a"]);
+    backend.answer(|| Err(ExportError::retry("busy").after(4 * LONG)));
+    told.recv_timeout(LONG).unwrap();
+    // Gives the pause time to begin; it does not end one that was asked for.
+    assert!(!reporter.flush(Duration::from_millis(200)));
+    backend.accept();
+    let began = Instant::now();
+    assert!(reporter.shutdown(8 * LONG));
+    assert!(began.elapsed() < LONG);
+    assert_eq!(backend.batch(), ["a"]);
+    assert_eq!(tracing.dropped(), 0);
+}
+
+#[test]
+fn a_batch_is_retried_as_long_as_a_shutdown_has_time() {
+    let (tracing, reporter, backend) =
+        start(prompt().batch_spans(100).retries(3).queue_bytes(SMALL));
+    finish(&tracing, &["a"]);
+    let shutdown = thread::spawn({
+        let reporter = reporter.clone();
+        move || reporter.shutdown(LONG)
+    });
+    assert_eq!(backend.batch(), ["a"]);
+    wait_for_shutdown(&reporter);
+    for _ in 0..2 {
+        backend.answer(|| Err(ExportError::retry("busy")));
+        assert_eq!(backend.batch(), ["a"]);
+    }
+    backend.accept();
+    assert!(shutdown.join().unwrap());
+    assert_eq!(reporter.drops().failed, 0);
+}
+
+#[test]
+fn a_shutdown_tells_of_what_a_shorter_one_gave_up() {
+    for (names, is_whole) in [(&["a", "b"][..], false), (&["a"], true)] {
+        let (tracing, reporter, backend) = start(prompt().queue_bytes(SMALL));
+        finish(&tracing, names);
+        assert_eq!(backend.batch(), ["a"]);
+        let patient = thread::spawn({
+            let reporter = reporter.clone();
+            move || reporter.shutdown(LONG)
+        });
+        wait_for_shutdown(&reporter);
+        assert!(!reporter.shutdown(Duration::ZERO));
+        backend.accept();
+        assert_eq!(patient.join().unwrap(), is_whole);
+        assert_eq!(reporter.queued_spans(), 0);
+    }
+}

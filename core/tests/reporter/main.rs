@@ -205,17 +205,6 @@ fn a_flush_does_not_wait_for_spans_that_come_after_it() {
 }
 
 #[test]
-fn a_flush_returns_in_time_when_the_exporter_hangs() {
-    let (tracing, _, backend) = start(prompt());
-    finish(&tracing, &["a"]);
-    assert_eq!(backend.batch(), ["a"]);
-    let began = Instant::now();
-    assert!(!tracing.flush(Duration::from_millis(20)));
-    assert!(began.elapsed() < LONG);
-    backend.accept();
-}
-
-#[test]
 fn a_flush_tells_of_a_loss() {
     let (tracing, _, backend) = start(prompt().batch_spans(100));
     finish(&tracing, &["a"]);
@@ -313,6 +302,47 @@ fn a_flush_ends_the_pause_before_a_retry() {
         }
     }
     assert_eq!(tracing.dropped(), 0);
+}
+
+#[test]
+fn a_retry_waits_for_its_pause() {
+    let pause = Duration::from_millis(40);
+    let (tracing, _, backend) = start(prompt().backoff(pause, pause).retries(2));
+    finish(&tracing, &["a"]);
+    assert_eq!(backend.batch(), ["a"]);
+    // The reporter's own pause is up to a half shorter, by chance.
+    for (asked, least) in [(None, pause / 2), (Some(pause), pause)] {
+        let began = Instant::now();
+        backend.answer(move || {
+            let error = ExportError::retry("busy");
+            Err(match asked {
+                Some(asked) => error.after(asked),
+                None => error,
+            })
+        });
+        assert_eq!(backend.batch(), ["a"]);
+        assert!(began.elapsed() >= least, "{:?}", began.elapsed());
+    }
+    backend.accept();
+}
+
+#[test]
+fn what_comes_during_a_flush_waits_for_its_batch() {
+    let (tracing, reporter, backend) = start(prompt().batch_spans(100));
+    finish(&tracing, &["a"]);
+    let flush = thread::spawn({
+        let reporter = reporter.clone();
+        move || reporter.flush(LONG)
+    });
+    assert_eq!(backend.batch(), ["a"]);
+    finish(&tracing, &["b"]);
+    backend.accept();
+    assert!(flush.join().unwrap());
+    assert_eq!(reporter.queued_spans(), 1);
+    finish(&tracing, &["c"]);
+    backend.accept();
+    assert!(reporter.flush(LONG));
+    assert_eq!(backend.batch(), ["b", "c"]);
 }
 
 #[test]

@@ -50,6 +50,11 @@ fn what_is_wrong_is_named_with_the_remedy() {
         assert_eq!(error.option(), option);
         assert!(error.to_string().contains(remedy), "{error}");
     }
+    // A batch may be all that the queue holds.
+    let (exporter, _backend) = scripted();
+    let whole = builder().queue_spans(10).batch_spans(10);
+    let whole = whole.queue_bytes(10).batch_bytes(10);
+    assert!(whole.build(exporter).is_ok());
     // A bound that is left alone gives way.
     let (exporter, _backend) = scripted();
     assert!(
@@ -84,6 +89,46 @@ fn a_reporter_is_shared_between_threads_and_policies() {
     finish(&HttpTracing::new(reporter.clone()), &["b"]);
     assert_eq!(backend.batch(), ["a", "b"]);
     backend.accept();
-    let boxed: Box<dyn Exporter> = Box::new(scripted().0);
-    assert!(Reporter::with_defaults(boxed).is_ok());
+}
+
+#[test]
+fn a_boxed_exporter_is_one() {
+    let (exporter, backend) = scripted();
+    let boxed: Box<dyn Exporter> = Box::new(exporter);
+    let reporter = Reporter::with_defaults(boxed).unwrap();
+    let tracing = HttpTracing::new(reporter.clone());
+    finish(&tracing, &["a"]);
+    backend.answer(|| Err(ExportError::rejected("no")));
+    assert!(!tracing.flush(LONG));
+    assert_eq!(backend.batch(), ["a"]);
+    assert_eq!(reporter.drops().rejected, 1);
+    assert!(reporter.shutdown(LONG));
+    assert_eq!(backend.event(), Event::Shutdown);
+    assert_eq!(backend.event(), Event::Dropped);
+}
+
+#[test]
+fn an_error_shows_its_cause_and_has_the_causes_own() {
+    use std::error::Error;
+
+    #[derive(Debug)]
+    struct Outer(std::fmt::Error);
+
+    impl std::fmt::Display for Outer {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("busy")
+        }
+    }
+
+    impl Error for Outer {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            Some(&self.0)
+        }
+    }
+
+    let error = ExportError::retry(Outer(std::fmt::Error));
+    assert_eq!(error.to_string(), "busy");
+    let cause = error.source().unwrap().to_string();
+    assert_eq!(cause, std::fmt::Error.to_string());
+    assert!(ExportError::rejected("no").source().is_none());
 }

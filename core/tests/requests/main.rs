@@ -4,6 +4,7 @@
 
 mod names_and_attributes;
 mod policy;
+mod views;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};

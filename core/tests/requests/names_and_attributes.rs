@@ -51,6 +51,24 @@ fn names_follow_route_rule_place_and_handler() {
 }
 
 #[test]
+fn a_route_is_found_by_the_path_where_none_is_known() {
+    let harness = defaults();
+    let mut span = harness.begin(&get("/users/7?page=2", &[]));
+    span.find_route(|_| None);
+    span.find_route(|path| Some(path.replace('7', "{id}")));
+    span.find_route(|_| unreachable!("the route is known"));
+    drop(span);
+    assert_eq!(harness.only().name(), "GET /users/{id}");
+
+    let unsampled = [(
+        "traceparent",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00",
+    )];
+    let mut span = harness.begin(&get("/users/7", &unsampled));
+    span.find_route(|_| unreachable!("nobody wants to know"));
+}
+
+#[test]
 fn an_inner_place_adds_to_the_one_span() {
     let outer = policy(|policy| policy.attributes([Attribute::METHOD]));
     let inner = outer

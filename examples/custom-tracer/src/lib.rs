@@ -7,19 +7,37 @@
 //! first `=`.
 
 use std::fmt::{Display, Write as _};
-use std::io::{Write as _, stdout};
+use std::io::{self, Stdout, Write};
+use std::sync::{Mutex, PoisonError};
 use std::time::UNIX_EPOCH;
 
 use opentracing_http::{FinishedSpan, Tracer};
 
-/// Prints the spans of this service. Printing can block: a tracer that must not is an exporter behind a `Reporter`.
-#[derive(Debug, Clone)]
-pub struct PrintTracer {
-    /// The service's name.
-    pub service: String,
+/// Prints the spans of a service. Printing can block: a tracer that must not is an exporter behind a `Reporter`.
+#[derive(Debug)]
+pub struct PrintTracer<W = Stdout> {
+    service: String,
+    out: Mutex<W>,
 }
 
-impl Tracer for PrintTracer {
+impl PrintTracer {
+    /// Prints on standard output.
+    pub fn new(service: impl Into<String>) -> Self {
+        Self::to(io::stdout(), service)
+    }
+}
+
+impl<W: Write> PrintTracer<W> {
+    /// Prints elsewhere, each line in one piece.
+    pub fn to(out: W, service: impl Into<String>) -> Self {
+        Self {
+            service: service.into(),
+            out: Mutex::new(out),
+        }
+    }
+}
+
+impl<W: Write + Send> Tracer for PrintTracer<W> {
     fn report(&self, span: FinishedSpan) {
         let mut line = String::from("span");
         let mut field = |key: &str, value: &dyn Display| {
@@ -42,7 +60,9 @@ impl Tracer for PrintTracer {
                 field(&format!("log.{number}.{}", tag.key), &tag.value);
             }
         }
-        let _ = writeln!(stdout(), "{line}");
+        line.push('\n');
+        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = out.write_all(line.as_bytes());
     }
 }
 

@@ -4,9 +4,7 @@ use example_custom_tracer::PrintTracer;
 use opentracing_http::{HttpTracing, Tag};
 
 fn main() {
-    let tracing = HttpTracing::new(PrintTracer {
-        service: "shop".into(),
-    });
+    let tracing = HttpTracing::new(PrintTracer::new("shop"));
 
     let checkout = tracing.span("checkout").tag("cart.items", 3).start();
     checkout

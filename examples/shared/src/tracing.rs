@@ -40,7 +40,7 @@ fn tracer(service: String) -> Result<Box<dyn Tracer>, Box<dyn Error>> {
             let jaeger = JaegerTracer::builder(service).batch_interval(Duration::from_millis(100));
             Ok(Box::new(jaeger.env().build()?))
         }
-        "custom" => Ok(Box::new(PrintTracer { service })),
+        "custom" => Ok(Box::new(PrintTracer::new(service))),
         other => Err(format!("TRACER is {other:?}; there are jaeger and custom").into()),
     }
 }

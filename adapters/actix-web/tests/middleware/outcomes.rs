@@ -5,11 +5,11 @@ use std::net::Shutdown;
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::error::{ErrorForbidden, ErrorServiceUnavailable};
+use actix_web::error::ErrorForbidden;
 use actix_web::http::StatusCode;
 use actix_web::middleware::{Compat, ErrorHandlerResponse, ErrorHandlers, Next, from_fn};
 use actix_web::{App, Error, HttpResponse, web};
-use opentracing_actix_web::{CurrentSpan, TracingMiddleware};
+use opentracing_actix_web::TracingMiddleware;
 use opentracing_http::FinishedSpan;
 use opentracing_http::Outcome;
 
@@ -28,57 +28,15 @@ fn message(span: &FinishedSpan) -> Option<String> {
 }
 
 #[test]
-fn a_status_of_500_or_more_is_an_error() {
+fn a_handlers_error_is_no_error_of_the_servers_below_500() {
     let (tracer, tracing) = tracing();
     let server = serve!(move || {
-        let status =
-            async |code: web::Path<u16>| HttpResponse::new(StatusCode::from_u16(*code).unwrap());
-        App::new()
-            .route("/{code}", web::get().to(status))
-            .wrap(TracingMiddleware::new(&tracing))
-    });
-    for (code, error) in [
-        (200, false),
-        (302, false),
-        (400, false),
-        (404, false),
-        (500, true),
-        (503, true),
-    ] {
-        assert_eq!(server.get(&format!("/{code}")).status, code);
-        let span = only(&tracer);
-        assert_eq!(text(&span, "http.status_code"), code.to_string());
-        assert_eq!(
-            (span.is_error(), outcome(&span)),
-            (error, Outcome::Completed),
-            "{code}"
-        );
-        let _ = tracer.take();
-    }
-}
-
-#[test]
-fn a_handlers_error_is_logged_where_the_request_failed() {
-    let (tracer, tracing) = tracing();
-    let server = serve!(move || {
-        let fails = async || Err::<&str, Error>(ErrorServiceUnavailable("not ready"));
         let forbids = async || Err::<&str, Error>(ErrorForbidden("go away"));
         App::new()
-            .route("/fails", web::get().to(fails))
             .route("/forbids", web::get().to(forbids))
             .route("/number/{n}", web::get().to(async |_: web::Path<u8>| "ok"))
             .wrap(TracingMiddleware::new(&tracing))
     });
-    assert_eq!(server.get("/fails").status, 503);
-    let span = only(&tracer);
-    assert_eq!(span.name(), "GET /fails");
-    assert_eq!(
-        (text(&span, "http.status_code"), span.is_error()),
-        ("503".to_owned(), true)
-    );
-    assert_eq!(message(&span).unwrap(), "not ready");
-    let _ = tracer.take();
-
     for (path, status) in [("/forbids", 403), ("/number/x", 404)] {
         assert_eq!(server.get(path).status, status);
         let span = only(&tracer);
@@ -91,35 +49,27 @@ fn a_handlers_error_is_logged_where_the_request_failed() {
 fn an_error_of_an_inner_middleware_has_the_status_that_the_client_gets() {
     let (tracer, tracing) = tracing();
     let server = serve!(move || {
-        let fails = async |request: ServiceRequest, _: Next<BoxBody>| {
-            Err::<ServiceResponse<BoxBody>, Error>(match request.path() {
-                "/403" => ErrorForbidden("go away"),
-                _ => ErrorServiceUnavailable("not ready"),
-            })
+        let forbids = async |_: ServiceRequest, _: Next<BoxBody>| {
+            Err::<ServiceResponse<BoxBody>, Error>(ErrorForbidden("go away"))
         };
         App::new()
-            .wrap(from_fn(fails))
+            .service(web::scope("/users").route("/{id}", web::get().to(HttpResponse::Ok)))
+            .wrap(from_fn(forbids))
             .wrap(TracingMiddleware::new(&tracing))
     });
-    assert_eq!(server.get("/403").status, 403);
-    let span = only(&tracer);
-    assert_eq!(
-        (span.name(), &*text(&span, "http.status_code")),
-        ("GET", "403")
-    );
-    assert_eq!(
-        (outcome(&span), span.is_error()),
-        (Outcome::HandlerError, false)
-    );
-    let _ = tracer.take();
-
-    assert_eq!(server.get("/503").status, 503);
-    let span = only(&tracer);
-    assert_eq!(
-        (outcome(&span), span.is_error()),
-        (Outcome::HandlerError, true)
-    );
-    assert_eq!(message(&span).unwrap(), "not ready");
+    for (path, name) in [("/users/7", "GET /users/{id}"), ("/no/such/path", "GET")] {
+        assert_eq!(server.get(path).status, 403);
+        let span = only(&tracer);
+        assert_eq!(
+            (span.name(), &*text(&span, "http.status_code")),
+            (name, "403")
+        );
+        assert_eq!(
+            (outcome(&span), span.is_error(), message(&span)),
+            (Outcome::HandlerError, false, None)
+        );
+        let _ = tracer.take();
+    }
 }
 
 fn becomes_teapot<B>(response: ServiceResponse<B>) -> actix_web::Result<ErrorHandlerResponse<B>> {
@@ -130,62 +80,40 @@ fn becomes_teapot<B>(response: ServiceResponse<B>) -> actix_web::Result<ErrorHan
 }
 
 #[test]
-fn the_status_is_the_one_seen_where_the_middleware_stands() {
+fn an_error_handler_outside_of_the_tracing_comes_too_late() {
     let (tracer, tracing) = tracing();
-    let inner = tracing.clone();
-    let inside = serve!(move || {
-        App::new()
-            .wrap(ErrorHandlers::new().handler(StatusCode::NOT_FOUND, becomes_teapot))
-            .wrap(TracingMiddleware::new(&tracing))
-    });
-    let outside = serve!(move || {
+    let server = serve!(move || {
         // A closure insists on the body that it was written for.
         let becomes_teapot = |response: ServiceResponse<BoxBody>| becomes_teapot(response);
         App::new()
-            .wrap(Compat::new(TracingMiddleware::new(&inner)))
+            .wrap(Compat::new(TracingMiddleware::new(&tracing)))
             .wrap(ErrorHandlers::new().handler(StatusCode::NOT_FOUND, becomes_teapot))
     });
-    assert_eq!(inside.get("/").status, 418);
-    assert_eq!(text(&only(&tracer), "http.status_code"), "418");
-    let _ = tracer.take();
-    assert_eq!(outside.get("/").status, 418);
+    assert_eq!(server.get("/").status, 418);
     assert_eq!(text(&only(&tracer), "http.status_code"), "404");
 }
 
 #[test]
-fn a_panic_is_told_from_a_cancellation_and_leaves_the_server_running() {
+fn a_panic_in_the_call_of_a_service_is_one_as_well() {
     let (tracer, tracing) = tracing();
     let server = serve!(move || {
-        let panics = async |span: CurrentSpan| -> &'static str {
-            span.set_tag("before", true);
-            actix_web::rt::task::yield_now().await;
-            panic!("on purpose")
-        };
-        let panics_in_call =
-            actix_web::dev::fn_service(|_: ServiceRequest| -> std::future::Ready<_> {
-                assert!(
-                    opentracing_actix_web::Span::current().is_none(),
-                    "on purpose"
-                );
-                std::future::ready(Err::<ServiceResponse<BoxBody>, Error>(ErrorForbidden("")))
-            });
+        let panics = actix_web::dev::fn_service(|_: ServiceRequest| -> std::future::Ready<_> {
+            assert!(
+                opentracing_actix_web::Span::current().is_none(),
+                "on purpose"
+            );
+            std::future::ready(Err::<ServiceResponse<BoxBody>, Error>(ErrorForbidden("")))
+        });
         App::new()
-            .route("/", web::get().to(panics))
-            .service(web::scope("/call").default_service(panics_in_call))
+            .service(web::scope("/call").service(web::service("/{id}").finish(panics)))
             .route("/fine", web::get().to(async || "fine"))
             .wrap(TracingMiddleware::new(&tracing))
     });
-    for path in ["/", "/call/x"] {
-        assert_eq!(Response::read(server.send("GET", path, &[])), None);
-        let span = only(&tracer);
-        assert_eq!(
-            (outcome(&span), span.is_error()),
-            (Outcome::Panicked, true),
-            "{path}"
-        );
-        assert_eq!(text(&span, "before"), if path == "/" { "true" } else { "" });
-        let _ = tracer.take();
-    }
+    assert_eq!(Response::read(server.send("GET", "/call/7", &[])), None);
+    let span = only(&tracer);
+    assert_eq!((outcome(&span), span.is_error()), (Outcome::Panicked, true));
+    assert_eq!(span.name(), "GET /call/{id}");
+    let _ = tracer.take();
     assert_eq!(server.get("/fine").body, "fine");
     assert_eq!(outcome(&only(&tracer)), Outcome::Completed);
 }
@@ -222,7 +150,10 @@ fn a_reset_connection_cancels_the_request() {
     let spans = tracer.wait_for(2, PATIENCE);
     let span = &spans[1];
     assert_eq!((outcome(span), span.is_error()), (Outcome::Cancelled, true));
-    assert_eq!(span.http().unwrap().status(), None);
+    assert_eq!(
+        (span.name(), span.http().unwrap().status()),
+        ("GET /hang", None)
+    );
     tracer.assert_nothing_unfinished();
 }
 

@@ -4,7 +4,7 @@ use actix_web::body::BoxBody;
 use actix_web::dev::ServiceRequest;
 use actix_web::middleware::{Next, NormalizePath, from_fn};
 use actix_web::{App, HttpResponse, web};
-use opentracing_actix_web::{Attribute, End, HttpTracing, InMemoryTracer, Span, TracingMiddleware};
+use opentracing_actix_web::{Attribute, InMemoryTracer, Span, TracingMiddleware};
 
 use crate::support::{PATIENCE, only, text, tracing};
 
@@ -35,40 +35,6 @@ fn the_template_is_known_through_scopes_and_normalised_paths() {
     assert_eq!(name_after(&tracer), "GET /api/{version}/users/{id}");
     server.get("/number/12");
     assert_eq!(name_after(&tracer), r"GET /number/{n:\d+}");
-}
-
-#[test]
-fn what_matches_no_route_is_named_after_its_method() {
-    let (tracer, tracing) = tracing();
-    let server = serve!(move || {
-        App::new()
-            .service(web::resource("/only-get").route(web::get().to(hello)))
-            .wrap(TracingMiddleware::new(&tracing))
-    });
-    assert_eq!(server.get("/no/such/path").status, 404);
-    let span = only(&tracer);
-    assert_eq!(
-        (span.name(), &*text(&span, "http.status_code")),
-        ("GET", "404")
-    );
-    assert_eq!(
-        span.http().unwrap().route(),
-        opentracing_http::Route::Unmatched
-    );
-    assert!(!span.is_error());
-    let _ = tracer.take();
-
-    assert_eq!(server.request("DELETE", "/only-get", &[]).status, 405);
-    let span = only(&tracer);
-    assert_eq!(
-        (span.name(), &*text(&span, "http.status_code")),
-        ("DELETE /only-get", "405")
-    );
-    let _ = tracer.take();
-
-    // As everywhere: a method that no one knows must not become a name.
-    server.request("BREW", "/only-get", &[]);
-    assert_eq!(name_after(&tracer), "HTTP /only-get");
 }
 
 #[test]
@@ -133,39 +99,6 @@ fn a_scope_covers_what_it_does_not_find() {
 }
 
 #[test]
-fn several_places_make_one_span_with_the_attributes_of_all() {
-    let tracer = InMemoryTracer::new();
-    let tracing = HttpTracing::builder(tracer.clone())
-        .attributes([Attribute::METHOD])
-        .build()
-        .unwrap();
-    let server = serve!(move || {
-        let place = || TracingMiddleware::new(&tracing);
-        let route = web::get()
-            .to(hello)
-            .wrap(place().attributes([Attribute::VERSION]).ends(End::Head));
-        let resource = web::resource("/{id}")
-            .wrap(place().attributes([Attribute::QUERY]))
-            .route(route);
-        App::new()
-            .service(
-                web::scope("/things")
-                    .wrap(place().attributes([Attribute::PATH]))
-                    .service(resource),
-            )
-            .wrap(place().attributes([Attribute::USER_AGENT]))
-    });
-    server.request("GET", "/things/7?a=b", &[("user-agent", "test")]);
-
-    let span = only(&tracer);
-    assert_eq!(span.name(), "GET /things/{id}");
-    for key in ["method", "user_agent", "path", "query", "version"] {
-        assert!(span.tag(key).is_some(), "{key} in {span:?}");
-    }
-    assert_eq!(text(&span, "path"), "/things/7");
-}
-
-#[test]
 fn a_middleware_between_two_places_may_run_the_inner_one_in_a_child_span() {
     let (tracer, tracing) = tracing();
     let server = serve!(move || {
@@ -214,27 +147,4 @@ fn several_places_of_a_request_that_is_not_sampled_are_one_span() {
     let response = server.request("GET", "/", &[("traceparent", unsampled)]);
     assert!(response.header("traceparent").unwrap().ends_with("-00"));
     assert!(tracer.finished().is_empty());
-}
-
-#[test]
-fn finish_callbacks_learn_the_route_also_where_nothing_is_recorded() {
-    let (send, receive) = std::sync::mpsc::channel();
-    let tracing = HttpTracing::builder(InMemoryTracer::new())
-        .on_finish(move |end| {
-            let _ = send.send(format!(
-                "{} {:?} {:?} {}",
-                end.method, end.route, end.status, end.outcome
-            ));
-        })
-        .build()
-        .unwrap();
-    let server = serve!(move || {
-        App::new()
-            .route("/{id}", web::get().to(hello))
-            .wrap(TracingMiddleware::new(&tracing))
-    });
-    let unsampled = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
-    server.request("GET", "/7", &[("traceparent", unsampled)]);
-    let seen = receive.recv_timeout(PATIENCE).unwrap();
-    assert_eq!(seen, r#"GET Template("/{id}") Some(200) completed"#);
 }

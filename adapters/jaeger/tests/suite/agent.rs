@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::SOON;
 use crate::thrift_batch::{Batch, Span, decode};
@@ -56,6 +56,26 @@ impl Agent {
         decode(&self.packets.recv_timeout(SOON).expect("a packet comes"))
     }
 
+    /// The packets that have come by now; the next one, if there are none, or none if that takes longer than `patience`.
+    pub(crate) fn waiting(&self, patience: Duration) -> Vec<Batch> {
+        // What was sent before comes before.
+        self.poke();
+        let before = std::iter::from_fn(|| self.packets.recv_timeout(SOON).ok());
+        let before = before.take_while(|packet| !packet.is_empty());
+        let mut batches: Vec<Batch> = before.map(|packet| decode(&packet)).collect();
+        if batches.is_empty() {
+            let next = self.packets.recv_timeout(patience).ok();
+            batches.extend(next.map(|packet| decode(&packet)));
+        }
+        batches
+    }
+
+    /// Sends itself an empty packet.
+    fn poke(&self) {
+        let socket = UdpSocket::bind((self.address.ip(), 0)).expect("a port is free");
+        socket.send_to(&[], self.address).expect("it listens");
+    }
+
     /// As many packets as it takes to get `count` spans.
     pub(crate) fn batches(&self, count: usize) -> Vec<Batch> {
         let deadline = Instant::now() + SOON;
@@ -92,8 +112,7 @@ impl Drop for Agent {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
         // Wakes the reader; an error would leave it to the end of the process.
-        let socket = UdpSocket::bind((self.address.ip(), 0)).expect("a port is free");
-        socket.send_to(&[], self.address).expect("it listens");
+        self.poke();
         if let Some(reader) = self.reader.take() {
             reader.join().expect("it does not panic");
         }

@@ -4,6 +4,7 @@
 
 mod agent;
 mod context;
+mod contract;
 mod env;
 mod network;
 mod packets;

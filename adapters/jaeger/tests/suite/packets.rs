@@ -154,12 +154,3 @@ fn a_burst_reaches_a_receiver_that_reads() {
     assert_eq!(ids.len(), SPANS);
     assert_eq!(tracing.dropped(), 0);
 }
-
-#[test]
-fn dropping_the_tracer_delivers_what_is_queued() {
-    let agent = Agent::start();
-    let tracing = tracing(&agent);
-    tracing.span("last words").start().finish();
-    drop(tracing);
-    assert_eq!(agent.span().name, "last words");
-}

@@ -2,26 +2,12 @@
 
 use std::collections::HashMap;
 
-use opentracing_http::sampler::{Always, Never, Sampler};
-use opentracing_http::{
-    HttpTracing, Instrumentation, SampleRequest, Sampling, SpanContext, TraceFlags, Trust,
-};
+use opentracing_http::sampler::{Always, Never};
+use opentracing_http::{HttpTracing, Instrumentation, SpanContext, TraceFlags, Trust};
 
 use crate::agent::Agent;
 use crate::thrift_batch::{Span, Value};
 use crate::{SOON, builder, tracing};
-
-#[derive(Debug)]
-struct RecordOnly;
-
-impl Sampler for RecordOnly {
-    fn sample(&self, request: &SampleRequest<'_>) -> Sampling {
-        match request.name() {
-            "last" => Sampling::record_and_sample(),
-            _ => Sampling::record_only(),
-        }
-    }
-}
 
 fn caller(flags: TraceFlags) -> SpanContext {
     let trace_id = "4bf92f3577b34da6a3ce929d0e0e4736".parse().unwrap();
@@ -93,18 +79,6 @@ fn a_caller_that_is_sampled_is_obeyed() {
         assert_eq!(span.parent_span_id, 0x00f0_67aa_0ba9_02b7);
         assert_eq!(span.flags, if flags.is_debug() { 3 } else { 1 });
     }
-}
-
-#[test]
-fn what_is_recorded_for_this_process_only_is_not_sent() {
-    let agent = Agent::start();
-    let policy = HttpTracing::builder(builder(&agent).build().unwrap()).sampler(RecordOnly);
-    let tracing = policy.build().unwrap();
-    let span = tracing.span("local").start();
-    assert!(span.is_recording());
-    span.child("below").finish();
-    span.finish();
-    assert_nothing_sent(&agent, &tracing);
 }
 
 #[test]

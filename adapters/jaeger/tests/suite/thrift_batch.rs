@@ -74,9 +74,18 @@ impl Span {
     }
 
     pub(crate) fn trace_id(&self) -> u128 {
-        u128::from(self.trace_id_high.cast_unsigned()) << 64
-            | u128::from(self.trace_id_low.cast_unsigned())
+        both_halves(self.trace_id_high, self.trace_id_low)
     }
+}
+
+impl Reference {
+    pub(crate) fn trace_id(&self) -> u128 {
+        both_halves(self.trace_id_high, self.trace_id_low)
+    }
+}
+
+fn both_halves(high: i64, low: i64) -> u128 {
+    u128::from(high.cast_unsigned()) << 64 | u128::from(low.cast_unsigned())
 }
 
 fn find<'a>(tags: &'a [Tag], key: &str) -> Option<&'a Value> {

@@ -85,43 +85,6 @@ fn roots_have_no_parent() {
 }
 
 #[test]
-fn tags_keep_their_types() {
-    let agent = Agent::start();
-    let tracing = tracing(&agent);
-    let span = tracing.span("typed").start();
-    span.set_tag("text", "snöwman ☃ \u{1f600} \0")
-        .set_tag("empty", "")
-        .set_tag("yes", true)
-        .set_tag("no", false)
-        .set_tag("least", i64::MIN)
-        .set_tag("greatest", i64::MAX)
-        .set_tag("pi", 3.25)
-        .set_tag("nan", f64::NAN)
-        .set_tag("infinite", f64::NEG_INFINITY)
-        .set_tag("twice", 1)
-        .set_tag("twice", 2);
-    span.finish();
-    assert!(tracing.flush(SOON));
-
-    let span = agent.span();
-    for (key, value) in [
-        ("text", Value::from("snöwman ☃ \u{1f600} \0")),
-        ("empty", Value::from("")),
-        ("yes", Value::Bool(true)),
-        ("no", Value::Bool(false)),
-        ("least", Value::I64(i64::MIN)),
-        ("greatest", Value::I64(i64::MAX)),
-        ("pi", Value::F64(3.25)),
-        ("infinite", Value::F64(f64::NEG_INFINITY)),
-        ("twice", Value::I64(2)),
-    ] {
-        assert_eq!(span.tag(key), Some(&value), "{key}");
-    }
-    assert!(matches!(span.tag("nan"), Some(Value::F64(number)) if number.is_nan()));
-    assert_eq!(span.tags.iter().filter(|tag| tag.key == "twice").count(), 1);
-}
-
-#[test]
 fn logs_keep_times_order_and_types() {
     let agent = Agent::start();
     let tracing = tracing(&agent);
@@ -162,40 +125,6 @@ fn logs_keep_times_order_and_types() {
         },
     ];
     assert_eq!(agent.span().logs, expected);
-}
-
-#[test]
-fn references_of_both_kinds_and_to_other_traces() {
-    let agent = Agent::start();
-    let tracing = tracing(&agent);
-    let parent = context(TRACE_ID, 1, TraceFlags::SAMPLED);
-    let other = context(0xdead, 2, TraceFlags::NOT_SAMPLED);
-    tracing
-        .span("both")
-        .child_of(parent.clone())
-        .follows_from(other.clone())
-        .start()
-        .finish();
-    assert!(tracing.flush(SOON));
-    let both = agent.span();
-    assert_eq!((both.trace_id(), both.parent_span_id), (TRACE_ID, 1));
-    assert_eq!(
-        both.references,
-        [reference(0, &parent), reference(1, &other)]
-    );
-
-    tracing
-        .span("follower")
-        .follows_from(parent.clone())
-        .start()
-        .finish();
-    assert!(tracing.flush(SOON));
-    let follower = agent.span();
-    assert_eq!(
-        (follower.trace_id(), follower.parent_span_id),
-        (TRACE_ID, 1)
-    );
-    assert_eq!(follower.references, [reference(1, &parent)]);
 }
 
 #[test]

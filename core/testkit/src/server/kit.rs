@@ -1,15 +1,138 @@
 //! One server under test, and what is asserted of every case.
 
+use std::future::Future;
+use std::marker::PhantomData;
+use std::sync::Arc;
 use std::time::Duration;
 
-use opentracing_http::{FinishedSpan, HttpTracing, HttpTracingBuilder, InMemoryTracer, Value};
+use opentracing_http::{
+    FinishedSpan, HttpTracing, HttpTracingBuilder, InMemoryTracer, Outcome, Tracer, Value,
+};
 
-use crate::app::{App, Gate};
-use crate::client::{Connection, Response};
-use crate::server::Server;
+use crate::app::{App, Handler, Middleware, Place, Reply, injected};
+use crate::client::{Connection, Http2, Response};
+use crate::server::{Panic, Server};
 
 /// How long a case waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What a case asks of the server, before it is started.
+#[must_use = "a server is started by `start`"]
+pub struct Setup<S> {
+    tracer: InMemoryTracer,
+    policy: HttpTracingBuilder,
+    traced: bool,
+    everywhere: bool,
+    catch_panics: bool,
+    handler: Handler,
+    middleware: Option<Middleware>,
+    panics: u64,
+    server: PhantomData<S>,
+}
+
+impl<S: Server> Setup<S> {
+    fn new() -> Self {
+        let tracer = InMemoryTracer::new();
+        Self {
+            policy: HttpTracing::builder(tracer.clone()),
+            tracer,
+            traced: true,
+            everywhere: true,
+            catch_panics: false,
+            handler: Arc::new(|_| Box::pin(async { Reply::text(injected()) })),
+            middleware: None,
+            panics: 0,
+            server: PhantomData,
+        }
+    }
+
+    /// Changes the policy.
+    pub fn policy(mut self, change: impl FnOnce(HttpTracingBuilder) -> HttpTracingBuilder) -> Self {
+        self.policy = change(self.policy);
+        self
+    }
+
+    /// Traces with a tracer of the case's own in the place of the kit's, and with a default policy.
+    pub fn tracer(mut self, tracer: impl Tracer + 'static) -> Self {
+        self.policy = HttpTracing::builder(tracer);
+        self
+    }
+
+    /// Says what `/play`, `/chosen` and `/scope/chosen` do, given the request's query; else they answer with what the
+    /// current span injects.
+    pub fn play<F>(mut self, handler: impl Fn(&str) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Reply> + Send + 'static,
+    {
+        self.handler = Arc::new(move |query| Box::pin(handler(query)));
+        self
+    }
+
+    /// Has the middlewares do something: given where one stands, and the status of the response, or `None` before there is
+    /// one, this answers with the status to send.
+    pub fn middleware(
+        mut self,
+        middleware: impl Fn(Place, Option<u16>) -> Option<u16> + Send + Sync + 'static,
+    ) -> Self {
+        self.middleware = Some(Arc::new(middleware));
+        self
+    }
+
+    /// Traces nothing.
+    pub fn untraced(mut self) -> Self {
+        self.traced = false;
+        self
+    }
+
+    /// Traces single routes only: `/chosen`, and what is below `/scope`.
+    pub fn only_places(mut self) -> Self {
+        self.everywhere = false;
+        self
+    }
+
+    /// Puts the framework's layer that catches panics outside of the tracing.
+    pub fn catch_panics(mut self) -> Self {
+        self.catch_panics = true;
+        self
+    }
+
+    /// Expects that this many panics of callbacks are caught.
+    pub fn caught_panics(mut self, count: u64) -> Self {
+        self.panics = count;
+        self
+    }
+
+    /// Starts the server.
+    ///
+    /// # Panics
+    ///
+    /// If the policy is wrong.
+    #[must_use]
+    pub fn start(self) -> Kit<S> {
+        let tracing = self.policy.build().expect("the policy is right");
+        let server = S::start(App {
+            tracing: self.traced.then(|| tracing.clone()),
+            everywhere: self.everywhere,
+            catch_panics: self.catch_panics,
+            handler: self.handler,
+            middleware: self.middleware,
+        });
+        Kit {
+            server: Some(server),
+            tracer: self.tracer,
+            tracing,
+            panics: self.panics,
+        }
+    }
+}
+
+impl<S> std::fmt::Debug for Setup<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Setup")
+            .field("policy", &self.policy)
+            .finish_non_exhaustive()
+    }
+}
 
 /// One server under test. When it is dropped every span must have been [taken](Self::spans), and none be open.
 #[derive(Debug)]
@@ -17,14 +140,19 @@ pub struct Kit<S: Server> {
     server: Option<S>,
     tracer: InMemoryTracer,
     tracing: HttpTracing,
-    gate: Gate,
+    panics: u64,
 }
 
 impl<S: Server> Kit<S> {
     /// A server with the default policy.
     #[must_use]
     pub fn new() -> Self {
-        Self::with(|policy| policy)
+        Self::setup().start()
+    }
+
+    /// A server to be.
+    pub fn setup() -> Setup<S> {
+        Setup::new()
     }
 
     /// A server with another policy.
@@ -34,39 +162,22 @@ impl<S: Server> Kit<S> {
     /// If the policy is wrong.
     #[must_use]
     pub fn with(change: impl FnOnce(HttpTracingBuilder) -> HttpTracingBuilder) -> Self {
-        let tracer = InMemoryTracer::new();
-        let tracing = change(HttpTracing::builder(tracer.clone()))
-            .build()
-            .expect("the policy is right");
-        Self::start(tracer, tracing)
+        Self::setup().policy(change).start()
     }
 
-    /// A server that is traced so; `tracer` is where its spans arrive.
+    /// A server with the default policy and a handler of the case's own; see [`Setup::play`].
     #[must_use]
-    pub fn start(tracer: InMemoryTracer, tracing: HttpTracing) -> Self {
-        let gate = Gate::default();
-        let server = S::start(App {
-            tracing: Some(tracing.clone()),
-            gate: gate.clone(),
-        });
-        Self {
-            server: Some(server),
-            tracer,
-            tracing,
-            gate,
-        }
+    pub fn playing<F>(handler: impl Fn(&str) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Reply> + Send + 'static,
+    {
+        Self::setup().play(handler).start()
     }
 
     /// The policy.
     #[must_use]
     pub fn tracing(&self) -> &HttpTracing {
         &self.tracing
-    }
-
-    /// What `/hang` and `/endless` wait for.
-    #[must_use]
-    pub fn gate(&self) -> &Gate {
-        &self.gate
     }
 
     /// A new connection to the server.
@@ -76,7 +187,27 @@ impl<S: Server> Kit<S> {
     /// If the server is not there.
     #[must_use]
     pub fn connect(&self) -> Connection {
-        Connection::open(self.server.as_ref().expect("the server runs").addr())
+        Connection::open(self.addr())
+    }
+
+    /// A new HTTP/2 connection to the server.
+    ///
+    /// # Panics
+    ///
+    /// If the server is not there.
+    #[must_use]
+    pub fn connect_http2(&self) -> Http2 {
+        Http2::open(self.addr())
+    }
+
+    /// Where the server listens.
+    ///
+    /// # Panics
+    ///
+    /// If it has been stopped.
+    #[must_use]
+    pub fn addr(&self) -> std::net::SocketAddr {
+        self.server.as_ref().expect("the server runs").addr()
     }
 
     /// The response to a `GET`.
@@ -86,48 +217,70 @@ impl<S: Server> Kit<S> {
     }
 
     /// The response to a `GET` with headers.
+    #[must_use]
+    pub fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Response {
+        self.send("GET", path, headers)
+    }
+
+    /// The response to a request without a body.
     ///
     /// # Panics
     ///
     /// If there is none.
     #[must_use]
-    pub fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Response {
+    pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Response {
         let mut connection = self.connect();
-        connection.request("GET", path, headers);
-        connection.response("GET").expect("the server answers")
+        connection.request(method, path, headers);
+        connection.response(method).expect("the server answers")
     }
 
     /// Waits for this many spans to end, and takes them, in the order in which they ended.
     ///
     /// # Panics
     ///
-    /// If there are fewer after half a minute, or more.
+    /// If there are fewer after half a minute, or more, or one of them is not sound.
     #[must_use]
     pub fn spans(&self, count: usize) -> Vec<FinishedSpan> {
         let spans = self.tracer.wait_for(count, PATIENCE);
         assert_eq!(spans.len(), count, "{spans:#?}");
+        let spans = self.tracer.take();
+        spans.iter().for_each(assert_sound::<S>);
+        spans
+    }
+
+    /// Takes what has ended by now, however many that are.
+    #[must_use]
+    pub fn left(&self) -> Vec<FinishedSpan> {
         self.tracer.take()
     }
 
     /// Waits for one span to end, and takes it.
-    ///
-    /// # Panics
-    ///
-    /// If there is none after half a minute, or more than one.
     #[must_use]
     pub fn span(&self) -> FinishedSpan {
         self.spans(1).remove(0)
+    }
+
+    /// Waits until as many panics were caught as the case expects.
+    ///
+    /// # Panics
+    ///
+    /// If they have not been within half a minute.
+    pub fn wait_for_caught_panics(&self) {
+        let since = std::time::Instant::now();
+        while self.tracing.caught_panics() < self.panics {
+            assert!(since.elapsed() < PATIENCE, "too few panics were caught");
+            std::thread::yield_now();
+        }
     }
 
     /// Stops the server, after which nothing is open any more.
     ///
     /// # Panics
     ///
-    /// If a span ended that no one took, or one is still open.
+    /// If a span ended that no one took, or one is still open, or a callback panicked that was not expected to.
     pub fn stop(&mut self) {
-        self.gate.open();
         drop(self.server.take());
-        let left = self.tracer.take();
+        let left = self.left();
         assert!(
             left.is_empty(),
             "spans that the case did not expect: {left:#?}"
@@ -135,8 +288,8 @@ impl<S: Server> Kit<S> {
         self.tracer.assert_nothing_unfinished();
         assert_eq!(
             self.tracing.caught_panics(),
-            0,
-            "a callback or the tracer panicked"
+            self.panics,
+            "callbacks or the tracer panicked"
         );
     }
 }
@@ -156,16 +309,28 @@ impl<S: Server> Drop for Kit<S> {
     }
 }
 
-/// Asserts what holds for every request's span.
-pub(crate) fn assert_sound(span: &FinishedSpan) {
+/// Asserts what holds for every span, and for every request's.
+fn assert_sound<S: Server>(span: &FinishedSpan) {
     assert!(span.start() <= span.end(), "{span:?}");
-    assert!(span.omitted().is_empty(), "{span:?}");
+    let Some(http) = span.http() else {
+        return;
+    };
     assert_eq!(
         span.tag("span.kind"),
         Some(Value::from("server")),
         "{span:?}"
     );
-    let http = span.http().expect("a request's span");
     let head = http.time_to_head().unwrap_or_default();
     assert!(head <= span.duration(), "{span:?}");
+    // Only an error, or a panic, that the framework makes a response of has a status without a head.
+    let failed = match http.outcome() {
+        Outcome::HandlerError => true,
+        Outcome::Panicked => S::CAPABILITIES.panic == Panic::Answers500,
+        _ => false,
+    };
+    assert_eq!(
+        http.status().is_some(),
+        http.time_to_head().is_some() || (failed && http.status().is_some()),
+        "{span:?}"
+    );
 }

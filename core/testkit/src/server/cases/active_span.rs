@@ -2,105 +2,176 @@
 
 use std::thread;
 
-use opentracing_http::Value;
+use opentracing_http::Span;
 
-use crate::app::{App, CHILD, Gate};
+use crate::app::{Gate, Reply, injected as inject, turn};
 use crate::client::Connection;
-use crate::server::cases::{PARENT, TRACEPARENT, injected, parent, trace, traceparent};
-use crate::server::kit::assert_sound;
+use crate::server::cases::{CHUNK, CHUNKS, PARENT, in_chunks, injected, trace, traceparent};
 use crate::server::{Kit, Server};
 
-/// The request's span is the current one in the handler.
+/// The request's span is the current one in the handler; nothing of it is in the response.
 pub fn handler_sees_the_active_span<S: Server>() {
-    let kit = Kit::<S>::new();
-    let response = kit.get("/inject");
+    let kit = Kit::<S>::playing(|_| {
+        // Also before the handler is first polled.
+        let called = inject();
+        async move { Reply::text(called + &inject()) }
+    });
+    let response = kit.get("/play");
     let span = kit.span();
-    assert_eq!(injected(&response, "traceparent"), Some(traceparent(&span)));
+    let sent: Vec<_> = response.text().lines().map(str::to_owned).collect();
+    let line = format!("traceparent: {}", traceparent(&span));
+    assert_eq!(sent.iter().filter(|sent| **sent == line).count(), 2);
     assert_eq!(response.header("traceparent"), None);
 }
 
-/// The request's span is the current one after the handler has waited.
-pub fn active_span_survives_an_await<S: Server>() {
+/// The adapter's own way to the span, with the request in hand, gives the request's span.
+pub fn extractor_gives_the_active_span<S: Server>() {
     let kit = Kit::<S>::new();
-    let response = kit.get("/async");
+    let response = kit.get("/extracted");
     assert_eq!(
         injected(&response, "traceparent"),
         Some(traceparent(&kit.span()))
     );
 }
 
-/// Without tracing a handler that looks for its span finds an empty one.
-pub fn handler_gets_an_empty_span_when_untraced<S: Server>() {
-    let server = S::start(App {
-        tracing: None,
-        gate: Gate::default(),
+/// The request's span is the current one after the handler has waited, wherever it goes on.
+pub fn active_span_survives_an_await<S: Server>() {
+    let kit = Kit::<S>::playing(|_| async {
+        let mut seen = Vec::new();
+        for _ in 0..20 {
+            turn().await;
+            seen.push(inject());
+        }
+        seen.dedup();
+        assert_eq!(seen.len(), 1);
+        Reply::text(seen.concat())
     });
-    let mut connection = Connection::open(server.addr());
-    for (path, body) in [("/inject", "none\n"), ("/baggage", "none\n")] {
-        connection.request("GET", path, &[("traceparent", TRACEPARENT)]);
-        let response = connection.response("GET").expect("the server answers");
-        assert_eq!((response.status, response.text().as_str()), (200, body));
+    let response = kit.get("/play");
+    assert_eq!(
+        injected(&response, "traceparent"),
+        Some(traceparent(&kit.span()))
+    );
+}
+
+/// The request's span is current while its body is made.
+pub fn active_span_is_current_while_the_body_is_made<S: Server>() {
+    let kit = Kit::<S>::playing(in_chunks);
+    assert_eq!(kit.get("/play").text(), CHUNKS.concat());
+    let spans = kit.spans(1 + CHUNKS.len());
+    let (request, chunks) = spans.split_last().expect("the request's span ends last");
+    for chunk in chunks {
+        assert_eq!(
+            (chunk.name(), chunk.parent_id()),
+            (CHUNK, Some(request.context().span_id()))
+        );
     }
 }
 
 /// A child that the handler starts has the request's span as its parent, and lies within it.
 pub fn child_of_the_active_span_is_a_child<S: Server>() {
-    let kit = Kit::<S>::new();
-    let _ = kit.get("/child");
+    let kit = Kit::<S>::playing(|_| async {
+        Span::current().child("child").finish();
+        Reply::text("")
+    });
+    assert_eq!(kit.get("/play").status, 200);
     let spans = kit.spans(2);
     let (child, request) = (&spans[0], &spans[1]);
-    assert_eq!(child.name(), CHILD);
+    assert_eq!(child.name(), "child");
     assert_eq!(child.parent_id(), Some(request.context().span_id()));
     assert_eq!(trace(child), trace(request));
     assert!(request.start() <= child.start() && child.end() <= request.end());
 }
 
-/// Requests that are served at the same time do not see each other's spans.
-pub fn concurrent_requests_keep_their_own_spans<S: Server>() {
-    const CLIENTS: usize = 20;
-    const EACH: usize = 25;
+/// The name that the handler gives holds, whatever becomes known of the route.
+pub fn handler_can_rename_its_span<S: Server>() {
+    let kit = Kit::<S>::playing(|_| async {
+        Span::current().set_name("checkout");
+        Reply::text("")
+    });
+    for path in ["/play", "/chosen", "/scope/chosen"] {
+        assert_eq!(kit.get(path).status, 200);
+        assert_eq!(kit.span().name(), "checkout", "{path}");
+    }
+}
 
-    let kit = Kit::<S>::new();
+/// Two hundred requests that are all being served at the same time, each going on by turns, see their own spans throughout.
+pub fn two_hundred_interleaved_requests_keep_their_spans<S: Server>() {
+    const REQUESTS: usize = 200;
+
+    let gate = Gate::default();
+    let all_there = gate.clone();
+    let kit = Kit::<S>::playing(move |_| {
+        let gate = gate.clone();
+        async move {
+            let mut seen = vec![inject()];
+            gate.wait().await;
+            for _ in 0..10 {
+                turn().await;
+                seen.push(inject());
+            }
+            seen.dedup();
+            Reply::text(seen.concat())
+        }
+    });
+    let sent = |number: usize| format!("00-{:032x}-{PARENT}-01", number + 1);
+    let mut connections: Vec<_> = (0..REQUESTS).map(|_| kit.connect()).collect();
+    for (number, connection) in connections.iter_mut().enumerate() {
+        connection.request("GET", "/play", &[("traceparent", &sent(number))]);
+    }
+    all_there.wait_for_arrivals(REQUESTS);
+    all_there.open();
+    for (number, connection) in connections.iter_mut().enumerate() {
+        let response = connection.response("GET").expect("the server answers");
+        let lines = response.text();
+        let seen: Vec<_> = lines
+            .lines()
+            .filter(|line| line.starts_with("traceparent"))
+            .collect();
+        assert_eq!(seen.len(), 1, "{lines}");
+        assert!(seen[0].contains(&sent(number)[..36]), "{lines}");
+    }
+    let mut traces: Vec<_> = kit.spans(REQUESTS).iter().map(trace).collect();
+    traces.sort_unstable();
+    traces.dedup();
+    assert_eq!(traces.len(), REQUESTS);
+}
+
+/// After traced requests of every kind, the threads that served them have no span left over for an untraced one.
+pub fn no_span_leaks_into_the_next_request<S: Server>() {
+    let kit = Kit::<S>::setup()
+        .only_places()
+        .play(|query| {
+            let query = query.to_owned();
+            async move {
+                turn().await;
+                match query.as_str() {
+                    "panic" => panic!("as asked for"),
+                    "chunks" => in_chunks("").await,
+                    _ => Reply::text(inject()),
+                }
+            }
+        })
+        .start();
+    let address = kit.addr();
     thread::scope(|scope| {
-        for client in 0..CLIENTS {
-            let kit = &kit;
-            let mut connection = kit.connect();
+        for client in 0..4 {
             scope.spawn(move || {
-                for request in 0..EACH {
-                    let trace = (client * EACH + request + 1) as u128;
-                    let header = format!("00-{trace:032x}-{PARENT}-01");
-                    connection.request("GET", "/async", &[("traceparent", &header)]);
+                for number in 0..10 {
+                    let query = ["?panic", "?chunks", ""][(client + number) % 3];
+                    let mut connection = Connection::open(address);
+                    connection.request("GET", &format!("/chosen{query}"), &[]);
+                    let _ = connection.response("GET");
+                    let mut connection = Connection::open(address);
+                    connection.request("GET", "/play", &[]);
                     let response = connection.response("GET").expect("the server answers");
-                    let sent = injected(&response, "traceparent").expect("a span is current");
-                    assert_eq!(sent[..36], header[..36]);
+                    assert_eq!(response.text(), "none\n", "after {query}");
                 }
             });
         }
     });
-    let mut traces: Vec<_> = kit.spans(CLIENTS * EACH).iter().map(trace).collect();
-    traces.sort_unstable();
-    traces.dedup();
-    assert_eq!(traces.len(), CLIENTS * EACH);
-}
-
-/// Traced everywhere and on its route, a request has one span, with the attributes of both.
-pub fn stacked_twice_makes_one_span<S: Server>() {
-    let kit = Kit::<S>::with(|policy| policy.attribute_names(["method", "user_agent"]));
-    let headers = [
-        ("x-request-id", "r-1"),
-        ("user-agent", "kit"),
-        ("traceparent", TRACEPARENT),
-    ];
-    assert_eq!(kit.get_with("/chosen?secret=1", &headers).status, 200);
-    let span = kit.span();
-    assert_sound(&span);
-    assert_eq!(parent(&span).as_deref(), Some(PARENT));
-    for (key, value) in [
-        ("method", "GET"),
-        ("user_agent", "kit"),
-        ("url", "http://test.example/chosen?secret=REDACTED"),
-        ("http.request.header.x-request-id", "r-1"),
-    ] {
-        assert_eq!(span.tag(key), Some(Value::from(value)), "{key}");
-    }
+    let kinds = (0..40).map(|number| (number / 10 + number % 10) % 3);
+    let spans: usize = kinds
+        .map(|kind| if kind == 1 { 1 + CHUNKS.len() } else { 1 })
+        .sum();
+    assert_eq!(kit.spans(spans).len(), spans);
 }

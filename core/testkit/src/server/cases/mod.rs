@@ -1,36 +1,106 @@
-//! The cases of the server contract, each a plain function. [`for_each_server_case`](crate::for_each_server_case) lists
-//! them.
+//! The cases of the server contract, each a plain function. [`CASES`](crate::server::CASES) lists them.
 
 mod active_span;
-mod names_and_tags;
+mod attributes;
+mod beyond_the_request;
+mod bodies;
+mod callbacks;
+mod connections;
+mod flask;
+mod http2;
+mod middleware;
+mod names;
+mod not_recorded;
+mod open_telemetry;
+mod open_tracing;
 mod outcomes;
+mod places;
+mod policy;
+mod same_response;
+mod scopes;
 mod trace_context;
+mod trust;
 
-use opentracing_http::FinishedSpan;
+use std::future::Future;
 
+use opentracing_http::{FinishedSpan, Outcome, Span, Value};
+
+use crate::app::{Gate, Playing, Reply, turn};
 use crate::client::Response;
+use crate::server::{Feature, Server};
 
 // All that is in there: the list of the cases is the macro's, and a second one here would drift.
 pub use self::active_span::*;
-pub use self::names_and_tags::*;
+pub use self::attributes::*;
+pub use self::beyond_the_request::*;
+pub use self::bodies::*;
+pub use self::callbacks::*;
+pub use self::connections::*;
+pub use self::flask::*;
+pub use self::http2::*;
+pub use self::middleware::*;
+pub use self::names::*;
+pub use self::not_recorded::*;
+pub use self::open_telemetry::*;
+pub use self::open_tracing::*;
 pub use self::outcomes::*;
+pub use self::places::*;
+pub use self::policy::*;
+pub use self::same_response::*;
+pub use self::scopes::*;
 pub use self::trace_context::*;
+pub use self::trust::*;
 
-pub(super) const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
-pub(super) const PARENT: &str = "00f067aa0ba902b7";
-pub(super) const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-pub(super) const UNSAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+const PARENT: &str = "00f067aa0ba902b7";
+const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+const UNSAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
 
-pub(super) fn parent(span: &FinishedSpan) -> Option<String> {
+/// What [`in_chunks`] sends.
+const CHUNKS: [&str; 3] = ["data: one\n\n", "data: two\n\n", "data: three\n\n"];
+
+/// The span that each chunk of [`in_chunks`] starts.
+const CHUNK: &str = "chunk";
+
+fn parent(span: &FinishedSpan) -> Option<String> {
     span.parent_id().map(|id| id.to_string())
 }
 
-pub(super) fn trace(span: &FinishedSpan) -> String {
+fn trace(span: &FinishedSpan) -> String {
     span.context().trace_id().to_string()
 }
 
+/// How the request ended, and with which status.
+fn outcome(span: &FinishedSpan) -> (Outcome, Option<u16>) {
+    let http = span.http().expect("a request's span");
+    (http.outcome(), http.status())
+}
+
+/// The text of a tag.
+fn text(span: &FinishedSpan, key: &str) -> Option<String> {
+    span.tag(key).map(|value| value.to_string())
+}
+
+fn assert_tags<V: Into<Value> + Clone>(span: &FinishedSpan, tags: &[(&str, V)]) {
+    for (key, value) in tags {
+        assert_eq!(span.tag(key), Some(value.clone().into()), "{key}: {span:?}");
+    }
+}
+
+fn assert_no_tags(span: &FinishedSpan, keys: &[&str]) {
+    for key in keys {
+        assert_eq!(span.tag(key), None, "{key}: {span:?}");
+    }
+}
+
+/// The protocol's version as a tag has it.
+fn version<S: Server>(version: &str) -> Option<String> {
+    let known = S::CAPABILITIES.has(Feature::Version);
+    known.then(|| version.to_owned())
+}
+
 /// A header that the handler's span injected.
-pub(super) fn injected(response: &Response, name: &str) -> Option<String> {
+fn injected(response: &Response, name: &str) -> Option<String> {
     let text = response.text();
     let line = text
         .lines()
@@ -39,11 +109,56 @@ pub(super) fn injected(response: &Response, name: &str) -> Option<String> {
 }
 
 /// The `traceparent` that a span injects.
-pub(super) fn traceparent(span: &FinishedSpan) -> String {
+fn traceparent(span: &FinishedSpan) -> String {
     format!(
         "00-{}-{}-{:02x}",
         trace(span),
         span.context().span_id(),
         span.context().flags().w3c_bits()
     )
+}
+
+/// A handler that waits for the gate, then answers.
+fn waiting(gate: &Gate) -> impl Fn(&str) -> Playing + Send + Sync + use<> {
+    let gate = gate.clone();
+    move |_| {
+        let gate = gate.clone();
+        Box::pin(async move {
+            gate.wait().await;
+            Reply::text("waited")
+        })
+    }
+}
+
+/// A handler that streams [`CHUNKS`], each after the executor had its turn, and in a child span of its own.
+fn in_chunks(_query: &str) -> impl Future<Output = Reply> + Send + use<> {
+    async { Reply::stream(chunk) }
+}
+
+async fn chunk(number: usize) -> Option<crate::app::Chunk> {
+    turn().await;
+    let chunk = CHUNKS.get(number)?;
+    Span::current().child(CHUNK).finish();
+    Some(Ok(chunk.as_bytes().to_vec()))
+}
+
+/// A handler that streams the first of [`CHUNKS`], and once the gate is open the second without end.
+fn endless(gate: &Gate) -> impl Fn(&str) -> Playing + Send + Sync + use<> {
+    let gate = gate.clone();
+    move |_| {
+        let gate = gate.clone();
+        Box::pin(async move {
+            Reply::stream(move |number| {
+                let gate = gate.clone();
+                async move {
+                    if number > 0 {
+                        gate.wait().await;
+                        turn().await;
+                    }
+                    let chunk = CHUNKS.get(number.min(1))?;
+                    Some(Ok(chunk.as_bytes().to_vec()))
+                }
+            })
+        })
+    }
 }

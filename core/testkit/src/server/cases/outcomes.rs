@@ -1,263 +1,303 @@
-//! How the request ends, and that nobody notices.
+//! How the request ends.
 
-use opentracing_http::{HttpTracing, InMemoryTracer, Outcome, Route, Value};
+use std::time::Instant;
 
-use crate::app::{App, CHUNK, CHUNKS, ERROR, Gate};
-use crate::client::Connection;
-use crate::server::cases::{TRACEPARENT, UNSAMPLED};
-use crate::server::kit::assert_sound;
-use crate::server::{HangUp, Kit, Panic, Server};
+use opentracing_http::{FinishedSpan, Outcome};
 
-/// A handler's error is tagged with the status that the client got, and logged.
+use crate::app::{Broken, ERROR, Gate, Reply, turn};
+use crate::client::Response;
+use crate::server::cases::{CHUNKS, assert_tags, endless, outcome, waiting};
+use crate::server::{Feature, HangUp, Kit, Panic, Server};
+
+/// A response below 500 is no error, and the outcome is plain completion.
+pub fn completed_request_is_no_error<S: Server>() {
+    let kit = Kit::<S>::playing(|query| {
+        let status = query.parse().unwrap_or(200);
+        async move { Reply::text("").with_status(status) }
+    });
+    for status in [200, 302, 403, 499] {
+        assert_eq!(kit.get(&format!("/play?{status}")).status, status);
+        let span = kit.span();
+        assert_eq!(outcome(&span), (Outcome::Completed, Some(status)));
+        assert_eq!((span.is_error(), span.tag("error")), (false, None));
+        assert_eq!(span.tag("http.outcome"), None);
+        assert!(span.logs().is_empty());
+    }
+}
+
+/// A bad request is tagged with its status, and is no error of the server's.
+pub fn bad_request_is_no_error<S: Server>() {
+    let kit = Kit::<S>::playing(|_| async { Reply::text("bad").with_status(400) });
+    assert_eq!(kit.get("/play").status, 400);
+    let span = kit.span();
+    assert_tags(&span, &[("http.status_code", 400)]);
+    assert_eq!((span.is_error(), span.tag("error")), (false, None));
+}
+
+/// A response of 500 and above is an error, told once in a log.
+pub fn server_error_is_an_error_with_one_log<S: Server>() {
+    let kit = Kit::<S>::playing(|query| {
+        let status = query.parse().unwrap_or(200);
+        async move { Reply::text("").with_status(status) }
+    });
+    for status in [500, 503, 599] {
+        assert_eq!(kit.get(&format!("/play?{status}")).status, status);
+        let span = kit.span();
+        assert_eq!(outcome(&span), (Outcome::Completed, Some(status)));
+        assert_tags(&span, &[("error", true)]);
+        assert_eq!(
+            logged(&span, "error.kind").as_deref(),
+            Some(&*status.to_string())
+        );
+    }
+}
+
+/// A handler's error is tagged with the status that the client got, and logged once, with its message.
 pub fn error_decides_its_own_status<S: Server>() {
     let kit = Kit::<S>::new();
     assert_eq!(kit.get("/error").status, 503);
     let span = kit.span();
-    assert_sound(&span);
-    assert_eq!(span.tag("http.status_code"), Some(Value::from(503)));
-    assert_eq!(span.tag("error"), Some(Value::from(true)));
+    assert_eq!(outcome(&span), (Outcome::Completed, Some(503)));
+    assert_tags(&span, &[("http.status_code", 503)]);
+    assert_tags(&span, &[("error", true)]);
+    assert_eq!(logged(&span, "event").as_deref(), Some("error"));
+    assert_eq!(logged(&span, "error.kind").as_deref(), Some("503"));
+    let message = S::CAPABILITIES.has(Feature::ErrorMessage);
     assert_eq!(
-        span.http().map(|http| http.outcome()),
-        Some(Outcome::Completed)
+        logged(&span, "message").as_deref(),
+        message.then_some(ERROR)
     );
-    let logs = span.logs();
-    assert_eq!(logs.len(), 1, "{logs:?}");
-    let field = |key: &str| {
-        let field = logs[0].fields.iter().find(|field| field.key == key)?;
-        Some(field.value.to_string())
-    };
-    assert_eq!(field("event").as_deref(), Some("error"));
-    assert_eq!(field("error.kind").as_deref(), Some("503"));
-    if S::CAPABILITIES.error_message {
-        assert_eq!(field("message").as_deref(), Some(ERROR));
+}
+
+/// An error that reaches the tracing in the place of a response is an outcome of its own.
+pub fn error_in_the_place_of_a_response_is_a_handler_error<S: Server>() {
+    let kit = Kit::<S>::new();
+    assert_eq!(kit.get("/failed").status, 503);
+    let span = kit.span();
+    assert!(span.is_error());
+    if S::CAPABILITIES.has(Feature::HandlerError) {
+        assert_eq!(outcome(&span).0, Outcome::HandlerError);
+        assert_tags(&span, &[("http.outcome", "handler_error")]);
+        assert_eq!(logged(&span, "message").as_deref(), Some(ERROR));
+        // Whether the error's status is known there is the framework's business.
+        assert!(matches!(outcome(&span).1, None | Some(503)));
+    } else {
+        assert_eq!(outcome(&span), (Outcome::Completed, Some(503)));
     }
+}
+
+/// Where the framework's own means rewrite a response, the span has the status that the client got.
+pub fn error_handler_has_the_last_word<S: Server>() {
+    let kit = Kit::<S>::new();
+    assert_eq!(kit.get("/rewritten").status, 418);
+    let span = kit.span();
+    assert_eq!(outcome(&span), (Outcome::Completed, Some(418)));
+    assert_tags(&span, &[("http.status_code", 418)]);
+    assert!(!span.is_error());
 }
 
 /// A panic ends the span, and is told from a cancellation.
 pub fn panic_finishes_the_span_with_an_error<S: Server>() {
-    let kit = Kit::<S>::new();
+    let kit = Kit::<S>::playing(|_| async {
+        turn().await;
+        panic!("as asked for")
+    });
     let mut connection = kit.connect();
-    connection.request("GET", "/panic", &[]);
+    connection.request("GET", "/play", &[]);
     let response = connection.response("GET");
-    let span = kit.span();
-    assert_sound(&span);
-    let http = span.http().expect("a request's span");
-    assert_eq!(http.outcome(), Outcome::Panicked);
-    assert_eq!(span.tag("http.outcome"), Some(Value::from("panicked")));
-    assert!(span.is_error());
     let status = match S::CAPABILITIES.panic {
         Panic::ClosesTheConnection => None,
         Panic::Answers500 => Some(500),
     };
     assert_eq!(response.map(|response| response.status), status);
-    assert_eq!(http.status(), status);
+    assert_panicked::<S>(&kit.span(), status);
 }
 
-/// A client that hangs up ends the span as cancelled, or lets the handler run to its end.
-pub fn hang_up_finishes_the_span<S: Server>() {
-    let kit = Kit::<S>::new();
+/// Under a layer that catches panics a panic is still one, whatever response the layer makes of it.
+pub fn panic_under_a_catch_layer_is_a_panic<S: Server>() {
+    let kit = Kit::<S>::setup()
+        .catch_panics()
+        .play(|_| async {
+            turn().await;
+            panic!("as asked for")
+        })
+        .start();
     let mut connection = kit.connect();
-    connection.request("GET", "/hang", &[]);
-    kit.gate().wait_for_arrivals(1);
-    connection.hang_up();
-    if S::CAPABILITIES.hang_up == HangUp::RunsOn {
-        kit.gate().open();
-    }
+    connection.request("GET", "/play", &[]);
+    let response = connection.response("GET").map(|response| response.status);
+    let answers =
+        S::CAPABILITIES.has(Feature::CatchLayer) || S::CAPABILITIES.panic == Panic::Answers500;
+    assert_eq!(response, answers.then_some(500));
+    // The layer's response is made outside of the tracing; the framework's own is not.
+    let status = (S::CAPABILITIES.panic == Panic::Answers500).then_some(500);
+    assert_panicked::<S>(&kit.span(), status);
+}
+
+fn assert_panicked<S: Server>(span: &FinishedSpan, status: Option<u16>) {
+    assert_eq!(outcome(span), (Outcome::Panicked, status));
+    assert_tags(span, &[("http.outcome", "panicked")]);
+    assert_tags(span, &[("error", true)]);
+    assert_eq!(logged(span, "error.kind").as_deref(), Some("panicked"));
+    assert_dropped_name::<S>(span);
+}
+
+/// A panic while the body is made is one as well; the client sees a body that breaks off.
+pub fn panic_in_the_body_is_a_panic<S: Server>() {
+    let kit = Kit::<S>::playing(|_| async {
+        Reply::stream(async |number| {
+            turn().await;
+            assert!(number == 0, "as asked for");
+            Some(Ok(CHUNKS[0].as_bytes().to_vec()))
+        })
+    });
+    let mut connection = kit.connect();
+    connection.request("GET", "/play", &[]);
+    assert_breaks_off::<S>(connection.response("GET"));
     let span = kit.span();
-    let outcome = span.http().map(|http| http.outcome());
-    match S::CAPABILITIES.hang_up {
+    assert_eq!(outcome(&span), (Outcome::Panicked, Some(200)));
+    assert_tags(&span, &[("error", true)]);
+}
+
+/// What the client sees of a body of which no more than the first of [`CHUNKS`] could be made.
+fn assert_breaks_off<S: Server>(response: Option<Response>) {
+    let complete = !S::CAPABILITIES.has(Feature::BrokenBody);
+    let text = response.map(|response| response.text());
+    assert_eq!(text.as_deref(), complete.then_some(CHUNKS[0]));
+}
+
+/// A client that hangs up ends the span as cancelled, or the handler runs to its end and the span with it.
+pub fn hang_up_before_the_head_ends_the_span<S: Server>() {
+    let gate = Gate::default();
+    let kit = Kit::<S>::playing(waiting(&gate));
+    let mut connection = kit.connect();
+    connection.request("GET", "/play", &[]);
+    gate.wait_for_arrivals(1);
+    connection.hang_up();
+    assert_hung_up::<S>(S::CAPABILITIES.hang_up, &gate, || kit.span());
+}
+
+/// What holds for a request whose client has left before its head, over either version of HTTP.
+pub(super) fn assert_hung_up<S: Server>(
+    becomes: HangUp,
+    gate: &Gate,
+    span: impl FnOnce() -> FinishedSpan,
+) {
+    if becomes == HangUp::RunsOn {
+        gate.open();
+    }
+    let span = span();
+    match becomes {
         HangUp::Cancels => {
-            assert_eq!(outcome, Some(Outcome::Cancelled));
-            assert!(span.is_error());
+            assert_eq!(outcome(&span), (Outcome::Cancelled, None));
+            assert_tags(&span, &[("http.outcome", "cancelled")]);
+            assert_tags(&span, &[("error", true)]);
             assert_eq!(span.tag("http.status_code"), None);
+            assert_dropped_name::<S>(&span);
         }
         // Whether the server finds the connection gone before it has written the response is a race of its own.
         HangUp::RunsOn => assert!(
             matches!(
-                outcome,
-                Some(Outcome::Completed | Outcome::BodyAbandoned | Outcome::Cancelled)
+                outcome(&span),
+                (Outcome::Completed | Outcome::BodyAbandoned, Some(200))
+                    | (Outcome::Cancelled, None)
             ),
-            "{outcome:?}"
+            "{span:?}"
         ),
     }
 }
 
-/// The span ends with the last byte of a streamed body, and is current while the body is made.
-pub fn streamed_body_finishes_once<S: Server>() {
-    let kit = Kit::<S>::new();
-    assert_eq!(kit.get("/stream").text(), CHUNKS.concat());
-    let spans = kit.spans(1 + CHUNKS.len());
-    let (request, chunks) = spans
-        .split_last()
-        .expect("the request's span is the last to end");
-    assert_sound(request);
-    assert_eq!(
-        request.http().map(|http| http.outcome()),
-        Some(Outcome::Completed)
-    );
-    assert_eq!(
-        request.http().map(|http| http.body_bytes()),
-        Some(CHUNKS.concat().len() as u64)
-    );
-    for chunk in chunks {
-        assert_eq!(
-            (chunk.name(), chunk.parent_id()),
-            (CHUNK, Some(request.context().span_id()))
-        );
-    }
+/// The name of a request that never came back from its handler.
+fn assert_dropped_name<S: Server>(span: &FinishedSpan) {
+    let named = S::CAPABILITIES.has(Feature::RouteOfTheDropped);
+    let name = S::CAPABILITIES.name("GET", "/play");
+    assert_eq!(span.name(), if named { name.as_str() } else { "GET" });
 }
 
-/// The span of an event stream ends with its head, and is current while the events are made all the same.
-pub fn event_stream_ends_at_its_head<S: Server>() {
-    let kit = Kit::<S>::new();
-    assert_eq!(kit.get("/events").text(), CHUNKS.concat());
-    let spans = kit.spans(1 + CHUNKS.len());
-    let (request, chunks) = spans
-        .split_first()
-        .expect("the request's span is the first to end");
-    assert_sound(request);
-    for chunk in chunks {
-        assert_eq!(
-            (chunk.name(), chunk.parent_id()),
-            (CHUNK, Some(request.context().span_id()))
-        );
-    }
+/// A body that ends in an error is told from one that ends, and from one that is left; what broke is logged.
+pub fn body_that_fails_is_an_error<S: Server>() {
+    let kit = Kit::<S>::playing(|_| async {
+        Reply::stream(async |number| {
+            turn().await;
+            Some(match number {
+                0 => Ok(CHUNKS[0].as_bytes().to_vec()),
+                _ => Err(Broken),
+            })
+        })
+    });
+    let mut connection = kit.connect();
+    connection.request("GET", "/play", &[]);
+    assert_breaks_off::<S>(connection.response("GET"));
+    let span = kit.span();
+    let http = span.http().expect("a request's span");
+    assert_eq!(outcome(&span), (Outcome::BodyFailed, Some(200)));
+    assert_tags(&span, &[("http.outcome", "body_failed")]);
+    assert_tags(&span, &[("error", true)]);
+    assert_eq!(http.body_bytes(), CHUNKS[0].len() as u64);
+    let message = logged(&span, "message").expect("the error's message");
+    assert!(message.contains(&Broken.to_string()), "{message}");
 }
 
 /// A client that leaves in the middle of the body is told from one that got all of it.
-pub fn abandoned_body_is_told_apart<S: Server>() {
-    let kit = Kit::<S>::new();
+pub fn hang_up_in_the_body_is_an_abandoned_body<S: Server>() {
+    let gate = Gate::default();
+    let kit = Kit::<S>::playing(endless(&gate));
     let mut connection = kit.connect();
-    connection.request("GET", "/endless", &[]);
+    connection.request("GET", "/play", &[]);
     assert_eq!(connection.head().map(|head| head.status), Some(200));
     assert_eq!(
         connection.chunk().flatten().as_deref(),
         Some(CHUNKS[0].as_bytes())
     );
-    kit.gate().wait_for_arrivals(1);
+    gate.wait_for_arrivals(1);
     connection.hang_up();
     if S::CAPABILITIES.hang_up == HangUp::RunsOn {
         // Such a framework finds out when it has more to send.
-        kit.gate().open();
+        gate.open();
     }
+    assert_abandoned(&kit.span(), S::CAPABILITIES.hang_up);
+}
+
+/// What holds for a request whose client has left in the body.
+pub(super) fn assert_abandoned(span: &FinishedSpan, becomes: HangUp) {
+    assert_eq!(outcome(span), (Outcome::BodyAbandoned, Some(200)));
+    assert_tags(span, &[("http.outcome", "body_abandoned")]);
+    assert_tags(span, &[("error", true)]);
+    let bytes = span.http().map(|http| http.body_bytes());
+    match becomes {
+        HangUp::Cancels => assert_eq!(bytes, Some(CHUNKS[0].len() as u64)),
+        HangUp::RunsOn => assert!(bytes >= Some(CHUNKS[0].len() as u64)),
+    }
+}
+
+/// However long a handler takes, its span lasts as long.
+pub fn slow_handler_is_covered_to_the_end<S: Server>() {
+    let gate = Gate::default();
+    let kit = Kit::<S>::playing(waiting(&gate));
+    let mut connection = kit.connect();
+    connection.request("GET", "/play", &[]);
+    gate.wait_for_arrivals(1);
+    let since = Instant::now();
+    // Others are served meanwhile, and take their time.
+    for _ in 0..20 {
+        assert_eq!(kit.get("/items/7").status, 200);
+    }
+    let others = kit.spans(20);
+    let waited = since.elapsed();
+    gate.open();
+    assert!(connection.response("GET").is_some());
     let span = kit.span();
-    assert_sound(&span);
-    let http = span.http().expect("a request's span");
-    assert_eq!(
-        (http.outcome(), http.status()),
-        (Outcome::BodyAbandoned, Some(200))
-    );
-    assert!(span.is_error());
-    match S::CAPABILITIES.hang_up {
-        HangUp::Cancels => assert_eq!(http.body_bytes(), CHUNKS[0].len() as u64),
-        HangUp::RunsOn => assert!(http.body_bytes() >= CHUNKS[0].len() as u64),
+    assert!(span.duration() >= waited, "{span:?}");
+    let head = span.http().and_then(|http| http.time_to_head());
+    assert!(head >= Some(waited), "{span:?}");
+    for other in others {
+        assert!(span.start() <= other.start() && other.end() <= span.end());
     }
 }
 
-/// Responses without a body are complete with their heads.
-pub fn head_and_empty_responses_complete<S: Server>() {
-    let kit = Kit::<S>::new();
-    for (method, path) in [("HEAD", "/foo"), ("HEAD", "/stream"), ("GET", "/empty")] {
-        let mut connection = kit.connect();
-        connection.request(method, path, &[]);
-        let response = connection.response(method).expect("the server answers");
-        let span = kit.span();
-        assert_eq!(
-            span.http().map(|http| http.outcome()),
-            Some(Outcome::Completed),
-            "{method} {path}"
-        );
-        assert_eq!(
-            span.http().and_then(|http| http.status()),
-            Some(response.status)
-        );
-        assert_eq!(span.tag("http.method"), Some(Value::from(method)));
-    }
-}
-
-/// A callback that panics loses its own effect, nothing else.
-pub fn a_failing_callback_does_not_fail_the_request<S: Server>() {
-    let tracer = InMemoryTracer::new();
-    let tracing = HttpTracing::builder(tracer.clone())
-        .on_start(|_, _| panic!("a callback fails"))
-        .on_start(|span, request| {
-            span.set_tag("started", request.path().to_owned());
-        })
-        .on_finish(|_| panic!("a callback fails"))
-        .on_finish(|end| {
-            let route = match end.route {
-                Route::Template(template) => template.to_owned(),
-                _ => String::new(),
-            };
-            end.span.set_tag(
-                "finished",
-                format!("{} {route} {:?}", end.method, end.status),
-            );
-        })
-        .build()
-        .expect("the policy is right");
-    // A kit of its own kind: it expects no caught panic, and here are two.
-    let server = S::start(App {
-        tracing: Some(tracing.clone()),
-        gate: Gate::default(),
-    });
-    let mut connection = Connection::open(server.addr());
-    connection.request("GET", "/items/7", &[]);
-    assert_eq!(
-        connection.response("GET").map(|response| response.status),
-        Some(200)
-    );
-    let span = tracer
-        .wait_for(1, std::time::Duration::from_secs(30))
-        .remove(0);
-    assert_eq!(span.tag("started"), Some(Value::from("/items/7")));
-    let finished = format!("GET {} Some(200)", S::CAPABILITIES.item.unwrap_or_default());
-    assert_eq!(span.tag("finished"), Some(Value::from(finished)));
-    assert_eq!(tracing.caught_panics(), 2);
-    drop(server);
-    tracer.assert_nothing_unfinished();
-}
-
-/// A traced response is, byte for byte, the untraced one.
-pub fn response_is_the_same_untraced<S: Server>() {
-    let traced = Kit::<S>::new();
-    let untraced = S::start(App {
-        tracing: None,
-        gate: Gate::default(),
-    });
-    let requests = [
-        ("GET", "/foo"),
-        ("HEAD", "/foo"),
-        ("POST", "/foo"),
-        ("GET", "/items/7"),
-        ("GET", "/nested/items/7"),
-        ("GET", "/badrequest"),
-        ("GET", "/error"),
-        ("GET", "/empty"),
-        ("GET", "/stream"),
-        ("HEAD", "/stream"),
-        ("GET", "/events"),
-        ("GET", "/chosen"),
-        ("GET", "/no/such/path"),
-    ];
-    for (method, path) in requests {
-        let answer = |mut connection: Connection| {
-            connection.request(method, path, &[("traceparent", UNSAMPLED)]);
-            let unsampled = connection.response(method);
-            connection.request(method, path, &[("traceparent", TRACEPARENT)]);
-            [unsampled, connection.response(method)].map(|response| {
-                let mut response = response.expect("the server answers");
-                response.headers.retain(|(name, _)| name != "date");
-                response
-            })
-        };
-        let expected = answer(Connection::open(untraced.addr()));
-        assert_eq!(answer(traced.connect()), expected, "{method} {path}");
-        let streams = method == "GET" && matches!(path, "/stream" | "/events");
-        let spans = traced.spans(if streams { 1 + CHUNKS.len() } else { 1 });
-        assert!(
-            spans.iter().any(|span| span.http().is_some()),
-            "{method} {path}"
-        );
-    }
+/// A field of the span's only log.
+pub(super) fn logged(span: &FinishedSpan, key: &str) -> Option<String> {
+    let logs = span.logs();
+    assert_eq!(logs.len(), 1, "{logs:?}");
+    let field = logs[0].fields.iter().find(|field| field.key == key)?;
+    Some(field.value.to_string())
 }

@@ -1,185 +1,207 @@
-//! What comes in and what goes on.
+//! What comes in from the caller, and what goes on to the next.
 
-use opentracing_http::{HttpTracing, InMemoryTracer, NoopTracer};
+use opentracing_http::Span;
+use opentracing_http::propagation::{B3, Propagation};
 
-use crate::app::CHUNKS;
-use crate::server::cases::{PARENT, TRACE, TRACEPARENT, UNSAMPLED, injected, parent, trace};
-use crate::server::kit::assert_sound;
+use crate::app::{Reply, injected as inject};
+use crate::server::cases::{
+    PARENT, TRACE, TRACEPARENT, UNSAMPLED, injected, parent, trace, traceparent,
+};
 use crate::server::{Kit, Server};
 
-/// A request without trace headers starts a trace.
+/// A request without trace headers starts a trace, sampled and with a random id.
 pub fn starts_a_root_span_without_headers<S: Server>() {
     let kit = Kit::<S>::new();
-    assert_eq!(kit.get("/foo").text(), "bar");
+    assert_eq!(kit.get("/play").status, 200);
     let span = kit.span();
-    assert_sound(&span);
     assert_eq!(parent(&span), None);
+    assert_eq!(span.references().count(), 0);
     assert!(span.context().flags().is_sampled() && span.context().flags().is_random());
-    assert!(!span.is_error());
 }
 
-/// A request with a `traceparent` continues its trace.
+/// A request with a `traceparent` continues its trace, as its child.
 pub fn continues_the_incoming_trace<S: Server>() {
     let kit = Kit::<S>::new();
-    let _ = kit.get_with(
-        "/foo",
-        &[("traceparent", TRACEPARENT), ("tracestate", "vendor=1")],
-    );
+    let headers = [("traceparent", TRACEPARENT), ("tracestate", "vendor=1")];
+    let response = kit.get_with("/play", &headers);
     let span = kit.span();
-    assert_sound(&span);
     assert_eq!(
         (trace(&span), parent(&span)),
         (TRACE.to_owned(), Some(PARENT.to_owned()))
     );
     assert_eq!(span.context().tracestate().as_str(), "vendor=1");
+    assert_eq!(injected(&response, "traceparent"), Some(traceparent(&span)));
+    assert_eq!(
+        injected(&response, "tracestate").as_deref(),
+        Some("vendor=1")
+    );
 }
 
-/// W3C, Jaeger and B3 headers are read, in this order.
-pub fn reads_every_format<S: Server>() {
+/// The first valid one of W3C's, Jaeger's and B3's contexts is the parent.
+pub fn reads_w3c_then_jaeger_then_b3<S: Server>() {
     let kit = Kit::<S>::new();
-    let jaeger = format!("{TRACE}:{PARENT}:0:1");
-    let b3 = format!("{TRACE}-{PARENT}-1");
-    for headers in [
-        &[("uber-trace-id", jaeger.as_str())][..],
-        &[("b3", b3.as_str())],
-        &[
-            ("x-b3-traceid", TRACE),
-            ("x-b3-spanid", PARENT),
-            ("x-b3-sampled", "1"),
-        ],
-        &[
-            ("b3", "ffffffffffffffff-ffffffffffffffff-1"),
-            ("traceparent", TRACEPARENT),
-        ],
+    let jaeger = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa:bbbbbbbbbbbbbbbb:0:1";
+    let b3 = "cccccccccccccccccccccccccccccccc-dddddddddddddddd-1";
+    for (headers, expected) in [
+        (
+            &[
+                ("b3", b3),
+                ("uber-trace-id", jaeger),
+                ("traceparent", TRACEPARENT),
+            ][..],
+            PARENT,
+        ),
+        (&[("b3", b3), ("uber-trace-id", jaeger)], "bbbbbbbbbbbbbbbb"),
+        (&[("b3", b3)], "dddddddddddddddd"),
+        (
+            &[
+                ("x-b3-traceid", TRACE),
+                ("x-b3-spanid", "eeeeeeeeeeeeeeee"),
+                ("x-b3-sampled", "1"),
+            ],
+            "eeeeeeeeeeeeeeee",
+        ),
+        // A context that is malformed leaves the turn to the next.
+        (
+            &[("traceparent", "00-0-0-01"), ("uber-trace-id", jaeger)],
+            "bbbbbbbbbbbbbbbb",
+        ),
     ] {
-        let _ = kit.get_with("/foo", headers);
-        let span = kit.span();
+        assert_eq!(kit.get_with("/play", headers).status, 200);
         assert_eq!(
-            (trace(&span), parent(&span)),
-            (TRACE.to_owned(), Some(PARENT.to_owned())),
+            parent(&kit.span()).as_deref(),
+            Some(expected),
             "{headers:?}"
         );
     }
 }
 
-/// A malformed header is no parent, and no error.
+/// W3C's and Jaeger's headers go on, and no others.
+pub fn writes_w3c_and_jaeger<S: Server>() {
+    let kit = Kit::<S>::new();
+    let response = kit.get("/play");
+    let span = kit.span();
+    let (trace, id) = (trace(&span), span.context().span_id());
+    let jaeger = format!("uber-trace-id: {trace}:{id}:0:1");
+    let mut lines: Vec<_> = response.text().lines().map(str::to_owned).collect();
+    lines.sort();
+    assert_eq!(
+        lines,
+        [format!("traceparent: {}", traceparent(&span)), jaeger]
+    );
+}
+
+/// Only the chosen formats are read and written.
+pub fn reads_and_writes_the_formats_that_are_chosen<S: Server>() {
+    let kit = Kit::<S>::with(|policy| {
+        policy.propagation(Propagation::none().read(B3::single()).write(B3::multi()))
+    });
+    let b3 = format!("{TRACE}-{PARENT}-1");
+    let response = kit.get_with(
+        "/play",
+        &[
+            (
+                "traceparent",
+                "00-cccccccccccccccccccccccccccccccc-dddddddddddddddd-01",
+            ),
+            ("b3", &b3),
+        ],
+    );
+    let span = kit.span();
+    assert_eq!(parent(&span).as_deref(), Some(PARENT));
+    assert_eq!(injected(&response, "traceparent"), None);
+    let sent = ["x-b3-traceid", "x-b3-spanid", "x-b3-sampled"].map(|name| {
+        let found = injected(&response, &name.to_ascii_lowercase());
+        found.unwrap_or_else(|| panic!("{name} in {}", response.text()))
+    });
+    assert_eq!(
+        sent,
+        [
+            TRACE.to_owned(),
+            span.context().span_id().to_string(),
+            "1".to_owned()
+        ]
+    );
+}
+
+/// A malformed header is no parent and no error, and is counted.
 pub fn ignores_a_malformed_trace_header<S: Server>() {
     let kit = Kit::<S>::new();
     for malformed in [
         "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-",
         "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
         "00-+bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-        "",
     ] {
-        assert_eq!(
-            kit.get_with("/foo", &[("traceparent", malformed)]).status,
-            200
-        );
+        let response = kit.get_with("/play", &[("traceparent", malformed)]);
+        assert_eq!(response.status, 200);
         let span = kit.span();
         assert_eq!(parent(&span), None, "{malformed}");
         assert_ne!(trace(&span), TRACE, "{malformed}");
+        assert!(span.context().flags().is_sampled());
     }
     let refused: u64 = kit.tracing().refusals().map(|(_, count)| count).sum();
-    assert!(refused >= 3, "refusals are counted: {refused}");
+    assert_eq!(refused, 3);
 }
 
-/// What the caller does not sample is not recorded, and what is called from here is told so.
-pub fn keeps_an_unsampled_decision<S: Server>() {
-    let kit = Kit::<S>::new();
-    let headers = [
-        ("traceparent", UNSAMPLED),
-        ("tracestate", "vendor=1"),
-        ("baggage", "user=bob"),
-    ];
-    let response = kit.get_with("/inject", &headers);
-    let sent = injected(&response, "traceparent").expect("the decision goes on");
-    assert!(
-        sent.starts_with(&UNSAMPLED[..36]) && sent.ends_with("-00"),
-        "{sent}"
-    );
-    assert!(!sent.contains(PARENT), "the span id is our own: {sent}");
-    assert_eq!(
-        injected(&response, "tracestate").as_deref(),
-        Some("vendor=1")
-    );
-    assert_eq!(injected(&response, "baggage").as_deref(), Some("user=bob"));
+/// Baggage without a trace arrives in the handler.
+pub fn reads_baggage_of_a_new_trace<S: Server>() {
+    reads_baggage::<S>(&[], 1);
 }
 
-/// Baggage arrives in the handler, sampled or not, and what the handler sets goes on.
-pub fn baggage_reaches_the_handler_and_goes_on<S: Server>() {
-    let kit = Kit::<S>::new();
-    for (headers, spans) in [
-        (&[("baggage", "tenant=blue")][..], 1),
-        (
-            &[("traceparent", TRACEPARENT), ("baggage", "tenant=blue")],
-            1,
-        ),
-        (&[("traceparent", UNSAMPLED), ("baggage", "tenant=blue")], 0),
-        (
-            &[
-                ("traceparent", UNSAMPLED),
-                ("jaeger-baggage", "tenant=blue"),
-            ],
-            0,
-        ),
-    ] {
-        let response = kit.get_with("/baggage", headers);
-        let sent = injected(&response, "baggage");
-        assert_eq!(
-            sent.as_deref(),
-            Some("tenant=blue,user=ada"),
-            "{headers:?}: {}",
-            response.text()
-        );
-        for span in kit.spans(spans) {
-            assert_eq!(span.baggage().get("user"), Some("ada"));
-        }
+/// Baggage of the caller's trace arrives in the handler.
+pub fn reads_baggage_of_an_existing_trace<S: Server>() {
+    reads_baggage::<S>(&[("traceparent", TRACEPARENT)], 1);
+}
+
+/// Baggage arrives in the handler of a request that is not sampled.
+pub fn reads_baggage_when_not_sampled<S: Server>() {
+    reads_baggage::<S>(&[("traceparent", UNSAMPLED)], 0);
+}
+
+fn reads_baggage<S: Server>(trace: &[(&str, &str)], spans: usize) {
+    let kit = Kit::<S>::playing(|_| async {
+        let found = ["tenant", "city", "none"].map(|key| Span::current().baggage(key));
+        Reply::text(format!("{found:?}"))
+    });
+    let mut headers = vec![("baggage", "tenant=blue;ttl=1,city=K%C3%B6ln")];
+    headers.extend(trace);
+    let response = kit.get_with("/play", &headers);
+    assert_eq!(response.text(), r#"[Some("blue"), Some("Köln"), None]"#);
+    for span in kit.spans(spans) {
+        assert_eq!(span.baggage().get("tenant"), Some("blue"));
     }
-    let response = kit.get_with("/baggage", &[("traceparent", UNSAMPLED)]);
-    assert_eq!(injected(&response, "baggage").as_deref(), Some("user=ada"));
 }
 
-/// A request that a rule leaves out is not traced, and its caller's context goes on unchanged.
-pub fn passes_on_what_it_skips<S: Server>() {
-    let kit = Kit::<S>::with(|policy| policy.skip("GET /untraced"));
+/// Baggage of W3C's and of Jaeger's headers comes together; the first of a name wins.
+pub fn merges_the_baggage_of_all_formats<S: Server>() {
+    let kit = Kit::<S>::new();
     let response = kit.get_with(
-        "/untraced",
-        &[("traceparent", TRACEPARENT), ("tracestate", "vendor=1")],
+        "/play",
+        &[
+            ("traceparent", TRACEPARENT),
+            ("uberctx-tenant", "red"),
+            ("uberctx-cart", "c1"),
+            ("jaeger-baggage", "shop=s1"),
+            ("baggage", "tenant=blue"),
+        ],
     );
-    assert_eq!(
-        injected(&response, "traceparent").as_deref(),
-        Some(TRACEPARENT)
-    );
-    assert_eq!(
-        injected(&response, "tracestate").as_deref(),
-        Some("vendor=1")
-    );
-    let response = kit.get("/untraced");
-    assert_eq!(
-        (response.status, injected(&response, "traceparent")),
-        (200, None)
-    );
+    let sent = injected(&response, "baggage").expect("baggage goes on");
+    let mut items: Vec<_> = sent.split(',').collect();
+    items.sort_unstable();
+    assert_eq!(items, ["cart=c1", "shop=s1", "tenant=blue"]);
+    assert_eq!(kit.span().baggage().len(), 3);
 }
 
-/// What a handler starts below a skipped request is not recorded either, whatever its caller decided.
-pub fn records_nothing_below_what_it_skips<S: Server>() {
-    let kit = Kit::<S>::with(|policy| policy.skip("GET /child").skip("GET /stream"));
+/// Baggage that the handler sets goes on beside the caller's, and stands in the span.
+pub fn baggage_set_in_the_handler_goes_on<S: Server>() {
+    let kit = Kit::<S>::playing(|_| async {
+        Span::current().set_baggage("user", "ada");
+        Reply::text(inject())
+    });
+    let response = kit.get_with("/play", &[("baggage", "tenant=blue")]);
     assert_eq!(
-        kit.get_with("/child", &[("traceparent", TRACEPARENT)])
-            .status,
-        200
+        injected(&response, "baggage").as_deref(),
+        Some("tenant=blue,user=ada")
     );
-    let streamed = kit.get_with("/stream", &[("traceparent", TRACEPARENT)]);
-    assert_eq!(streamed.text(), CHUNKS.concat());
-}
-
-/// The no-op tracer passes everything on.
-pub fn reports_nothing_with_a_noop_tracer<S: Server>() {
-    let kit = Kit::<S>::start(InMemoryTracer::new(), HttpTracing::new(NoopTracer));
-    let response = kit.get_with("/inject", &[("traceparent", TRACEPARENT)]);
-    assert_eq!(
-        injected(&response, "traceparent").as_deref(),
-        Some(TRACEPARENT)
-    );
-    assert_eq!(kit.get("/stream").text(), CHUNKS.concat());
+    assert_eq!(kit.span().baggage().get("user"), Some("ada"));
 }

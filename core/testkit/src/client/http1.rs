@@ -2,43 +2,13 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::time::Duration;
 
-/// No answer takes longer than this, unless something is broken.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::client::{PATIENCE, Response};
 
 /// One connection.
 #[derive(Debug)]
 pub struct Connection {
     stream: BufReader<TcpStream>,
-}
-
-/// A response, its body taken out of its framing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Response {
-    /// The status.
-    pub status: u16,
-    /// The headers with lower-case names, in the order of their coming.
-    pub headers: Vec<(String, String)>,
-    /// The body.
-    pub body: Vec<u8>,
-}
-
-impl Response {
-    /// The first value of a header.
-    #[must_use]
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(found, _)| found == name)
-            .map(|(_, value)| value.as_str())
-    }
-
-    /// The body as text.
-    #[must_use]
-    pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
-    }
 }
 
 impl Connection {
@@ -84,10 +54,12 @@ impl Connection {
             .expect("the connection stands");
     }
 
-    /// Sends a request without a body.
+    /// Sends a request without a body, to the host `test.example` if the headers do not name another.
     pub fn request(&mut self, method: &str, path: &str, headers: &[(&str, &str)]) {
-        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: test.example\r\n");
-        for (name, value) in headers {
+        let mut head = format!("{method} {path} HTTP/1.1\r\n");
+        let host = headers.iter().any(|(name, _)| *name == "host");
+        let host = (!host).then_some(("host", "test.example"));
+        for (name, value) in host.iter().chain(headers) {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
         head.push_str("\r\n");
@@ -105,13 +77,16 @@ impl Connection {
             return Some(response);
         }
         if chunked {
-            while let Some(chunk) = self.chunk()? {
+            loop {
+                let chunk = self.chunk_data()?;
+                if chunk.is_empty() {
+                    break;
+                }
                 response.body.extend(chunk);
             }
+            response.trailers = self.headers()?;
         } else if let Some(length) = length {
-            let mut body = vec![0; length];
-            self.stream.read_exact(&mut body).ok()?;
-            response.body = body;
+            response.body = self.bytes(length)?;
         } else {
             self.stream.read_to_end(&mut response.body).ok()?;
         }
@@ -121,35 +96,63 @@ impl Connection {
     /// Reads a response's head.
     pub fn head(&mut self) -> Option<Response> {
         let status = self.line()?.split(' ').nth(1)?.parse().ok()?;
-        let mut headers = Vec::new();
-        loop {
-            let line = self.line()?;
-            if line.is_empty() {
-                break;
-            }
-            let (name, value) = line.split_once(':')?;
-            headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
-        }
         Some(Response {
             status,
-            headers,
-            body: Vec::new(),
+            headers: self.headers()?,
+            ..Response::default()
         })
     }
 
     /// Reads one chunk of a chunked body; `Some(None)` for the last.
     pub fn chunk(&mut self) -> Option<Option<Vec<u8>>> {
-        let size = usize::from_str_radix(&self.line()?, 16).ok()?;
-        let mut chunk = vec![0; size];
-        self.stream.read_exact(&mut chunk).ok()?;
-        self.line()?;
-        Some((size > 0).then_some(chunk))
+        let chunk = self.chunk_data()?;
+        if chunk.is_empty() {
+            self.headers()?;
+            return Some(None);
+        }
+        Some(Some(chunk))
+    }
+
+    /// Reads this many bytes as they are.
+    pub fn bytes(&mut self, count: usize) -> Option<Vec<u8>> {
+        let mut bytes = vec![0; count];
+        self.stream.read_exact(&mut bytes).ok()?;
+        Some(bytes)
+    }
+
+    /// Says that nothing more will be sent, and goes on reading.
+    pub fn finish_sending(&self) {
+        // The server may have been quicker.
+        let _ = self.stream.get_ref().shutdown(Shutdown::Write);
     }
 
     /// Closes the connection both ways.
     pub fn hang_up(self) {
         // The server may have been quicker.
         let _ = self.stream.get_ref().shutdown(Shutdown::Both);
+    }
+
+    /// The data of one chunk; nothing for the last, which its trailers follow.
+    fn chunk_data(&mut self) -> Option<Vec<u8>> {
+        let size = usize::from_str_radix(&self.line()?, 16).ok()?;
+        let chunk = self.bytes(size)?;
+        if size > 0 {
+            self.line()?;
+        }
+        Some(chunk)
+    }
+
+    /// Headers or trailers, up to the empty line.
+    fn headers(&mut self) -> Option<Vec<(String, String)>> {
+        let mut headers = Vec::new();
+        loop {
+            let line = self.line()?;
+            if line.is_empty() {
+                return Some(headers);
+            }
+            let (name, value) = line.split_once(':')?;
+            headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+        }
     }
 
     fn line(&mut self) -> Option<String> {

@@ -1,0 +1,173 @@
+//! The application that every adapter serves for the kit.
+//!
+//! Most of what its handlers do is the kit's own: a case brings a handler along, and the adapter only [plays](App::play)
+//! it. What is left are the routes that show something of the framework's own:
+//!
+//! | route | behaviour |
+//! |---|---|
+//! | any method of `/play` and `/` | [`App::play`] |
+//! | `GET /items/{id}` | the id |
+//! | `GET /nested/items/{id}` | the same, through the framework's own nesting |
+//! | `GET /extracted` | the span as the adapter's extractor gives it, made text by [`injected_by`] |
+//! | `POST /echo` | reads the body to its end, and answers with it |
+//! | `GET /error` | the framework's own error type with the message [`ERROR`], which becomes a 503 |
+//! | `GET /failed` | the framework's own way for an error with the message [`ERROR`] to reach the tracing in the place of a response, which becomes a 503 outside of it; the same as `/error` where there is none |
+//! | `GET /rewritten` | a 404 of the framework's own, which its own means (a catcher, `recover`, an error handler) make a 418, within the tracing |
+//! | `GET /declined/{id}` | a first route that declines, then a second that answers with the id |
+//! | `GET /upgrade` | 101 to a websocket, on which [`GREETING`] is sent at once |
+//! | `GET /chosen` | [`App::play`], traced at the route, with the attributes of [`chosen`] |
+//! | `GET /named` | [`App::play`], traced at the route, with the name [`NAMED`] and the end [`End::Head`](opentracing_http::End::Head) |
+//! | `GET /scope/chosen` | [`App::play`], traced at the route as above, and at the scope round it, with those of [`chosen_by_scope`] |
+//!
+//! Every route that answers `GET` answers `HEAD` as well. Round everything stands the adapter's tracing, if
+//! [`App::everywhere`] says so, and one middleware of the framework's own within it, one outside; see [`App::before`].
+
+mod gate;
+mod reply;
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use opentracing_http::{Attribute, HttpTracing, Span};
+
+pub use self::gate::{Gate, Passage};
+pub use self::reply::{Body, Broken, Chunk, Chunks, Reply};
+
+/// The message of `/error` and `/failed`.
+pub const ERROR: &str = "not ready";
+
+/// What the route `/named` calls its spans.
+pub const NAMED: &str = "a name of its own";
+
+/// The websocket frame that `/upgrade` sends: the text `hi`.
+pub const GREETING: [u8; 4] = [0x81, 2, b'h', b'i'];
+
+/// The application's inside: what a [`Server`](crate::server::Server) is started with.
+#[derive(Clone)]
+pub struct App {
+    pub(crate) tracing: Option<HttpTracing>,
+    pub(crate) everywhere: bool,
+    pub(crate) catch_panics: bool,
+    pub(crate) handler: Handler,
+    pub(crate) middleware: Option<Middleware>,
+}
+
+pub(crate) type Handler = Arc<dyn Fn(&str) -> Playing + Send + Sync>;
+pub(crate) type Middleware = Arc<dyn Fn(Place, Option<u16>) -> Option<u16> + Send + Sync>;
+
+/// A handler at work.
+pub type Playing = Pin<Box<dyn Future<Output = Reply> + Send>>;
+
+/// Where a middleware of the framework's own stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Within the tracing of the whole application, round all handlers.
+    Inside,
+    /// Outside of it.
+    Outside,
+}
+
+impl App {
+    /// The policy that everything is traced with; `None` where only single routes are, or nothing.
+    #[must_use]
+    pub fn everywhere(&self) -> Option<&HttpTracing> {
+        self.tracing.as_ref().filter(|_| self.everywhere)
+    }
+
+    /// The policy that `/chosen`, `/named` and `/scope` are traced with besides; `None` where nothing is traced.
+    #[must_use]
+    pub fn places(&self) -> Option<&HttpTracing> {
+        self.tracing.as_ref()
+    }
+
+    /// Whether the framework's own layer that catches panics is to stand outside of the tracing, where there is one: see
+    /// [`Feature::CatchLayer`](crate::server::Feature::CatchLayer).
+    #[must_use]
+    pub fn catches_panics(&self) -> bool {
+        self.catch_panics
+    }
+
+    /// What the case has the handler do. `query` is the request's, without the question mark; empty if there is none.
+    #[must_use]
+    pub fn play(&self, query: &str) -> Playing {
+        (self.handler)(query)
+    }
+
+    /// Called by the middleware at this place before it calls what is within; if it answers with a status, the middleware
+    /// answers with that, where it can (see [`Feature::Intercept`](crate::server::Feature::Intercept)), and an empty body.
+    #[must_use]
+    pub fn before(&self, place: Place) -> Option<u16> {
+        self.middleware
+            .as_ref()
+            .and_then(|middleware| middleware(place, None))
+    }
+
+    /// Called by the middleware at this place with the status of the response, and answers with the one to send.
+    #[must_use]
+    pub fn after(&self, place: Place, status: u16) -> u16 {
+        self.middleware
+            .as_ref()
+            .and_then(|middleware| middleware(place, Some(status)))
+            .unwrap_or(status)
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App")
+            .field("tracing", &self.tracing)
+            .field("everywhere", &self.everywhere)
+            .field("catch_panics", &self.catch_panics)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The attributes that `/chosen` asks for besides the policy's.
+#[must_use]
+pub fn chosen() -> [Attribute; 2] {
+    [
+        Attribute::URL,
+        Attribute::header(http::HeaderName::from_static("x-request-id")),
+    ]
+}
+
+/// The attributes that the scope round `/scope/chosen` asks for besides.
+#[must_use]
+pub fn chosen_by_scope() -> [Attribute; 2] {
+    [
+        Attribute::QUERY,
+        Attribute::response_header(http::HeaderName::from_static("x-cache")),
+    ]
+}
+
+/// What the current span injects, as [`injected_by`] has it.
+#[must_use]
+pub fn injected() -> String {
+    injected_by(&Span::current())
+}
+
+/// What a span injects, a line for each header; `none` where there is no span.
+#[must_use]
+pub fn injected_by(span: &Span) -> String {
+    if span.is_none() {
+        return "none\n".to_owned();
+    }
+    let mut lines = Vec::new();
+    span.inject(&mut |name: &str, value: &str| lines.push(format!("{name}: {value}\n")));
+    lines.concat()
+}
+
+/// Comes back once after the executor had its turn, which may go on with another task or thread.
+pub fn turn() -> impl Future<Output = ()> + Send + Sync {
+    let mut polled = false;
+    std::future::poll_fn(move |cx| {
+        if std::mem::replace(&mut polled, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+}

@@ -1,0 +1,207 @@
+//! A small blocking HTTP/2 client: `h2` on a thread of its own.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::thread::JoinHandle;
+
+use bytes::Bytes;
+use h2::client::{ResponseFuture, SendRequest};
+use h2::{Reason, RecvStream, SendStream};
+use http::{HeaderMap, Request, Uri, Version};
+use tokio::net::TcpStream;
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::oneshot;
+
+use crate::client::{PATIENCE, Response};
+
+/// One connection, with prior knowledge that the server speaks HTTP/2.
+#[derive(Debug)]
+pub struct Http2 {
+    requests: SendRequest<Bytes>,
+    runtime: Handle,
+    local: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Http2 {
+    /// Connects.
+    ///
+    /// # Panics
+    ///
+    /// If nobody listens there.
+    #[must_use]
+    pub fn open(address: SocketAddr) -> Self {
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let handle = runtime.handle().clone();
+        let (connection, requests, local) = runtime.block_on(async {
+            let stream = TcpStream::connect(address)
+                .await
+                .expect("the server listens");
+            let local = stream.local_addr().expect("the connection stands");
+            let (requests, connection) = h2::client::handshake(stream)
+                .await
+                .expect("the connection stands");
+            (connection, requests, local)
+        });
+        let (stop, stopped) = oneshot::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            runtime.block_on(async {
+                // How it ends is what the requests say.
+                tokio::spawn(connection);
+                let _ = stopped.await;
+            });
+        });
+        Self {
+            requests,
+            runtime: handle,
+            local,
+            stop: Some(stop),
+            thread: Some(thread),
+        }
+    }
+
+    /// This end's address.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Sends a request without a body, on a stream of its own; `None` if the server does not speak HTTP/2.
+    ///
+    /// # Panics
+    ///
+    /// If the request is none.
+    pub fn request(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Option<Exchange> {
+        let uri = Uri::builder().scheme("http").authority("test.example");
+        let mut request = Request::builder()
+            .method(method)
+            .uri(uri.path_and_query(path).build().expect("a path"))
+            .version(Version::HTTP_2);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(()).expect("a request");
+        let ready = self.requests.clone().ready();
+        let mut requests = wait(&self.runtime, ready)?;
+        let (response, stream) = requests.send_request(request, true).ok()?;
+        Some(Exchange {
+            runtime: self.runtime.clone(),
+            state: State::Waiting(response),
+            stream,
+        })
+    }
+
+    /// The whole response to a `GET`; `None` if there is none.
+    pub fn get(&mut self, path: &str, headers: &[(&str, &str)]) -> Option<Response> {
+        self.request("GET", path, headers)?.response()
+    }
+}
+
+impl Drop for Http2 {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic in there has failed the case already.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// One request and its response.
+#[derive(Debug)]
+pub struct Exchange {
+    runtime: Handle,
+    state: State,
+    stream: SendStream<Bytes>,
+}
+
+#[derive(Debug)]
+enum State {
+    Waiting(ResponseFuture),
+    Body(RecvStream),
+}
+
+impl Exchange {
+    /// Waits for the response's head; `None` if the stream ends without one.
+    ///
+    /// # Panics
+    ///
+    /// If it has been read already.
+    pub fn head(&mut self) -> Option<Response> {
+        let State::Waiting(response) = &mut self.state else {
+            panic!("the head has been read");
+        };
+        let (head, body) = wait(&self.runtime, response)?.into_parts();
+        self.state = State::Body(body);
+        Some(Response {
+            status: head.status.as_u16(),
+            headers: texts(&head.headers),
+            ..Response::default()
+        })
+    }
+
+    /// Reads one frame of the body; `Some(None)` at its end, `None` if it ends in an error.
+    ///
+    /// # Panics
+    ///
+    /// If the head has not been read yet.
+    pub fn chunk(&mut self) -> Option<Option<Vec<u8>>> {
+        let State::Body(body) = &mut self.state else {
+            panic!("the head has not been read");
+        };
+        let frame = wait(&self.runtime, async { Ok(body.data().await) })?;
+        let Some(frame) = frame else {
+            return Some(None);
+        };
+        let frame: Bytes = frame.ok()?;
+        // An error here is one of the connection, which the next frame tells.
+        let _ = body.flow_control().release_capacity(frame.len());
+        Some(Some(frame.into()))
+    }
+
+    /// Reads the whole response; `None` if there is none, or only a part of it.
+    #[must_use]
+    pub fn response(mut self) -> Option<Response> {
+        let mut response = self.head()?;
+        while let Some(chunk) = self.chunk()? {
+            response.body.extend(chunk);
+        }
+        let State::Body(mut body) = self.state else {
+            return None;
+        };
+        if let Some(trailers) = wait(&self.runtime, body.trailers())? {
+            response.trailers = texts(&trailers);
+        }
+        Some(response)
+    }
+
+    /// Takes the request back.
+    pub fn reset(mut self) {
+        self.stream.send_reset(Reason::CANCEL);
+    }
+}
+
+/// Waits for something of HTTP/2; `None` if it fails.
+fn wait<T>(runtime: &Handle, future: impl Future<Output = Result<T, h2::Error>>) -> Option<T> {
+    let timeout = runtime.block_on(async { tokio::time::timeout(PATIENCE, future).await });
+    timeout.expect("the server answers in time").ok()
+}
+
+fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
+    let headers = headers.iter();
+    headers
+        .map(|(name, value)| {
+            let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+            (name.as_str().to_owned(), value)
+        })
+        .collect()
+}

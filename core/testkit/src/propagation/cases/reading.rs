@@ -1,0 +1,312 @@
+//! What is found in headers.
+
+use opentracing_http::propagation::{
+    Extraction, IncomingHeaders, Outgoing, Propagation, Propagator,
+};
+use opentracing_http::{Carrier, HeaderView};
+
+use super::super::format::{Format, same_ids};
+use super::super::headers::{header_map, text_maps};
+use super::super::table::{Found, Row};
+
+/// Headers that every request has, and that are no trace headers of anybody.
+const STRANGERS: [(&str, &str); 4] = [
+    ("accept", "*/*"),
+    ("cookie", "trace=1; span=2"),
+    ("x-request-id", "4bf92f3577b34da6a3ce929d0e0e4736"),
+    ("", ""),
+];
+
+/// No headers, strangers and empty values give nothing, and only the last may be refused.
+pub fn extracts_nothing_from_empty_headers(format: &Format) {
+    let none: [(&str, &str); 0] = [];
+    assert_eq!(format.read(&none), Found::default());
+    assert_eq!(format.read(&STRANGERS), Found::default());
+    for row in format.rows() {
+        let empty = row.headers.iter().map(|(name, _)| (name.clone(), ""));
+        let found = format.read(&empty.collect::<Vec<_>>());
+        assert_eq!((found.context, found.decision), (None, None), "{row}");
+    }
+}
+
+/// Valid headers of another sender give exactly the context that the grammar says, and no refusal.
+pub fn extracts_ids_made_elsewhere(format: &Format) {
+    for row in format.rows() {
+        if row.found.context.is_some() && !row.found.refused {
+            assert_eq!(format.read(&row.headers), row.found, "{row}");
+        }
+    }
+}
+
+/// Decisions, debug ids and baggage are found without ids, and what says nothing is passed over without a refusal.
+pub fn keeps_what_comes_without_ids(format: &Format) {
+    for row in format.rows() {
+        if row.found.context.is_none() && !row.found.refused {
+            assert_eq!(format.read(&row.headers), row.found, "{row}");
+        }
+    }
+}
+
+/// A header that breaks the grammar is refused, and what stands beside it and does not depend on it is kept.
+pub fn ignores_malformed_headers(format: &Format) {
+    for row in format.rows() {
+        if row.found.refused {
+            assert_eq!(format.read(&row.headers), row.found, "{row}");
+        }
+    }
+}
+
+/// Every request with a refusal counts as one, under the name of the format that refused.
+pub fn counts_a_refusal_under_its_name(format: &Format) {
+    let propagation = Propagation::none()
+        .read(Silent)
+        .read(format.propagator())
+        .read(Silent);
+    let mut expected = 0;
+    for row in format.rows() {
+        // Clones count together.
+        for propagation in [&propagation, &propagation.clone()] {
+            let _found = propagation.extract(&row.headers);
+        }
+        expected += 2 * u64::from(row.found.refused);
+        assert_eq!(
+            propagation.refusals().collect::<Vec<_>>(),
+            [("silent", 0), (format.name(), expected), ("silent", 0)],
+            "{row}"
+        );
+    }
+}
+
+/// Text pairs, maps and `http`'s map give the same, whatever order maps bring.
+pub fn text_pairs_and_header_maps_agree(format: &Format) {
+    let mut maps = 0;
+    for row in format.rows() {
+        let found = format.read(&row.headers);
+        let borrowed: Vec<(&str, &[u8])> = row
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_slice()))
+            .collect();
+        assert_eq!(format.read(&borrowed), found, "{row}");
+        // Through a reference, as a view is handed on.
+        let by_reference: &dyn HeaderView = &borrowed.as_slice();
+        assert_eq!(format.read(&by_reference), found, "{row}");
+        if let Some(map) = header_map(&row.headers) {
+            maps += 1;
+            assert_eq!(sorted(format.read(&map)), sorted(found.clone()), "{row}");
+        }
+        for map in text_maps(&row.headers).into_iter().flatten() {
+            // Where two headers compete for the bounds their order decides.
+            if row.headers.len() < 3 || !found.refused {
+                assert_eq!(sorted(format.read(&&*map)), sorted(found.clone()), "{row}");
+            }
+        }
+    }
+    assert!(maps > 0, "most rows can come by HTTP");
+}
+
+/// A header's name has no case.
+pub fn header_names_come_in_any_case(format: &Format) {
+    for row in format.rows() {
+        for change in [str::to_ascii_uppercase, str::to_ascii_lowercase, title_case] {
+            let headers = renamed(row, change);
+            assert_eq!(format.read(&headers), format.read(&row.headers), "{row}");
+        }
+    }
+}
+
+/// A name that only looks like the format's is another header's.
+pub fn header_names_are_taken_whole(format: &Format) {
+    let behind = |name: &str| name[1..].to_owned();
+    let before = |name: &str| format!("x{name}");
+    let dotted = |name: &str| name.replace('-', ".");
+    let spread = |name: &str| name.split_at(2).0.to_owned() + "-" + name.split_at(2).1;
+    let changes: [&dyn Fn(&str) -> String; 4] = [&behind, &before, &dotted, &spread];
+    for row in format.rows() {
+        for change in changes {
+            let headers = renamed(row, change);
+            if headers
+                .iter()
+                .zip(&row.headers)
+                .all(|(new, old)| new.0 != old.0)
+            {
+                assert_eq!(format.read(&headers), Found::default(), "{headers:?}");
+            }
+        }
+    }
+}
+
+/// Headers of different names may come in any order, and strangers between them.
+pub fn headers_come_in_any_order(format: &Format) {
+    for row in format.rows() {
+        let mut headers = row.headers.clone();
+        let lower = |at: &(String, Vec<u8>)| at.0.to_ascii_lowercase();
+        // Stable, so that the values of one name keep their order.
+        headers.sort_by_key(|header| std::cmp::Reverse(lower(header)));
+        let mut crowd: Vec<_> = STRANGERS
+            .iter()
+            .map(|(name, value)| owned(name, value))
+            .collect();
+        for header in headers {
+            crowd.push(header);
+            crowd.extend(STRANGERS.iter().map(|(name, value)| owned(name, value)));
+        }
+        if !row.found.refused || row.headers.len() < 3 {
+            let expected = sorted(format.read(&row.headers));
+            assert_eq!(sorted(format.read(&crowd)), expected, "{row}");
+        }
+    }
+}
+
+/// Blanks and tabs round a value are not part of it (RFC 9110, section 5.5).
+pub fn blanks_round_a_value_change_nothing(format: &Format) {
+    for row in format.rows() {
+        let spaced = row.headers.iter().map(|(name, value)| {
+            let value = [b" \t ", value.as_slice(), b"\t "].concat();
+            (name.clone(), value)
+        });
+        let total: usize = row.headers.iter().map(|(_, value)| value.len()).sum();
+        // Blanks count where bytes are counted.
+        if total < 4096 {
+            assert_eq!(format.read(&spaced.collect::<Vec<_>>()), row.found, "{row}");
+        }
+    }
+}
+
+/// Where two headers of one name bring different ids neither counts, and the request is refused.
+pub fn two_conflicting_ids_are_none(format: &Format) {
+    let valid: Vec<_> = with_context(format).collect();
+    let mut conflicts = 0;
+    for row in &valid {
+        for (at, (name, value)) in row.headers.iter().enumerate() {
+            let mut without = row.headers.clone();
+            without.remove(at);
+            if format.read(&without).context.is_some() {
+                continue;
+            }
+            let mut repeated = row.headers.clone();
+            repeated.insert(at, (name.clone(), value.clone()));
+            assert_none(format, &repeated, row);
+            conflicts += 1;
+
+            // The value of another row that has such a header and other ids.
+            let other = valid.iter().find_map(|other| {
+                let (_, other) = (other.headers.iter()).find(|(found, found_value)| {
+                    found.eq_ignore_ascii_case(name) && found_value != value
+                })?;
+                Some(other.clone())
+            });
+            let Some(other) = other else { continue };
+            for place in [at, at + 1, row.headers.len()] {
+                let mut headers = row.headers.clone();
+                headers.insert(place, (name.to_ascii_uppercase(), other.clone()));
+                assert_none(format, &headers, row);
+                conflicts += 1;
+            }
+        }
+    }
+    assert!(conflicts > 0, "ids stand in some header");
+}
+
+fn assert_none(format: &Format, headers: &[(String, Vec<u8>)], row: &Row) {
+    let found = format.read(&headers.to_vec());
+    assert_eq!((found.context, found.refused), (None, true), "{row}");
+}
+
+/// A format that is read again finds nothing else, and takes nothing back: the first to find a thing wins.
+pub fn reading_twice_changes_nothing(format: &Format) {
+    let once = Propagation::none().read(format.propagator());
+    let twice = once.clone().read(format.propagator());
+    let valid: Vec<_> = with_context(format).collect();
+    for row in format.rows() {
+        let found = |propagation: &Propagation| {
+            let mut found = Found::of(&propagation.extract(&row.headers), row.found.refused);
+            // What went over the bounds may find a place the second time.
+            found.baggage.truncate(row.found.baggage.len());
+            found
+        };
+        assert_eq!(found(&twice), found(&once), "{row}");
+    }
+    // What another format has found stays, too.
+    for (row, other) in valid.iter().zip(valid.iter().rev()) {
+        let theirs = other.found.context.clone();
+        let both = Propagation::none()
+            .read(Fixed(theirs.clone()))
+            .read(format.propagator());
+        let found = both.extract(&row.headers).context();
+        assert!(
+            matches!((&found, &theirs), (Some(found), Some(theirs)) if same_ids(found, theirs)),
+            "{row}"
+        );
+    }
+}
+
+fn with_context(format: &Format) -> impl Iterator<Item = &Row> {
+    let valid = |row: &&Row| row.found.context.is_some() && !row.found.refused;
+    format.rows().iter().filter(valid)
+}
+
+fn renamed(row: &Row, change: impl Fn(&str) -> String) -> Vec<(String, Vec<u8>)> {
+    let headers = row.headers.iter();
+    headers
+        .map(|(name, value)| {
+            let known = name.len() > 2 && name.is_ascii();
+            let name = if known { change(name) } else { name.clone() };
+            (name, value.clone())
+        })
+        .collect()
+}
+
+fn title_case(name: &str) -> String {
+    let mut first = true;
+    let change = |char: char| {
+        let upper = std::mem::replace(&mut first, char == '-');
+        match upper {
+            true => char.to_ascii_uppercase(),
+            false => char.to_ascii_lowercase(),
+        }
+    };
+    name.chars().map(change).collect()
+}
+
+fn owned(name: &str, value: &str) -> (String, Vec<u8>) {
+    (name.to_owned(), value.as_bytes().to_owned())
+}
+
+/// Maps lose the headers' order, and baggage that has headers of its own loses it with them.
+fn sorted(mut found: Found) -> Found {
+    found.baggage.sort_unstable();
+    found
+}
+
+/// Finds nothing and refuses nothing.
+#[derive(Debug)]
+struct Silent;
+
+impl Propagator for Silent {
+    fn name(&self) -> &'static str {
+        "silent"
+    }
+
+    fn extract(&self, _: &IncomingHeaders<'_>, _: &mut Extraction) {}
+
+    fn inject(&self, _: &Outgoing<'_>, _: &mut dyn Carrier) {}
+}
+
+/// Finds this context in every request.
+#[derive(Debug)]
+struct Fixed(Option<opentracing_http::SpanContext>);
+
+impl Propagator for Fixed {
+    fn name(&self) -> &'static str {
+        "fixed"
+    }
+
+    fn extract(&self, _: &IncomingHeaders<'_>, found: &mut Extraction) {
+        if let Some(context) = self.0.clone() {
+            found.set_context(context);
+        }
+    }
+
+    fn inject(&self, _: &Outgoing<'_>, _: &mut dyn Carrier) {}
+}

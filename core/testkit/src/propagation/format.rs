@@ -1,0 +1,221 @@
+//! A format under test.
+
+use std::sync::Arc;
+
+use opentracing_http::propagation::{
+    Extraction, IncomingHeaders, Outgoing, Propagation, Propagator,
+};
+use opentracing_http::{Carrier, HeaderView, SpanContext, TraceFlags};
+
+use super::table::{Found, Row, Sent, Table, Written, context};
+
+/// A format under test: its propagator, what it carries, and its grammar as a table.
+///
+/// The table must have a row with a context, one that is refused and one that is written: a contract without them
+/// proves nothing.
+#[derive(Debug, Clone)]
+pub struct Format {
+    propagator: Arc<dyn Propagator>,
+    pub(super) carries: Carries,
+    rows: Vec<Row>,
+    written: Vec<Written>,
+}
+
+impl Format {
+    /// Makes a format of its parts.
+    pub fn new(
+        propagator: impl Propagator + 'static,
+        carries: Carries,
+        tables: impl IntoIterator<Item = Table>,
+    ) -> Self {
+        let (mut rows, mut written) = (Vec::new(), Vec::new());
+        for table in tables {
+            rows.extend(table.rows);
+            written.extend(table.written);
+        }
+        assert!(
+            rows.iter().any(|row| row.found.context.is_some())
+                && rows.iter().any(|row| row.found.refused)
+                && !written.is_empty(),
+            "a table needs a row with a context, one that is refused and one that is written"
+        );
+        Self {
+            propagator: Arc::new(propagator),
+            carries,
+            rows,
+            written,
+        }
+    }
+
+    /// The name that the propagator gives itself.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.propagator.name()
+    }
+
+    /// What is read.
+    #[must_use]
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// What is written.
+    #[must_use]
+    pub fn written(&self) -> &[Written] {
+        &self.written
+    }
+
+    /// The propagator, to be shared with a [`Propagation`].
+    pub(super) fn propagator(&self) -> impl Propagator + 'static {
+        Shared(Arc::clone(&self.propagator))
+    }
+
+    /// What the format finds in these headers, alone.
+    pub(super) fn read(&self, headers: &dyn HeaderView) -> Found {
+        let propagation = Propagation::none().read(self.propagator());
+        let extraction = propagation.extract(headers);
+        let refusals: u64 = propagation.refusals().map(|(_, count)| count).sum();
+        assert!(
+            refusals <= 1,
+            "a refusal is counted once a request and format"
+        );
+        Found::of(&extraction, refusals == 1)
+    }
+
+    pub(super) fn write(&self, sent: &Sent, carrier: &mut dyn Carrier) {
+        Propagation::none()
+            .write(self.propagator())
+            .inject(&sent.outgoing(), carrier);
+    }
+
+    /// What the format writes to a carrier that keeps all it is told.
+    pub(super) fn headers_of(&self, sent: &Sent) -> Vec<(String, String)> {
+        let mut headers = Vec::new();
+        self.write(sent, &mut |name: &str, value: &str| {
+            headers.push((name.to_owned(), value.to_owned()));
+        });
+        headers
+    }
+
+    /// All that the table sends, besides nothing at all and every context that the table reads.
+    pub(super) fn all_sent(&self) -> Vec<Sent> {
+        let written = self.written.iter().map(|row| row.sent.clone());
+        let read = self.rows.iter().filter_map(|row| row.found.context.clone());
+        let nothing = std::iter::once(Sent::default());
+        written.chain(read.map(Sent::from)).chain(nothing).collect()
+    }
+
+    /// The names of the headers that the format writes, or removes to make place.
+    pub(super) fn written_names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self
+            .written
+            .iter()
+            .flat_map(|row| row.headers.iter().chain(&row.there))
+            .map(|(name, _)| name.to_ascii_lowercase())
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+}
+
+/// A propagator that more than one [`Propagation`] has.
+#[derive(Debug)]
+struct Shared(Arc<dyn Propagator>);
+
+impl Propagator for Shared {
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+
+    fn extract(&self, headers: &IncomingHeaders<'_>, found: &mut Extraction) {
+        self.0.extract(headers, found);
+    }
+
+    fn inject(&self, outgoing: &Outgoing<'_>, carrier: &mut dyn Carrier) {
+        self.0.inject(outgoing, carrier);
+    }
+}
+
+/// What a format carries besides the ids. No case is skipped for what it does not: the case then asserts the fallback
+/// that stands here.
+#[derive(Debug, Clone, Copy)]
+pub struct Carries {
+    /// All 128 bits of a trace id; otherwise the right-most 64, and zeros come back before them.
+    pub wide_trace_ids: bool,
+    /// `None` where the decision is carried; otherwise what every context comes back with.
+    pub always: Option<TraceFlags>,
+    /// The debug flag; otherwise a debug context comes back sampled.
+    pub debug: bool,
+    /// That there is no decision yet; otherwise such a context comes back not sampled.
+    pub deferred: bool,
+    /// W3C's random flag; otherwise it is lost.
+    pub random: bool,
+    /// The tracestate; otherwise it is lost.
+    pub tracestate: bool,
+    /// Baggage; otherwise it is lost.
+    pub baggage: bool,
+    /// The properties of baggage items; otherwise they are lost.
+    pub properties: bool,
+    /// The case of baggage keys; otherwise they come back in lower case.
+    pub key_case: bool,
+}
+
+impl Carries {
+    /// Ids and the decision, and nothing besides.
+    pub const IDS_AND_DECISION: Self = Self {
+        wide_trace_ids: true,
+        always: None,
+        debug: false,
+        deferred: false,
+        random: false,
+        tracestate: false,
+        baggage: false,
+        properties: false,
+        key_case: false,
+    };
+
+    /// What of this comes back.
+    pub(super) fn keeps(&self, sent: &Sent) -> Found {
+        let mut found = sent.context().map_or_else(Found::default, |sent| {
+            let trace_id = match sent.trace_id().get() {
+                id if self.wide_trace_ids => id,
+                id => u128::from(id as u64),
+            };
+            let kept = context(trace_id, sent.span_id().get(), self.flags(sent.flags()));
+            Found::from(if self.tracestate {
+                kept.with_tracestate(sent.tracestate().clone())
+            } else {
+                kept
+            })
+        });
+        for (key, value, properties) in sent.baggage().iter_with_properties() {
+            let key = match self.key_case {
+                true => key.to_owned(),
+                false => key.to_ascii_lowercase(),
+            };
+            let known = found.baggage.iter().any(|(other, ..)| *other == key);
+            if self.baggage && !known {
+                let properties = if self.properties { properties } else { "" };
+                found = found.with_item(&key, value, properties);
+            }
+        }
+        found
+    }
+
+    fn flags(&self, sent: TraceFlags) -> TraceFlags {
+        let kept = match self.always {
+            Some(flags) => flags,
+            None if sent.is_debug() && self.debug => TraceFlags::DEBUG,
+            None if sent.is_deferred() && self.deferred => TraceFlags::DEFERRED,
+            None if sent.is_sampled() => TraceFlags::SAMPLED,
+            None => TraceFlags::NOT_SAMPLED,
+        };
+        kept.with_random(self.random && sent.is_random())
+    }
+}
+
+/// Whether a context has the ids of another.
+pub(super) fn same_ids(a: &SpanContext, b: &SpanContext) -> bool {
+    (a.trace_id(), a.span_id()) == (b.trace_id(), b.span_id())
+}

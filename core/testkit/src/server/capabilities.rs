@@ -1,0 +1,121 @@
+//! What a framework can and cannot do, as data.
+
+/// What a framework can and cannot do. No case is skipped for it: the case then asserts what happens instead.
+#[derive(Debug, Clone, Copy)]
+pub struct Capabilities {
+    /// The framework's name, as it stands in the tag `component`.
+    pub component: &'static str,
+    /// How the framework writes `{id}` in a route's template.
+    pub parameter: &'static str,
+    /// What becomes of a panic in a handler.
+    pub panic: Panic,
+    /// What becomes of a handler whose client closes its connection.
+    pub hang_up: HangUp,
+    /// What becomes of a handler whose client resets its HTTP/2 stream.
+    pub reset: HangUp,
+    /// What it cannot do, each with the reason, which stands on the matrix page.
+    pub lacks: &'static [(Feature, &'static str)],
+}
+
+/// What becomes of a panic in a handler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Panic {
+    /// The connection is closed without a response.
+    ClosesTheConnection,
+    /// The framework makes it a 500.
+    Answers500,
+}
+
+/// What becomes of a handler whose client has hung up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HangUp {
+    /// It is dropped.
+    Cancels,
+    /// It runs to its end, and only then the connection is found to be gone.
+    RunsOn,
+}
+
+/// What not every framework can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Feature {
+    /// It has routes with templates. Without them a request is named after its method.
+    Routes,
+    /// It knows that no route matched. Without it the route is unknown there.
+    Unmatched,
+    /// A route can decline a request, which then goes on to another. Without it only the second route is there.
+    Decline,
+    /// A layer of the framework's can catch panics outside of the tracing. Without it a panic is what it always is.
+    CatchLayer,
+    /// It speaks HTTP/2, with prior knowledge on the port of HTTP/1. Without it such a connection brings no response.
+    Http2,
+    /// The message of a handler's error reaches the adapter. Without it the error log has none.
+    ErrorMessage,
+    /// An error can reach the tracing in the place of a response. Without it the error is a response by then.
+    HandlerError,
+    /// The adapter knows the connection's other end. Without it there is no such tag.
+    Peer,
+    /// A connection can change its protocol. Without it there is a response like any other.
+    Upgrade,
+    /// A response can have trailers. Without them it is complete with its body.
+    Trailers,
+    /// A body that fails breaks off for its client. Without it the client is told that what it got is all.
+    BrokenBody,
+    /// The adapter knows the protocol's version. Without it there is no such tag.
+    Version,
+    /// Header values that are not UTF-8 reach the adapter. Without it such a header is not there.
+    HeaderBytes,
+    /// A middleware of the framework's own can stand outside of the tracing. Without it none is there.
+    Outside,
+    /// A middleware can answer in the place of what is within. Without it the request goes on to its handler.
+    Intercept,
+    /// The current span is the request's in a middleware within the tracing. Without it there is none, only the extractor's.
+    CurrentInMiddleware,
+    /// Methods that HTTP does not know reach the handlers. Without it they are refused before any tracing.
+    UnknownMethods,
+    /// A known route that has no handler for the request's method tells its template. Without it the request is named after its
+    /// method.
+    MethodNotAllowed,
+    /// A request whose handler panicked, or was dropped, is still named after its route. Without it the name is the method.
+    RouteOfTheDropped,
+}
+
+impl Capabilities {
+    /// A framework that can do everything, writes `{id}`, drops the handlers of those who hang up, and closes the
+    /// connection on a panic; to start from.
+    pub const ALL: Self = Self {
+        component: "",
+        parameter: "{id}",
+        panic: Panic::ClosesTheConnection,
+        hang_up: HangUp::Cancels,
+        reset: HangUp::Cancels,
+        lacks: &[],
+    };
+
+    /// Whether the framework can do this. If not, the running case says so in a line that it prints: the matrix page tells by it
+    /// that the fallback was asserted.
+    #[must_use]
+    pub fn has(&self, feature: Feature) -> bool {
+        let has = self.lacks.iter().all(|(lacking, _)| *lacking != feature);
+        if !has {
+            println!("fallback\t{feature:?}");
+        }
+        has
+    }
+
+    /// A route's template as the framework writes it, if it has routes.
+    #[must_use]
+    pub fn template(&self, route: &str) -> Option<String> {
+        self.has(Feature::Routes)
+            .then(|| route.replace("{id}", self.parameter))
+    }
+
+    /// What the span of a request to a route is called.
+    #[must_use]
+    pub fn name(&self, method: &str, route: &str) -> String {
+        match self.template(route) {
+            Some(template) => format!("{method} {template}"),
+            None => method.to_owned(),
+        }
+    }
+}

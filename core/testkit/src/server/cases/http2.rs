@@ -1,0 +1,152 @@
+//! The same over HTTP/2, with prior knowledge. Where it is not spoken, such a connection brings no response and no span.
+
+use opentracing_http::{Convention, Outcome};
+
+use crate::app::{Gate, Reply, injected as inject};
+use crate::server::cases::bodies::with_trailer;
+use crate::server::cases::outcomes::{assert_abandoned, assert_hung_up};
+use crate::server::cases::{
+    CHUNKS, PARENT, TRACEPARENT, assert_tags, endless, injected, outcome, parent, text, trace,
+    traceparent, version, waiting,
+};
+use crate::server::{Feature, HangUp, Kit, Server};
+
+/// A request continues its caller's trace.
+pub fn http2_request_continues_its_trace<S: Server>() {
+    let kit = Kit::<S>::new();
+    let mut connection = kit.connect_http2();
+    let headers = [("traceparent", TRACEPARENT), ("baggage", "tenant=blue")];
+    let response = connection.get("/play", &headers);
+    assert_eq!(response.is_some(), S::CAPABILITIES.has(Feature::Http2));
+    let Some(response) = response else {
+        return;
+    };
+    let span = kit.span();
+    assert_eq!(parent(&span).as_deref(), Some(PARENT));
+    assert_eq!(outcome(&span), (Outcome::Completed, Some(200)));
+    assert_eq!(injected(&response, "traceparent"), Some(traceparent(&span)));
+    assert_eq!(
+        injected(&response, "baggage").as_deref(),
+        Some("tenant=blue")
+    );
+    assert_eq!(span.name(), S::CAPABILITIES.name("GET", "/play"));
+}
+
+/// Host, scheme and version are those of the request's pseudo-headers.
+pub fn http2_attributes_are_right<S: Server>() {
+    let kit = Kit::<S>::with(|policy| policy.convention(Convention::Both));
+    let mut connection = kit.connect_http2();
+    if connection.get("/items/7?page=2", &[]).is_none() {
+        return assert!(!S::CAPABILITIES.has(Feature::Http2));
+    }
+    let span = kit.span();
+    assert_tags(
+        &span,
+        &[
+            ("http.url", "http://test.example/items/7"),
+            ("server.address", "test.example"),
+            ("url.scheme", "http"),
+            ("url.path", "/items/7"),
+            ("url.query", "page=REDACTED"),
+        ],
+    );
+    assert_eq!(text(&span, "network.protocol.version"), version::<S>("2"));
+    let peer = S::CAPABILITIES.has(Feature::Peer);
+    assert_eq!(
+        text(&span, "network.peer.port"),
+        peer.then(|| connection.local_addr().port().to_string())
+    );
+}
+
+/// Requests that are served at the same time on one connection see their own spans.
+pub fn http2_streams_keep_their_own_spans<S: Server>() {
+    const STREAMS: usize = 50;
+
+    let gate = Gate::default();
+    let all_there = gate.clone();
+    let kit = Kit::<S>::playing(move |_| {
+        let gate = gate.clone();
+        async move {
+            let before = inject();
+            gate.wait().await;
+            assert_eq!(inject(), before);
+            Reply::text(before)
+        }
+    });
+    let mut connection = kit.connect_http2();
+    let sent = |number: usize| format!("00-{:032x}-{PARENT}-01", number + 1);
+    let exchanges: Vec<_> = (0..STREAMS)
+        .map_while(|number| connection.request("GET", "/play", &[("traceparent", &sent(number))]))
+        .collect();
+    if !S::CAPABILITIES.has(Feature::Http2) {
+        let responses = exchanges.into_iter().map(|exchange| exchange.response());
+        return assert!(responses.flatten().next().is_none());
+    }
+    all_there.wait_for_arrivals(STREAMS);
+    all_there.open();
+    assert_eq!(exchanges.len(), STREAMS);
+    for (number, exchange) in exchanges.into_iter().enumerate() {
+        let response = exchange.response().expect("the server answers");
+        let found = injected(&response, "traceparent").expect("a span is current");
+        assert_eq!(found[..36], sent(number)[..36]);
+    }
+    let mut traces: Vec<_> = kit.spans(STREAMS).iter().map(trace).collect();
+    traces.sort_unstable();
+    traces.dedup();
+    assert_eq!(traces.len(), STREAMS);
+}
+
+/// A stream that is reset before its head ends the span as cancelled, or the handler runs to its end.
+pub fn http2_reset_before_the_head_ends_the_span<S: Server>() {
+    let gate = Gate::default();
+    let kit = Kit::<S>::playing(waiting(&gate));
+    let mut connection = kit.connect_http2();
+    let exchange = connection.request("GET", "/play", &[]);
+    if !S::CAPABILITIES.has(Feature::Http2) {
+        return assert!(exchange.and_then(|exchange| exchange.response()).is_none());
+    }
+    gate.wait_for_arrivals(1);
+    exchange.expect("a request").reset();
+    assert_hung_up::<S>(S::CAPABILITIES.reset, &gate, || kit.span());
+}
+
+/// A stream that is reset in its body is an abandoned one; others on the connection go on.
+pub fn http2_reset_in_the_body_is_an_abandoned_body<S: Server>() {
+    let gate = Gate::default();
+    let kit = Kit::<S>::playing(endless(&gate));
+    let mut connection = kit.connect_http2();
+    let exchange = connection.request("GET", "/play", &[]);
+    if !S::CAPABILITIES.has(Feature::Http2) {
+        return assert!(exchange.and_then(|exchange| exchange.response()).is_none());
+    }
+    let mut exchange = exchange.expect("a request");
+    assert_eq!(exchange.head().map(|head| head.status), Some(200));
+    assert_eq!(
+        exchange.chunk().flatten().as_deref(),
+        Some(CHUNKS[0].as_bytes())
+    );
+    gate.wait_for_arrivals(1);
+    exchange.reset();
+    if S::CAPABILITIES.reset == HangUp::RunsOn {
+        gate.open();
+    }
+    assert_abandoned(&kit.span(), S::CAPABILITIES.reset);
+    let response = connection
+        .get("/items/7", &[])
+        .expect("the connection stands");
+    assert_eq!(response.text(), "7");
+    let _ = kit.span();
+}
+
+/// Trailers arrive, and end the span.
+pub fn http2_trailers_end_the_span<S: Server>() {
+    let kit = Kit::<S>::playing(|_| with_trailer());
+    let mut connection = kit.connect_http2();
+    let Some(response) = connection.get("/play", &[("te", "trailers")]) else {
+        return assert!(!S::CAPABILITIES.has(Feature::Http2));
+    };
+    assert_eq!(response.text(), CHUNKS.concat());
+    let trailer = S::CAPABILITIES.has(Feature::Trailers);
+    assert_eq!(response.trailer("x-sum"), trailer.then_some("42"));
+    assert_eq!(outcome(&kit.span()), (Outcome::Completed, Some(200)));
+}

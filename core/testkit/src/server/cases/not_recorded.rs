@@ -1,0 +1,274 @@
+//! The kinds of "not recorded", told apart: what the handler sees, and what is sent on.
+
+use opentracing_http::sampler::{Never, Sampler};
+use opentracing_http::{FinishedSpan, NoopTracer, SampleRequest, Sampling, Span, Tracer};
+
+use crate::app::{Reply, injected as inject};
+use crate::server::cases::{CHUNKS, PARENT, TRACE, TRACEPARENT, UNSAMPLED, in_chunks, injected};
+use crate::server::{Kit, Server};
+
+/// Whether the handler's span records, then what it injects.
+async fn tell() -> Reply {
+    let span = Span::current();
+    Reply::text(format!(
+        "none: {}\nrecording: {}\n{}",
+        span.is_none(),
+        span.is_recording(),
+        inject()
+    ))
+}
+
+/// What the caller sent goes on unchanged from a request that a rule leaves out.
+pub fn skipped_request_passes_its_callers_context_on<S: Server>() {
+    let kit = Kit::<S>::setup()
+        .policy(|policy| policy.skip("GET /play"))
+        .play(|_| tell())
+        .start();
+    let response = kit.get_with(
+        "/play",
+        &[
+            ("traceparent", TRACEPARENT),
+            ("tracestate", "vendor=1"),
+            ("baggage", "tenant=blue"),
+        ],
+    );
+    for (name, value) in [
+        ("none", "false"),
+        ("recording", "false"),
+        ("traceparent", TRACEPARENT),
+        ("tracestate", "vendor=1"),
+        ("baggage", "tenant=blue"),
+    ] {
+        assert_eq!(injected(&response, name).as_deref(), Some(value), "{name}");
+    }
+    // The caller's decision as well.
+    let response = kit.get_with("/play", &[("traceparent", UNSAMPLED)]);
+    assert_eq!(
+        injected(&response, "traceparent").as_deref(),
+        Some(UNSAMPLED)
+    );
+}
+
+/// Nothing goes on from a request that a rule leaves out, if nothing came.
+pub fn skipped_request_without_a_caller_sends_nothing<S: Server>() {
+    let kit = Kit::<S>::setup()
+        .policy(|policy| policy.skip("/play"))
+        .play(|_| tell())
+        .start();
+    let response = kit.get("/play");
+    assert_eq!(response.text(), "none: false\nrecording: false\n");
+}
+
+/// Rules are patterns of method and path, and predicates; what they do not match is traced.
+pub fn skips_by_pattern_and_by_predicate<S: Server>() {
+    let kit = Kit::<S>::with(|policy| {
+        policy
+            .skip("GET /items/{id}")
+            .skip_when(|request| request.header("x-probe").is_some())
+    });
+    assert_eq!(kit.get("/items/7").status, 200);
+    assert_eq!(kit.get_with("/play", &[("x-probe", "1")]).status, 200);
+    assert_eq!(kit.send("POST", "/play", &[]).status, 200);
+    assert_eq!(kit.get("/nested/items/7").status, 200);
+    let spans = kit.spans(2);
+    let methods: Vec<_> = spans.iter().map(|span| span.tag("http.method")).collect();
+    assert_eq!(methods, [Some("POST".into()), Some("GET".into())]);
+}
+
+/// What a handler starts below a skipped request is not recorded either, whatever its caller decided.
+pub fn records_nothing_below_what_it_skips<S: Server>() {
+    let kit = Kit::<S>::setup()
+        .policy(|policy| policy.skip("GET /play"))
+        .play(|_| async {
+            Span::current().child("child").finish();
+            in_chunks("").await
+        })
+        .start();
+    let response = kit.get_with("/play", &[("traceparent", TRACEPARENT)]);
+    assert_eq!(response.text(), CHUNKS.concat());
+    assert_eq!(kit.get("/play").text(), CHUNKS.concat());
+}
+
+/// The no-op tracer records nothing, and what the caller sent goes on unchanged.
+pub fn noop_tracer_passes_everything_on<S: Server>() {
+    let kit = Kit::<S>::setup()
+        .tracer(NoopTracer)
+        .play(|_| tell())
+        .start();
+    let headers = [("traceparent", TRACEPARENT), ("tracestate", "vendor=1")];
+    let response = kit.get_with("/play", &headers);
+    assert_eq!(
+        injected(&response, "traceparent").as_deref(),
+        Some(TRACEPARENT)
+    );
+    assert_eq!(
+        injected(&response, "tracestate").as_deref(),
+        Some("vendor=1")
+    );
+    assert_eq!(kit.get("/play").text(), "none: false\nrecording: false\n");
+}
+
+/// What the caller does not sample is not recorded, and what is called from here is told so, with our own span's id.
+pub fn keeps_an_unsampled_decision<S: Server>() {
+    let kit = Kit::<S>::setup().play(|_| tell()).start();
+    let response = kit.get_with(
+        "/play",
+        &[
+            ("traceparent", UNSAMPLED),
+            ("tracestate", "vendor=1"),
+            ("baggage", "user=bob"),
+        ],
+    );
+    let sent = injected(&response, "traceparent").expect("the decision goes on");
+    assert!(
+        sent.starts_with(&UNSAMPLED[..36]) && sent.ends_with("-00"),
+        "{sent}"
+    );
+    assert!(!sent.contains(PARENT), "the span id is our own: {sent}");
+    for (name, value) in [
+        ("recording", "false"),
+        ("tracestate", "vendor=1"),
+        ("baggage", "user=bob"),
+    ] {
+        assert_eq!(injected(&response, name).as_deref(), Some(value), "{name}");
+    }
+    // A decision without ids counts as well.
+    let response = kit.get_with("/play", &[("b3", "0")]);
+    let sent = injected(&response, "traceparent").expect("the decision goes on");
+    assert!(sent.ends_with("-02") || sent.ends_with("-00"), "{sent}");
+}
+
+/// A sampler that says no is told to what is called from here.
+pub fn sampler_that_says_no_is_told_to_the_next<S: Server>() {
+    let kit = Kit::<S>::setup()
+        .policy(|policy| policy.sampler(Never))
+        .play(|_| tell())
+        .start();
+    assert_not_sampled(&kit);
+}
+
+/// A tracer that says no is told to what is called from here.
+pub fn tracer_that_says_no_is_told_to_the_next<S: Server>() {
+    struct Choosy;
+    impl Tracer for Choosy {
+        fn sample(&self, request: &SampleRequest<'_>) -> Sampling {
+            assert_eq!(
+                (request.method(), request.path()),
+                (Some("GET"), Some("/play"))
+            );
+            Sampling::drop()
+        }
+
+        fn report(&self, span: FinishedSpan) {
+            unreachable!("not sampled, but reported: {span:?}");
+        }
+    }
+    let kit = Kit::<S>::setup().tracer(Choosy).play(|_| tell()).start();
+    assert_not_sampled(&kit);
+}
+
+fn assert_not_sampled<S: Server>(kit: &Kit<S>) {
+    for headers in [&[("traceparent", TRACEPARENT)][..], &[]] {
+        let response = kit.get_with("/play", headers);
+        assert_eq!(injected(&response, "recording").as_deref(), Some("false"));
+        let sent = injected(&response, "traceparent").expect("the decision goes on");
+        let flags = sent.rsplit('-').next().expect("flags");
+        assert!(matches!(flags, "00" | "02"), "not sampled: {sent}");
+        assert!(!sent.contains(PARENT), "the span id is our own: {sent}");
+        assert_eq!(sent.contains(TRACE), !headers.is_empty(), "{sent}");
+    }
+}
+
+/// Without a caller, and without a sampler, everything is sampled.
+pub fn samples_everything_without_a_caller<S: Server>() {
+    let kit = Kit::<S>::new();
+    for _ in 0..20 {
+        let sent = injected(&kit.get("/play"), "traceparent").expect("a span is current");
+        assert!(sent.ends_with("-03"), "sampled, with a random id: {sent}");
+    }
+    assert_eq!(kit.spans(20).len(), 20);
+}
+
+/// What is recorded locally only is a recording span in the handler, and not sampled for everyone else.
+pub fn recorded_locally_is_seen_but_not_sent<S: Server>() {
+    #[derive(Debug)]
+    struct Locally;
+    impl Sampler for Locally {
+        fn sample(&self, _: &SampleRequest<'_>) -> Sampling {
+            Sampling::record_only()
+        }
+    }
+    let kit = Kit::<S>::setup()
+        .policy(|policy| policy.sampler(Locally))
+        .play(|_| tell())
+        .start();
+    let response = kit.get_with("/play", &[("traceparent", TRACEPARENT)]);
+    assert_eq!(injected(&response, "recording").as_deref(), Some("true"));
+    let sent = injected(&response, "traceparent").expect("the decision goes on");
+    assert!(
+        sent.starts_with(&TRACEPARENT[..36]) && sent.ends_with("-00"),
+        "{sent}"
+    );
+    assert!(!sent.contains(PARENT), "the span id is our own: {sent}");
+}
+
+/// Baggage that a handler sets goes on from requests that are not recorded: not sampled, or skipped.
+pub fn baggage_set_on_what_is_not_recorded_goes_on<S: Server>() {
+    let kit = Kit::<S>::setup()
+        .policy(|policy| policy.skip("POST /play"))
+        .play(|_| async {
+            Span::current().set_baggage("user", "ada");
+            Reply::text(format!(
+                "baggage read: {:?}\n{}",
+                Span::current().baggage("user"),
+                inject()
+            ))
+        })
+        .start();
+    for (method, headers, expected) in [
+        ("GET", &[("traceparent", UNSAMPLED)][..], "user=ada"),
+        (
+            "GET",
+            &[("traceparent", UNSAMPLED), ("baggage", "tenant=blue")],
+            "tenant=blue,user=ada",
+        ),
+        (
+            "POST",
+            &[("traceparent", TRACEPARENT), ("baggage", "tenant=blue")],
+            "tenant=blue,user=ada",
+        ),
+    ] {
+        let response = kit.send(method, "/play", headers);
+        assert_eq!(
+            injected(&response, "baggage").as_deref(),
+            Some(expected),
+            "{method} {headers:?}"
+        );
+        assert_eq!(
+            injected(&response, "baggage read").as_deref(),
+            Some(r#"Some("ada")"#)
+        );
+    }
+}
+
+/// Without tracing a handler that looks for its span finds an empty one, on which everything may be called.
+pub fn handler_gets_an_empty_span_when_untraced<S: Server>() {
+    let kit = Kit::<S>::setup()
+        .untraced()
+        .play(|_| async {
+            let span = Span::current();
+            span.set_tag("tag", 1);
+            span.set_baggage("user", "ada");
+            span.child("child").finish();
+            Reply::text(format!(
+                "{} {:?} {}",
+                span.is_none(),
+                span.baggage("user"),
+                inject()
+            ))
+        })
+        .start();
+    let response = kit.get_with("/play", &[("traceparent", TRACEPARENT)]);
+    assert_eq!(response.text(), "true None none\n");
+    assert_eq!(kit.get("/extracted").text(), "none\n");
+}

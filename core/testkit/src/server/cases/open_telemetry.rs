@@ -1,0 +1,189 @@
+//! The attributes of OpenTelemetry's stable semantic conventions, "HTTP server spans": those that are required or
+//! conditionally required, and the recommended ones that are known.
+
+use opentracing_http::{Convention, Value};
+
+use crate::app::Reply;
+use crate::server::cases::{assert_no_tags, assert_tags, text, version};
+use crate::server::{Feature, Kit, Server};
+
+fn kit<S: Server>() -> Kit<S> {
+    Kit::with(|policy| policy.convention(Convention::OpenTelemetry))
+}
+
+/// Method, path and scheme are required; client, peer and user agent stand there where they are known.
+pub fn required_attributes_are_there<S: Server>() {
+    let kit = kit::<S>();
+    let mut connection = kit.connect();
+    connection.request("GET", "/play", &[("user-agent", "kit/1")]);
+    assert!(connection.response("GET").is_some());
+    let span = kit.span();
+    assert_tags(
+        &span,
+        &[
+            ("span.kind", "server"),
+            ("http.request.method", "GET"),
+            ("url.path", "/play"),
+            ("url.scheme", "http"),
+            ("user_agent.original", "kit/1"),
+        ],
+    );
+    let peer = S::CAPABILITIES.has(Feature::Peer);
+    let address = peer.then(|| Value::from("127.0.0.1"));
+    assert_eq!(span.tag("client.address"), address);
+    assert_eq!(span.tag("network.peer.address"), address);
+    assert_eq!(
+        span.tag("network.peer.port"),
+        peer.then(|| Value::from(connection.local_addr().port()))
+    );
+    assert_no_tags(
+        &span,
+        &[
+            "component",
+            "http.method",
+            "http.url",
+            "http.status_code",
+            "peer.ipv4",
+            "url.query",
+            "error",
+            "error.type",
+            "http.request.method_original",
+        ],
+    );
+}
+
+/// Status and route stand there if there are any, the error's type if the request failed: the status, or what happened.
+pub fn status_error_and_route_are_there_when_they_apply<S: Server>() {
+    let kit = Kit::<S>::setup()
+        .policy(|policy| policy.convention(Convention::OpenTelemetry))
+        .play(|query| {
+            let status = query.parse().unwrap_or(200);
+            async move { Reply::status(status) }
+        })
+        .start();
+    for (path, status, error) in [
+        ("/play?200", 200, None),
+        ("/play?404", 404, None),
+        ("/play?500", 500, Some("500")),
+        ("/error", 503, Some("503")),
+    ] {
+        assert_eq!(kit.get(path).status, status);
+        let span = kit.span();
+        assert_tags(&span, &[("http.response.status_code", status)]);
+        assert_eq!(text(&span, "error.type").as_deref(), error, "{path}");
+        assert_eq!(span.is_error(), error.is_some(), "{path}");
+        let route = path.split('?').next().unwrap_or(path);
+        assert_eq!(
+            text(&span, "http.route"),
+            S::CAPABILITIES.template(route),
+            "{path}"
+        );
+    }
+    assert_eq!(kit.get("/no/such/path").status, 404);
+    assert_no_tags(&kit.span(), &["http.route", "error.type"]);
+}
+
+/// An unknown method is `_OTHER`, with the original beside it.
+pub fn original_of_an_unknown_method_is_kept<S: Server>() {
+    let kit = kit::<S>();
+    let mut connection = kit.connect();
+    connection.request("BREW", "/play", &[]);
+    let response = connection.response("BREW");
+    if S::CAPABILITIES.has(Feature::UnknownMethods) {
+        assert_tags(
+            &kit.span(),
+            &[
+                ("http.request.method", "_OTHER"),
+                ("http.request.method_original", "BREW"),
+            ],
+        );
+    } else {
+        assert!(response.is_none_or(|response| response.status >= 400));
+    }
+}
+
+/// The host's address and port stand apart, also where the address is an IPv6 one in brackets.
+pub fn host_is_split_into_address_and_port<S: Server>() {
+    let kit = kit::<S>();
+    for (host, address, port) in [
+        ("test.example:8080", "test.example", 8080),
+        ("[2001:db8::1]:8080", "2001:db8::1", 8080),
+        ("127.0.0.1:8080", "127.0.0.1", 8080),
+    ] {
+        assert_eq!(kit.get_with("/play", &[("host", host)]).status, 200);
+        let span = kit.span();
+        assert_tags(&span, &[("server.address", address)]);
+        assert_tags(&span, &[("server.port", port)]);
+    }
+}
+
+/// A host without a port has its scheme's.
+pub fn default_port_is_that_of_the_scheme<S: Server>() {
+    let kit = kit::<S>();
+    for (host, address) in [
+        ("test.example", "test.example"),
+        ("[2001:db8::1]", "2001:db8::1"),
+    ] {
+        assert_eq!(kit.get_with("/play", &[("host", host)]).status, 200);
+        let span = kit.span();
+        assert_tags(&span, &[("server.address", address)]);
+        assert_tags(&span, &[("server.port", 80)]);
+    }
+}
+
+/// Without a host, as HTTP/1.0 allows, there is no address, and no port without one.
+pub fn request_without_a_host_has_no_address<S: Server>() {
+    let kit = kit::<S>();
+    let mut connection = kit.connect();
+    connection.send(b"GET /play HTTP/1.0\r\n\r\n");
+    let response = connection.response("GET").expect("the server answers");
+    assert_eq!(response.status, 200);
+    let span = kit.span();
+    assert_no_tags(&span, &["server.address", "server.port"]);
+    assert_eq!(text(&span, "network.protocol.version"), version::<S>("1.0"));
+}
+
+/// The query stands there, with its values redacted.
+pub fn query_is_shown_redacted<S: Server>() {
+    let kit = kit::<S>();
+    assert_eq!(kit.get("/play?page=2&token=s3cret").status, 200);
+    assert_tags(
+        &kit.span(),
+        &[
+            ("url.path", "/play"),
+            ("url.query", "page=REDACTED&token=REDACTED"),
+        ],
+    );
+}
+
+/// The protocol's version is `1.1`; that of HTTP/2 is `2`.
+pub fn protocol_version_is_short<S: Server>() {
+    let kit = kit::<S>();
+    assert_eq!(kit.get("/play").status, 200);
+    let told = |kit: &Kit<S>| text(&kit.span(), "network.protocol.version");
+    assert_eq!(told(&kit), version::<S>("1.1"));
+    if kit.connect_http2().get("/play", &[]).is_some() {
+        assert_eq!(told(&kit), version::<S>("2"));
+    }
+}
+
+/// Both conventions can stand side by side, for the time of a migration.
+pub fn both_conventions_stand_side_by_side<S: Server>() {
+    let kit = Kit::<S>::with(|policy| policy.convention(Convention::Both));
+    assert_eq!(kit.get("/error").status, 503);
+    let span = kit.span();
+    assert_tags(
+        &span,
+        &[
+            ("http.method", "GET"),
+            ("http.url", "http://test.example/error"),
+            ("component", S::CAPABILITIES.component),
+            ("http.request.method", "GET"),
+            ("url.path", "/error"),
+            ("error.type", "503"),
+        ],
+    );
+    assert_tags(&span, &[("http.status_code", 503)]);
+    assert_tags(&span, &[("http.response.status_code", 503)]);
+    assert_tags(&span, &[("error", true)]);
+}

@@ -1,0 +1,141 @@
+//! Tracing of everything, of scopes and of single routes, together and alone.
+
+use opentracing_http::Span;
+
+use crate::app::{Gate, NAMED, Reply, injected as inject};
+use crate::server::cases::{
+    PARENT, TRACEPARENT, assert_tags, injected, outcome, parent, text, traceparent,
+};
+use crate::server::{Kit, Server};
+
+/// Traced everywhere and on its route, a request has one span, with the attributes of both.
+pub fn stacked_twice_makes_one_span<S: Server>() {
+    let kit = Kit::<S>::with(|policy| policy.attribute_names(["method", "user_agent"]));
+    let headers = [
+        ("x-request-id", "r-1"),
+        ("user-agent", "kit"),
+        ("traceparent", TRACEPARENT),
+    ];
+    let response = kit.get_with("/chosen?secret=1", &headers);
+    let span = kit.span();
+    assert_eq!(parent(&span).as_deref(), Some(PARENT));
+    assert_eq!(injected(&response, "traceparent"), Some(traceparent(&span)));
+    assert_eq!(span.name(), S::CAPABILITIES.name("GET", "/chosen"));
+    assert_tags(
+        &span,
+        &[
+            ("method", "GET"),
+            ("user_agent", "kit"),
+            ("url", "http://test.example/chosen?secret=REDACTED"),
+            ("http.request.header.x-request-id", "r-1"),
+        ],
+    );
+}
+
+/// Traced everywhere, at a scope and on its route, a request has one span, with the attributes of all three.
+pub fn route_scope_and_app_make_one_span<S: Server>() {
+    let kit = Kit::<S>::setup()
+        .policy(|policy| policy.attribute_names(["method"]))
+        .play(|_| async { Reply::text(inject()).header("x-cache", "hit") })
+        .start();
+    let headers = [("x-request-id", "r-1"), ("traceparent", TRACEPARENT)];
+    let response = kit.get_with("/scope/chosen?page=2", &headers);
+    let span = kit.span();
+    assert_eq!(parent(&span).as_deref(), Some(PARENT));
+    assert_eq!(injected(&response, "traceparent"), Some(traceparent(&span)));
+    assert_eq!(span.name(), S::CAPABILITIES.name("GET", "/scope/chosen"));
+    assert_tags(
+        &span,
+        &[
+            ("method", "GET"),
+            ("query", "page=REDACTED"),
+            ("http.response.header.x-cache", "hit"),
+            ("url", "http://test.example/scope/chosen?page=REDACTED"),
+            ("http.request.header.x-request-id", "r-1"),
+        ],
+    );
+}
+
+/// Where single routes are traced, the others are not, and those have one span each.
+pub fn single_routes_can_be_traced_alone<S: Server>() {
+    let kit = Kit::<S>::setup().only_places().start();
+    let headers = [("traceparent", TRACEPARENT), ("x-request-id", "r-1")];
+    assert_eq!(kit.get_with("/play", &headers).text(), "none\n");
+    for path in ["/chosen", "/scope/chosen"] {
+        let response = kit.get_with(path, &headers);
+        let span = kit.span();
+        assert_eq!(parent(&span).as_deref(), Some(PARENT));
+        assert_eq!(injected(&response, "traceparent"), Some(traceparent(&span)));
+        assert_eq!(
+            text(&span, "http.request.header.x-request-id").as_deref(),
+            Some("r-1"),
+            "{path}"
+        );
+        assert_eq!(text(&span, "http.status_code").as_deref(), Some("200"));
+    }
+    assert_eq!(kit.get("/no/such/path").status, 404);
+}
+
+/// A place can name its spans; the handler's own name holds against it.
+pub fn place_names_its_spans<S: Server>() {
+    for only_places in [false, true] {
+        let setup = Kit::<S>::setup().play(|query| {
+            if query == "rename" {
+                Span::current().set_name("renamed");
+            }
+            async { Reply::text(inject()) }
+        });
+        let kit = if only_places {
+            setup.only_places()
+        } else {
+            setup
+        }
+        .start();
+        for (path, name) in [("/named", NAMED), ("/named?rename", "renamed")] {
+            let response = kit.get(path);
+            let span = kit.span();
+            assert_eq!(span.name(), name, "{path}");
+            assert_eq!(injected(&response, "traceparent"), Some(traceparent(&span)));
+            assert_eq!(
+                text(&span, "http.route"),
+                S::CAPABILITIES.template("/named")
+            );
+        }
+    }
+}
+
+/// A place can say when its spans end, whatever the policy says of the others.
+pub fn place_says_when_its_spans_end<S: Server>() {
+    let gate = Gate::default();
+    let kit = Kit::<S>::playing({
+        let gate = gate.clone();
+        move |_| {
+            let gate = gate.clone();
+            async move {
+                Reply::stream(move |number| {
+                    let gate = gate.clone();
+                    async move {
+                        if number == 1 {
+                            gate.wait().await;
+                        }
+                        (number < 2).then(|| Ok(b"chunk".to_vec()))
+                    }
+                })
+            }
+        }
+    });
+    let mut connection = kit.connect();
+    connection.request("GET", "/named", &[]);
+    assert!(connection.head().is_some() && connection.chunk().is_some());
+    gate.wait_for_arrivals(1);
+    let span = kit.span();
+    assert_eq!(outcome(&span).1, Some(200));
+    let mut other = kit.connect();
+    other.request("GET", "/play", &[]);
+    assert!(other.head().is_some() && other.chunk().is_some());
+    gate.wait_for_arrivals(2);
+    assert!(kit.left().is_empty());
+    gate.open();
+    while other.chunk().flatten().is_some() {}
+    assert_eq!(outcome(&kit.span()).1, Some(200));
+}

@@ -1,0 +1,260 @@
+//! The edge is a boundary: whose word counts.
+
+use opentracing_http::sampler::Never;
+use opentracing_http::{Forwarded, Network, ReferenceKind, Trust};
+
+use crate::server::cases::{PARENT, TRACE, TRACEPARENT, UNSAMPLED, injected, parent, text, trace};
+use crate::server::{Feature, Kit, Server};
+
+/// Ids, sampled flag and baggage of every caller count.
+pub fn trusts_every_caller_by_default<S: Server>() {
+    let kit = Kit::<S>::new();
+    let baggage = ("baggage", "tenant=blue");
+    let response = kit.get_with("/play", &[("traceparent", TRACEPARENT), baggage]);
+    let span = kit.span();
+    assert_eq!(parent(&span).as_deref(), Some(PARENT));
+    assert_eq!(
+        injected(&response, "baggage").as_deref(),
+        Some("tenant=blue")
+    );
+    let response = kit.get_with("/play", &[("traceparent", UNSAMPLED), baggage]);
+    assert_eq!(
+        injected(&response, "baggage").as_deref(),
+        Some("tenant=blue")
+    );
+}
+
+/// A caller that is not trusted decides nothing: its context becomes a reference, its sampling and baggage are ignored.
+pub fn caller_that_is_not_trusted_becomes_a_reference<S: Server>() {
+    let kit = Kit::<S>::with(|policy| policy.trust(Trust::nobody()));
+    let response = kit.get_with(
+        "/play",
+        &[
+            ("traceparent", UNSAMPLED),
+            ("tracestate", "vendor=1"),
+            ("baggage", "tenant=blue"),
+        ],
+    );
+    let span = kit.span();
+    assert_eq!(span.references().count(), 1);
+    let reference = span.references().next().expect("a reference");
+    assert_eq!(reference.kind, ReferenceKind::FollowsFrom);
+    assert_eq!(reference.context.trace_id().to_string(), TRACE);
+    assert_eq!(reference.context.span_id().to_string(), PARENT);
+    assert_ne!(trace(&span), TRACE);
+    assert!(span.context().flags().is_sampled());
+    assert_eq!(
+        (
+            injected(&response, "tracestate"),
+            injected(&response, "baggage")
+        ),
+        (None, None)
+    );
+}
+
+/// Trust can be a predicate's of the request.
+pub fn trust_can_ask_the_request<S: Server>() {
+    let kit = Kit::<S>::with(|policy| {
+        policy.trust(Trust::when(|request| {
+            request.header("x-inside") == Some(&b"yes"[..])
+        }))
+    });
+    let traceparent = ("traceparent", TRACEPARENT);
+    for (headers, trusted) in [
+        (&[traceparent, ("x-inside", "yes")][..], true),
+        (&[traceparent, ("x-inside", "no")], false),
+        (&[traceparent], false),
+    ] {
+        assert_eq!(kit.get_with("/play", headers).status, 200);
+        let span = kit.span();
+        assert_eq!(trace(&span) == TRACE, trusted, "{headers:?}");
+        let kinds: Vec<_> = span.references().map(|found| found.kind).collect();
+        let kind = match trusted {
+            true => ReferenceKind::ChildOf,
+            false => ReferenceKind::FollowsFrom,
+        };
+        assert_eq!(kinds, [kind], "{headers:?}");
+    }
+}
+
+const DEBUG: [&[(&str, &str)]; 4] = [
+    &[("jaeger-debug-id", "ticket-1")],
+    &[(
+        "uber-trace-id",
+        "4bf92f3577b34da6a3ce929d0e0e4736:00f067aa0ba902b7:0:3",
+    )],
+    &[("b3", "4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-d")],
+    &[
+        ("x-b3-traceid", TRACE),
+        ("x-b3-spanid", PARENT),
+        ("x-b3-flags", "1"),
+    ],
+];
+
+/// No one's debug request counts: the sampler decides.
+pub fn debug_is_ignored_until_it_is_allowed<S: Server>() {
+    let kit = Kit::<S>::with(|policy| policy.sampler(Never));
+    for headers in DEBUG {
+        let response = kit.get_with("/play", headers);
+        let sent = injected(&response, "uber-trace-id").expect("a context goes on");
+        assert!(sent.ends_with(":0"), "{headers:?}: {sent}");
+    }
+}
+
+/// The debug flag of a request that is sampled anyhow does not go on, unless it is allowed.
+pub fn debug_flag_that_is_not_allowed_ends_here<S: Server>() {
+    let kit = Kit::<S>::new();
+    for headers in DEBUG {
+        let response = kit.get_with("/play", headers);
+        let sent = injected(&response, "uber-trace-id").expect("a context goes on");
+        assert!(sent.ends_with(":1"), "{headers:?}: {sent}");
+        assert_eq!(kit.span().tag("jaeger-debug-id"), None);
+    }
+}
+
+/// A debug request of the trusted is recorded whatever the sampler says, and goes on as one.
+pub fn debug_overrides_the_sampler_once_allowed<S: Server>() {
+    let kit = Kit::<S>::with(|policy| {
+        policy
+            .sampler(Never)
+            .trust_debug(Trust::when(|request| request.header("x-inside").is_some()))
+    });
+    for headers in DEBUG {
+        assert_eq!(kit.get_with("/play", headers).status, 200);
+        let headers: Vec<_> = headers.iter().copied().chain([("x-inside", "1")]).collect();
+        let response = kit.get_with("/play", &headers);
+        let sent = injected(&response, "uber-trace-id").expect("a context goes on");
+        assert!(sent.ends_with(":3"), "{headers:?}: {sent}");
+        let span = kit.span();
+        assert!(span.context().flags().is_debug());
+        let id = (headers[0].0 == "jaeger-debug-id").then(|| "ticket-1".to_owned());
+        assert_eq!(text(&span, "jaeger-debug-id"), id);
+    }
+}
+
+/// Forwarded addresses can be written by anyone, and do not count.
+pub fn forwarded_address_is_ignored_by_default<S: Server>() {
+    let kit = Kit::<S>::new();
+    let headers = [
+        ("x-forwarded-for", "6.6.6.6"),
+        ("forwarded", "for=6.6.6.6"),
+        ("x-real-ip", "6.6.6.6"),
+    ];
+    assert_eq!(kit.get_with("/play", &headers).status, 200);
+    let peer = S::CAPABILITIES.has(Feature::Peer);
+    assert_eq!(
+        text(&kit.span(), "peer.ipv4"),
+        peer.then(|| "127.0.0.1".to_owned())
+    );
+}
+
+/// The client's address is that before the trusted hops, from either header; what stands further left may be invented.
+pub fn forwarded_address_counts_from_trusted_hops<S: Server>() {
+    let kit = Kit::<S>::with(|policy| policy.forwarded(Forwarded::hops(1)));
+    for (headers, expected) in [
+        (
+            [("x-forwarded-for", "6.6.6.6, 203.0.113.7")],
+            ("peer.ipv4", "203.0.113.7"),
+        ),
+        (
+            [("forwarded", "for=6.6.6.6, for=\"[2001:db8::1]:4711\"")],
+            ("peer.ipv6", "2001:db8::1"),
+        ),
+    ] {
+        assert_eq!(kit.get_with("/play", &headers).status, 200);
+        let span = kit.span();
+        assert_eq!(text(&span, expected.0).as_deref(), Some(expected.1));
+        assert_eq!(span.tag("peer.port"), None, "the port was the proxy's");
+    }
+}
+
+/// The client's address is that before the proxies of trusted networks, the first of which is the connection's other end.
+pub fn forwarded_address_counts_from_trusted_networks<S: Server>() {
+    let client = |network: &str| {
+        let network: Network = network.parse().expect("a network");
+        let kit = Kit::<S>::with(|policy| policy.forwarded(Forwarded::networks([network])));
+        let headers = [("x-forwarded-for", "6.6.6.6, 203.0.113.7")];
+        assert_eq!(kit.get_with("/play", &headers).status, 200);
+        text(&kit.span(), "peer.ipv4")
+    };
+    let peer = S::CAPABILITIES.has(Feature::Peer);
+    for inside in ["127.0.0.0/8", "127.0.0.1/32", "126.0.0.0/7", "0.0.0.0/0"] {
+        // Where every address is a proxy's the left-most is the client.
+        let client_is = if inside == "0.0.0.0/0" {
+            "6.6.6.6"
+        } else {
+            "203.0.113.7"
+        };
+        assert_eq!(
+            client(inside),
+            peer.then(|| client_is.to_owned()),
+            "{inside}"
+        );
+    }
+    for outside in ["10.0.0.0/8", "127.0.0.2/32", "128.0.0.0/1", "::/0"] {
+        assert_eq!(
+            client(outside),
+            peer.then(|| "127.0.0.1".to_owned()),
+            "{outside}"
+        );
+    }
+}
+
+/// Networks are of IPv4 or of IPv6 addresses, to the bit; what is no network is an error.
+pub fn trusted_networks_count_to_the_bit<S: Server>() {
+    let client = |network: &str| {
+        let networks = ["127.0.0.0/8", network].map(|network| network.parse::<Network>());
+        let networks = networks.map(|network| network.expect("a network"));
+        let kit = Kit::<S>::with(|policy| policy.forwarded(Forwarded::networks(networks)));
+        let headers = [("x-forwarded-for", "203.0.113.7, 2001:db8:8000::5")];
+        assert_eq!(kit.get_with("/play", &headers).status, 200);
+        let span = kit.span();
+        text(&span, "peer.ipv4").or(text(&span, "peer.ipv6"))
+    };
+    let peer = S::CAPABILITIES.has(Feature::Peer);
+    for inside in [
+        "2001:db8::/32",
+        "2001:db8:8000::/33",
+        "2001:db8:8000::5",
+        "::/0",
+    ] {
+        assert_eq!(
+            client(inside),
+            peer.then(|| "203.0.113.7".to_owned()),
+            "{inside}"
+        );
+    }
+    for outside in [
+        "2001:db8::/33",
+        "2001:db8:8000::4/128",
+        "a001:db8::/1",
+        "32.1.13.184/8",
+    ] {
+        let proxy = peer.then(|| "2001:db8:8000::5".to_owned());
+        assert_eq!(client(outside), proxy, "{outside}");
+    }
+    for wrong in [
+        "127.0.0.1/33",
+        "::/129",
+        "127.0.0/8",
+        "127.0.0.1/",
+        "/8",
+        "localhost",
+    ] {
+        assert!(wrong.parse::<Network>().is_err(), "{wrong}");
+    }
+}
+
+/// Where both headers are there they must name the same client: a proxy that writes one passes the other on as it came.
+pub fn forwarded_headers_that_disagree_are_not_believed<S: Server>() {
+    let kit = Kit::<S>::with(|policy| policy.forwarded(Forwarded::hops(1)));
+    for (forwarded, client) in [
+        ("for=203.0.113.7", Some("203.0.113.7")),
+        ("for=6.6.6.6", None),
+    ] {
+        let headers = [("x-forwarded-for", "203.0.113.7"), ("forwarded", forwarded)];
+        assert_eq!(kit.get_with("/play", &headers).status, 200);
+        let peer = S::CAPABILITIES.has(Feature::Peer).then_some("127.0.0.1");
+        assert_eq!(text(&kit.span(), "peer.ipv4").as_deref(), client.or(peer));
+    }
+}

@@ -1,0 +1,127 @@
+//! A span at its far end.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use opentracing_http::{
+    FinishedSpan, Log, Omitted, Reference, ReferenceKind, SpanId, Tag, TraceId, Value,
+};
+
+/// A span as it arrived, whatever it travelled in.
+///
+/// What travels as a [`FinishedSpan`] is one by [`From`]; what was decoded starts from [`new`](Self::new).
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Arrived {
+    /// The trace.
+    pub trace_id: TraceId,
+    /// The span.
+    pub span_id: SpanId,
+    /// The span that it stands below in its trace.
+    pub parent_id: Option<SpanId>,
+    /// What it refers to, the parent first.
+    pub references: Vec<ArrivedReference>,
+    /// The operation name.
+    pub name: String,
+    /// When it started.
+    pub start: SystemTime,
+    /// How long it lasted.
+    pub duration: Duration,
+    /// The tags.
+    pub tags: Vec<Tag>,
+    /// The logs, in the order in which they arrived.
+    pub logs: Vec<ArrivedLog>,
+    /// The baggage at its end.
+    pub baggage: Vec<(String, String)>,
+    /// W3C's `tracestate` at its end; empty for none.
+    pub tracestate: String,
+    /// What the policy's limits left out.
+    pub omitted: Omitted,
+}
+
+/// A reference as it arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ArrivedReference {
+    /// How the span stands to the other.
+    pub kind: ReferenceKind,
+    /// The other span's trace.
+    pub trace_id: TraceId,
+    /// The other span.
+    pub span_id: SpanId,
+}
+
+/// A log as it arrived.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ArrivedLog {
+    /// When it happened, if that arrives.
+    pub time: Option<SystemTime>,
+    /// What happened.
+    pub fields: Vec<Tag>,
+}
+
+impl Arrived {
+    /// A root that started in 1970 and lasted no time, of which nothing else is known yet.
+    #[must_use]
+    pub fn new(trace_id: TraceId, span_id: SpanId, name: impl Into<String>) -> Self {
+        Self {
+            trace_id,
+            span_id,
+            parent_id: None,
+            references: Vec::new(),
+            name: name.into(),
+            start: UNIX_EPOCH,
+            duration: Duration::ZERO,
+            tags: Vec::new(),
+            logs: Vec::new(),
+            baggage: Vec::new(),
+            tracestate: String::new(),
+            omitted: Omitted::default(),
+        }
+    }
+
+    /// The value of a tag.
+    #[must_use]
+    pub fn tag(&self, key: &str) -> Option<&Value> {
+        let mut tags = self.tags.iter();
+        tags.find(|tag| tag.key == key).map(|tag| &tag.value)
+    }
+}
+
+impl From<&FinishedSpan> for Arrived {
+    fn from(span: &FinishedSpan) -> Self {
+        let context = span.context();
+        let baggage = span.baggage().iter();
+        Self {
+            parent_id: span.parent_id(),
+            references: span.references().map(Into::into).collect(),
+            start: span.start(),
+            duration: span.duration(),
+            tags: span.tags(),
+            logs: span.logs().into_iter().map(Into::into).collect(),
+            baggage: baggage
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .collect(),
+            tracestate: context.tracestate().as_str().to_owned(),
+            omitted: span.omitted(),
+            ..Self::new(context.trace_id(), context.span_id(), span.name())
+        }
+    }
+}
+
+impl From<&Reference> for ArrivedReference {
+    fn from(reference: &Reference) -> Self {
+        Self {
+            kind: reference.kind,
+            trace_id: reference.context.trace_id(),
+            span_id: reference.context.span_id(),
+        }
+    }
+}
+
+impl From<Log> for ArrivedLog {
+    fn from(log: Log) -> Self {
+        Self {
+            time: Some(log.time),
+            fields: log.fields,
+        }
+    }
+}

@@ -1,0 +1,375 @@
+//! What a span says.
+
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderMap, Request};
+use opentracing_http::{
+    BodySize, Instrumentation, ResponseView, Route, Span, SpanId, SpanKind, Tag, Value,
+};
+
+use crate::tracer::kit::{Kit, named};
+use crate::tracer::{Arrived, Backend, Feature};
+
+/// Asserts that exactly these tags arrived, in whatever order.
+#[track_caller]
+fn assert_tags<B: Backend>(span: &Arrived, tags: impl IntoIterator<Item = Tag>) {
+    let expected = B::CAPABILITIES.tags(tags);
+    for tag in &expected {
+        assert_eq!(span.tag(&tag.key), Some(&tag.value), "{}", tag.key);
+    }
+    assert_eq!(span.tags.len(), expected.len(), "{:#?}", span.tags);
+}
+
+/// Tags arrive with their types and exact values: text, truth, whole and floating-point numbers to their bounds.
+pub fn tags_keep_their_types<B: Backend>() {
+    let tags: Vec<Tag> = vec![
+        Tag::new("text", "static"),
+        Tag::new("owned", String::from("1")),
+        Tag::new("yes", true),
+        Tag::new("no", false),
+        Tag::new("zero", 0),
+        Tag::new("greatest", i64::MAX),
+        Tag::new("least", i64::MIN),
+        Tag::new("byte", u8::MAX),
+        Tag::new("unsigned", u32::MAX),
+        Tag::new("third", 1.0 / 3.0),
+        Tag::new("half", 0.5_f32),
+        Tag::new("whole", -2.0),
+        Tag::new("huge", f64::MAX),
+        Tag::new("tiny", f64::MIN_POSITIVE),
+        Tag::new("infinite", f64::NEG_INFINITY),
+    ];
+    let kit = Kit::<B>::new();
+    let span = kit.tracing.span("work").tag("at the start", -1).start();
+    for tag in tags.clone() {
+        span.set_tag(tag.key, tag.value);
+    }
+    span.set_tag("nan", f64::NAN);
+    span.finish();
+    let mut span = kit.only();
+    let nan = span.tags.iter().position(|tag| tag.key == "nan");
+    let nan = span.tags.remove(nan.expect("it arrived")).value;
+    let is_nan = match nan {
+        Value::F64(number) => B::CAPABILITIES.has(Feature::TagTypes) && number.is_nan(),
+        text => text == "NaN" && !B::CAPABILITIES.has(Feature::TagTypes),
+    };
+    assert!(is_nan, "not a number");
+    let first = Tag::new("at the start", -1);
+    assert_tags::<B>(&span, [first].into_iter().chain(tags));
+}
+
+/// Texts arrive byte for byte in names, keys, values and logs: empty ones, every script, control characters, separators.
+pub fn texts_arrive_unchanged<B: Backend>() {
+    for text in [
+        "",
+        " ",
+        "snöwman ☃ \u{1f600} \u{202e}אבג",
+        "tab\tline\nreturn\rzero\0end\u{7f}",
+        r#"a=b&c="d"\n\\,{};'<e>%41"#,
+    ] {
+        let kit = Kit::<B>::new();
+        let name = format!("name {text}");
+        let span = kit.tracing.span(name.clone()).start();
+        let key = format!("key {}", text.replace('=', ""));
+        span.set_tag(key.clone(), text.to_owned());
+        span.log([("event", text.to_owned())]);
+        span.finish();
+        let span = kit.only();
+        assert_eq!(span.name, name);
+        assert_eq!(span.tags, [Tag::new(key, text.to_owned())]);
+        assert_eq!(span.logs[0].fields, [Tag::new("event", text.to_owned())]);
+    }
+}
+
+/// Of several values under one key only the last arrives, whatever its type.
+pub fn last_tag_wins<B: Backend>() {
+    let kit = Kit::<B>::new();
+    let span = kit.tracing.span("work").tag("n", 1).tag("other", 1).start();
+    span.set_tag("n", 2).set_tag("n", "three");
+    span.finish();
+    let tags = [Tag::new("n", "three"), Tag::new("other", 1)];
+    assert_tags::<B>(&kit.only(), tags);
+}
+
+/// The same holds within tags that are set at once, and between them and others.
+pub fn last_of_tags_set_at_once_wins<B: Backend>() {
+    let kit = Kit::<B>::new();
+    let span = kit.tracing.span("twice").start();
+    span.set_tags([("a", 1), ("b", 2), ("a", 3)]);
+    span.set_tags([("b", 4), ("c", 5)]);
+    span.finish();
+    let span = kit.tracing.span("at the start").tag("a", 1).start();
+    span.set_tags([("a", 2), ("b", 3)]);
+    span.finish();
+    let spans = kit.arrived(2);
+    let tags = [("a", 3), ("b", 4), ("c", 5)];
+    assert_tags::<B>(named(&spans, "twice"), tags.map(Tag::from));
+    let tags = [("a", 2), ("b", 3)];
+    assert_tags::<B>(named(&spans, "at the start"), tags.map(Tag::from));
+}
+
+/// A span's kind is its tag `span.kind`; work within a process has none.
+pub fn kind_is_a_tag<B: Backend>() {
+    let kinds = [
+        (SpanKind::Internal, None),
+        (SpanKind::Server, Some("server")),
+        (SpanKind::Client, Some("client")),
+        (SpanKind::Producer, Some("producer")),
+        (SpanKind::Consumer, Some("consumer")),
+    ];
+    for (kind, name) in kinds {
+        let kit = Kit::<B>::new();
+        kit.tracing.span("work").kind(kind).start().finish();
+        let tags = name.map(|name| Tag::new("span.kind", name));
+        assert_tags::<B>(&kit.only(), tags);
+    }
+}
+
+/// A span arrives under the last name that it was given before its end.
+pub fn rename_before_finish_wins<B: Backend>() {
+    let kit = Kit::<B>::new();
+    let span = kit.tracing.span("first").start();
+    span.set_name("second").set_name(String::from("third"));
+    let handle = (*span).clone();
+    span.finish();
+    handle.set_name("too late");
+    assert_eq!(kit.only().name, "third");
+}
+
+/// Logs arrive in the order in which they were made, each with the time of its making or the one that it was given.
+pub fn logs_keep_order_and_time<B: Backend>() {
+    let (kit, clock) = Kit::<B>::timed();
+    let span = kit.tracing.span("work").start();
+    let start = SystemTime::UNIX_EPOCH + Duration::new(1_234_567_890, 123_456_789);
+    let long_ago = SystemTime::UNIX_EPOCH + Duration::from_micros(5);
+    clock.advance(Duration::from_micros(1_500));
+    span.log("first");
+    span.log_at(long_ago, "second");
+    clock.advance(Duration::from_micros(1));
+    // Counted from the span's start, on the clock that is never set back.
+    clock.set_back(Duration::from_secs(3600));
+    span.log(String::from("third")).log("fourth");
+    span.finish();
+
+    let span = kit.only();
+    let events = ["first", "second", "third", "fourth"];
+    let arrived: Vec<_> = span.logs.iter().map(|log| log.fields.clone()).collect();
+    assert_eq!(arrived, events.map(|event| vec![Tag::new("event", event)]));
+    let third = start + Duration::from_micros(1_501);
+    let times = [start + Duration::from_micros(1_500), long_ago, third, third];
+    let times = times.map(|time| {
+        let capabilities = B::CAPABILITIES;
+        capabilities
+            .has(Feature::LogTimes)
+            .then(|| capabilities.time(time))
+    });
+    let arrived: Vec<_> = span.logs.iter().map(|log| log.time).collect();
+    assert_eq!(arrived, times);
+}
+
+/// The fields of a log arrive in their order, with their types, also two of one name.
+pub fn log_fields_arrive<B: Backend>() {
+    let kit = Kit::<B>::new();
+    let fields = || {
+        vec![
+            Tag::new("event", "retry"),
+            Tag::new("attempt", 2),
+            Tag::new("event", "again"),
+            Tag::new("share", 0.25),
+            Tag::new("last", false),
+        ]
+    };
+    let span = kit.tracing.span("work").start();
+    span.log(fields()).log([("event", "one"), ("field", "two")]);
+    span.finish();
+    let span = kit.only();
+    assert_eq!(span.logs.len(), 2);
+    assert_eq!(span.logs[0].fields, B::CAPABILITIES.tags(fields()));
+    let fields = [Tag::new("event", "one"), Tag::new("field", "two")];
+    assert_eq!(span.logs[1].fields, fields);
+}
+
+/// An error becomes the tag `error` and a log of it, with its cause where it has one.
+pub fn an_error_is_tagged_and_logged<B: Backend>() {
+    let kit = Kit::<B>::new();
+    let cause = std::io::Error::other("no luck");
+    let error = std::io::Error::other(Wraps(cause));
+    let span = kit.tracing.span("work").start();
+    span.error(&error).error(&std::fmt::Error);
+    span.finish();
+    let span = kit.only();
+    assert_tags::<B>(&span, [Tag::new("error", true)]);
+    assert_eq!(span.logs.len(), 2);
+    let [first, second] = [0, 1].map(|n| &span.logs[n].fields);
+    let fields = ["error", "it failed", "no luck"];
+    let keys = ["event", "message", "error.cause"];
+    let expected: Vec<Tag> = keys.into_iter().zip(fields).map(Tag::from).collect();
+    assert_eq!(first, &expected);
+    assert_eq!(second.len(), 2);
+}
+
+#[derive(Debug)]
+struct Wraps(std::io::Error);
+
+impl std::fmt::Display for Wraps {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("it failed")
+    }
+}
+
+impl std::error::Error for Wraps {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+/// Asserts that this baggage arrived, if baggage does.
+#[track_caller]
+fn assert_baggage<B: Backend>(span: &Arrived, baggage: &[(&str, &str)]) {
+    let expected = baggage
+        .iter()
+        .filter(|_| B::CAPABILITIES.has(Feature::Baggage));
+    let arrived = span.baggage.iter().map(|(key, value)| (&**key, &**value));
+    assert_eq!(
+        arrived.collect::<Vec<_>>(),
+        expected.copied().collect::<Vec<_>>()
+    );
+}
+
+/// The baggage at a span's end arrives, each key once with its last value; a key that no format could carry does not.
+pub fn baggage_arrives<B: Backend>() {
+    let kit = Kit::<B>::new();
+    let span = kit.tracing.span("work").start();
+    span.set_baggage("user", "ada")
+        .set_baggage("role", "ädmin, chief");
+    span.set_baggage("user", "bob")
+        .set_baggage("not a key", "x");
+    assert_eq!(span.baggage("user").as_deref(), Some("bob"));
+    assert_eq!(span.baggage("not a key"), None);
+    span.finish();
+    assert_baggage::<B>(&kit.only(), &[("user", "bob"), ("role", "ädmin, chief")]);
+}
+
+/// Baggage reaches every child and follower that starts after it was set, and nobody else.
+pub fn baggage_reaches_children<B: Backend>() {
+    let kit = Kit::<B>::new();
+    let parent = kit.tracing.span("parent").start();
+    let before = parent.child("before");
+    parent.set_baggage("user", "ada");
+    let child = parent.child("child");
+    child
+        .set_baggage("user", "bob")
+        .set_baggage("role", "admin");
+    let grandchild = child.child("grandchild");
+    let follower = parent.follower("follower");
+    for (span, user) in [
+        (&before, None),
+        (&child, Some("bob")),
+        (&grandchild, Some("bob")),
+        (&follower, Some("ada")),
+        (&parent, Some("ada")),
+    ] {
+        assert_eq!(span.baggage("user").as_deref(), user);
+        let context = span.context().expect("it is recorded");
+        assert_eq!(context.baggage().get("user"), user);
+    }
+    drop([grandchild, follower, before, child, parent]);
+    let spans = kit.arrived(5);
+    let bobs = [("user", "bob"), ("role", "admin")];
+    assert_baggage::<B>(named(&spans, "before"), &[]);
+    assert_baggage::<B>(named(&spans, "child"), &bobs);
+    assert_baggage::<B>(named(&spans, "grandchild"), &bobs);
+    assert_baggage::<B>(named(&spans, "follower"), &[("user", "ada")]);
+    assert_baggage::<B>(named(&spans, "parent"), &[("user", "ada")]);
+}
+
+/// What is done to a span's handles after its end does not arrive, except that its baggage goes on to its children.
+pub fn what_comes_after_the_end_changes_nothing<B: Backend>() {
+    let (kit, clock) = Kit::<B>::timed();
+    let owned = kit.tracing.span("work").start();
+    let span = (*owned).clone();
+    assert!(span.is_recording());
+    clock.advance(Duration::from_secs(1));
+    owned.finish();
+    clock.advance(Duration::from_secs(1));
+    assert!(!span.is_recording());
+    span.set_tag("late", true).set_tags([("later", 1)]);
+    span.set_name("late")
+        .log("late")
+        .log_at(SystemTime::UNIX_EPOCH, "late");
+    span.error(&std::fmt::Error).set_route("/late");
+    span.set_tag("sampling.priority", 0)
+        .set_baggage("late", "1");
+    span.child("child").finish();
+    let spans = kit.arrived(2);
+    let span = named(&spans, "work");
+    assert_eq!((span.tags.len(), span.logs.len()), (0, 0), "{span:#?}");
+    assert_eq!(span.duration, Duration::from_secs(1));
+    assert!(span.omitted.is_empty());
+    assert_baggage::<B>(span, &[]);
+    assert_baggage::<B>(named(&spans, "child"), &[("late", "1")]);
+}
+
+fn request(path: &str) -> Request<()> {
+    let request = Request::get(path).header("host", "shop.example");
+    request.body(()).expect("a request")
+}
+
+/// The span of a request arrives named after its route, with the tags of OpenTracing's conventions, below its caller.
+pub fn a_request_arrives<B: Backend>() {
+    let (kit, clock) = Kit::<B>::timed();
+    let server = Instrumentation::new(&kit.tracing, "testkit");
+    let mut request = request("/users/42?q=1");
+    let caller = "00-000000000000000000000000000000ab-00000000000000cd-01";
+    let caller = caller.parse().expect("a header's value");
+    request.headers_mut().insert("traceparent", caller);
+    let mut span = server.begin(&request);
+    span.set_route(Route::Template("/users/{id}"));
+    span.scope(|| Span::current().child("query").finish());
+    clock.advance(Duration::from_micros(250));
+    let head = ResponseView {
+        status: 404,
+        headers: &HeaderMap::new(),
+        body: BodySize::Empty,
+        upgrade: false,
+    };
+    assert!(span.head(&head).is_none(), "there is no body to wait for");
+
+    let spans = kit.arrived(2);
+    let span = named(&spans, "GET /users/{id}");
+    assert_eq!(span.trace_id.get(), 0xab);
+    assert_eq!(span.parent_id.map(SpanId::get), Some(0xcd));
+    assert_eq!(named(&spans, "query").parent_id, Some(span.span_id));
+    assert_eq!(span.logs, []);
+    assert_tags::<B>(
+        span,
+        [
+            Tag::new("span.kind", "server"),
+            Tag::new("component", "testkit"),
+            Tag::new("http.method", "GET"),
+            Tag::new("http.url", "http://shop.example/users/42"),
+            Tag::new("http.route", "/users/{id}"),
+            Tag::new("http.status_code", 404),
+            Tag::new("http.time_to_head_us", 250),
+        ],
+    );
+}
+
+/// The span of a request that failed is tagged as an error, and its last log is the error.
+pub fn a_failed_request_arrives<B: Backend>() {
+    let kit = Kit::<B>::new();
+    let server = Instrumentation::new(&kit.tracing, "testkit");
+    let request = server.begin(&request("/"));
+    request.span().log("before");
+    request.fail(Some(503), &"no luck");
+    let span = kit.only();
+    assert_eq!(span.tag("error"), Some(&B::CAPABILITIES.value(true)));
+    let status = B::CAPABILITIES.value(503);
+    assert_eq!(span.tag("http.status_code"), Some(&status));
+    assert_eq!(span.logs.len(), 2);
+    let fields = ["error", "503", "no luck"];
+    let keys = ["event", "error.kind", "message"];
+    let expected: Vec<Tag> = keys.into_iter().zip(fields).map(Tag::from).collect();
+    assert_eq!(span.logs[1].fields, expected);
+    assert!(span.omitted.is_empty(), "{:?}", span.omitted);
+}

@@ -1,0 +1,219 @@
+//! What arrives at all.
+
+use http::Request;
+use opentracing_http::sampler::{Always, Never, ParentBased, Sampler};
+use opentracing_http::{
+    HttpTracing, Instrumentation, NoopTracer, SampleRequest, Sampling, Span, Tag, TraceFlags,
+};
+
+use crate::tracer::kit::{Kit, elsewhere, named};
+use crate::tracer::{Backend, Feature};
+
+/// Answers the same for every span.
+#[derive(Debug)]
+struct Answers(Sampling);
+
+impl Sampler for Answers {
+    fn sample(&self, _: &SampleRequest<'_>) -> Sampling {
+        self.0.clone()
+    }
+}
+
+/// Nothing of a span that is not sampled arrives, nor of its children and followers; it is not recorded, and says so.
+pub fn unsampled_never_arrives<B: Backend>() {
+    let kit = Kit::<B>::with(|policy| policy.sampler(Never));
+    let span = kit.tracing.span("dropped").start();
+    let (child, follower) = (span.child("child"), span.follower("follower"));
+    for span in [&span, &child, &follower] {
+        assert!(!span.is_recording());
+        let context = span.context().expect("it is told to what is called");
+        assert!(!context.flags().is_sampled());
+        span.set_tag("n", 1).log("x").set_name("still dropped");
+    }
+    drop([child, follower, span]);
+    kit.arrived(0);
+}
+
+/// Where nobody else decides the caller does: sampled and debug traces go on, others do not, and what it leaves open is
+/// recorded.
+pub fn a_callers_decision_is_followed<B: Backend>() {
+    for (flags, sampled) in [
+        (TraceFlags::SAMPLED, true),
+        (TraceFlags::DEBUG, true),
+        (TraceFlags::DEFERRED, true),
+        (TraceFlags::NOT_SAMPLED, false),
+    ] {
+        let kit = Kit::<B>::new();
+        let caller = elsewhere(0xabc, 0xdef, flags);
+        let span = kit.tracing.span("work").child_of(caller).start();
+        assert_eq!(span.is_recording(), sampled, "{flags:?}");
+        let context = span.context().expect("it has a caller");
+        assert_eq!(context.trace_id().get(), 0xabc, "{flags:?}");
+        assert_eq!(context.flags().is_sampled(), sampled, "{flags:?}");
+        span.finish();
+        kit.arrived(sampled.into());
+    }
+}
+
+/// The policy's sampler decides before the tracer and against the caller; where it is undecided the tracer decides.
+pub fn a_sampler_has_the_first_word<B: Backend>() {
+    let caller = |flags| elsewhere(0xabc, 0xdef, flags);
+    let samplers: [(Box<dyn Sampler>, usize); 4] = [
+        (Box::new(Always), 2),
+        (Box::new(Never), 0),
+        (Box::new(ParentBased::new(Never)), 1),
+        (Box::new(Answers(Sampling::undecided())), 1),
+    ];
+    for (sampler, arrive) in samplers {
+        let kit = Kit::<B>::with(|policy| policy.sampler(sampler));
+        for flags in [TraceFlags::SAMPLED, TraceFlags::NOT_SAMPLED] {
+            let span = kit.tracing.span("work").child_of(caller(flags));
+            span.start().finish();
+        }
+        kit.arrived(arrive);
+    }
+}
+
+/// The tags that a sampler adds arrive with the span that it was asked about, and its tracestate with the whole trace.
+pub fn what_the_sampler_adds_arrives<B: Backend>() {
+    let sampling = Sampling::record_and_sample()
+        .with_tag(("sampler.type", "probabilistic"))
+        .with_tag(("sampler.param", 0.25))
+        .with_tracestate("vendor", "t61");
+    let kit = Kit::<B>::with(|policy| policy.sampler(Answers(sampling)));
+    let span = kit.tracing.span("root").tag("own", true).start();
+    span.child("child").finish();
+    let context = span.context().expect("it is recorded");
+    assert_eq!(context.tracestate().as_str(), "vendor=t61");
+    span.finish();
+    kit.tracing.span("bare").start().finish();
+
+    let spans = kit.arrived(3);
+    let expected = B::CAPABILITIES.tags([
+        Tag::new("own", true),
+        Tag::new("sampler.type", "probabilistic"),
+        Tag::new("sampler.param", 0.25),
+    ]);
+    for tag in &expected {
+        assert_eq!(named(&spans, "root").tag(&tag.key), Some(&tag.value));
+    }
+    assert_eq!(named(&spans, "root").tags.len(), 3);
+    assert_eq!(named(&spans, "bare").tags, expected[1..]);
+    assert_eq!(named(&spans, "child").tags, []);
+    let tracestate = if B::CAPABILITIES.has(Feature::Tracestate) {
+        "vendor=t61"
+    } else {
+        ""
+    };
+    for span in &spans {
+        assert_eq!(span.tracestate, tracestate, "{}", span.name);
+    }
+}
+
+/// What is recorded for this process only never arrives, nor do its children.
+pub fn record_only_never_arrives<B: Backend>() {
+    let sampler = Answers(Sampling::record_only());
+    let kit = Kit::<B>::with(|policy| policy.sampler(sampler));
+    let span = kit.tracing.span("local").start();
+    let child = span.child("below");
+    for span in [&span, &child] {
+        assert!(span.is_recording());
+        let context = span.context().expect("it is recorded");
+        assert!(!context.flags().is_sampled());
+    }
+    drop([child, span]);
+    kit.arrived(0);
+}
+
+/// The tag `sampling.priority` decides against samplers and callers, at the start and later, for the span and what it
+/// causes from then on.
+pub fn sampling_priority_is_obeyed<B: Backend>() {
+    let kit = Kit::<B>::with(|policy| policy.sampler(Never));
+    let raised = kit.tracing.span("raised").tag("sampling.priority", 1);
+    raised.start().child("below raised").finish();
+    let late = kit.tracing.span("dropped").start();
+    late.child("before").finish();
+    late.set_tag("sampling.priority", 0.5);
+    late.child("after").finish();
+    late.set_tag("sampling.priority", 0);
+    late.child("after all").finish();
+    late.finish();
+    let spans = kit.arrived(3);
+    for name in ["raised", "below raised", "after"] {
+        named(&spans, name);
+    }
+
+    let kit = Kit::<B>::new();
+    let lowered = kit.tracing.span("lowered").tag("sampling.priority", 0);
+    lowered.start().child("below lowered").finish();
+    let lowered = kit.tracing.span("lowered").tag("sampling.priority", 0.0);
+    lowered.start().finish();
+    let late = kit.tracing.span("lowered later").start();
+    late.child("before").finish();
+    late.set_tags([("sampling.priority", 0)]);
+    late.child("after").finish();
+    late.finish();
+    let span = kit.tracing.span("no number").start();
+    span.set_tag("sampling.priority", "0")
+        .set_tag("sampling.priority", false);
+    span.finish();
+    let parent = kit.tracing.span("parent").start();
+    let child = parent.build_child("child").tag("sampling.priority", 0);
+    child.start().finish();
+    parent.finish();
+    let spans = kit.arrived(3);
+    for name in ["before", "no number", "parent"] {
+        named(&spans, name);
+    }
+    let sampler = Answers(Sampling::record_only());
+    let kit = Kit::<B>::with(|policy| policy.sampler(sampler));
+    let span = kit.tracing.span("local at first").start();
+    span.set_tag("sampling.priority", 1);
+    span.finish();
+    assert_eq!(kit.only().name, "local at first");
+}
+
+/// Nothing of a request that the policy skips arrives, nor of what is started below it.
+pub fn skipped_never_arrives<B: Backend>() {
+    let kit = Kit::<B>::with(|policy| policy.skip("GET /health"));
+    let server = Instrumentation::new(&kit.tracing, "testkit");
+    for path in ["/health", "/work"] {
+        let request = Request::get(path).body(()).expect("a request");
+        let mut span = server.begin(&request);
+        span.scope(|| {
+            Span::current().child(format!("child of {path}")).finish();
+            kit.tracing.span(format!("inside {path}")).start().finish();
+        });
+        span.fail(Some(500), &"no luck");
+    }
+    let spans = kit.arrived(3);
+    for name in ["GET", "child of /work", "inside /work"] {
+        named(&spans, name);
+    }
+}
+
+/// The empty handle, the spans of a tracer that traces nothing and those that are not sampled accept everything, and
+/// nothing of it arrives.
+pub fn noop_span_accepts_everything<B: Backend>() {
+    let kit = Kit::<B>::new();
+    let caller = elsewhere(0xabc, 0xdef, TraceFlags::NOT_SAMPLED);
+    let unsampled = kit.tracing.span("unsampled").child_of(caller).start();
+    let noop = HttpTracing::new(NoopTracer);
+    let untraced = noop.span("untraced").start();
+    for span in [&Span::none(), &*untraced, &*unsampled] {
+        assert!(!span.is_recording());
+        span.set_tag("a", 1).set_tags([("b", 2)]);
+        span.log("x").log_at(std::time::SystemTime::UNIX_EPOCH, "y");
+        span.error(&std::fmt::Error).set_name("z").set_route("/z");
+        span.set_baggage("key", "value");
+        span.in_scope(|| span.child("child").finish());
+        span.follower("follower")
+            .finish_at(std::time::SystemTime::UNIX_EPOCH);
+        span.build_child("built").tag("n", 1).start().finish();
+        span.inject(&mut Vec::new());
+    }
+    assert!(Span::none().child("child").is_none());
+    assert_eq!(untraced.context(), None);
+    drop([untraced, unsampled]);
+    kit.arrived(0);
+}

@@ -1,0 +1,158 @@
+//! One tracer under test, and what is asserted of every case.
+
+use std::cell::Cell;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use opentracing_http::{
+    Clock, HttpTracing, HttpTracingBuilder, SpanContext, SpanId, TraceFlags, TraceId, Tracer,
+};
+
+use crate::tracer::{Arrived, Backend, PATIENCE};
+
+/// The span that closes what a case looks at.
+const LAST: &str = "last";
+
+/// One tracer under test.
+#[derive(Debug)]
+pub(crate) struct Kit<B> {
+    pub(crate) tracing: HttpTracing,
+    pub(crate) backend: B,
+    /// How many spans of our own were sent.
+    closed: Cell<usize>,
+}
+
+impl<B: Backend> Kit<B> {
+    /// The tracer with the default policy.
+    pub(crate) fn new() -> Self {
+        Self::with(|policy| policy)
+    }
+
+    /// The tracer with another policy.
+    pub(crate) fn with(change: impl FnOnce(HttpTracingBuilder) -> HttpTracingBuilder) -> Self {
+        Self::start(|tracer| change(HttpTracing::builder(tracer)))
+    }
+
+    /// The tracer in something else.
+    pub(crate) fn within<T: Tracer + 'static>(wrap: impl FnOnce(B::Tracer) -> T) -> Self {
+        Self::start(|tracer| HttpTracing::builder(wrap(tracer)))
+    }
+
+    /// The tracer with a clock that stands still until the case moves it.
+    pub(crate) fn timed() -> (Self, Hands) {
+        let hands = Hands::default();
+        let kit = Self::with(|policy| policy.clock(hands.clone()));
+        (kit, hands)
+    }
+
+    fn start(policy: impl FnOnce(B::Tracer) -> HttpTracingBuilder) -> Self {
+        let (backend, tracer) = B::start();
+        let tracing = policy(tracer).build().expect("the policy is right");
+        Self {
+            tracing,
+            backend,
+            closed: Cell::new(0),
+        }
+    }
+
+    /// What has arrived, which is so many spans and no more, nothing lost.
+    #[track_caller]
+    pub(crate) fn arrived(&self, count: usize) -> Vec<Arrived> {
+        // Sent last: whatever should not have come came before it.
+        let last = self.tracing.span(LAST).root();
+        last.tag("sampling.priority", 1).start().finish();
+        self.closed.set(self.closed.get() + 1);
+        assert!(self.tracing.flush(PATIENCE), "a flush delivers everything");
+        let mut spans = self.backend.arrived(count + self.closed.get());
+        spans.retain(|span| span.name != LAST);
+        assert_eq!(
+            spans.len(),
+            count,
+            "{count} spans were to arrive: {spans:#?}"
+        );
+        assert_eq!(self.tracing.dropped(), 0, "nothing was to be dropped");
+        assert_eq!(self.tracing.caught_panics(), 0, "the tracer panicked");
+        spans
+    }
+
+    /// The one span that has arrived.
+    #[track_caller]
+    pub(crate) fn only(&self) -> Arrived {
+        self.arrived(1).remove(0)
+    }
+}
+
+/// The span of this name.
+#[track_caller]
+pub(crate) fn named<'a>(spans: &'a [Arrived], name: &str) -> &'a Arrived {
+    let mut found = spans.iter().filter(|span| span.name == name);
+    let span = found.next();
+    assert!(found.next().is_none(), "two spans are called {name}");
+    span.unwrap_or_else(|| panic!("no span is called {name}: {spans:#?}"))
+}
+
+/// A span of another process.
+pub(crate) fn elsewhere(trace_id: u128, span_id: u64, flags: TraceFlags) -> SpanContext {
+    SpanContext::new(
+        TraceId::new(trace_id).expect("not zero"),
+        SpanId::new(span_id).expect("not zero"),
+        flags,
+    )
+}
+
+/// Runs what must not block; fails, in place of hanging, if it does.
+pub(crate) fn in_time<R: Send + 'static>(what: &str, f: impl FnOnce() -> R + Send + 'static) -> R {
+    let (send, done) = channel();
+    let thread = thread::spawn(move || {
+        let _ = send.send(f());
+    });
+    match done.recv_timeout(PATIENCE) {
+        Ok(result) => result,
+        Err(RecvTimeoutError::Timeout) => panic!("{what} does not return"),
+        Err(RecvTimeoutError::Disconnected) => match thread.join() {
+            Err(panic) => std::panic::resume_unwind(panic),
+            Ok(()) => unreachable!("it sends, or it panics"),
+        },
+    }
+}
+
+/// A clock that stands still until the case moves it.
+#[derive(Debug, Clone)]
+pub(crate) struct Hands(Arc<Mutex<(SystemTime, Duration)>>);
+
+impl Default for Hands {
+    fn default() -> Self {
+        let start = SystemTime::UNIX_EPOCH + Duration::new(1_234_567_890, 123_456_789);
+        Self(Arc::new(Mutex::new((start, Duration::from_secs(7)))))
+    }
+}
+
+impl Hands {
+    fn change(&self, change: impl FnOnce(&mut (SystemTime, Duration))) {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    pub(crate) fn advance(&self, time: Duration) {
+        self.change(|(wall, monotonic)| {
+            *wall += time;
+            *monotonic += time;
+        });
+    }
+
+    /// What an operator does: the time of day changes, and no time passes.
+    pub(crate) fn set_back(&self, time: Duration) {
+        self.change(|(wall, _)| *wall -= time);
+    }
+}
+
+impl Clock for Hands {
+    fn wall(&self) -> SystemTime {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).1
+    }
+}

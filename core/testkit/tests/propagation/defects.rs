@@ -1,0 +1,239 @@
+//! What is wrong with a propagator fails in the case that names the rule.
+
+use std::panic::catch_unwind;
+
+use opentracing_http::propagation::{Extraction, IncomingHeaders, Outgoing, Propagator};
+use opentracing_http::{Carrier, SpanContext, SpanId, TraceFlags, TraceId};
+use opentracing_testkit::for_each_propagation_case;
+use opentracing_testkit::propagation::{CASES, Format, cases};
+
+use super::datadog::{Datadog, PARENT_ID, PRIORITY, TRACE_ID, datadog, datadog_as, parse};
+
+type Extract = fn(&IncomingHeaders<'_>, &mut Extraction);
+type Inject = fn(&Outgoing<'_>, &mut dyn Carrier);
+
+/// Datadog's format, done wrong.
+#[derive(Debug, Clone, Copy)]
+struct Broken {
+    extract: Extract,
+    inject: Inject,
+}
+
+impl Propagator for Broken {
+    fn name(&self) -> &'static str {
+        "broken"
+    }
+
+    fn extract(&self, headers: &IncomingHeaders<'_>, found: &mut Extraction) {
+        (self.extract)(headers, found);
+    }
+
+    fn inject(&self, outgoing: &Outgoing<'_>, carrier: &mut dyn Carrier) {
+        (self.inject)(outgoing, carrier);
+    }
+}
+
+const EXTRACT: Extract = |headers, found| Datadog.extract(headers, found);
+const INJECT: Inject = |outgoing, carrier| Datadog.inject(outgoing, carrier);
+
+macro_rules! functions {
+    ([] $($group:literal { $($case:ident)* })*) => {
+        const FUNCTIONS: &[(&str, fn(&Format))] = &[$($((stringify!($case), cases::$case)),*),*];
+    };
+}
+
+for_each_propagation_case!(functions,);
+
+fn fails(case: &str, format: &Format) -> bool {
+    let case = FUNCTIONS.iter().find(|(name, _)| *name == case);
+    let (_, case) = case.expect("a case of the list");
+    // Nothing of a format is changed by a case, so nothing can be left half done.
+    let format = std::panic::AssertUnwindSafe(format);
+    catch_unwind(|| case(&format)).is_err()
+}
+
+#[test]
+fn lists_every_case_once() {
+    let names: Vec<_> = CASES.iter().flat_map(|(_, names)| *names).collect();
+    let functions: Vec<_> = FUNCTIONS.iter().map(|(name, _)| name).collect();
+    assert_eq!(names, functions);
+    let mut unique = names.clone();
+    unique.sort_unstable();
+    unique.dedup();
+    assert_eq!(unique.len(), names.len());
+}
+
+#[test]
+fn reading_it_wrong_fails_the_case_that_says_so() {
+    let defects: [(&str, Extract); 11] = [
+        ("ignores_malformed_headers", |headers, found| {
+            // Silent where it should refuse.
+            let mut alone = Extraction::default();
+            Datadog.extract(headers, &mut alone);
+            if let Some(context) = alone.context() {
+                found.set_context(context);
+            }
+        }),
+        ("counts_a_refusal_under_its_name", |headers, found| {
+            Datadog.extract(headers, found);
+            found.refuse();
+        }),
+        ("extracts_ids_made_elsewhere", |headers, found| {
+            let mut alone = Extraction::default();
+            Datadog.extract(headers, &mut alone);
+            match alone.context() {
+                Some(context) => found.set_context(context.with_flags(TraceFlags::SAMPLED)),
+                None => found.refuse(),
+            }
+        }),
+        ("extracts_nothing_from_empty_headers", |headers, found| {
+            Datadog.extract(headers, found);
+            found.set_decision(TraceFlags::NOT_SAMPLED);
+        }),
+        ("two_conflicting_ids_are_none", |headers, found| {
+            // The first of several.
+            let first = |name| headers.view().header(name);
+            if let (Some(trace), Some(span)) = (first(TRACE_ID), first(PARENT_ID)) {
+                match parse(trace, span, first(PRIORITY)) {
+                    Some(context) => found.set_context(context),
+                    None => found.refuse(),
+                }
+            }
+        }),
+        ("header_names_come_in_any_case", |headers, found| {
+            let mut exact = Vec::new();
+            headers.view().each_header(&mut |name, value| {
+                if !name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+                    exact.push((name, value));
+                }
+            });
+            Datadog.extract(&IncomingHeaders::read(&exact), found);
+        }),
+        ("header_names_are_taken_whole", |headers, found| {
+            let mut renamed = Vec::new();
+            headers.view().each_header(&mut |name, value| {
+                renamed.push((name.replace('.', "-"), value));
+            });
+            Datadog.extract(&IncomingHeaders::read(&renamed), found);
+        }),
+        ("headers_come_in_any_order", |headers, found| {
+            let mut first = Vec::new();
+            headers.view().each_header(&mut |name, value| {
+                if first.len() < 3 {
+                    first.push((name, value));
+                }
+            });
+            Datadog.extract(&IncomingHeaders::read(&first), found);
+        }),
+        (
+            "one_wrong_byte_never_gives_half_a_context",
+            |headers, found| {
+                // As `str::parse` has it, which takes a sign.
+                let number = |name| -> Option<u64> {
+                    let text = std::str::from_utf8(headers.view().header(name)?).ok()?;
+                    text.trim_matches([' ', '\t']).parse().ok()
+                };
+                let ids = number(TRACE_ID).zip(number(PARENT_ID));
+                let context = ids.and_then(|(trace, span)| {
+                    Some(SpanContext::new(
+                        TraceId::new(trace.into())?,
+                        SpanId::new(span)?,
+                        TraceFlags::DEFERRED,
+                    ))
+                });
+                match context {
+                    Some(context) => found.set_context(context),
+                    None => found.refuse(),
+                }
+            },
+        ),
+        (
+            "a_value_cut_short_never_gives_half_a_context",
+            |headers, found| {
+                // A decision is left where the ids are refused.
+                Datadog.extract(headers, found);
+                if !found.has_context() {
+                    found.set_decision(TraceFlags::SAMPLED);
+                }
+            },
+        ),
+        ("bytes_that_are_not_text_are_harmless", |headers, found| {
+            headers.view().each_header(&mut |_, value| {
+                std::str::from_utf8(value).expect("text");
+            });
+            Datadog.extract(headers, found);
+        }),
+    ];
+    for (case, extract) in defects {
+        let broken = Broken {
+            extract,
+            inject: INJECT,
+        };
+        assert!(fails(case, &datadog_as(broken)), "{case}");
+        assert!(!fails(case, &datadog()), "{case}");
+    }
+}
+
+#[test]
+fn writing_it_wrong_fails_the_case_that_says_so() {
+    let defects: [(&str, Inject); 8] = [
+        ("writes_its_table", |outgoing, carrier| {
+            Datadog.inject(outgoing, carrier);
+            carrier.set("x-datadog-origin", "rum");
+        }),
+        ("inject_overwrites_what_was_there", |outgoing, carrier| {
+            // A priority of before is left where there is none now.
+            if let Some(context) = outgoing.context() {
+                carrier.set(TRACE_ID, &(context.trace_id().get() as u64).to_string());
+                carrier.set(PARENT_ID, &context.span_id().get().to_string());
+            }
+        }),
+        (
+            "inject_leaves_the_headers_of_others",
+            |outgoing, carrier| {
+                Datadog.inject(outgoing, carrier);
+                carrier.remove("traceparent");
+            },
+        ),
+        ("inject_of_nothing_leaves_nothing", |outgoing, carrier| {
+            Datadog.inject(outgoing, carrier);
+            if outgoing.context().is_none() {
+                carrier.set(PRIORITY, "0");
+            }
+        }),
+        (
+            "inject_without_a_context_writes_no_ids",
+            |outgoing, carrier| {
+                if outgoing.context().is_some() {
+                    Datadog.inject(outgoing, carrier);
+                }
+            },
+        ),
+        (
+            "what_is_written_fits_every_header_map",
+            |outgoing, carrier| {
+                Datadog.inject(outgoing, &mut |name: &str, value: &str| {
+                    carrier.set(&name.to_ascii_uppercase(), value);
+                });
+            },
+        ),
+        ("round_trips_a_debug_context", |outgoing, carrier| {
+            Datadog.inject(outgoing, carrier);
+            carrier.set(PRIORITY, "1");
+        }),
+        ("round_trips_a_child_context", |outgoing, carrier| {
+            Datadog.inject(outgoing, carrier);
+            if let Some(context) = outgoing.context() {
+                carrier.set(PARENT_ID, &(context.span_id().get() as u32).to_string());
+            }
+        }),
+    ];
+    for (case, inject) in defects {
+        let broken = Broken {
+            extract: EXTRACT,
+            inject,
+        };
+        assert!(fails(case, &datadog_as(broken)), "{case}");
+        assert!(!fails(case, &datadog()), "{case}");
+    }
+}

@@ -1,0 +1,82 @@
+//! A house format: one header, no decision.
+
+use opentracing_http::propagation::{Extraction, IncomingHeaders, Outgoing, Propagator};
+use opentracing_http::{Carrier, SpanContext, SpanId, TraceFlags, TraceId};
+use opentracing_testkit::propagation::{Carries, Format, Table, context};
+
+/// `x-house-trace: <trace id>/<span id>`, which only sampled services send.
+#[derive(Debug)]
+struct House;
+
+impl Propagator for House {
+    fn name(&self) -> &'static str {
+        "house"
+    }
+
+    fn extract(&self, headers: &IncomingHeaders<'_>, found: &mut Extraction) {
+        let parse = |value: &[u8]| -> Option<SpanContext> {
+            let (trace, span) = std::str::from_utf8(value.trim_ascii())
+                .ok()?
+                .split_once('/')?;
+            let ids: (TraceId, SpanId) = (trace.parse().ok()?, span.parse().ok()?);
+            Some(SpanContext::new(ids.0, ids.1, TraceFlags::SAMPLED))
+        };
+        match headers.single_named("x-house-trace") {
+            Ok(None) => {}
+            Ok(Some(value)) => match parse(value) {
+                Some(context) => found.set_context(context),
+                None => found.refuse(),
+            },
+            Err(_) => found.refuse(),
+        }
+    }
+
+    fn inject(&self, outgoing: &Outgoing<'_>, carrier: &mut dyn Carrier) {
+        match outgoing.context() {
+            Some(context) => {
+                let value = format!("{}/{}", context.trace_id(), context.span_id());
+                carrier.set("x-house-trace", &value);
+            }
+            None => carrier.remove("x-house-trace"),
+        }
+    }
+}
+
+pub(super) fn house() -> Format {
+    let carries = Carries {
+        always: Some(TraceFlags::SAMPLED),
+        ..Carries::IDS_AND_DECISION
+    };
+    let header = "x-house-trace";
+    let (one, other) = (
+        "4bf92f3577b34da6a3ce929d0e0e4736/00f067aa0ba902b7",
+        "80f198ee56343ba864fe8b2a57d3eff7/e457b5a2e4d86bd1",
+    );
+    let sent = context(
+        0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736,
+        0x00f0_67aa_0ba9_02b7,
+        TraceFlags::SAMPLED,
+    );
+    let others = context(
+        0x80f1_98ee_5634_3ba8_64fe_8b2a_57d3_eff7,
+        0xe457_b5a2_e4d8_6bd1,
+        TraceFlags::SAMPLED,
+    );
+    let table = Table::new()
+        .rule("Two ids with all their digits, a slash between them")
+        .reads(&[(header, one)], sent.clone())
+        .reads(&[(header, other)], others)
+        .refuses_each(
+            header,
+            &[
+                "",
+                "/",
+                "4bf92f3577b34da6a3ce929d0e0e4736",
+                "4bf92f3577b34da6a3ce929d0e0e4736/",
+                "4bf92f3577b34da6a3ce929d0e0e4736/f067aa0ba902b7",
+                "4bf92f3577b34da6a3ce929d0e0e4736/0000000000000000",
+            ],
+        )
+        .writes(sent, &[(header, one)]);
+    Format::new(House, carries, [table])
+}

@@ -1,0 +1,19 @@
+//! The contract of propagation for formats of a user's own: how it is done, and that it finds what is wrong with one.
+
+mod datadog;
+mod defects;
+mod house;
+
+use opentracing_testkit::propagation_contract;
+
+mod datadog_format {
+    use super::*;
+
+    propagation_contract!(datadog::datadog());
+}
+
+mod house_format {
+    use super::*;
+
+    propagation_contract!(house::house());
+}

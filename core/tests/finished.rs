@@ -1,0 +1,195 @@
+//! A finished span, as a tracer reads it: what the contract of tracers does not see from the far end.
+
+#![allow(clippy::unwrap_used)]
+
+use std::time::{Duration, SystemTime};
+
+use http::Request;
+use opentracing_http::{
+    Baggage, FinishedSpan, HttpTracing, InMemoryTracer, Instrumentation, Log, Outcome, Reference,
+    Route, Span, SpanBuilder, SpanContext, SpanId, SpanKind, Tag, TraceFlags, TraceId, TraceState,
+};
+
+/// A span without parent and name, after `use_it`.
+fn bare(use_it: impl FnOnce(&Span)) -> FinishedSpan {
+    built(|span| span, use_it)
+}
+
+fn built(
+    build: impl FnOnce(SpanBuilder) -> SpanBuilder,
+    use_it: impl FnOnce(&Span),
+) -> FinishedSpan {
+    let tracer = InMemoryTracer::new();
+    let tracing = HttpTracing::new(tracer.clone());
+    let span = build(tracing.span("")).start();
+    use_it(&span);
+    span.finish();
+    tracer.take().remove(0)
+}
+
+/// Ends a chain of calls.
+fn done(_: &Span) {}
+
+fn carrying(baggage: usize) -> SpanContext {
+    let mut items = Baggage::new();
+    if baggage > 0 {
+        items.set("k", &"v".repeat(baggage));
+    }
+    let (trace, span) = (TraceId::new(1).unwrap(), SpanId::new(2).unwrap());
+    SpanContext::new(trace, span, TraceFlags::SAMPLED).with_baggage(items)
+}
+
+#[test]
+fn kind_and_end_and_place_are_told() {
+    let start = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    let tracer = InMemoryTracer::new();
+    let tracing = HttpTracing::new(tracer.clone());
+    let root = tracing
+        .span("root")
+        .start_time(start)
+        .kind(SpanKind::Client)
+        .start();
+    root.child("child").finish();
+    root.follower("follower").finish();
+    root.finish_at(start + Duration::from_secs(5));
+    let spans = tracer.take();
+    let [child, follower, root] = <[FinishedSpan; 3]>::try_from(spans).unwrap();
+    assert_eq!(root.kind(), SpanKind::Client);
+    assert_eq!(child.kind(), SpanKind::Internal);
+    assert_eq!(root.end(), start + Duration::from_secs(5));
+    assert!(follower.is_follower() && !child.is_follower() && !root.is_follower());
+    assert!(root.http().is_none());
+}
+
+#[test]
+fn a_span_failed_if_its_tag_says_so() {
+    for (tag, failed) in [
+        (None, false),
+        (Some(Tag::new("error", true)), true),
+        (Some(Tag::new("error", false)), false),
+        (Some(Tag::new("error", "timeout")), true),
+        (Some(Tag::new("no error", true)), false),
+    ] {
+        let span = bare(|span| {
+            span.set_tags(tag.clone());
+        });
+        assert_eq!(span.is_error(), failed, "{tag:?}");
+    }
+    assert!(bare(|span| done(span.error(&std::fmt::Error))).is_error());
+}
+
+#[test]
+fn a_request_is_told_whatever_the_convention() {
+    let tracer = InMemoryTracer::new();
+    let tracing = HttpTracing::new(tracer.clone());
+    let server = Instrumentation::new(&tracing, "test");
+    let request = Request::put("/users/42?q=1").body(()).unwrap();
+    let mut span = server.begin(&request);
+    span.set_route(Route::Template("/users/{id}"));
+    span.fail(Some(503), &"no luck");
+    let span = tracer.take().remove(0);
+    let http = span.http().unwrap();
+    assert_eq!((http.method(), http.path()), ("PUT", "/users/42"));
+    assert_eq!(http.route(), Route::Template("/users/{id}"));
+    assert_eq!(http.status(), Some(503));
+    assert_eq!(http.outcome(), Outcome::HandlerError);
+    assert_eq!((http.time_to_head(), http.body_bytes()), (None, 0));
+}
+
+#[test]
+fn omissions_are_none_until_there_are_some() {
+    assert!(bare(|_| {}).omitted().is_empty());
+    let cut = bare(|span| {
+        span.set_tag("long", "x".repeat(5000));
+    });
+    assert!(!cut.omitted().is_empty());
+    assert_eq!(cut.omitted().cut_values, 1);
+}
+
+#[test]
+fn the_size_counts_texts_by_the_byte() {
+    let named = |name: &'static str| bare(|span| done(span.set_name(name))).size();
+    assert_eq!(named("1234567") - named(""), 7);
+
+    let tagged = |key: &'static str, value: &'static str| {
+        bare(|span| done(span.set_tags([(key, value)]))).size()
+    };
+    assert_eq!(tagged("k", "1234567") - tagged("k", ""), 7);
+    assert_eq!(tagged("k123456", "") - tagged("k", ""), 6);
+
+    let logged =
+        |key: &'static str, value: &'static str| bare(|span| done(span.log([(key, value)]))).size();
+    assert_eq!(logged("k", "1234567") - logged("k", ""), 7);
+    assert_eq!(logged("k123456", "") - logged("k", ""), 6);
+
+    let tracer = InMemoryTracer::new();
+    let tracing = HttpTracing::new(tracer.clone());
+    let server = Instrumentation::new(&tracing, "test");
+    let [short, long] = ["/", "/1234567"].map(|path| {
+        let request = Request::get(path).body(()).unwrap();
+        server.begin(&request).fail(None, &"");
+        tracer.take().remove(0).size()
+    });
+    assert_eq!(long - short, 7);
+}
+
+#[test]
+fn the_size_counts_tags_logs_and_references_by_their_number() {
+    let empty = bare(|_| {}).size();
+    let tags = bare(|span| done(span.set_tags([("a", 1), ("b", 2), ("c", 3)]))).size();
+    assert_eq!(tags - empty, 3 * size_of::<Tag>() + 3);
+
+    let one = |span: &Span| done(span.log([("a", 1), ("b", 2)]));
+    let log = size_of::<Log>() + 2 * size_of::<Tag>() + 2;
+    assert_eq!(bare(one).size() - empty, log);
+    let three = bare(|span| {
+        (0..3).for_each(|_| one(span));
+    });
+    assert_eq!(three.size() - empty, 3 * log);
+
+    // The parent is part of the span.
+    let child = |more: usize| {
+        let build = |span: SpanBuilder| {
+            let span = span.child_of(carrying(0));
+            (0..more).fold(span, |span, _| span.child_of(carrying(0)))
+        };
+        built(build, |_| {}).size()
+    };
+    assert_eq!(child(0), empty);
+    let grown = child(4) - empty;
+    assert!(grown >= 4 * size_of::<Reference>(), "{grown}");
+    assert_eq!(grown % size_of::<Reference>(), 0);
+}
+
+#[test]
+fn the_size_counts_what_travels_once() {
+    let below = |baggage: usize| built(|span| span.child_of(carrying(baggage)), |_| {}).size();
+    // Both hold the same.
+    let own = below(3000) - below(2000);
+    assert_eq!(own, 1000);
+    // The span's own is a copy from now on.
+    let changed = |baggage: usize| {
+        let build = |span: SpanBuilder| span.child_of(carrying(baggage));
+        built(build, |span| done(span.set_baggage("k2", "v"))).size()
+    };
+    assert_eq!(changed(3000) - changed(2000), 2000);
+    let referring = |baggage: usize| {
+        let build = |span: SpanBuilder| {
+            let span = span.child_of(carrying(0));
+            span.follows_from(carrying(baggage))
+                .follows_from(carrying(baggage))
+        };
+        built(build, |_| {}).size()
+    };
+    assert_eq!(referring(3000) - referring(2000), 2000);
+
+    let state = |text: &str| {
+        let state = TraceState::parse([text.as_bytes()]).unwrap();
+        built(
+            |span| span.child_of(carrying(1).with_tracestate(state)),
+            |_| {},
+        )
+        .size()
+    };
+    assert!(state("vendor=12345678901234567890") > state("vendor=1"));
+}

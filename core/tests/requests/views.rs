@@ -1,0 +1,160 @@
+//! What the core reads of a request, and what it keeps of it.
+
+use std::cell::Cell;
+
+use http::{HeaderName, Version};
+use opentracing_http::{HeaderView, RequestView};
+
+use super::*;
+
+/// Everything that a view tells, in one line.
+fn told(view: &dyn RequestView) -> String {
+    let mut headers = Vec::new();
+    view.each_header(&mut |name, value| headers.push(format!("{name}={}", value.len())));
+    let mut values = Vec::new();
+    view.header_values("x-tag", &mut |value| values.push(value.to_vec()));
+    let mut named = Vec::new();
+    let name = HeaderName::from_static("x-tag");
+    view.named_header_values(&name, &mut |value| named.push(value.to_vec()));
+    assert_eq!(values, named);
+    format!(
+        "{} {} {:?} {:?} {:?} {:?} {:?} {headers:?} {} {:?}",
+        view.method(),
+        view.path(),
+        view.query(),
+        view.scheme(),
+        view.host(),
+        view.version(),
+        view.route(),
+        values.len(),
+        view.header("x-tag"),
+    )
+}
+
+#[test]
+fn a_request_and_its_parts_tell_the_same() {
+    let request = Request::put("https://test.example:8443/a/b?page=2")
+        .version(Version::HTTP_2)
+        .header("x-tag", "one")
+        .header("x-tag", "three")
+        .header("host", "other.example")
+        .body(())
+        .unwrap();
+    let expected = "PUT /a/b Some(\"page=2\") Some(\"https\") Some(\"test.example:8443\") Some(\"2\") Unknown \
+        [\"x-tag=3\", \"x-tag=5\", \"host=13\"] 2 Some([111, 110, 101])";
+    assert_eq!(told(&request), expected);
+    assert_eq!(told(&request.into_parts().0), expected);
+
+    let request = Request::get("/").header("host", "test.example");
+    let request = request.version(Version::HTTP_10).body(()).unwrap();
+    let expected =
+        "GET / None None Some(\"test.example\") Some(\"1.0\") Unknown [\"host=12\"] 0 None";
+    assert_eq!(told(&request), expected);
+    assert_eq!(told(&request.into_parts().0), expected);
+}
+
+/// A view that tells as little as it may.
+struct Bare {
+    asked: Cell<u32>,
+}
+
+impl HeaderView for Bare {
+    fn each_header<'a>(&'a self, _: &mut dyn FnMut(&'a str, &'a [u8])) {}
+}
+
+impl RequestView for Bare {
+    fn method(&self) -> &str {
+        self.asked.set(self.asked.get() + 1);
+        "GET"
+    }
+
+    fn path(&self) -> &str {
+        "/"
+    }
+}
+
+#[test]
+fn a_view_that_tells_nothing_more_has_nothing_more() {
+    let bare = Bare {
+        asked: Cell::new(0),
+    };
+    assert_eq!(told(&bare), "GET / None None None None Unknown [] 0 None");
+    assert_eq!(bare.peer(), None);
+    assert_eq!(bare.asked.get(), 1);
+}
+
+#[test]
+fn a_request_is_watched_if_it_is_recorded_or_someone_listens() {
+    let unsampled = get(
+        "/",
+        &[(
+            "traceparent",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00",
+        )],
+    );
+    let watched = |harness: &Harness, request: &Request<()>| {
+        let span = harness.begin(request);
+        let watched = span.is_watched();
+        span.discard();
+        watched
+    };
+    assert!(watched(&defaults(), &get("/", &[])));
+    assert!(!watched(&defaults(), &unsampled));
+    let listening = policy(|policy| policy.on_finish(|_| {}));
+    assert!(watched(&listening, &unsampled));
+}
+
+#[test]
+fn a_span_s_size_counts_what_it_keeps_and_nothing_else_is_kept() {
+    let size = |harness: &Harness, uri: &str, headers: &[(&str, &str)]| {
+        harness.answer(&get(uri, headers), 200).size()
+    };
+    let long = "x".repeat(2000);
+    let plain = defaults();
+    let short = size(&plain, "/", &[]);
+    assert!(short < 3000, "{short}");
+    // What a convention does not show is not kept either.
+    let agent = [("user-agent", long.as_str())];
+    assert_eq!(size(&plain, &format!("/?{long}"), &agent), short);
+    assert!(size(&plain, &format!("/{long}"), &[]) >= short + 2000);
+    let shown = policy(|policy| policy.convention(Convention::Both));
+    assert!(size(&shown, &format!("/?{long}"), &agent) >= short + 4000);
+
+    // Many attributes, of which each has a place of its own besides its text.
+    let many = |count: usize| {
+        let harness = policy(|policy| {
+            let attributes = (0..count).map(|n| Attribute::METHOD.tag(format!("method {n}")));
+            policy.attributes(attributes)
+        });
+        size(&harness, "/", &[])
+    };
+    assert!(many(40) >= many(8) + 32 * 12);
+
+    let failed = |error: &str| {
+        let harness = defaults();
+        harness.begin(&get("/", &[])).fail(None, &error);
+        harness.only().size()
+    };
+    assert!(failed(&long) >= failed("") + 2000);
+
+    let joined = |count: usize| {
+        let harness = defaults();
+        let span = harness.begin(&get("/", &[]));
+        let place = harness.instrumentation.clone().name("place");
+        for _ in 0..count {
+            place.join(span.span(), &get("/", &[]));
+        }
+        drop(span);
+        harness.only().size()
+    };
+    assert!(joined(32) >= joined(0) + 32 * size_of::<usize>());
+
+    let baggage = |value: &str| {
+        let harness = defaults();
+        let span = harness.begin(&get("/", &[]));
+        span.span().set_baggage("key", value);
+        drop(span);
+        harness.only().size()
+    };
+    assert!(baggage(&long) >= baggage("") + 2000);
+}

@@ -1,0 +1,143 @@
+//! The tracer contract, for the tracers of the core and for what they are made of.
+//!
+//! `NoopTracer` is not among them: it has no far end at which something could arrive. What it does to spans is asserted
+//! beside every other tracer.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use opentracing_http::report::{ExportError, Exporter, Reporter};
+use opentracing_http::{FanOut, FinishedSpan, InMemoryTracer};
+use opentracing_testkit::tracer::{Arrived, Backend, Capabilities, Delivery, FarEnd, PATIENCE};
+use opentracing_testkit::tracer_contract;
+
+/// What waits at most in the reporters here.
+const QUEUE: usize = 200;
+
+const QUEUED: Capabilities = Capabilities {
+    delivery: Delivery::Queued { spans: QUEUE },
+    ..Capabilities::ALL
+};
+
+mod in_memory {
+    use super::*;
+
+    struct Memory(InMemoryTracer);
+
+    impl Backend for Memory {
+        type Tracer = InMemoryTracer;
+
+        fn start() -> (Self, InMemoryTracer) {
+            let tracer = InMemoryTracer::new();
+            (Self(tracer.clone()), tracer)
+        }
+
+        fn arrived(&self, count: usize) -> Vec<Arrived> {
+            let spans = self.0.wait_for(count, PATIENCE);
+            spans.iter().map(Arrived::from).collect()
+        }
+    }
+
+    tracer_contract!(Memory);
+}
+
+/// An exporter that delivers to the far end.
+struct Delivers(FarEnd);
+
+impl Exporter for Delivers {
+    fn export(&mut self, batch: &[FinishedSpan]) -> Result<(), ExportError> {
+        for span in batch {
+            self.0.pass();
+            self.0.receive(span);
+        }
+        Ok(())
+    }
+}
+
+/// A reporter that sends when it is full or asked to.
+fn reporter(far_end: &FarEnd) -> Reporter {
+    Reporter::builder()
+        .queue_spans(QUEUE)
+        .batch_spans(QUEUE / 4)
+        .batch_interval(Duration::from_secs(3600))
+        .build(Delivers(far_end.clone()))
+        .unwrap()
+}
+
+mod background_reporter {
+    use super::*;
+
+    struct Reports(FarEnd);
+
+    impl Backend for Reports {
+        type Tracer = Reporter;
+
+        const CAPABILITIES: Capabilities = QUEUED;
+
+        fn start() -> (Self, Reporter) {
+            let far_end = FarEnd::new();
+            let reporter = reporter(&far_end);
+            (Self(far_end), reporter)
+        }
+
+        fn arrived(&self, count: usize) -> Vec<Arrived> {
+            self.0.arrived(count)
+        }
+
+        fn stall(&self) {
+            self.0.stall();
+        }
+
+        fn release(&self) {
+            self.0.release();
+        }
+    }
+
+    tracer_contract!(Reports);
+}
+
+mod fan_out_of_two {
+    use super::*;
+
+    /// A reporter, and beside it a tracer that keeps everything.
+    struct Two(FarEnd, InMemoryTracer);
+
+    impl Backend for Two {
+        type Tracer = FanOut;
+
+        const CAPABILITIES: Capabilities = QUEUED;
+
+        fn start() -> (Self, FanOut) {
+            let (far_end, memory) = (FarEnd::new(), InMemoryTracer::new());
+            let tracer = FanOut::new().and(memory.clone()).and(reporter(&far_end));
+            (Self(far_end, memory), tracer)
+        }
+
+        /// What arrived behind the reporter, which the other tracer must have received as well; more only while the
+        /// reporter holds spans back or has dropped some.
+        fn arrived(&self, count: usize) -> Vec<Arrived> {
+            let spans = self.0.arrived(count);
+            // As text, in which what is not a number is like itself.
+            let text = |span: &Arrived| format!("{span:?}");
+            let kept = self.1.finished();
+            let kept: HashSet<String> =
+                kept.iter().map(Arrived::from).map(|it| text(&it)).collect();
+            for span in &spans {
+                assert!(kept.contains(&text(span)), "{span:#?}");
+            }
+            spans
+        }
+
+        fn stall(&self) {
+            self.0.stall();
+        }
+
+        fn release(&self) {
+            self.0.release();
+        }
+    }
+
+    tracer_contract!(Two);
+}

@@ -1,0 +1,175 @@
+//! The trait of tracers: what one is asked and told, and what a pointer to one hands on.
+
+#![allow(clippy::unwrap_used)]
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use http::Request;
+use opentracing_http::{
+    Decision, FinishedSpan, HttpTracing, InMemoryTracer, Instrumentation, NoopTracer,
+    SampleRequest, Sampling, Span, SpanContext, SpanId, SpanKind, Tag, TraceFlags, TraceId, Tracer,
+};
+
+/// Keeps what it is asked and told, and answers what no default does.
+#[derive(Clone, Default)]
+struct Listens(Arc<Mutex<Vec<String>>>);
+
+impl Listens {
+    fn hear(&self, call: impl Into<String>) {
+        self.0.lock().unwrap().push(call.into());
+    }
+
+    fn heard(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+impl Tracer for Listens {
+    fn sample(&self, request: &SampleRequest<'_>) -> Sampling {
+        let parent = request.parent().map(|parent| parent.span_id().get());
+        self.hear(format!(
+            "sample {} {parent:?} {:?} {} {:?} {:?} {:?} {:?}",
+            request.trace_id(),
+            request.caller_decision(),
+            request.name(),
+            request.kind(),
+            request.method(),
+            request.path(),
+            request.tags(),
+        ));
+        Sampling::record_and_sample().with_tag(("asked", true))
+    }
+
+    fn started(&self, span: &Span) {
+        self.hear(format!("started {}", span.is_recording()));
+    }
+
+    fn report(&self, span: FinishedSpan) {
+        self.hear(format!("report {}", span.name()));
+    }
+
+    fn flush(&self, timeout: Duration) -> bool {
+        self.hear(format!("flush {timeout:?}"));
+        false
+    }
+
+    fn dropped(&self) -> u64 {
+        7
+    }
+}
+
+#[test]
+fn a_pointer_hands_every_call_on() {
+    fn assert_hands_on(tracer: impl Tracer + 'static, heard: &Listens) {
+        let tracing = HttpTracing::new(tracer);
+        tracing.span("work").start().finish();
+        assert!(!tracing.flush(Duration::from_secs(3)));
+        assert_eq!(tracing.dropped(), 7);
+        let calls = heard.heard();
+        assert!(calls[0].starts_with("sample "), "{calls:?}");
+        assert_eq!(calls[1..], ["started true", "report work", "flush 3s"]);
+        // The policy's own, as it ends.
+        drop(tracing);
+        assert_eq!(heard.heard(), ["flush 5s"]);
+    }
+    let tracer = Listens::default();
+    assert_hands_on(tracer.clone(), &tracer);
+    assert_hands_on(Box::new(tracer.clone()), &tracer);
+    assert_hands_on(Arc::new(tracer.clone()), &tracer);
+    assert_hands_on(Box::new(tracer.clone()) as Box<dyn Tracer>, &tracer);
+    assert_hands_on(Arc::new(tracer.clone()) as Arc<dyn Tracer>, &tracer);
+    // A policy owns its tracer: one that is borrowed has to live for ever.
+    let borrowed: &'static Listens = Box::leak(Box::new(tracer.clone()));
+    assert_hands_on(borrowed, &tracer);
+}
+
+#[test]
+fn a_tracer_is_asked_with_all_that_is_known() {
+    let tracer = Listens::default();
+    let tracing = HttpTracing::new(tracer.clone());
+    let asked = || tracer.heard().remove(0);
+    let (trace, parent) = (TraceId::new(0xabc).unwrap(), SpanId::new(0xd).unwrap());
+    let caller = SpanContext::new(trace, parent, TraceFlags::NOT_SAMPLED);
+    let span = tracing.span("mail").kind(SpanKind::Producer).tag("n", 1);
+    span.child_of(caller.clone()).start().finish();
+    let tags = format!("{:?}", [Tag::new("n", 1)]);
+    let expected = format!("sample {trace} Some(13) Some(false) mail Producer None None {tags}");
+    assert_eq!(asked(), expected);
+
+    let deferred = caller.with_flags(TraceFlags::DEFERRED);
+    tracing
+        .span("left to us")
+        .child_of(deferred)
+        .start()
+        .finish();
+    let expected = format!("sample {trace} Some(13) None left to us Internal None None []");
+    assert_eq!(asked(), expected);
+
+    let request = Request::post("/users/42?q=1").body(()).unwrap();
+    Instrumentation::new(&tracing, "test")
+        .begin(&request)
+        .fail(None, &"");
+    let asked = asked();
+    let known = "None None POST Server Some(\"POST\") Some(\"/users/42\") []";
+    assert!(asked.ends_with(known), "{asked}");
+}
+
+#[test]
+fn a_child_is_not_asked_about() {
+    let tracer = Listens::default();
+    let tracing = HttpTracing::new(tracer.clone());
+    let span = tracing.span("root").start();
+    span.child("child").finish();
+    span.finish();
+    let calls = tracer.heard();
+    let asked = calls.iter().filter(|call| call.starts_with("sample"));
+    assert_eq!(asked.count(), 1, "{calls:?}");
+}
+
+#[test]
+fn a_tracer_that_says_nothing_follows_callers_and_loses_nothing() {
+    struct Quiet;
+    impl Tracer for Quiet {
+        fn report(&self, _: FinishedSpan) {}
+    }
+    let tracing = HttpTracing::new(Quiet);
+    assert!(tracing.span("root").start().is_recording());
+    assert!(tracing.flush(Duration::ZERO));
+    assert_eq!((tracing.dropped(), tracing.caught_panics()), (0, 0));
+}
+
+#[test]
+fn the_noop_tracer_takes_what_is_forced_on_it() {
+    let tracing = HttpTracing::new(NoopTracer);
+    assert!(tracing.span("untraced").start().context().is_none());
+    let forced = tracing.span("forced").tag("sampling.priority", 1).start();
+    assert!(forced.is_recording());
+    forced.finish();
+    assert_eq!(tracing.caught_panics(), 0);
+}
+
+#[test]
+fn a_sampling_tells_its_decision() {
+    for (sampling, decision) in [
+        (Sampling::undecided(), Decision::Undecided),
+        (Sampling::pass_through(), Decision::PassThrough),
+        (Sampling::drop(), Decision::Drop),
+        (Sampling::record_only(), Decision::RecordOnly),
+        (Sampling::record_and_sample(), Decision::RecordAndSample),
+    ] {
+        assert_eq!(sampling.decision(), decision);
+        assert_eq!(sampling.with_tag(("k", 1)).decision(), decision);
+    }
+}
+
+#[test]
+fn a_debugged_span_tells_whether_it_is_open() {
+    let tracing = HttpTracing::new(InMemoryTracer::new());
+    let span = tracing.span("work").start();
+    assert!(format!("{span:?}").contains("recording: true"));
+    let handle = (*span).clone();
+    span.finish();
+    assert!(format!("{handle:?}").contains("recording: false"));
+    assert!(format!("{:?}", Span::none()).contains("none"));
+}
