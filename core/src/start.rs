@@ -221,7 +221,8 @@ impl Start {
             return Span::unrecorded(Unrecorded::new(
                 policy.clone(),
                 Some(context),
-                recorded.is_none() && parent.is_request(),
+                // Or an inner place within it would take the request for another one.
+                parent.request().is_some(),
             ));
         }
         self.request = recorded.and_then(Record::request);

@@ -82,7 +82,7 @@ impl Forwarded {
             Trusted::Hops(count) => {
                 // One proxy: the address it added last. As many as hops or more: the first there is.
                 let at = hops.len().saturating_sub(*count);
-                hops.get(at).copied().flatten().filter(|_| *count > 0)
+                hops.get(at).copied().flatten()
             }
             Trusted::Networks(networks) => {
                 let trusted =

@@ -97,6 +97,7 @@ fn a_body_is_followed_to_its_end() {
         let mut body = harness.begin(&get("/", &[])).head(&head).unwrap();
         body.sent(3);
         body.scope(|| assert!(Span::current().is_recording()));
+        assert!(body.span().is_recording());
         if expected == Outcome::Completed {
             body.end();
         }

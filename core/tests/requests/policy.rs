@@ -352,6 +352,23 @@ fn priority_on_what_is_left_untraced_has_its_children_recorded() {
 }
 
 #[test]
+fn an_inner_place_within_a_child_that_is_left_out_starts_no_second_span() {
+    let harness = defaults();
+    let request = get("/", &[]);
+    let mut span = harness.begin(&request);
+    span.scope(|| {
+        let child = Span::current()
+            .build_child("part")
+            .tag("sampling.priority", 0)
+            .start();
+        let begun = child.in_scope(|| harness.instrumentation.begin_or_join(&request, true));
+        assert!(begun.is_none());
+    });
+    drop(span);
+    assert_eq!(outcome(&harness.only()), Outcome::Cancelled);
+}
+
+#[test]
 fn two_requests_of_one_caller_do_not_share_what_is_set_later() {
     let harness = policy(|policy| policy.skip("/*"));
     let begin = || harness.begin(&get("/", &[("traceparent", TRACEPARENT)]));

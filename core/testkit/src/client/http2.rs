@@ -42,7 +42,11 @@ impl Http2 {
                 .await
                 .expect("the server listens");
             let local = stream.local_addr().expect("the connection stands");
-            let (requests, connection) = h2::client::handshake(stream)
+            // A loaded server may go on sending for a while on a stream that was reset. Once that is forgotten, each frame
+            // counts as an error, and too many of them end the connection.
+            let (requests, connection) = h2::client::Builder::new()
+                .reset_stream_duration(PATIENCE)
+                .handshake(stream)
                 .await
                 .expect("the connection stands");
             (connection, requests, local)

@@ -13,6 +13,7 @@ macro_rules! for_each_server_case {
         $($then)::+! { [$($arguments)*]
             "Trace and context" {
                 starts_a_root_span_without_headers
+                ids_are_random_in_all_their_parts
                 continues_the_incoming_trace
                 reads_w3c_then_jaeger_then_b3
                 writes_w3c_and_jaeger

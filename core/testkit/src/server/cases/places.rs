@@ -1,6 +1,6 @@
 //! Tracing of everything, of scopes and of single routes, together and alone.
 
-use opentracing_http::Span;
+use opentracing_http::{HttpTracingBuilder, Route, Span};
 
 use crate::app::{Gate, NAMED, Reply, injected as inject};
 use crate::server::cases::{
@@ -79,7 +79,13 @@ pub fn single_routes_can_be_traced_alone<S: Server>() {
 /// A place can name its spans; the handler's own name holds against it.
 pub fn place_names_its_spans<S: Server>() {
     for only_places in [false, true] {
-        let setup = Kit::<S>::setup().play(|query| {
+        // A rule of the policy's names what no place does.
+        let ruled = |policy: HttpTracingBuilder| {
+            policy.name_with(|_, route| {
+                (route != Route::Unknown).then(|| "named by the rule".to_owned())
+            })
+        };
+        let setup = Kit::<S>::setup().policy(ruled).play(|query| {
             if query == "rename" {
                 Span::current().set_name("renamed");
             }

@@ -62,6 +62,24 @@ pub fn wrong_options_are_errors_with_a_remedy<S: Server>() {
             assert!(error.contains(part), "{part:?} in {error:?}");
         }
     }
+    for wrong in [
+        "",
+        "GET",
+        "GET health",
+        "/*/a",
+        "/{}",
+        "/a{b}",
+        "/{a",
+        "/{a}{b}",
+        "/{*}",
+        "/x{*rest}",
+        "/{*rest}/x",
+        "/users/<id>",
+        "GET,,HEAD /x",
+        "Post /x",
+    ] {
+        assert!(wrong.parse::<Pattern>().is_err(), "{wrong:?}");
+    }
     assert!(Probability::new(1.1).is_err() && Probability::new(-0.1).is_err());
     assert!(Probability::new(0.0).is_ok() && Probability::new(1.0).is_ok());
     assert!(RateLimit::per_second(-1.0).is_err() && RateLimit::per_second(f64::NAN).is_err());

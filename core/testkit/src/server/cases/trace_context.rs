@@ -19,6 +19,36 @@ pub fn starts_a_root_span_without_headers<S: Server>() {
     assert!(span.context().flags().is_sampled() && span.context().flags().is_random());
 }
 
+/// Trace ids and span ids of our own are random in all their parts, and never zero.
+pub fn ids_are_random_in_all_their_parts<S: Server>() {
+    const REQUESTS: usize = 16;
+
+    let kit = Kit::<S>::new();
+    for _ in 0..REQUESTS {
+        assert_eq!(kit.get("/play").status, 200);
+    }
+    let spans = kit.spans(REQUESTS);
+    let parts = spans.iter().flat_map(|span| {
+        let (trace, id) = (
+            span.context().trace_id().get(),
+            span.context().span_id().get(),
+        );
+        [(trace >> 64) as u64, trace as u64, id]
+    });
+    let parts: Vec<u64> = parts
+        .flat_map(|part| [part >> 32, part & 0xffff_ffff])
+        .collect();
+    // Of so many numbers of 32 bits hardly two are the same, let alone three.
+    let most = parts
+        .iter()
+        .map(|part| parts.iter().filter(|other| *other == part).count());
+    assert!(most.max() <= Some(2), "{parts:x?}");
+    assert!(
+        parts.iter().filter(|part| **part == 0).count() < 2,
+        "{parts:x?}"
+    );
+}
+
 /// A request with a `traceparent` continues its trace, as its child.
 pub fn continues_the_incoming_trace<S: Server>() {
     let kit = Kit::<S>::new();
