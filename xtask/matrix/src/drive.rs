@@ -69,7 +69,9 @@ impl Driver<'_> {
                     fleet.stop().map(|()| results)
                 }));
             }
-            println!("waiting for the services to stop …");
+            if !endings.is_empty() {
+                println!("waiting for the services to stop …");
+            }
             for ending in endings {
                 let stopped = ending
                     .join()

@@ -68,16 +68,6 @@ impl Framework {
         }
     }
 
-    /// The name of the span of a request to `/panic`.
-    pub(crate) fn name_of_panic(self) -> &'static str {
-        match self {
-            Self::Axum | Self::Warp | Self::Rocket => "GET /panic",
-            // Its route is asked for after the handler, since asking before costs a second search through all routes; a
-            // panic leaves nothing to ask.
-            Self::ActixWeb => "GET",
-        }
-    }
-
     /// A client that closes its half of the connection and reads on.
     pub(crate) fn on_hang_up(self) -> Leaving {
         match self {

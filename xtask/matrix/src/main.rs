@@ -1,15 +1,18 @@
-//! Drives the example services through every pair of frameworks and checks their traces.
+//! Runs the contracts, drives the example services through every pair of frameworks, and checks their traces.
 
 mod alone;
 mod cell;
 mod chains;
 mod compile;
+mod contract;
 mod downstream;
 mod drive;
 mod expect;
+mod filter;
 mod fleet;
 mod framework;
 mod http;
+mod matrix;
 mod page;
 mod pairs;
 mod printed;
@@ -31,14 +34,18 @@ use clap::Parser;
 use xtask_collector::{Agent, SpanStore};
 
 use crate::cell::Cell;
+use crate::compile::Programs;
 use crate::downstream::Downstream;
 use crate::drive::Driver;
+use crate::filter::Filter;
 use crate::http::Http;
+use crate::matrix::Matrix;
 
-/// Checks the traces of every caller with every callee; see `cargo xtask matrix --help`.
+/// Runs the contracts, and checks the traces of every caller with every callee; see `cargo xtask matrix --help`.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Run only the cells whose name has this in it, such as "b3", "unsampled" or "axum -> rocket".
+    /// Run only the cells and the contracts' cases whose name has this in it, such as "b3", "axum -> rocket" or
+    /// "contract axum".
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
     /// Start four services again when all is done, and let them run until Enter is pressed.
@@ -59,16 +66,31 @@ fn main() -> ExitCode {
 
 /// Whether all holds.
 fn run(arguments: &Arguments) -> Result<bool, String> {
-    let cells = chosen(arguments.filter.as_deref())?;
-    println!("{} cells", cells.len());
+    let filter = Filter::new(arguments.filter.as_deref());
+    let cells = chosen(&filter);
     let root = root();
-    let programs = compile::examples(&root)?;
+    let targets = contract::targets(&root, &filter)?;
+    if let (true, true, Some(cell)) = (cells.is_empty(), targets.is_empty(), Cell::all().first()) {
+        return Err(format!(
+            "no name has {:?} in it; the first of all is {:?}",
+            filter.text().unwrap_or_default(),
+            cell.to_string()
+        ));
+    }
+    let (cell_count, program_count) = (cells.len(), targets.len());
+    println!("cells: {cell_count}, programs with contracts: {program_count}");
+    let contracts = compile::contracts(&root, &targets)?;
+    let programs = match cells.is_empty() {
+        true => Programs::new(),
+        false => compile::examples(&root)?,
+    };
 
     let start = Instant::now();
     let target = root.join("target/matrix");
     let logs = target.join("logs");
     let io = |error| format!("{}: {error}", target.display());
     fs::create_dir_all(&logs).map_err(io)?;
+    let contracts = contract::run(contracts, &filter, &logs);
     let store = Arc::new(SpanStore::default());
     let agent = Agent::start(store.clone()).map_err(|error| format!("the collector: {error}"))?;
     let downstream =
@@ -81,42 +103,40 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
         downstream: &downstream,
         http: &Http::new(),
     };
-    println!("the collector listens on {} (UDP)", agent.address());
+    if !cells.is_empty() {
+        println!("the collector listens on {} (UDP)", agent.address());
+    }
     let results = driver.run(&cells)?;
     let problems = store.problems();
     let seconds = start.elapsed().as_secs_f64();
 
-    let filter = arguments.filter.as_deref();
     // A part of the matrix leaves the page of the whole alone.
-    let page = target.join(match filter {
+    let page = target.join(match filter.text() {
         Some(_) => "filtered.html",
         None => "index.html",
     });
-    fs::write(&page, page::render(&results, &problems, filter, seconds)).map_err(io)?;
-    terminal::tables(&results);
-    terminal::example(&results);
-    terminal::failures(&results);
-    terminal::summary(&results, &problems, &page, seconds);
+    let matrix = Matrix {
+        results,
+        contracts,
+        problems,
+        seconds,
+    };
+    fs::write(&page, page::render(&matrix, &filter)).map_err(io)?;
+    terminal::tables(&matrix.results);
+    terminal::example(&matrix.results);
+    terminal::failures(&matrix);
+    terminal::summary(&matrix, &page);
     if arguments.keep_open {
         keep_open(&driver, &cells)?;
     }
-    Ok(problems.is_empty() && results.iter().all(|result| result.failure().is_none()))
+    Ok(matrix.good())
 }
 
 /// The cells that the filter leaves.
-fn chosen(filter: Option<&str>) -> Result<Vec<Cell>, String> {
+fn chosen(filter: &Filter) -> Vec<Cell> {
     let mut cells = Cell::all();
-    if let Some(filter) = filter {
-        let filter = filter.replace("->", "→");
-        cells.retain(|cell| cell.to_string().contains(&filter));
-        if let (true, Some(cell)) = (cells.is_empty(), Cell::all().first()) {
-            return Err(format!(
-                "no cell's name has {filter:?} in it; the first of all is {:?}",
-                cell.to_string()
-            ));
-        }
-    }
-    Ok(cells)
+    cells.retain(|cell| filter.takes(&cell.to_string()));
+    cells
 }
 
 fn keep_open(driver: &Driver<'_>, cells: &[Cell]) -> Result<(), String> {

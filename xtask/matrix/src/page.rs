@@ -1,28 +1,24 @@
 //! The page that shows the matrix and every trace, in one file that needs no network.
 
+mod contract;
+
 use std::sync::Arc;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use xtask_collector::{Span, Tag, TraceId};
 
 use crate::cell::{Result, Shape, path_name};
+use crate::contract::CONTRACTS;
+use crate::filter::Filter;
 use crate::framework::Framework;
+use crate::matrix::Matrix;
 use crate::waterfall::{Line, duration, lines};
 
-const STYLE: &str = include_str!("page.css");
+const STYLE: [&str; 2] = [include_str!("page.css"), include_str!("page/contract.css")];
 
 /// The page's text.
-pub(crate) fn render(
-    results: &[Result],
-    problems: &[String],
-    filter: Option<&str>,
-    seconds: f64,
-) -> String {
-    let holding = results
-        .iter()
-        .filter(|result| result.failure().is_none())
-        .count();
-    let good = holding == results.len() && problems.is_empty();
+pub(crate) fn render(matrix: &Matrix, filter: &Filter) -> String {
+    let (results, good) = (&matrix.results, matrix.good());
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -30,32 +26,39 @@ pub(crate) fn render(
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                title { "Trace matrix: " (holding) " of " (results.len()) " cells hold" }
-                style { (PreEscaped(STYLE)) }
+                title { "Trace matrix: " (matrix.verdict()) }
+                @for style in STYLE { style { (PreEscaped(style)) } }
             }
             body {
                 header {
                     h1 { "Trace matrix" }
                     p.verdict.good[good].bad[!good] {
-                        strong { (holding) " of " (results.len()) " cells hold" }
-                        " · " (format!("{seconds:.1}")) " s"
+                        strong { (matrix.verdict()) }
+                        " · " (format!("{:.1}", matrix.seconds)) " s"
                     }
-                    @if let Some(filter) = filter {
-                        p.about { "Only the cells with “" (filter) "” in their name were run; the others are empty." }
+                    @if let Some(text) = filter.text() {
+                        p.about { "Only what has “" (text) "” in its name was run; the rest is empty." }
                     }
-                    p.about {
-                        "Real services in four frameworks call each other over HTTP; each cell checks the traces that come of it. "
-                        "A cell leads to its trace."
-                    }
-                    (legend())
+                    (contract::summary(&matrix.contracts))
                 }
                 main {
-                    @if !good { (failures(results, problems)) }
-                    @for shape in Shape::ALL { (table(shape, results)) }
-                    section {
-                        h2 { "Traces" }
-                        @for result in results {
-                            (traces(result))
+                    @if !good { (failures(matrix)) }
+                    @for contract in &CONTRACTS { (contract::section(contract, &matrix.contracts)) }
+                    @if !results.is_empty() {
+                        section {
+                            h2 { "Services that call each other" }
+                            p.about {
+                                "Real services in four frameworks call each other over HTTP; each cell checks the traces that come of it. "
+                                "A cell leads to its trace."
+                            }
+                            (legend())
+                        }
+                        @for shape in Shape::ALL { (table(shape, results)) }
+                        section {
+                            h2 { "Traces" }
+                            @for result in results {
+                                (traces(result))
+                            }
                         }
                     }
                 }
@@ -77,13 +80,14 @@ fn legend() -> Markup {
     }
 }
 
-fn failures(results: &[Result], problems: &[String]) -> Markup {
+fn failures(matrix: &Matrix) -> Markup {
     html! {
         section.failures {
             h2 { "What does not hold" }
             ul {
-                @for problem in problems { li { (problem) } }
-                @for result in results {
+                @for problem in matrix.problems() { li { (problem) } }
+                (contract::failures(&matrix.contracts))
+                @for result in &matrix.results {
                     @if let Some(failure) = result.failure() {
                         li { a href={ "#" (anchor(result)) } { (result.cell) } ": " (failure.0) }
                     }

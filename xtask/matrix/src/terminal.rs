@@ -10,7 +10,9 @@ use anstyle::{AnsiColor, Style};
 use xtask_collector::Span;
 
 use crate::cell::{Result, Shape};
+use crate::contract::Column;
 use crate::framework::Framework;
+use crate::matrix::Matrix;
 use crate::waterfall::{duration, lines};
 
 /// How many failing cells are shown with their trace; the others are only named.
@@ -18,6 +20,26 @@ const SHOWN_FAILURES: usize = 10;
 
 /// How many characters a waterfall's bars have.
 const BAR: f64 = 48.0;
+
+/// Prints how one or more who were to pass a contract did.
+pub(crate) fn columns(columns: &[Column]) {
+    for column in columns {
+        let (passed, all) = column.score();
+        let style = match passed == all {
+            true => AnsiColor::Green.on_default(),
+            false => AnsiColor::Red.on_default().bold(),
+        };
+        let fallbacks = match column.fallbacks() {
+            0 => String::new(),
+            count => format!(" ({count} by a fallback)"),
+        };
+        println!(
+            "contract {} {}{fallbacks}",
+            column.name(),
+            styled(format_args!("{passed}/{all}"), style)
+        );
+    }
+}
 
 /// Prints the tables.
 pub(crate) fn tables(results: &[Result]) {
@@ -162,9 +184,17 @@ fn waterfall(spans: &[Arc<Span>]) {
     }
 }
 
-/// Prints every cell that does not hold, and why.
-pub(crate) fn failures(results: &[Result]) {
-    let failing = results
+/// Prints every cell and case that does not hold, and why.
+pub(crate) fn failures(matrix: &Matrix) {
+    for column in &matrix.contracts.columns {
+        for (case, message) in column.failures() {
+            let name = format!("contract {} {case}", column.name());
+            let name = styled(name, AnsiColor::Red.on_default().bold());
+            println!("\n{name} does not hold: {message}");
+        }
+    }
+    let failing = matrix
+        .results
         .iter()
         .filter_map(|result| Some((result, result.failure()?)));
     for (index, (result, failure)) in failing.enumerate() {
@@ -180,24 +210,19 @@ pub(crate) fn failures(results: &[Result]) {
 }
 
 /// Prints how it all ended.
-pub(crate) fn summary(results: &[Result], problems: &[String], page: &Path, seconds: f64) {
+pub(crate) fn summary(matrix: &Matrix, page: &Path) {
     println!();
-    for problem in problems {
+    for problem in matrix.problems() {
         println!(
             "{}: {problem}",
             styled("problem", AnsiColor::Red.on_default().bold())
         );
     }
-    let holding = results
-        .iter()
-        .filter(|result| result.failure().is_none())
-        .count();
-    let good = holding == results.len() && problems.is_empty();
-    let style = match good {
+    let style = match matrix.good() {
         true => AnsiColor::Green.on_default().bold(),
         false => AnsiColor::Red.on_default().bold(),
     };
-    let verdict = format!("{holding} of {} cells hold", results.len());
+    let (verdict, seconds) = (matrix.verdict(), matrix.seconds);
     println!("{} in {seconds:.1} s once built", styled(&verdict, style));
     println!("the page: {}", page.display());
 }

@@ -142,7 +142,8 @@ async fn chunk(number: usize) -> Option<crate::app::Chunk> {
     Some(Ok(chunk.as_bytes().to_vec()))
 }
 
-/// A handler that streams the first of [`CHUNKS`], and once the gate is open the second without end.
+/// A handler that streams the first of [`CHUNKS`], and once the gate is open more without end. The rest comes in chunks as large
+/// as a frame: an HTTP/2 client takes thousands of small ones, sent before the server learns of a reset, for an attack.
 fn endless(gate: &Gate) -> impl Fn(&str) -> Playing + Send + Sync + use<> {
     let gate = gate.clone();
     move |_| {
@@ -151,12 +152,12 @@ fn endless(gate: &Gate) -> impl Fn(&str) -> Playing + Send + Sync + use<> {
             Reply::stream(move |number| {
                 let gate = gate.clone();
                 async move {
-                    if number > 0 {
-                        gate.wait().await;
-                        turn().await;
+                    if number == 0 {
+                        return Some(Ok(CHUNKS[0].as_bytes().to_vec()));
                     }
-                    let chunk = CHUNKS.get(number.min(1))?;
-                    Some(Ok(chunk.as_bytes().to_vec()))
+                    gate.wait().await;
+                    turn().await;
+                    Some(Ok(vec![b'x'; 16 * 1024]))
                 }
             })
         })

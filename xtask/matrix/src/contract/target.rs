@@ -1,0 +1,125 @@
+//! Finds the test targets that run a contract.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use cargo_metadata::{MetadataCommand, PackageId};
+
+use crate::contract::{CONTRACTS, Contract};
+use crate::filter::Filter;
+
+/// A test target whose source calls one of the kit's macros.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    pub(crate) package: PackageId,
+    /// The package's folder, as tests expect it to be the current one.
+    pub(crate) directory: PathBuf,
+    pub(crate) name: String,
+    pub(crate) contracts: Vec<&'static Contract>,
+}
+
+impl Target {
+    /// The name of the package's folder, which stands for who passes the contract.
+    pub(crate) fn folder(&self) -> &str {
+        let folder = self.directory.file_name().and_then(OsStr::to_str);
+        folder.unwrap_or(&self.name)
+    }
+
+    /// What a case is called, for filters and people.
+    pub(crate) fn case(&self, name: &str) -> String {
+        format!("contract {} {name}", self.folder())
+    }
+
+    /// Whether the filter leaves any of its cases.
+    fn is_taken(&self, filter: &Filter) -> bool {
+        let mut names = self.contracts.iter().flat_map(|contract| contract.names());
+        names.any(|name| filter.takes(&self.case(name)))
+    }
+}
+
+/// The targets of the workspace, without those that have no case the filter leaves.
+pub(crate) fn targets(root: &Path, filter: &Filter) -> Result<Vec<Target>, String> {
+    let metadata = MetadataCommand::new()
+        .current_dir(root)
+        .no_deps()
+        .exec()
+        .map_err(|error| format!("cargo metadata: {error}"))?;
+    let mut targets = Vec::new();
+    for package in metadata.workspace_packages() {
+        let folder = package
+            .manifest_path
+            .parent()
+            .unwrap_or(&package.manifest_path);
+        for target in package.targets.iter().filter(|target| target.is_test()) {
+            let contracts = contracts(target.src_path.as_std_path())?;
+            let target = Target {
+                package: package.id.clone(),
+                directory: folder.into(),
+                name: target.name.clone(),
+                contracts,
+            };
+            if target.is_taken(filter) {
+                targets.push(target);
+            }
+        }
+    }
+    Ok(targets)
+}
+
+/// The contracts whose macros are called in a target's source.
+fn contracts(source: &Path) -> Result<Vec<&'static Contract>, String> {
+    let mut text = String::new();
+    for file in files(source)? {
+        text.push_str(&read(&file)?);
+    }
+    let called = |contract: &&Contract| calls(&text, contract.name);
+    Ok(CONTRACTS.iter().filter(called).collect())
+}
+
+/// The files of a target: its own, or all in its folder.
+fn files(source: &Path) -> Result<Vec<PathBuf>, String> {
+    let folder = source.parent().unwrap_or(source);
+    if source.file_name() != Some(OsStr::new("main.rs")) {
+        return Ok(vec![source.to_owned()]);
+    }
+    let entries = fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let paths = entries.map_while(Result::ok).map(|entry| entry.path());
+    Ok(paths
+        .filter(|path| path.extension() == Some(OsStr::new("rs")))
+        .collect())
+}
+
+fn read(file: &Path) -> Result<String, String> {
+    fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))
+}
+
+/// Whether a source calls the macro of a contract, outside of comments.
+fn calls(text: &str, contract: &str) -> bool {
+    let call = format!("{contract}_contract!(");
+    text.lines().any(|line| {
+        line.trim_start()
+            .trim_start_matches("opentracing_testkit::")
+            .starts_with(&call)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_is_told_from_an_import_and_a_comment() {
+        assert!(calls("mod a {\n    server_contract!(Server);\n}", "server"));
+        assert!(calls(
+            "opentracing_testkit::server_contract!(Server);",
+            "server"
+        ));
+        assert!(!calls(
+            "use opentracing_testkit::server_contract;",
+            "server"
+        ));
+        assert!(!calls("/// server_contract!(Server);", "server"));
+        assert!(!calls("tracer_contract!(Backend);", "server"));
+    }
+}
