@@ -22,14 +22,19 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the example services, call each through each, and check the traces.
+    /// Run the contracts and the example services, call each through each, and check the traces.
     ///
-    /// Builds the four examples, starts them on free ports with a collector of its own, drives real HTTP through every caller
-    /// → callee pair, every propagation format and both tracers, and checks what arrives. Prints the tables and one trace,
-    /// and writes target/matrix/index.html, where every cell leads to its trace. Exit status 0 only if every cell holds.
+    /// Builds and runs every test program that calls a contract of the test kit: every case for every framework, tracer and
+    /// format. Then builds the four examples, starts them on free ports with a collector of its own, drives real HTTP through
+    /// every caller → callee pair, every propagation format and both tracers, and checks what arrives. Prints a line for
+    /// each who passes a contract, the tables and one trace, and writes target/matrix/index.html: the contracts as framework ×
+    /// case with what each cannot do and why, and the tables, where every cell leads to its trace. Exit status 0 only if
+    /// every case was run and passes, and every cell holds.
     Matrix {
-        /// Run only the cells whose name has this in it, such as "b3", "unsampled" or "axum -> rocket"; the page is then
-        /// target/matrix/filtered.html.
+        /// Run only the cells and cases whose name has this in it, such as "b3", "unsampled" or "axum -> rocket"; the page is
+        /// then target/matrix/filtered.html. A case's name is "contract", the folder and the case, so that "contract" runs the
+        /// contracts alone, "contract axum" those of one folder, and "http2_" that group everywhere. What has no name left is
+        /// not built.
         #[arg(long, value_name = "TEXT")]
         filter: Option<String>,
         /// Start four services again when all is done, and let them run until Enter is pressed.

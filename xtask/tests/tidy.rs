@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const TRACERS: [&str; 3] = ["jaeger", "opentelemetry", "tracing"];
 
 /// Packages that the examples stand on, or that compile what the README shows: nobody runs them.
-const SUPPORT: [&str; 2] = ["readme", "shared"];
+const SUPPORT: [&str; 3] = ["contract", "readme", "shared"];
 
 /// The longest file that is read in one go.
 const LONGEST_FILE: usize = 600;

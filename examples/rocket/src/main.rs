@@ -1,6 +1,7 @@
 //! The example service in Rocket.
 
 use std::error::Error;
+use std::pin::pin;
 use std::time::Duration;
 
 use example_shared::Answer;
@@ -30,12 +31,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .await?;
 
     let shutdown = rocket.shutdown();
-    tokio::spawn(async {
-        example_shared::stopped().await;
-        shutdown.notify();
-    });
-    rocket.launch().await?;
+    let mut launch = pin!(rocket.launch());
+    // Not from another task: Rocket 0.5 can end without waiting for its requests if it is notified while it is polled.
+    let landed = tokio::select! {
+        landed = &mut launch => landed,
+        () = example_shared::stopped() => {
+            shutdown.notify();
+            launch.await
+        }
+    };
+    // Also when requests were left.
     example_shared::flush(&tracing);
+    landed?;
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use opentracing_testkit::{propagation, server, tracer};
+use opentracing_testkit::{propagation, server, service, tracer};
 
 use crate::filter::Filter;
 use crate::terminal;
@@ -37,7 +37,7 @@ pub(crate) struct Contract {
 }
 
 /// All of them, in the order in which they are shown.
-pub(crate) static CONTRACTS: [Contract; 3] = [
+pub(crate) static CONTRACTS: [Contract; 4] = [
     Contract {
         name: "server",
         title: "Contract of the frameworks",
@@ -55,6 +55,12 @@ pub(crate) static CONTRACTS: [Contract; 3] = [
         title: "Contract of the formats",
         about: "How a format reads and writes the headers that carry a trace from one service to the next.",
         cases: propagation::CASES,
+    },
+    Contract {
+        name: "service",
+        title: "Contract of the services",
+        about: "What a whole service shows from outside: the examples' own processes, HTTP in, spans out.",
+        cases: service::CASES,
     },
 ];
 

@@ -235,7 +235,7 @@ fn lacks(columns: &[&Column]) -> Markup {
 /// The colour of a framework. Nothing else has one.
 fn swatch(column: &Column) -> Markup {
     html! {
-        @if column.contract.name == "server" { span.swatch aria-hidden="true" {} }
+        @if matches!(column.contract.name, "server" | "service") { span.swatch aria-hidden="true" {} }
     }
 }
 

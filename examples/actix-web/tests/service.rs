@@ -1,0 +1,32 @@
+//! The service contract, for the example as a process of its own.
+
+use std::net::SocketAddr;
+
+use example_contract::{App, ROUTES};
+use opentracing_testkit::server::HangUp;
+use opentracing_testkit::service::{Routes, Service};
+use opentracing_testkit::service_contract;
+use opentracing_testkit::tracer::Arrived;
+
+struct ActixWeb(App);
+
+impl Service for ActixWeb {
+    const ROUTES: Routes = Routes {
+        hang_up: HangUp::RunsOn,
+        ..ROUTES
+    };
+
+    fn start() -> Self {
+        Self(App::start(env!("CARGO_BIN_EXE_example-actix-web"), &[]))
+    }
+
+    fn addr(&self) -> SocketAddr {
+        self.0.addr()
+    }
+
+    fn stop(self) -> Vec<Arrived> {
+        self.0.spans()
+    }
+}
+
+service_contract!(ActixWeb);

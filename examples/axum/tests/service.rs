@@ -1,0 +1,28 @@
+//! The service contract, for the example as a process of its own.
+
+use std::net::SocketAddr;
+
+use example_contract::{App, ROUTES};
+use opentracing_testkit::service::{Routes, Service};
+use opentracing_testkit::service_contract;
+use opentracing_testkit::tracer::Arrived;
+
+struct Axum(App);
+
+impl Service for Axum {
+    const ROUTES: Routes = ROUTES;
+
+    fn start() -> Self {
+        Self(App::start(env!("CARGO_BIN_EXE_example-axum"), &[]))
+    }
+
+    fn addr(&self) -> SocketAddr {
+        self.0.addr()
+    }
+
+    fn stop(self) -> Vec<Arrived> {
+        self.0.spans()
+    }
+}
+
+service_contract!(Axum);

@@ -1,0 +1,120 @@
+//! An example as a process of its own.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use opentracing_testkit::service::PATIENCE;
+use opentracing_testkit::tracer::Arrived;
+
+use crate::printed::{Printed, printed};
+
+/// A running app, which prints its spans. Its process is gone at the latest when this is dropped.
+#[derive(Debug)]
+pub struct App {
+    process: Child,
+    lines: Receiver<String>,
+    addr: SocketAddr,
+}
+
+impl App {
+    /// Starts a program on a free port, with these variables in its environment besides those of [`command`].
+    ///
+    /// # Panics
+    ///
+    /// If it does not say where it listens.
+    #[must_use]
+    pub fn start(program: &str, environment: &[(&str, &str)]) -> Self {
+        let mut command = command(program);
+        command.envs(environment.iter().copied());
+        let mut process = command.spawn().expect("the program starts");
+        let output = process.stdout.take().expect("its output is piped");
+        let (sender, lines) = channel();
+        thread::spawn(move || {
+            let mut lines = BufReader::new(output).lines().map_while(Result::ok);
+            // Nobody reads them any more when the app is dropped.
+            lines.try_for_each(|line| sender.send(line))
+        });
+        let mut app = Self {
+            process,
+            lines,
+            addr: ([127, 0, 0, 1], 0).into(),
+        };
+        let ready = app.line(PATIENCE).expect("it does not end at once");
+        let addr = ready.strip_prefix("listening on http://");
+        let addr = addr.and_then(|addr| addr.parse().ok());
+        app.addr = addr.unwrap_or_else(|| panic!("it says {ready:?} before it listens"));
+        app
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Ends its input, waits for its end, and answers all spans that it has printed.
+    ///
+    /// # Panics
+    ///
+    /// If it prints something else, does not end in time, or ends with another status than 0.
+    #[must_use]
+    pub fn stop(mut self) -> Vec<Printed> {
+        drop(self.process.stdin.take());
+        let end = Instant::now() + PATIENCE;
+        let mut spans = Vec::new();
+        while let Some(line) = self.line(end.saturating_duration_since(Instant::now())) {
+            let span = printed(&line).unwrap_or_else(|| panic!("it prints {line:?}"));
+            spans.push(span.unwrap_or_else(|problem| panic!("{problem}")));
+        }
+        let status = self.process.wait().expect("the process can be waited for");
+        assert!(status.success(), "it ended with {status}");
+        spans
+    }
+
+    /// The same, for those who know of which service the spans are.
+    #[must_use]
+    pub fn spans(self) -> Vec<Arrived> {
+        let printed = self.stop().into_iter();
+        printed.map(|printed| printed.span).collect()
+    }
+
+    /// The next line that it prints; `None` once it has ended.
+    fn line(&self, patience: Duration) -> Option<String> {
+        match self.lines.recv_timeout(patience) {
+            Ok(line) => Some(line),
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => {
+                panic!("it has neither printed anything nor ended in {PATIENCE:?}")
+            }
+        }
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        // Neither fails unless the process is gone, which is what is wanted.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// How an app is started: it listens on a free port, prints its spans, and stops when its input ends, also when that is
+/// because the test is gone.
+#[must_use]
+pub fn command(program: &str) -> Command {
+    let mut command = Command::new(program);
+    command
+        .env_clear()
+        .envs([
+            ("PORT", "0"),
+            ("TRACER", "custom"),
+            ("EXIT_ON_STDIN_EOF", "1"),
+        ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
+    command
+}

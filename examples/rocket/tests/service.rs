@@ -1,0 +1,37 @@
+//! The service contract, for the example as a process of its own.
+
+use std::net::SocketAddr;
+
+use example_contract::{App, ROUTES};
+use opentracing_testkit::server::HangUp;
+use opentracing_testkit::service::{Routes, Service, Template};
+use opentracing_testkit::service_contract;
+use opentracing_testkit::tracer::Arrived;
+
+struct Rocket(App);
+
+impl Service for Rocket {
+    const ROUTES: Routes = Routes {
+        template: Ok(Template {
+            paths: ["/shops/corner/items/7", "/shops/main/items/8"],
+            name: "GET /shops/<shop>/items/<id>",
+            template: "/shops/<shop>/items/<id>",
+        }),
+        hang_up: HangUp::RunsOn,
+        ..ROUTES
+    };
+
+    fn start() -> Self {
+        Self(App::start(env!("CARGO_BIN_EXE_example-rocket"), &[]))
+    }
+
+    fn addr(&self) -> SocketAddr {
+        self.0.addr()
+    }
+
+    fn stop(self) -> Vec<Arrived> {
+        self.0.spans()
+    }
+}
+
+service_contract!(Rocket);
