@@ -32,8 +32,9 @@ enum Command {
     /// every case was run and passes, and every cell holds.
     Matrix {
         /// Run only the cells and cases whose name has this in it, such as "b3", "unsampled" or "axum -> rocket"; the page is
-        /// then target/matrix/filtered.html. A case's name is "contract", the folder and the case, so that "contract" runs the
-        /// contracts alone, "contract axum" those of one folder, and "http2_" that group everywhere. What has no name left is
+        /// then target/matrix/filtered.html. A case's name is the contract's, the folder and the case, as in "server contract axum
+        /// http_1_0_is_served", so that "contract" runs the contracts alone, "contract axum" those of one folder, and "http2_"
+        /// that group everywhere. What has no name left is
         /// not built.
         #[arg(long, value_name = "TEXT")]
         filter: Option<String>,

@@ -206,7 +206,14 @@ fn default_port(scheme: &str) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
-    use super::split_port;
+    use super::{default_port, split_port};
+
+    #[test]
+    fn schemes_have_ports() {
+        assert_eq!(default_port("http"), Some(80));
+        assert_eq!(default_port("https"), Some(443));
+        assert_eq!(default_port("ws+unix"), None);
+    }
 
     #[test]
     fn ports_are_split_from_names_and_addresses() {

@@ -53,6 +53,38 @@ fn a_request_and_its_parts_tell_the_same() {
     assert_eq!(told(&request.into_parts().0), expected);
 }
 
+#[test]
+fn versions_are_told_as_short_as_they_are_written() {
+    for (version, told) in [
+        (Version::HTTP_09, "0.9"),
+        (Version::HTTP_10, "1.0"),
+        (Version::HTTP_11, "1.1"),
+        (Version::HTTP_2, "2"),
+        (Version::HTTP_3, "3"),
+    ] {
+        let request = Request::get("/").version(version).body(()).unwrap();
+        assert_eq!(RequestView::version(&request), Some(told));
+    }
+}
+
+#[test]
+fn an_outcome_fails_a_request_by_its_status() {
+    for (outcome, status, fails) in [
+        (Outcome::Completed, Some(499), false),
+        (Outcome::Completed, Some(500), true),
+        (Outcome::Completed, None, false),
+        (Outcome::HandlerError, Some(404), false),
+        (Outcome::HandlerError, Some(500), true),
+        (Outcome::HandlerError, None, true),
+        (Outcome::Cancelled, None, true),
+        (Outcome::Panicked, Some(200), true),
+        (Outcome::BodyFailed, Some(200), true),
+        (Outcome::BodyAbandoned, Some(200), true),
+    ] {
+        assert_eq!(outcome.is_failure(status), fails, "{outcome} {status:?}");
+    }
+}
+
 /// A view that tells as little as it may.
 struct Bare {
     asked: Cell<u32>,

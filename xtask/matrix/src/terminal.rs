@@ -34,7 +34,8 @@ pub(crate) fn columns(columns: &[Column]) {
             count => format!(" ({count} by a fallback)"),
         };
         println!(
-            "contract {} {}{fallbacks}",
+            "{} contract {} {}{fallbacks}",
+            column.contract.name,
             column.name(),
             styled(format_args!("{passed}/{all}"), style)
         );
@@ -188,7 +189,7 @@ fn waterfall(spans: &[Arc<Span>]) {
 pub(crate) fn failures(matrix: &Matrix) {
     for column in &matrix.contracts.columns {
         for (case, message) in column.failures() {
-            let name = format!("contract {} {case}", column.name());
+            let name = format!("{} contract {} {case}", column.contract.name, column.name());
             let name = styled(name, AnsiColor::Red.on_default().bold());
             println!("\n{name} does not hold: {message}");
         }

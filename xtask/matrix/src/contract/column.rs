@@ -151,7 +151,7 @@ pub(crate) fn column(
 ) -> Column {
     let cases = contract
         .names()
-        .filter(|name| filter.takes(&target.case(name)));
+        .filter(|name| filter.takes(&target.case(contract, name)));
     let declared = tests.get(&path(module, DECLARATION));
     let lacks = declared.into_iter().flat_map(|test| test.told("lacks"));
     Column {
@@ -177,7 +177,7 @@ pub(crate) fn wanted(
 ) -> Vec<String> {
     contract
         .names()
-        .filter(|name| filter.takes(&target.case(name)))
+        .filter(|name| filter.takes(&target.case(contract, name)))
         .chain([DECLARATION])
         .map(|name| path(module, name))
         .collect()

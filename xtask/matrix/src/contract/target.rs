@@ -27,14 +27,16 @@ impl Target {
     }
 
     /// What a case is called, for filters and people.
-    pub(crate) fn case(&self, name: &str) -> String {
-        format!("contract {} {name}", self.folder())
+    pub(crate) fn case(&self, contract: &Contract, name: &str) -> String {
+        format!("{} contract {} {name}", contract.name, self.folder())
     }
 
     /// Whether the filter leaves any of its cases.
     fn is_taken(&self, filter: &Filter) -> bool {
-        let mut names = self.contracts.iter().flat_map(|contract| contract.names());
-        names.any(|name| filter.takes(&self.case(name)))
+        self.contracts.iter().any(|contract| {
+            let mut names = contract.names();
+            names.any(|name| filter.takes(&self.case(contract, name)))
+        })
     }
 }
 
