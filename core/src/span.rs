@@ -153,7 +153,7 @@ impl Span {
     ///
     /// `sampling.priority` with a number does what OpenTracing says: 0 keeps the span and what it causes from now on from
     /// being sampled, a greater one has them sampled. A span that was not recorded from its start cannot be recorded
-    /// later, but its children then are.
+    /// later, but its children then are; handles of it that were taken before may not know.
     #[allow(clippy::return_self_not_must_use)]
     pub fn set_tag(&self, key: impl Into<Cow<'static, str>>, value: impl Into<Value>) -> &Self {
         match &self.inner {

@@ -27,17 +27,17 @@ pub trait RequestView: HeaderView {
         None
     }
 
-    /// The host that the client asked for, with its port: `:authority`, else `Host`.
+    /// The host that the client asked for, with its port: `:authority`, else `Host`. The default looks at the header only.
     fn host(&self) -> Option<&str> {
-        None
+        std::str::from_utf8(self.header("host")?).ok()
     }
 
-    /// The address of the connection's other end.
+    /// The address of the connection's other end; not known by default.
     fn peer(&self) -> Option<SocketAddr> {
         None
     }
 
-    /// The HTTP version: `1.0`, `1.1`, `2` or `3`.
+    /// The HTTP version: `1.0`, `1.1`, `2` or `3`; not known by default.
     fn version(&self) -> Option<&'static str> {
         None
     }

@@ -1,13 +1,19 @@
-//! A tracer of a user's own under the contract: the example of the crate's page, with a line for each span.
+//! Tracers of a user's own under the contract: the example of the crate's page, one that cannot carry much, one with the
+//! shortest queue, and ones that are broken, which fail in the cases that say so.
 
 #![allow(clippy::unwrap_used)]
 
+use std::panic::catch_unwind;
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
+use std::time::Duration;
 
+use opentracing_http::report::{ExportError, Exporter, Reporter};
 use opentracing_http::{FinishedSpan, Tracer};
-use opentracing_testkit::tracer::{Arrived, Backend, Capabilities, FarEnd, Feature};
-use opentracing_testkit::tracer_contract;
+use opentracing_testkit::tracer::{
+    Arrived, Backend, Capabilities, Delivery, FarEnd, Feature, cases, declare,
+};
+use opentracing_testkit::{for_each_tracer_case, tracer_contract};
 
 /// Sends each span to another thread.
 struct Channel(Sender<FinishedSpan>);
@@ -96,4 +102,156 @@ mod sends_little {
     use super::*;
 
     tracer_contract!(Modest);
+}
+
+/// A reporter that holds so many spans, and may answer what it likes to a flush.
+struct Queues<const SPANS: usize, const TRUTHFUL: bool>(FarEnd);
+
+struct Answers<const TRUTHFUL: bool>(Reporter);
+
+impl<const TRUTHFUL: bool> Tracer for Answers<TRUTHFUL> {
+    fn report(&self, span: FinishedSpan) {
+        self.0.report(span);
+    }
+
+    fn flush(&self, timeout: Duration) -> bool {
+        self.0.flush(timeout) && TRUTHFUL
+    }
+
+    fn dropped(&self) -> u64 {
+        self.0.dropped()
+    }
+}
+
+struct Delivers(FarEnd);
+
+impl Exporter for Delivers {
+    fn export(&mut self, batch: &[FinishedSpan]) -> Result<(), ExportError> {
+        for span in batch {
+            self.0.pass();
+            self.0.receive(span);
+        }
+        Ok(())
+    }
+}
+
+impl<const SPANS: usize, const TRUTHFUL: bool> Backend for Queues<SPANS, TRUTHFUL> {
+    type Tracer = Answers<TRUTHFUL>;
+
+    const CAPABILITIES: Capabilities = Capabilities {
+        delivery: Delivery::Queued { spans: SPANS },
+        ..Capabilities::ALL
+    };
+
+    fn start() -> (Self, Answers<TRUTHFUL>) {
+        let far_end = FarEnd::new();
+        let reporter = Reporter::builder()
+            .queue_spans(SPANS)
+            .batch_spans(SPANS)
+            .batch_interval(Duration::from_secs(3600))
+            .build(Delivers(far_end.clone()))
+            .unwrap();
+        (Self(far_end), Answers(reporter))
+    }
+
+    fn arrived(&self, count: usize) -> Vec<Arrived> {
+        self.0.arrived(count)
+    }
+
+    fn stall(&self) {
+        self.0.stall();
+    }
+
+    fn release(&self) {
+        self.0.release();
+    }
+}
+
+mod holds_little {
+    use super::*;
+
+    tracer_contract!(Queues<{ Delivery::SHORTEST_QUEUE }, true>);
+}
+
+/// Sends its fourth span twice in the place of its fifth.
+struct Repeats(FarEnd);
+
+struct Doubles(FarEnd);
+
+impl Tracer for Doubles {
+    fn report(&self, span: FinishedSpan) {
+        if span.name() == "span 3" {
+            self.0.receive(&span);
+        }
+        if span.name() != "span 4" {
+            self.0.receive(&span);
+        }
+    }
+}
+
+impl Backend for Repeats {
+    type Tracer = Doubles;
+
+    fn start() -> (Self, Doubles) {
+        let far_end = FarEnd::new();
+        (Self(far_end.clone()), Doubles(far_end))
+    }
+
+    fn arrived(&self, count: usize) -> Vec<Arrived> {
+        self.0.arrived(count)
+    }
+}
+
+macro_rules! functions {
+    ([$backend:ty] $($group:literal { $($case:ident)* })*) => {
+        [$($((stringify!($case), cases::$case::<$backend> as fn())),*),*]
+    };
+}
+
+/// The cases that fail, with their messages.
+fn failures(cases: &[(&'static str, fn())]) -> Vec<(&'static str, String)> {
+    let message = |case: fn()| {
+        let panic = catch_unwind(case).err()?;
+        let text = panic.downcast_ref::<String>().cloned();
+        text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+    };
+    let cases = cases.iter();
+    cases
+        .filter_map(|(name, case)| Some((*name, message(*case)?)))
+        .collect()
+}
+
+#[test]
+fn a_flush_that_answers_false_fails_the_cases_of_the_flush_alone() {
+    let failures = failures(&for_each_tracer_case!(functions, Queues<200, false>));
+    let names: Vec<_> = failures.iter().map(|(name, _)| *name).collect();
+    let of_the_flush = [
+        "flush_delivers",
+        "flush_with_a_stuck_exporter_returns_in_time",
+    ];
+    assert_eq!(names, of_the_flush);
+    assert!(failures[0].1.contains("answers true"), "{failures:?}");
+}
+
+#[test]
+fn what_is_missing_or_doubled_is_named() {
+    let [(name, message)] = &*failures(&for_each_tracer_case!(functions, Repeats)) else {
+        panic!("one case is about each span");
+    };
+    assert_eq!(*name, "each_span_arrives_once");
+    let said = r#"missing: ["span 4"]; more than once: ["span 3"]; unexpected: none"#;
+    assert!(message.ends_with(said), "{message}");
+}
+
+#[test]
+fn a_queue_that_is_too_short_is_told_before_anything_is_sent() {
+    type Short = Queues<{ Delivery::SHORTEST_QUEUE - 1 }, true>;
+    let mut all = for_each_tracer_case!(functions, Short).to_vec();
+    all.push(("declares_its_capabilities", declare::<Short>));
+    let failures = failures(&all);
+    assert_eq!(failures.len(), all.len());
+    for (name, message) in failures {
+        let said = "a queue of 31 is too short for the kit: at least 32";
+        assert_eq!(message, said, "{name}");
+    }
 }

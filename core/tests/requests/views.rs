@@ -86,12 +86,18 @@ fn an_outcome_fails_a_request_by_its_status() {
 }
 
 /// A view that tells as little as it may.
+#[derive(Default)]
 struct Bare {
     asked: Cell<u32>,
+    host: Option<&'static [u8]>,
 }
 
 impl HeaderView for Bare {
-    fn each_header<'a>(&'a self, _: &mut dyn FnMut(&'a str, &'a [u8])) {}
+    fn each_header<'a>(&'a self, visit: &mut dyn FnMut(&'a str, &'a [u8])) {
+        if let Some(host) = self.host {
+            visit("Host", host);
+        }
+    }
 }
 
 impl RequestView for Bare {
@@ -107,12 +113,23 @@ impl RequestView for Bare {
 
 #[test]
 fn a_view_that_tells_nothing_more_has_nothing_more() {
-    let bare = Bare {
-        asked: Cell::new(0),
-    };
+    let bare = Bare::default();
     assert_eq!(told(&bare), "GET / None None None None Unknown [] 0 None");
     assert_eq!(bare.peer(), None);
     assert_eq!(bare.asked.get(), 1);
+}
+
+#[test]
+fn the_host_is_that_of_the_header_if_the_view_knows_no_better() {
+    let host = |host: &'static [u8]| {
+        let bare = Bare {
+            host: Some(host),
+            ..Bare::default()
+        };
+        RequestView::host(&bare).map(str::to_owned)
+    };
+    assert_eq!(host(b"test.example:80").as_deref(), Some("test.example:80"));
+    assert_eq!(host(b"\xff"), None);
 }
 
 #[test]

@@ -1,16 +1,32 @@
 //! Something that a handler can wait for, in any runtime.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 /// Something to wait for, in any runtime, and on any thread.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Gate {
-    shared: Arc<(Mutex<Waiting>, Condvar)>,
+    shared: Arc<Shared>,
+}
+
+type Shared = (Mutex<Waiting>, Condvar);
+
+thread_local! {
+    /// The gates of the case that runs on this thread.
+    static GATES: RefCell<Vec<Weak<Shared>>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        let shared = Arc::default();
+        GATES.with_borrow_mut(|gates| gates.push(Arc::downgrade(&shared)));
+        Self { shared }
+    }
 }
 
 #[derive(Default)]
@@ -21,6 +37,13 @@ struct Waiting {
 }
 
 impl Gate {
+    /// Opens every gate that was made on this thread, so that a case which fails leaves no handler waiting.
+    pub(crate) fn open_all_of_this_thread() {
+        let gates = GATES.with_borrow_mut(std::mem::take);
+        let gates = gates.iter().filter_map(Weak::upgrade);
+        gates.for_each(|shared| Self { shared }.open());
+    }
+
     /// Lets everyone through, for ever.
     pub fn open(&self) {
         let mut waiting = self.shared.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -46,7 +69,8 @@ impl Gate {
             .unwrap_or_else(PoisonError::into_inner);
         assert!(
             !waited.1.timed_out(),
-            "fewer than {count} requests came to the gate"
+            "only {} of {count} requests came to the gate",
+            waited.0.arrived
         );
     }
 

@@ -27,9 +27,10 @@ mod reply;
 
 use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll, Wake};
+use std::thread::{self, Thread};
 
 use opentracing_http::{Attribute, HttpTracing, Span};
 
@@ -158,6 +159,24 @@ pub fn injected_by(span: &Span) -> String {
     let mut lines = Vec::new();
     span.inject(&mut |name: &str, value: &str| lines.push(format!("{name}: {value}\n")));
     lines.concat()
+}
+
+/// Runs a future to its end on this thread, for frameworks that block.
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Arc::new(Unpark(thread::current())).into();
+    let mut future = pin!(future);
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return output;
+        }
+        thread::park();
+    }
 }
 
 /// Comes back once after the executor had its turn, which may go on with another task or thread.

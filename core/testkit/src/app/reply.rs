@@ -1,11 +1,13 @@
 //! What a handler of the kit answers, in no framework's terms.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
+
+use crate::app::block_on;
 
 /// What a handler of the kit answers; an adapter makes its framework's own response of it.
 #[derive(Debug)]
@@ -109,7 +111,7 @@ impl fmt::Display for Broken {
 
 impl std::error::Error for Broken {}
 
-/// The chunks of a body, made one at a time; a [`Stream`], for every runtime.
+/// The chunks of a body, made one at a time: a `futures_core::Stream`, for every runtime, and for none.
 pub struct Chunks {
     next: Box<dyn FnMut(usize) -> Next + Send + Sync>,
     made: usize,
@@ -129,6 +131,11 @@ impl Chunks {
             made: 0,
             making: None,
         }
+    }
+
+    /// The next chunk, for frameworks that block.
+    pub fn next_blocking(&mut self) -> Option<Chunk> {
+        block_on(poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)))
     }
 }
 

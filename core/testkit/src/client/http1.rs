@@ -1,6 +1,6 @@
 //! A small HTTP/1.1 client, by hand: it can send what is malformed, hang up in the middle and read slowly.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 
 use crate::client::{PATIENCE, Response};
@@ -88,7 +88,7 @@ impl Connection {
         } else if let Some(length) = length {
             response.body = self.bytes(length)?;
         } else {
-            self.stream.read_to_end(&mut response.body).ok()?;
+            unless_closed(self.stream.read_to_end(&mut response.body))?;
         }
         Some(response)
     }
@@ -116,14 +116,8 @@ impl Connection {
     /// Reads this many bytes as they are.
     pub fn bytes(&mut self, count: usize) -> Option<Vec<u8>> {
         let mut bytes = vec![0; count];
-        self.stream.read_exact(&mut bytes).ok()?;
+        unless_closed(self.stream.read_exact(&mut bytes))?;
         Some(bytes)
-    }
-
-    /// Says that nothing more will be sent, and goes on reading.
-    pub fn finish_sending(&self) {
-        // The server may have been quicker.
-        let _ = self.stream.get_ref().shutdown(Shutdown::Write);
     }
 
     /// Closes the connection both ways.
@@ -157,9 +151,18 @@ impl Connection {
 
     fn line(&mut self) -> Option<String> {
         let mut line = String::new();
-        match self.stream.read_line(&mut line) {
-            Ok(1..) => Some(line.trim_end().to_owned()),
-            Ok(0) | Err(_) => None,
+        let read = unless_closed(self.stream.read_line(&mut line))?;
+        (read > 0).then(|| line.trim_end().to_owned())
+    }
+}
+
+/// What was read; `None` if the connection is gone.
+fn unless_closed<T>(read: io::Result<T>) -> Option<T> {
+    match read {
+        Ok(read) => Some(read),
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+            panic!("the server neither goes on nor closes the connection within {PATIENCE:?}")
         }
+        Err(_) => None,
     }
 }

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
@@ -18,7 +19,7 @@ use crate::client::{PATIENCE, Response};
 #[derive(Debug)]
 pub struct Http2 {
     requests: SendRequest<Bytes>,
-    runtime: Handle,
+    waiting: Waiting,
     local: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -32,6 +33,20 @@ impl Http2 {
     /// If nobody listens there.
     #[must_use]
     pub fn open(address: SocketAddr) -> Self {
+        Self::connect(address, PATIENCE, false)
+    }
+
+    /// Connects to a server that may not speak HTTP/2: it answers with something else, closes the connection, or is silent.
+    ///
+    /// # Panics
+    ///
+    /// If nobody listens there.
+    #[must_use]
+    pub fn probe(address: SocketAddr) -> Self {
+        Self::connect(address, Duration::from_secs(1), true)
+    }
+
+    fn connect(address: SocketAddr, patience: Duration, may_be_silent: bool) -> Self {
         let runtime = Builder::new_current_thread()
             .enable_all()
             .build()
@@ -57,7 +72,11 @@ impl Http2 {
         });
         Self {
             requests,
-            runtime: handle,
+            waiting: Waiting {
+                runtime: handle,
+                patience,
+                may_be_silent,
+            },
             local,
             stop: Some(stop),
             thread: Some(thread),
@@ -91,10 +110,10 @@ impl Http2 {
         }
         let request = request.body(()).expect("a request");
         let ready = self.requests.clone().ready();
-        let mut requests = wait(&self.runtime, ready)?;
+        let mut requests = self.waiting.wait(ready)?;
         let (response, stream) = requests.send_request(request, true).ok()?;
         Some(Exchange {
-            runtime: self.runtime.clone(),
+            waiting: self.waiting.clone(),
             state: State::Waiting(response),
             stream,
         })
@@ -119,7 +138,7 @@ impl Drop for Http2 {
 /// One request and its response.
 #[derive(Debug)]
 pub struct Exchange {
-    runtime: Handle,
+    waiting: Waiting,
     state: State,
     stream: SendStream<Bytes>,
 }
@@ -140,7 +159,7 @@ impl Exchange {
         let State::Waiting(response) = &mut self.state else {
             panic!("the head has been read");
         };
-        let (head, body) = wait(&self.runtime, response)?.into_parts();
+        let (head, body) = self.waiting.wait(response)?.into_parts();
         self.state = State::Body(body);
         Some(Response {
             status: head.status.as_u16(),
@@ -158,7 +177,7 @@ impl Exchange {
         let State::Body(body) = &mut self.state else {
             panic!("the head has not been read");
         };
-        let frame = wait(&self.runtime, async { Ok(body.data().await) })?;
+        let frame = self.waiting.wait(async { Ok(body.data().await) })?;
         let Some(frame) = frame else {
             return Some(None);
         };
@@ -178,7 +197,7 @@ impl Exchange {
         let State::Body(mut body) = self.state else {
             return None;
         };
-        if let Some(trailers) = wait(&self.runtime, body.trailers())? {
+        if let Some(trailers) = self.waiting.wait(body.trailers())? {
             response.trailers = texts(&trailers);
         }
         Some(response)
@@ -190,14 +209,28 @@ impl Exchange {
     }
 }
 
-/// Waits for something of HTTP/2; `None` if it fails.
-fn wait<T>(runtime: &Handle, future: impl Future<Output = Result<T, h2::Error>>) -> Option<T> {
-    let timeout = runtime.block_on(async { tokio::time::timeout(PATIENCE, future).await });
-    let result = timeout.expect("the server answers in time");
-    // A case that expected something else shows it.
-    result
-        .inspect_err(|error| println!("HTTP/2: {error:?}"))
-        .ok()
+/// How a connection waits.
+#[derive(Debug, Clone)]
+struct Waiting {
+    runtime: Handle,
+    patience: Duration,
+    /// Whether silence is an answer.
+    may_be_silent: bool,
+}
+
+impl Waiting {
+    /// Waits for something of HTTP/2; `None` if it fails.
+    fn wait<T>(&self, future: impl Future<Output = Result<T, h2::Error>>) -> Option<T> {
+        let timeout = async { tokio::time::timeout(self.patience, future).await };
+        match self.runtime.block_on(timeout) {
+            // A case that expected something else shows it.
+            Ok(result) => result
+                .inspect_err(|error| println!("HTTP/2: {error:?}"))
+                .ok(),
+            Err(_) if self.may_be_silent => None,
+            Err(_) => panic!("the server does not answer within {:?}", self.patience),
+        }
+    }
 }
 
 fn texts(headers: &HeaderMap) -> Vec<(String, String)> {

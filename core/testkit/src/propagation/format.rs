@@ -1,5 +1,6 @@
 //! A format under test.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use opentracing_http::propagation::{
@@ -17,9 +18,16 @@ use super::table::{Found, Row, Sent, Table, Written, context};
 pub struct Format {
     propagator: Arc<dyn Propagator>,
     pub(super) carries: Carries,
+    pub(super) spelling: Option<Spelling>,
+    families: Vec<&'static str>,
+    /// The names of the headers that are read or written, in lower case.
+    names: HashSet<String>,
     rows: Vec<Row>,
     written: Vec<Written>,
 }
+
+/// A context's ids as they stand in the headers.
+pub(super) type Spelling = fn(&SpanContext) -> Vec<String>;
 
 impl Format {
     /// Makes a format of its parts.
@@ -39,12 +47,54 @@ impl Format {
                 && !written.is_empty(),
             "a table needs a row with a context, one that is refused and one that is written"
         );
+        let told = rows.iter().filter(|row| row.found != Found::default());
+        let read = told.flat_map(|row| &row.headers).map(|(name, _)| name);
+        let names = written
+            .iter()
+            .flat_map(Written::names)
+            .chain(read)
+            .map(|name| name.to_ascii_lowercase())
+            .collect();
         Self {
             propagator: Arc::new(propagator),
+            names,
             carries,
+            spelling: None,
+            families: Vec::new(),
             rows,
             written,
         }
+    }
+
+    /// Says how the ids stand in the headers, where that is not each in one piece, hexadecimal or decimal.
+    ///
+    /// Each text is one piece between separators, in either case; one changed digit makes other ids, which count as valid
+    /// where all of their pieces stand in the headers.
+    ///
+    /// ```
+    /// use opentracing_testkit::propagation::Format;
+    ///
+    /// /// As X-Ray has them: `Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8`.
+    /// fn with_ids_of_x_ray(format: Format) -> Format {
+    ///     format.spells(|context| {
+    ///         let trace_id = context.trace_id().to_string();
+    ///         let (epoch, unique) = trace_id.split_at(8);
+    ///         vec![format!("1-{epoch}-{unique}"), context.span_id().to_string()]
+    ///     })
+    /// }
+    /// # let _ = with_ids_of_x_ray;
+    /// ```
+    #[must_use]
+    pub fn spells(mut self, spelling: fn(&SpanContext) -> Vec<String>) -> Self {
+        self.spelling = Some(spelling);
+        self
+    }
+
+    /// Says that every header whose name begins like this, in either case, is the format's own (Jaeger's `uberctx-`).
+    #[must_use]
+    pub fn family(mut self, prefix: &'static str) -> Self {
+        self.families.push(prefix);
+        self
     }
 
     /// The name that the propagator gives itself.
@@ -110,12 +160,22 @@ impl Format {
         let mut names: Vec<String> = self
             .written
             .iter()
-            .flat_map(|row| row.headers.iter().chain(&row.there))
-            .map(|(name, _)| name.to_ascii_lowercase())
+            .flat_map(Written::names)
+            .map(|name| name.to_ascii_lowercase())
             .collect();
         names.sort_unstable();
         names.dedup();
         names
+    }
+
+    /// Whether a header of this name is the format's own: one that it reads or writes, or one of a family.
+    pub(super) fn owns(&self, name: &str) -> bool {
+        let mut families = self.families.iter();
+        self.names.contains(&name.to_ascii_lowercase())
+            || families.any(|prefix| {
+                let start = name.as_bytes().get(..prefix.len());
+                start.is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
+            })
     }
 }
 

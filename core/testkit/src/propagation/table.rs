@@ -126,15 +126,24 @@ pub struct Row {
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.rule)?;
-        for (name, value) in self.headers.iter().take(8) {
-            write!(
-                f,
-                "\n  {name}: {:?}",
-                Short(&value.escape_ascii().to_string())
-            )?;
+        write!(f, "{}{}", self.rule, Lines(&self.headers))
+    }
+}
+
+/// Headers, a line for each of the first.
+pub(super) struct Lines<'a, V>(pub(super) &'a [(String, V)]);
+
+impl<V: AsRef<[u8]>> fmt::Display for Lines<'_, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 8;
+        for (name, value) in self.0.iter().take(SHOWN) {
+            let value = value.as_ref().escape_ascii().to_string();
+            write!(f, "\n  {name}: {:?}", Short(&value))?;
         }
-        Ok(())
+        match self.0.len().saturating_sub(SHOWN) {
+            0 => Ok(()),
+            more => write!(f, "\n  and {more} more"),
+        }
     }
 }
 
@@ -149,6 +158,13 @@ pub struct Written {
     pub sent: Sent,
     /// All that the carrier has afterwards.
     pub headers: Vec<(String, String)>,
+}
+
+impl Written {
+    /// The names of what is there before and afterwards.
+    pub(super) fn names(&self) -> impl Iterator<Item = &String> {
+        self.headers.iter().chain(&self.there).map(|(name, _)| name)
+    }
 }
 
 impl fmt::Display for Written {
@@ -207,12 +223,21 @@ impl From<Baggage> for Sent {
 
 impl fmt::Display for Sent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sent = self
-            .context
-            .clone()
-            .map_or_else(Found::default, Found::from);
-        let baggage = items(self.baggage());
-        write!(f, "{:?}", Found { baggage, ..sent })
+        f.write_str("sent: ")?;
+        match &self.context {
+            Some(context) => {
+                let (trace_id, span_id) = (context.trace_id(), context.span_id());
+                write!(f, "trace {trace_id}, span {span_id}, {:?}", context.flags())?;
+                if !context.tracestate().is_empty() {
+                    write!(f, ", tracestate {:?}", Short(context.tracestate().as_str()))?;
+                }
+            }
+            None => f.write_str("no context")?,
+        }
+        match self.baggage().is_empty() {
+            true => f.write_str(", no baggage"),
+            false => write!(f, ", baggage {:?}", short(&items(self.baggage()))),
+        }
     }
 }
 
@@ -291,8 +316,6 @@ impl Found {
 
 impl fmt::Debug for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let baggage = self.baggage.iter();
-        let baggage = baggage.map(|(key, value, more)| (key, Short(value), Short(more)));
         let context = self.context.as_ref().map(|context| {
             let ids = (context.trace_id(), context.span_id(), context.flags());
             (ids, Short(context.tracestate().as_str()))
@@ -301,7 +324,7 @@ impl fmt::Debug for Found {
             .field("context", &context)
             .field("decision", &self.decision)
             .field("debug_id", &self.debug_id)
-            .field("baggage", &baggage.collect::<Vec<_>>())
+            .field("baggage", &short(&self.baggage))
             .field("refused", &self.refused)
             .finish()
     }
@@ -327,6 +350,13 @@ pub(super) fn items(baggage: &Baggage) -> Vec<(String, String, String)> {
     baggage
         .iter_with_properties()
         .map(|(key, value, more)| (key.to_owned(), value.to_owned(), more.to_owned()))
+        .collect()
+}
+
+fn short(items: &[(String, String, String)]) -> Vec<(&str, Short<'_>, Short<'_>)> {
+    let items = items.iter();
+    items
+        .map(|(key, value, more)| (key.as_str(), Short(value), Short(more)))
         .collect()
 }
 

@@ -22,8 +22,28 @@ pub struct Capabilities {
 pub enum Panic {
     /// The connection is closed without a response.
     ClosesTheConnection,
-    /// The framework makes it a 500.
+    /// The framework makes it a 500 within the tracing: that is the span's status.
     Answers500,
+    /// The framework makes it a 500 outside of the tracing: the span has no status.
+    Answers500Outside,
+}
+
+impl Panic {
+    /// The status that the client gets.
+    pub(crate) const fn answer(self) -> Option<u16> {
+        match self {
+            Self::ClosesTheConnection => None,
+            Self::Answers500 | Self::Answers500Outside => Some(500),
+        }
+    }
+
+    /// The status that the span has.
+    pub(crate) const fn status(self) -> Option<u16> {
+        match self {
+            Self::Answers500 => Some(500),
+            Self::ClosesTheConnection | Self::Answers500Outside => None,
+        }
+    }
 }
 
 /// What becomes of a handler whose client has hung up.
@@ -47,6 +67,12 @@ pub enum Feature {
     Decline,
     /// A layer of the framework's can catch panics outside of the tracing. Without it a panic is what it always is.
     CatchLayer,
+    /// Two hundred requests can be at their handlers at once. Without it eight can.
+    Many,
+    /// A handler is polled, each time in a scope of its own. Without it it runs in one scope from its start to its end.
+    Polls,
+    /// A part of a body reaches the client when it is made. Without it a body is sent when all of it is there.
+    Streams,
     /// It speaks HTTP/2, with prior knowledge on the port of HTTP/1. Without it such a connection brings no response.
     Http2,
     /// The message of a handler's error reaches the adapter. Without it the error log has none.
@@ -63,7 +89,7 @@ pub enum Feature {
     BrokenBody,
     /// The adapter knows the protocol's version. Without it there is no such tag.
     Version,
-    /// Header values that are not UTF-8 reach the adapter. Without it such a header is not there.
+    /// Header values that are not ASCII reach the adapter. Without it such a header is not there, or such a request is refused.
     HeaderBytes,
     /// A middleware of the framework's own can stand outside of the tracing. Without it none is there.
     Outside,

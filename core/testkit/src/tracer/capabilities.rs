@@ -25,9 +25,16 @@ pub enum Delivery {
     /// They wait for an exporter, at most so many beside those that it holds, which are no more; what comes beyond is
     /// dropped and counted.
     Queued {
-        /// The bound. Cases report several times as many: start the tracer with a few thousand at most.
+        /// The bound, at least [`SHORTEST_QUEUE`](Self::SHORTEST_QUEUE). Cases report several times as many: start the
+        /// tracer with a few thousand at most.
         spans: usize,
     },
+}
+
+impl Delivery {
+    /// The shortest queue with which the cases can be passed: so many spans are reported before a flush in cases that are
+    /// not about queues.
+    pub const SHORTEST_QUEUE: usize = 32;
 }
 
 /// What not every tracer can carry.
@@ -65,6 +72,18 @@ impl Capabilities {
             println!("fallback\t{feature:?}");
         }
         has
+    }
+
+    /// Panics if the queue is too short for the cases.
+    #[track_caller]
+    pub(crate) fn check(&self) {
+        if let Delivery::Queued { spans } = self.delivery {
+            let least = Delivery::SHORTEST_QUEUE;
+            assert!(
+                spans >= least,
+                "a queue of {spans} is too short for the kit: at least {least}"
+            );
+        }
     }
 
     /// A time as it arrives.

@@ -1,13 +1,15 @@
 //! One tracer under test, and what is asserted of every case.
 
 use std::cell::Cell;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
 use opentracing_http::{
-    Clock, HttpTracing, HttpTracingBuilder, SpanContext, SpanId, TraceFlags, TraceId, Tracer,
+    Clock, HttpTracing, HttpTracingBuilder, SpanContext, SpanId, Tag, TraceFlags, TraceId, Tracer,
 };
 
 use crate::tracer::{Arrived, Backend, PATIENCE};
@@ -22,6 +24,8 @@ pub(crate) struct Kit<B> {
     pub(crate) backend: B,
     /// How many spans of our own were sent.
     closed: Cell<usize>,
+    /// Whether a flush that had all the time answered that it did not deliver.
+    refused: AtomicBool,
 }
 
 impl<B: Backend> Kit<B> {
@@ -48,32 +52,107 @@ impl<B: Backend> Kit<B> {
     }
 
     fn start(policy: impl FnOnce(B::Tracer) -> HttpTracingBuilder) -> Self {
+        B::CAPABILITIES.check();
         let (backend, tracer) = B::start();
         let tracing = policy(tracer).build().expect("the policy is right");
         Self {
             tracing,
             backend,
             closed: Cell::new(0),
+            refused: AtomicBool::new(false),
+        }
+    }
+
+    /// Has the tracer deliver, and waits for it. What it answers is for the cases of the flush alone: the others look at
+    /// what arrives.
+    pub(crate) fn deliver(&self) {
+        self.delivers()();
+    }
+
+    /// The same, to be done by any thread.
+    pub(crate) fn delivers(&self) -> impl Fn() + Send + Sync + use<'_, B> {
+        let (tracing, refused) = (&self.tracing, &self.refused);
+        || {
+            if !tracing.flush(PATIENCE) {
+                refused.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// What has arrived when so many were to, sorted out where it is not so many.
+    #[track_caller]
+    pub(crate) fn wait_for(&self, count: usize) -> Vec<Arrived> {
+        let spans = self.backend.arrived(count);
+        assert!(
+            spans.len() == count,
+            "{count} spans were to arrive, and {} did{}:{}",
+            spans.len(),
+            self.hint(),
+            Listed(&spans)
+        );
+        spans
+    }
+
+    fn hint(&self) -> &'static str {
+        match self.refused.load(Ordering::Relaxed) {
+            true => " (a flush answered false: the case `flush_delivers` tells more)",
+            false => "",
         }
     }
 
     /// What has arrived, which is so many spans and no more, nothing lost.
     #[track_caller]
     pub(crate) fn arrived(&self, count: usize) -> Vec<Arrived> {
+        let spans = self.close(count);
+        assert!(
+            spans.len() == count,
+            "{count} spans were to arrive, and {} did{}:{}",
+            spans.len(),
+            self.hint(),
+            Listed(&spans)
+        );
+        spans
+    }
+
+    /// What has arrived, which is one span of each of these names and no other, nothing lost.
+    #[track_caller]
+    pub(crate) fn each_arrived(&self, names: &[String]) -> Vec<Arrived> {
+        let spans = self.close(names.len());
+        let times = |name: &String| spans.iter().filter(|span| span.name == *name).count();
+        let missing: Vec<_> = names.iter().filter(|name| times(name) == 0).collect();
+        let doubled: Vec<_> = names.iter().filter(|name| times(name) > 1).collect();
+        let unexpected = spans.iter().filter(|span| !names.contains(&span.name));
+        let unexpected: Vec<_> = unexpected.cloned().collect();
+        assert!(
+            missing.is_empty() && doubled.is_empty() && unexpected.is_empty(),
+            "each of {} spans was to arrive once{}; missing: {missing:?}; more than once: {doubled:?}; unexpected:{}",
+            names.len(),
+            self.hint(),
+            Listed(&unexpected)
+        );
+        spans
+    }
+
+    #[track_caller]
+    fn close(&self, count: usize) -> Vec<Arrived> {
         // Sent last: whatever should not have come came before it.
         let last = self.tracing.span(LAST).root();
         last.tag("sampling.priority", 1).start().finish();
         self.closed.set(self.closed.get() + 1);
-        assert!(self.tracing.flush(PATIENCE), "a flush delivers everything");
+        self.deliver();
         let mut spans = self.backend.arrived(count + self.closed.get());
+        let panics = self.tracing.caught_panics();
+        assert_eq!(panics, 0, "the tracer panicked");
+        let dropped = self.tracing.dropped();
+        assert_eq!(dropped, 0, "nothing was to be dropped{}", self.hint());
+        let all = spans.len();
         spans.retain(|span| span.name != LAST);
-        assert_eq!(
-            spans.len(),
-            count,
-            "{count} spans were to arrive: {spans:#?}"
+        assert!(
+            all - spans.len() == self.closed.get(),
+            "the span that the kit reported last was to arrive, too{}; this did:{}",
+            self.hint(),
+            Listed(&spans)
         );
-        assert_eq!(self.tracing.dropped(), 0, "nothing was to be dropped");
-        assert_eq!(self.tracing.caught_panics(), 0, "the tracer panicked");
         spans
     }
 
@@ -90,7 +169,36 @@ pub(crate) fn named<'a>(spans: &'a [Arrived], name: &str) -> &'a Arrived {
     let mut found = spans.iter().filter(|span| span.name == name);
     let span = found.next();
     assert!(found.next().is_none(), "two spans are called {name}");
-    span.unwrap_or_else(|| panic!("no span is called {name}: {spans:#?}"))
+    span.unwrap_or_else(|| panic!("no span is called {name}; these arrived:{}", Listed(spans)))
+}
+
+/// The fields of the span's log in this place.
+#[track_caller]
+pub(crate) fn fields(span: &Arrived, place: usize) -> &[Tag] {
+    let log = span.logs.get(place);
+    let log = log.unwrap_or_else(|| {
+        let (name, logs) = (&span.name, &span.logs);
+        panic!("log {place} of the span {name} did not arrive; these did: {logs:?}")
+    });
+    &log.fields
+}
+
+/// Spans by name and ids, a line for each of the first.
+struct Listed<'a>(&'a [Arrived]);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 20;
+        for span in self.0.iter().take(SHOWN) {
+            let (trace_id, span_id) = (span.trace_id, span.span_id);
+            write!(f, "\n  {:?}, trace {trace_id}, span {span_id}", span.name)?;
+        }
+        match self.0.len() {
+            0 => f.write_str(" none"),
+            all if all > SHOWN => write!(f, "\n  and {} more", all - SHOWN),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// A span of another process.

@@ -121,8 +121,10 @@ for_each_tracer_case!(names,);
 ///
 /// # Panics
 ///
-/// If a reason is missing, or a feature is named twice.
+/// If a reason is missing, a feature is named twice, or the queue is shorter than
+/// [`SHORTEST_QUEUE`](crate::tracer::Delivery::SHORTEST_QUEUE).
 pub fn declare<B: Backend>() {
+    B::CAPABILITIES.check();
     let lacks = B::CAPABILITIES.lacks;
     for (number, (feature, reason)) in lacks.iter().enumerate() {
         assert!(!reason.trim().is_empty(), "{feature:?} needs a reason");

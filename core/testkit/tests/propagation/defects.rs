@@ -65,7 +65,7 @@ fn lists_every_case_once() {
 
 #[test]
 fn reading_it_wrong_fails_the_case_that_says_so() {
-    let defects: [(&str, Extract); 11] = [
+    let defects: [(&str, Extract); 13] = [
         ("ignores_malformed_headers", |headers, found| {
             // Silent where it should refuse.
             let mut alone = Extraction::default();
@@ -115,6 +115,27 @@ fn reading_it_wrong_fails_the_case_that_says_so() {
                 renamed.push((name.replace('.', "-"), value));
             });
             Datadog.extract(&IncomingHeaders::read(&renamed), found);
+        }),
+        ("header_names_are_taken_whole", |headers, found| {
+            // Every name that begins like one of the format's.
+            let mut whole = Vec::new();
+            headers.view().each_header(&mut |name, value| {
+                let names = [TRACE_ID, PARENT_ID, PRIORITY];
+                let begins = |own: &&str| name.to_ascii_lowercase().starts_with(own);
+                let name = names.into_iter().find(begins).unwrap_or(name);
+                whole.push((name.to_owned(), value));
+            });
+            Datadog.extract(&IncomingHeaders::read(&whole), found);
+        }),
+        ("header_names_are_taken_whole", |headers, found| {
+            // The same of the priority alone, which says nothing by itself.
+            let mut whole = Vec::new();
+            headers.view().each_header(&mut |name, value| {
+                let begins = name.to_ascii_lowercase().starts_with(PRIORITY);
+                let name = if begins { PRIORITY } else { name };
+                whole.push((name.to_owned(), value));
+            });
+            Datadog.extract(&IncomingHeaders::read(&whole), found);
         }),
         ("headers_come_in_any_order", |headers, found| {
             let mut first = Vec::new();

@@ -3,6 +3,7 @@
 mod datadog;
 mod defects;
 mod house;
+mod x_ray;
 
 use opentracing_testkit::propagation_contract;
 
@@ -16,4 +17,10 @@ mod house_format {
     use super::*;
 
     propagation_contract!(house::house());
+}
+
+mod x_ray_format {
+    use super::*;
+
+    propagation_contract!(x_ray::x_ray());
 }

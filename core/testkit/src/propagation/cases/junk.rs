@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use opentracing_http::propagation::Extraction;
 use opentracing_http::{Baggage, SpanContext, TraceState};
 
-use super::super::format::{Format, same_ids};
+use super::super::format::{Format, Spelling, same_ids};
 use super::super::headers::header_map;
-use super::super::table::{Found, Row};
+use super::super::table::{Found, Lines, Row};
 
 /// The grammars' own characters, digits of either case, no digits, blanks, line ends and bytes that are not text.
 const JUNK: &[u8] = b"019adFgz+-:%,=;/ \t\n\0\x7f\xc3\xff";
@@ -16,7 +16,8 @@ const JUNK: &[u8] = b"019adFgz+-:%,=;/ \t\n\0\x7f\xc3\xff";
 const TRIED: usize = 200;
 
 /// Deleting, inserting or replacing any one byte of a valid value gives no context and a refusal, or the same ids, or
-/// ids that stand in the headers literally: never a part of one, never a decision without its ids.
+/// ids that stand in the headers as the format [spells](Format::spells) them: never a part of one, never a decision
+/// without its ids.
 pub fn one_wrong_byte_never_gives_half_a_context(format: &Format) {
     for (row, at) in valid_values(format) {
         let value = &row.headers[at].1;
@@ -65,10 +66,20 @@ pub fn bytes_that_are_not_text_are_harmless(format: &Format) {
             headers.insert(at, (name.clone(), bytes.to_owned()));
             let found = format.read(&headers);
             if let Some(map) = header_map(&headers) {
-                assert_eq!(format.read(&map), found, "{row}");
+                assert_eq!(
+                    format.read(&map),
+                    found,
+                    "http's map (left) gives what pairs give (right):{}",
+                    Lines(&headers)
+                );
             }
             if has_ids {
-                assert_eq!((found.context, found.refused), (None, true), "{row}");
+                assert_eq!(
+                    (found.context, found.refused),
+                    (None, true),
+                    "bytes that are not text are no ids, and are refused:{}",
+                    Lines(&headers)
+                );
             }
             for value in [[bytes, &value].concat(), [&value, bytes].concat()] {
                 check(format, row, at, value);
@@ -98,7 +109,10 @@ pub fn oversized_input_is_bounded(format: &Format) {
             let headers = vec![(name.to_owned(), pattern.repeat(20_000).into_bytes())];
             let found = format.read(&headers);
             assert_bounded(&found);
-            assert_eq!(found.context, None, "{name}: {pattern} and so on");
+            assert_eq!(
+                found.context, None,
+                "there are no ids in {name}: {pattern} and so on"
+            );
         }
         let many = |n: usize| {
             let item = format!("k{n}={}", "v".repeat(300));
@@ -137,46 +151,63 @@ fn valid_values(format: &Format) -> impl Iterator<Item = (&Row, usize)> {
 }
 
 fn check(format: &Format, row: &Row, at: usize, value: Vec<u8>) {
-    let found = read_with(format, row, at, value);
-    assert_eq!(found.decision, None, "of one value of {row}");
-}
-
-fn check_cut(format: &Format, row: &Row, at: usize, value: &[u8]) {
-    let found = read_with(format, row, at, value.to_owned());
-    let alone = found.context.is_none() && !found.refused;
-    assert!(
-        alone == found.decision.is_some(),
-        "{found:?} of one value cut to {} bytes in {row}",
-        value.len()
+    let headers = with(row, at, value);
+    let found = read_changed(format, row, &headers);
+    assert_eq!(
+        found.decision,
+        None,
+        "a value with a wrong byte left a decision without its ids:{}\nand without that byte: {row}",
+        Lines(&headers)
     );
 }
 
-/// What is found with another value in the place of one of the row's, once it is known to be no half a context.
-fn read_with(format: &Format, row: &Row, at: usize, value: Vec<u8>) -> Found {
+fn check_cut(format: &Format, row: &Row, at: usize, value: &[u8]) {
+    let headers = with(row, at, value.to_owned());
+    let found = read_changed(format, row, &headers);
+    let alone = found.context.is_none() && !found.refused;
+    assert!(
+        alone == found.decision.is_some(),
+        "a value cut short left a decision beside ids or a refusal: {found:?} of{}\nand whole: {row}",
+        Lines(&headers)
+    );
+}
+
+/// The row's headers with another value in the place of one.
+fn with(row: &Row, at: usize, value: Vec<u8>) -> Vec<(String, Vec<u8>)> {
+    let mut headers = row.headers.clone();
+    headers[at].1 = value;
+    headers
+}
+
+/// What is found in headers that are not quite the row's, once it is known to be no half a context.
+fn read_changed(format: &Format, row: &Row, headers: &[(String, Vec<u8>)]) -> Found {
     let Some(valid) = &row.found.context else {
         return Found::default();
     };
-    let mut headers = row.headers.clone();
-    headers[at].1 = value;
     let found = format.read(&headers);
     assert_bounded(&found);
-    let shown = headers[at].1.escape_ascii();
     match &found.context {
         Some(context) => assert!(
-            same_ids(context, valid) || stand_in(context, &headers, &row.headers),
-            "{context:?} of {shown} in the place of a value of {row}"
+            same_ids(context, valid) || stand_in(format.spelling, context, headers, &row.headers),
+            "these ids stand nowhere in the headers, and nothing was refused: trace {}, span {} \
+             of{}\nand unchanged: {row}\n(a format whose ids stand there in several pieces says so by `Format::spells`)",
+            context.trace_id(),
+            context.span_id(),
+            Lines(headers)
         ),
         None => assert!(
             found.refused || found.decision.is_some(),
-            "{found:?} of {shown} in the place of a value of {row}"
+            "the ids are gone, and nothing was refused: {found:?} of{}\nand unchanged: {row}",
+            Lines(headers)
         ),
     }
     found
 }
 
-/// Whether both ids stand in the headers as whole numbers, hexadecimal or decimal, between separators that a valid row
-/// of the format has, too.
+/// Whether both ids stand in the headers, as they are spelled or as whole numbers, hexadecimal or decimal; between
+/// separators that a valid row of the format has, too.
 fn stand_in(
+    spelling: Option<Spelling>,
     context: &SpanContext,
     headers: &[(String, Vec<u8>)],
     valid: &[(String, Vec<u8>)],
@@ -190,12 +221,32 @@ fn stand_in(
         .filter(|byte| !byte.is_ascii_alphanumeric())
         .chain(*b" \t")
         .collect();
+    if let Some(spelling) = spelling {
+        let texts = texts(headers);
+        let stands = |piece: &String| {
+            let mut texts = texts.iter();
+            texts.any(|text| stands_whole(piece.as_bytes(), text, &separators))
+        };
+        return spelling(context).iter().all(stands);
+    }
     let numbers: HashSet<u128> = (texts(headers).iter())
         .flat_map(|text| text.split(|byte| separators.contains(byte)))
         .flat_map(numbers)
         .collect();
     let (trace_id, span_id) = (context.trace_id().get(), context.span_id().get());
     numbers.contains(&trace_id) && numbers.contains(&span_id.into())
+}
+
+/// Whether the piece stands in the text, in either case, with nothing but the text's ends and separators beside it.
+fn stands_whole(piece: &[u8], text: &[u8], separators: &HashSet<u8>) -> bool {
+    let ends = |byte: Option<&u8>| byte.is_none_or(|byte| separators.contains(byte));
+    (0..text.len()).any(|start| {
+        let (before, rest) = text.split_at(start);
+        let found = rest.split_at_checked(piece.len());
+        found.is_some_and(|(found, after)| {
+            found.eq_ignore_ascii_case(piece) && ends(before.last()) && ends(after.first())
+        })
+    })
 }
 
 /// Some clients percent-encode separators.
@@ -220,11 +271,19 @@ fn assert_bounded(found: &Found) {
         .map(|(key, value, properties)| key.len() + value.len() + properties.len())
         .sum();
     assert!(bytes <= Baggage::MAX_BYTES, "{bytes} bytes of baggage");
-    assert!(found.baggage.len() <= Baggage::MAX_ITEMS);
+    let items = found.baggage.len();
+    assert!(items <= Baggage::MAX_ITEMS, "{items} items of baggage");
     let debug_id = found.debug_id.as_deref().unwrap_or_default();
-    assert!(debug_id.len() <= Extraction::MAX_DEBUG_ID);
+    let length = debug_id.len();
+    assert!(
+        length <= Extraction::MAX_DEBUG_ID,
+        "a debug id of {length} bytes"
+    );
     if let Some(context) = &found.context {
         let members = context.tracestate().as_str().split(',').count();
-        assert!(members <= TraceState::MAX_MEMBERS);
+        assert!(
+            members <= TraceState::MAX_MEMBERS,
+            "a tracestate of {members} members"
+        );
     }
 }

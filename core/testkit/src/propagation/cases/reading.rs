@@ -7,7 +7,7 @@ use opentracing_http::{Carrier, HeaderView};
 
 use super::super::format::{Format, same_ids};
 use super::super::headers::{header_map, text_maps};
-use super::super::table::{Found, Row};
+use super::super::table::{Found, Lines, Row};
 
 /// Headers that every request has, and that are no trace headers of anybody.
 const STRANGERS: [(&str, &str); 4] = [
@@ -20,12 +20,21 @@ const STRANGERS: [(&str, &str); 4] = [
 /// No headers, strangers and empty values give nothing, and only the last may be refused.
 pub fn extracts_nothing_from_empty_headers(format: &Format) {
     let none: [(&str, &str); 0] = [];
-    assert_eq!(format.read(&none), Found::default());
-    assert_eq!(format.read(&STRANGERS), Found::default());
+    let nothing = Found::default();
+    assert_eq!(format.read(&none), nothing, "there are no headers");
+    let strangers = format.read(&STRANGERS);
+    assert_eq!(
+        strangers, nothing,
+        "the headers of others say nothing: {STRANGERS:?}"
+    );
     for row in format.rows() {
         let empty = row.headers.iter().map(|(name, _)| (name.clone(), ""));
         let found = format.read(&empty.collect::<Vec<_>>());
-        assert_eq!((found.context, found.decision), (None, None), "{row}");
+        assert_eq!(
+            (found.context, found.decision),
+            (None, None),
+            "empty values say nothing, here in the place of those of {row}"
+        );
     }
 }
 
@@ -33,7 +42,7 @@ pub fn extracts_nothing_from_empty_headers(format: &Format) {
 pub fn extracts_ids_made_elsewhere(format: &Format) {
     for row in format.rows() {
         if row.found.context.is_some() && !row.found.refused {
-            assert_eq!(format.read(&row.headers), row.found, "{row}");
+            assert_table(format, row);
         }
     }
 }
@@ -42,7 +51,7 @@ pub fn extracts_ids_made_elsewhere(format: &Format) {
 pub fn keeps_what_comes_without_ids(format: &Format) {
     for row in format.rows() {
         if row.found.context.is_none() && !row.found.refused {
-            assert_eq!(format.read(&row.headers), row.found, "{row}");
+            assert_table(format, row);
         }
     }
 }
@@ -51,9 +60,17 @@ pub fn keeps_what_comes_without_ids(format: &Format) {
 pub fn ignores_malformed_headers(format: &Format) {
     for row in format.rows() {
         if row.found.refused {
-            assert_eq!(format.read(&row.headers), row.found, "{row}");
+            assert_table(format, row);
         }
     }
+}
+
+fn assert_table(format: &Format, row: &Row) {
+    assert_eq!(
+        format.read(&row.headers),
+        row.found,
+        "what is found (left) is what the table says (right): {row}"
+    );
 }
 
 /// Every request with a refusal counts as one, under the name of the format that refused.
@@ -72,7 +89,7 @@ pub fn counts_a_refusal_under_its_name(format: &Format) {
         assert_eq!(
             propagation.refusals().collect::<Vec<_>>(),
             [("silent", 0), (format.name(), expected), ("silent", 0)],
-            "{row}"
+            "the refusals so far (left) are one a request, under the name of the format (right): {row}"
         );
     }
 }
@@ -87,18 +104,21 @@ pub fn text_pairs_and_header_maps_agree(format: &Format) {
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_slice()))
             .collect();
-        assert_eq!(format.read(&borrowed), found, "{row}");
+        assert_eq!(format.read(&borrowed), found, "pairs of texts: {row}");
         // Through a reference, as a view is handed on.
         let by_reference: &dyn HeaderView = &borrowed.as_slice();
-        assert_eq!(format.read(&by_reference), found, "{row}");
+        let referred = format.read(&by_reference);
+        assert_eq!(referred, found, "the same by reference: {row}");
         if let Some(map) = header_map(&row.headers) {
             maps += 1;
-            assert_eq!(sorted(format.read(&map)), sorted(found.clone()), "{row}");
+            let mapped = sorted(format.read(&map));
+            assert_eq!(mapped, sorted(found.clone()), "http's map: {row}");
         }
         for map in text_maps(&row.headers).into_iter().flatten() {
             // Where two headers compete for the bounds their order decides.
             if row.headers.len() < 3 || !found.refused {
-                assert_eq!(sorted(format.read(&&*map)), sorted(found.clone()), "{row}");
+                let mapped = sorted(format.read(&&*map));
+                assert_eq!(mapped, sorted(found.clone()), "a standard map: {row}");
             }
         }
     }
@@ -110,30 +130,62 @@ pub fn header_names_come_in_any_case(format: &Format) {
     for row in format.rows() {
         for change in [str::to_ascii_uppercase, str::to_ascii_lowercase, title_case] {
             let headers = renamed(row, change);
-            assert_eq!(format.read(&headers), format.read(&row.headers), "{row}");
+            assert_eq!(
+                format.read(&headers),
+                format.read(&row.headers),
+                "the case of names changes nothing (left, and right what the row gives):{}\nand as they were: {row}",
+                Lines(&headers)
+            );
         }
     }
 }
 
-/// A name that only looks like the format's is another header's.
+/// A name that only looks like the format's is another header's: one that lacks a letter or has one more, before, within
+/// or behind, says nothing, neither alone nor beside the format's own.
 pub fn header_names_are_taken_whole(format: &Format) {
     let behind = |name: &str| name[1..].to_owned();
     let before = |name: &str| format!("x{name}");
     let dotted = |name: &str| name.replace('-', ".");
     let spread = |name: &str| name.split_at(2).0.to_owned() + "-" + name.split_at(2).1;
-    let changes: [&dyn Fn(&str) -> String; 4] = [&behind, &before, &dotted, &spread];
+    let longer = |name: &str| format!("{name}x");
+    let parted = |name: &str| format!("{name}-id");
+    let cut = |name: &str| name[..name.len() - 1].to_owned();
+    let changes: [&dyn Fn(&str) -> String; 7] =
+        [&behind, &before, &dotted, &spread, &longer, &parted, &cut];
+    let mut tried = 0;
     for row in format.rows() {
         for change in changes {
-            let headers = renamed(row, change);
-            if headers
-                .iter()
-                .zip(&row.headers)
-                .all(|(new, old)| new.0 != old.0)
-            {
-                assert_eq!(format.read(&headers), Found::default(), "{headers:?}");
+            let mut others = renamed(row, change);
+            let mut pairs = others.iter().zip(&row.headers);
+            if !pairs.all(|(new, old)| new.0 != old.0) {
+                continue;
+            }
+            // Of a family every member is the format's own, and so may two names be of which one begins like the other.
+            others.retain(|(name, _)| !format.owns(name));
+            tried += others.len();
+            assert_eq!(
+                format.read(&others),
+                Found::default(),
+                "only whole names are the format's (a family of them is declared by `Format::family`), so nothing is \
+                 found in{}",
+                Lines(&others)
+            );
+            if !row.found.refused || row.headers.len() < 3 {
+                let mut crowd: Vec<_> = others
+                    .into_iter()
+                    .map(|(name, _)| owned(&name, "theirs"))
+                    .collect();
+                crowd.extend(row.headers.iter().cloned());
+                assert_eq!(
+                    format.read(&crowd),
+                    format.read(&row.headers),
+                    "headers whose names only look like the format's change nothing:{}",
+                    Lines(&crowd)
+                );
             }
         }
     }
+    assert!(tried > 0, "some name can be changed");
 }
 
 /// Headers of different names may come in any order, and strangers between them.
@@ -153,7 +205,11 @@ pub fn headers_come_in_any_order(format: &Format) {
         }
         if !row.found.refused || row.headers.len() < 3 {
             let expected = sorted(format.read(&row.headers));
-            assert_eq!(sorted(format.read(&crowd)), expected, "{row}");
+            assert_eq!(
+                sorted(format.read(&crowd)),
+                expected,
+                "another order and strangers between change nothing (left, and right what the row gives): {row}"
+            );
         }
     }
 }
@@ -168,7 +224,11 @@ pub fn blanks_round_a_value_change_nothing(format: &Format) {
         let total: usize = row.headers.iter().map(|(_, value)| value.len()).sum();
         // Blanks count where bytes are counted.
         if total < 4096 {
-            assert_eq!(format.read(&spaced.collect::<Vec<_>>()), row.found, "{row}");
+            let spaced = format.read(&spaced.collect::<Vec<_>>());
+            assert_eq!(
+                spaced, row.found,
+                "blanks round the values change nothing (left, and right what the table says): {row}"
+            );
         }
     }
 }
@@ -186,7 +246,7 @@ pub fn two_conflicting_ids_are_none(format: &Format) {
             }
             let mut repeated = row.headers.clone();
             repeated.insert(at, (name.clone(), value.clone()));
-            assert_none(format, &repeated, row);
+            assert_none(format, &repeated);
             conflicts += 1;
 
             // The value of another row that has such a header and other ids.
@@ -200,7 +260,7 @@ pub fn two_conflicting_ids_are_none(format: &Format) {
             for place in [at, at + 1, row.headers.len()] {
                 let mut headers = row.headers.clone();
                 headers.insert(place, (name.to_ascii_uppercase(), other.clone()));
-                assert_none(format, &headers, row);
+                assert_none(format, &headers);
                 conflicts += 1;
             }
         }
@@ -208,9 +268,14 @@ pub fn two_conflicting_ids_are_none(format: &Format) {
     assert!(conflicts > 0, "ids stand in some header");
 }
 
-fn assert_none(format: &Format, headers: &[(String, Vec<u8>)], row: &Row) {
-    let found = format.read(&headers.to_vec());
-    assert_eq!((found.context, found.refused), (None, true), "{row}");
+fn assert_none(format: &Format, headers: &[(String, Vec<u8>)]) {
+    let found = format.read(&headers);
+    assert!(
+        found.context.is_none() && found.refused,
+        "of two headers of one name that have ids neither counts, and the request is refused, but this was found: \
+         {found:?} in{}",
+        Lines(headers)
+    );
 }
 
 /// A format that is read again finds nothing else, and takes nothing back: the first to find a thing wins.
@@ -225,7 +290,11 @@ pub fn reading_twice_changes_nothing(format: &Format) {
             found.baggage.truncate(row.found.baggage.len());
             found
         };
-        assert_eq!(found(&twice), found(&once), "{row}");
+        assert_eq!(
+            found(&twice),
+            found(&once),
+            "reading a second time (left) changes nothing (right): {row}"
+        );
     }
     // What another format has found stays, too.
     for (row, other) in valid.iter().zip(valid.iter().rev()) {
@@ -236,7 +305,7 @@ pub fn reading_twice_changes_nothing(format: &Format) {
         let found = both.extract(&row.headers).context();
         assert!(
             matches!((&found, &theirs), (Some(found), Some(theirs)) if same_ids(found, theirs)),
-            "{row}"
+            "what an earlier format has found stays: {theirs:?}, not {found:?}, with {row}"
         );
     }
 }
@@ -250,7 +319,7 @@ fn renamed(row: &Row, change: impl Fn(&str) -> String) -> Vec<(String, Vec<u8>)>
     let headers = row.headers.iter();
     headers
         .map(|(name, value)| {
-            let known = name.len() > 2 && name.is_ascii();
+            let known = name.len() > 1 && name.is_ascii();
             let name = if known { change(name) } else { name.clone() };
             (name, value.clone())
         })

@@ -5,7 +5,7 @@ use opentracing_http::{Baggage, TraceFlags, TraceState};
 
 use super::super::format::Format;
 use super::super::headers::sorted;
-use super::super::table::{Found, Sent, context};
+use super::super::table::{Found, Lines, Sent, context};
 
 const TRACE: u128 = 0x64fe_8b2a_57d3_eff7;
 const WIDE: u128 = 0x80f1_98ee_5634_3ba8_64fe_8b2a_57d3_eff7;
@@ -123,13 +123,17 @@ pub fn reads_what_it_writes(format: &Format) {
         assert_eq!(
             (&back.context, back.refused),
             (&kept.context, false),
-            "{sent}"
+            "what comes back (left) is what the format carries (right), and nothing is refused; {sent}"
         );
-        assert_eq!((back.decision, &back.debug_id), (None, &None), "{sent}");
+        assert_eq!(
+            (back.decision, &back.debug_id),
+            (None, &None),
+            "neither a decision without ids nor a debug id is made of what was {sent}"
+        );
         // What went over the bounds of a header was left out, whole items of it.
         assert!(
             back.baggage.iter().all(|item| kept.baggage.contains(item)),
-            "{sent}"
+            "baggage came back that nobody sent: {back:?}; {sent}"
         );
 
         let found = Propagation::none()
@@ -139,7 +143,11 @@ pub fn reads_what_it_writes(format: &Format) {
             Some(context) => Sent::from(context),
             None => Sent::from(found.baggage().clone()),
         };
-        assert_eq!(sorted(format.headers_of(&again)), sorted(headers), "{sent}");
+        assert_eq!(
+            sorted(format.headers_of(&again)),
+            sorted(headers),
+            "what was read is written again (left) as it came (right); {sent}"
+        );
     }
 }
 
@@ -147,5 +155,10 @@ fn comes_back(format: &Format, sent: impl Into<Sent>) {
     let sent = sent.into();
     let headers = format.headers_of(&sent);
     let kept: Found = format.carries.keeps(&sent);
-    assert_eq!(format.read(&headers), kept, "{sent}");
+    assert_eq!(
+        format.read(&headers),
+        kept,
+        "what comes back (left) is what the format carries (right) of what was {sent}\nwritten:{}",
+        Lines(&headers)
+    );
 }

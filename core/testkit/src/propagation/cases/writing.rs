@@ -14,7 +14,11 @@ pub fn writes_its_table(format: &Format) {
     for row in format.written() {
         for kind in Kind::ALL {
             let headers = kind.inject(format, &row.there, &[&row.sent]);
-            assert_eq!(headers, sorted(row.headers.clone()), "{kind:?}: {row}");
+            assert_eq!(
+                headers,
+                sorted(row.headers.clone()),
+                "a {kind:?} has after the injection (left) what the table says (right): {row}"
+            );
         }
     }
 }
@@ -27,7 +31,7 @@ pub fn every_carrier_gets_the_same(format: &Format) {
             assert_eq!(
                 kind.inject(format, &[], &[&sent]),
                 headers,
-                "{kind:?}: {sent}"
+                "a {kind:?} gets (left) what every other carrier gets (right); {sent}"
             );
         }
     }
@@ -52,13 +56,13 @@ pub fn what_is_written_fits_every_header_map(format: &Format) {
             let parsed = HeaderName::from_bytes(name.as_bytes());
             assert!(
                 parsed.is_ok_and(|parsed| parsed.as_str() == name),
-                "{name:?}"
+                "a header's name is a token of HTTP in lower case, not {name:?}"
             );
             assert!(names.insert(name), "{name} twice");
             let visible = |byte: u8| byte == b' ' || byte.is_ascii_graphic();
             assert!(
                 value.bytes().all(visible) && value.trim() == value,
-                "{value:?}"
+                "{name}: a value is visible ASCII without blanks round it, not {value:?}"
             );
         }
     }
@@ -79,13 +83,20 @@ pub fn baggage_that_is_written_is_bounded(format: &Format) {
     for baggage in [grows, full, longest] {
         let headers = format.headers_of(&Sent::from(baggage.clone()));
         let bytes: usize = headers.iter().map(|(_, value)| value.len()).sum();
-        assert!(bytes <= Baggage::MAX_BYTES, "{bytes} bytes");
+        assert!(
+            bytes <= Baggage::MAX_BYTES,
+            "{bytes} bytes were written, and {} may be",
+            Baggage::MAX_BYTES
+        );
         let back = format.read(&headers);
         let sent = items(&baggage);
-        assert!(back.baggage.iter().all(|item| sent.contains(item)) && !back.refused);
+        assert!(
+            back.baggage.iter().all(|item| sent.contains(item)) && !back.refused,
+            "only whole items are left out, and what is written can be read: {back:?}"
+        );
         if format.carries.baggage && baggage.len() == 3 {
             let keys: Vec<_> = back.baggage.iter().map(|(key, ..)| key.as_str()).collect();
-            assert_eq!(keys, ["a", "b"]);
+            assert_eq!(keys, ["a", "b"], "what fits beside a long item stays");
         }
     }
 }
@@ -108,14 +119,19 @@ pub fn inject_overwrites_what_was_there(format: &Format) {
             assert_eq!(
                 kind.inject(format, &stale, &[second]),
                 expected,
-                "{kind:?}: {second}"
+                "nothing is left of what stood in the {kind:?} under the format's names (left, and right what it must \
+                 have); {second}"
             );
         }
         // Every second one after every first one takes too long with every kind of carrier.
         for (m, first) in all.iter().enumerate() {
             let kind = Kind::ALL[(n + m) % Kind::ALL.len()];
             let headers = kind.inject(format, &[], &[first, second]);
-            assert_eq!(headers, expected, "{kind:?}: {first}, then {second}");
+            assert_eq!(
+                headers, expected,
+                "nothing is left of the first injection into the {kind:?} (left, and right what it must have); first \
+                 {first}\nthen {second}"
+            );
         }
     }
 }
@@ -135,15 +151,11 @@ pub fn inject_leaves_the_headers_of_others(format: &Format) {
     others.push("uberctx-other".to_owned());
     for name in &names {
         others.push(format!("x{name}"));
+        others.push(format!("{name}x"));
+        others.push(format!("{name}-id"));
         others.push(name[1..].to_owned());
     }
-    let family = |name: &str| name.split('-').next().unwrap_or_default().to_owned() + "-";
-    // A family of headers (`uberctx-*`) is the format's own as a whole.
-    let own = |name: &String| {
-        names.contains(name)
-            || (name == "uberctx-other" && names.iter().any(|own| family(own) == "uberctx-"))
-    };
-    others.retain(|name| !own(name) && !name.is_empty());
+    others.retain(|name| !format.owns(name) && !name.is_empty());
     others.sort_unstable();
     others.dedup();
     let there: Vec<_> = others
@@ -156,7 +168,7 @@ pub fn inject_leaves_the_headers_of_others(format: &Format) {
             assert_eq!(
                 kind.inject(format, &there, &[&sent]),
                 expected,
-                "{kind:?}: {sent}"
+                "the headers of others stay in the {kind:?} (left, and right what it must have); {sent}"
             );
         }
     }
@@ -172,7 +184,7 @@ pub fn inject_without_a_context_writes_no_ids(format: &Format) {
         assert_eq!(
             format.read(&headers.0),
             format.carries.keeps(&alone),
-            "{first}"
+            "baggage alone leaves no ids (left, and right what must be found), not even those {first}"
         );
     }
 }
@@ -180,11 +192,19 @@ pub fn inject_without_a_context_writes_no_ids(format: &Format) {
 /// Nothing to send is no header at all: no denial, no empty value, nothing that an earlier injection left.
 pub fn inject_of_nothing_leaves_nothing(format: &Format) {
     let nothing = Sent::default();
-    assert!(format.headers_of(&nothing).is_empty());
+    let written = format.headers_of(&nothing);
+    assert!(
+        written.is_empty(),
+        "nothing to send, and yet this was written: {written:?}"
+    );
     for first in format.all_sent() {
         for kind in Kind::ALL {
             let left = kind.inject(format, &[], &[&first, &nothing]);
-            assert_eq!(left, sorted(Vec::new()), "{kind:?}: {first}");
+            assert_eq!(
+                left,
+                sorted(Vec::new()),
+                "injecting nothing leaves nothing in the {kind:?} of what was {first}"
+            );
         }
     }
 }

@@ -23,7 +23,7 @@ pub fn jaeger() -> Format {
         bounds(),
         written(),
     ];
-    Format::new(Jaeger, carries, tables)
+    Format::new(Jaeger, carries, tables).family("uberctx-")
 }
 
 const IDS: &str = "uber-trace-id";

@@ -212,10 +212,13 @@ pub fn header_values_that_are_not_text_are_harmless<S: Server>() {
     let mut request = b"GET /play HTTP/1.1\r\nhost: test.example\r\nx-name: caf\xe9\r\n".to_vec();
     request.extend(b"traceparent: \xff\xfe\r\nbaggage: a=\xff\r\n\r\n");
     connection.send(&request);
-    let response = connection.response("GET").expect("the server answers");
-    assert_eq!(response.status, 200);
-    let span = kit.span();
     let reaches = S::CAPABILITIES.has(Feature::HeaderBytes);
+    let status = connection.response("GET").map(|response| response.status);
+    if !reaches && status.is_none_or(|status| status >= 400) {
+        return assert!(kit.left().is_empty(), "what is refused has no span");
+    }
+    assert_eq!(status, Some(200));
+    let span = kit.span();
     assert_eq!(
         text(&span, "http.request.header.x-name").as_deref(),
         reaches.then_some("caf\u{fffd}")
@@ -234,10 +237,14 @@ pub fn long_values_are_cut_and_counted<S: Server>() {
     let span = kit.span();
     assert_tags(&span, &[("http.request.header.x-long", fits)]);
     assert_eq!(span.omitted().cut_values, 0);
-    let long = "ä".repeat(500);
+    // A character is kept whole, or not at all.
+    let (long, kept) = match S::CAPABILITIES.has(Feature::HeaderBytes) {
+        true => ("ä".repeat(500), "ä".repeat(32)),
+        false => ("x".repeat(500), "x".repeat(64)),
+    };
     assert_eq!(kit.get_with("/play", &[("x-long", &long)]).status, 200);
     let span = kit.span();
-    assert_tags(&span, &[("http.request.header.x-long", "ä".repeat(32))]);
+    assert_tags(&span, &[("http.request.header.x-long", kept)]);
     assert_eq!(span.omitted().cut_values, 1);
 }
 

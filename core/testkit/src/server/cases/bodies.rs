@@ -42,6 +42,14 @@ fn ends_before_its_body<S: Server>(end: Option<End>, content_type: &'static str)
         })
         .play(gated(&gate, content_type))
         .start();
+    if !S::CAPABILITIES.has(Feature::Streams) {
+        // Nothing is seen of it before all of it is there. What the span counts tells when it ended.
+        gate.open();
+        assert_eq!(kit.get("/play").text(), CHUNKS[..2].concat());
+        let span = kit.span();
+        assert_eq!(outcome(&span), (Outcome::Completed, Some(200)));
+        return span.http().is_some_and(|http| http.body_bytes() == 0);
+    }
     let mut connection = kit.connect();
     connection.request("GET", "/play", &[]);
     assert_eq!(connection.head().map(|head| head.status), Some(200));
@@ -301,5 +309,6 @@ pub fn slow_reader_is_covered_to_the_end<S: Server>() {
         span.http().map(|http| http.body_bytes()),
         Some((CHUNKS * SIZE) as u64)
     );
-    assert!(span.duration() >= waited, "{span:?}");
+    let streams = S::CAPABILITIES.has(Feature::Streams);
+    assert!(!streams || span.duration() >= waited, "{span:?}");
 }

@@ -7,7 +7,7 @@ use opentracing_http::{Outcome, Route, TraceIdHeader, Value};
 
 use crate::app::{Gate, Reply};
 use crate::server::cases::{
-    TRACE, TRACEPARENT, UNSAMPLED, assert_tags, injected, text, traceparent,
+    TRACE, TRACEPARENT, UNSAMPLED, assert_current, assert_tags, injected, text, traceparent,
 };
 use crate::server::{Kit, Server};
 
@@ -147,7 +147,7 @@ pub fn trace_id_is_returned_where_asked_for<S: Server>() {
             .start();
         let response = kit.get_with("/play", &[("traceparent", TRACEPARENT)]);
         let span = kit.span();
-        assert_eq!(injected(&response, "traceparent"), Some(traceparent(&span)));
+        assert_current(&response, &span);
         let timings: Vec<_> = response
             .headers
             .iter()

@@ -3,7 +3,9 @@
 use opentracing_http::Outcome;
 
 use crate::app::Reply;
-use crate::server::cases::{PARENT, injected, outcome, parent, text, trace, traceparent, version};
+use crate::server::cases::{
+    PARENT, assert_current, injected, outcome, parent, text, trace, version,
+};
 use crate::server::{Kit, Server};
 
 /// Requests that follow each other on one connection have spans, and traces, of their own.
@@ -15,7 +17,7 @@ pub fn keep_alive_connection_has_a_span_for_each_request<S: Server>() {
         connection.request("GET", "/play", &[]);
         let response = connection.response("GET").expect("the server answers");
         let span = kit.span();
-        assert_eq!(injected(&response, "traceparent"), Some(traceparent(&span)));
+        assert_current(&response, &span);
         assert_eq!(parent(&span), None);
         traces.push(trace(&span));
     }

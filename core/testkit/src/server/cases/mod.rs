@@ -108,6 +108,17 @@ fn injected(response: &Response, name: &str) -> Option<String> {
     line.map(str::to_owned)
 }
 
+/// Asserts that the handler's current span was the request's.
+#[track_caller]
+fn assert_current(response: &Response, span: &FinishedSpan) {
+    let (sent, ours) = (injected(response, "traceparent"), traceparent(span));
+    assert!(
+        sent.as_deref() == Some(&*ours),
+        "the handler's current span is the request's, which injects {ours}; it told {:?}",
+        response.text()
+    );
+}
+
 /// The `traceparent` that a span injects.
 fn traceparent(span: &FinishedSpan) -> String {
     format!(

@@ -6,8 +6,8 @@ use opentracing_http::{FinishedSpan, Outcome};
 
 use crate::app::{Broken, ERROR, Gate, Reply, turn};
 use crate::client::Response;
-use crate::server::cases::{CHUNKS, assert_tags, endless, outcome, waiting};
-use crate::server::{Feature, HangUp, Kit, Panic, Server};
+use crate::server::cases::{CHUNKS, assert_tags, endless, in_chunks, outcome, waiting};
+use crate::server::{Feature, HangUp, Kit, Server};
 
 /// A response below 500 is no error, and the outcome is plain completion.
 pub fn completed_request_is_no_error<S: Server>() {
@@ -105,12 +105,9 @@ pub fn panic_finishes_the_span_with_an_error<S: Server>() {
     let mut connection = kit.connect();
     connection.request("GET", "/play", &[]);
     let response = connection.response("GET");
-    let status = match S::CAPABILITIES.panic {
-        Panic::ClosesTheConnection => None,
-        Panic::Answers500 => Some(500),
-    };
-    assert_eq!(response.map(|response| response.status), status);
-    assert_panicked::<S>(&kit.span(), status);
+    let panic = S::CAPABILITIES.panic;
+    assert_eq!(response.map(|response| response.status), panic.answer());
+    assert_panicked::<S>(&kit.span(), panic.status());
 }
 
 /// Under a layer that catches panics a panic is still one, whatever response the layer makes of it.
@@ -125,12 +122,11 @@ pub fn panic_under_a_catch_layer_is_a_panic<S: Server>() {
     let mut connection = kit.connect();
     connection.request("GET", "/play", &[]);
     let response = connection.response("GET").map(|response| response.status);
-    let answers =
-        S::CAPABILITIES.has(Feature::CatchLayer) || S::CAPABILITIES.panic == Panic::Answers500;
-    assert_eq!(response, answers.then_some(500));
-    // The layer's response is made outside of the tracing; the framework's own is not.
-    let status = (S::CAPABILITIES.panic == Panic::Answers500).then_some(500);
-    assert_panicked::<S>(&kit.span(), status);
+    let panic = S::CAPABILITIES.panic;
+    let layer = S::CAPABILITIES.has(Feature::CatchLayer).then_some(500);
+    assert_eq!(response, layer.or(panic.answer()));
+    // The layer's response is made outside of the tracing.
+    assert_panicked::<S>(&kit.span(), panic.status());
 }
 
 fn assert_panicked<S: Server>(span: &FinishedSpan, status: Option<u16>) {
@@ -239,6 +235,9 @@ pub fn body_that_fails_is_an_error<S: Server>() {
 
 /// A client that leaves in the middle of the body is told from one that got all of it.
 pub fn hang_up_in_the_body_is_an_abandoned_body<S: Server>() {
+    if !S::CAPABILITIES.has(Feature::Streams) {
+        return assert_whole::<S>();
+    }
     let gate = Gate::default();
     let kit = Kit::<S>::playing(endless(&gate));
     let mut connection = kit.connect();
@@ -255,6 +254,16 @@ pub fn hang_up_in_the_body_is_an_abandoned_body<S: Server>() {
         gate.open();
     }
     assert_abandoned(&kit.span(), S::CAPABILITIES.hang_up);
+}
+
+/// Where a body is sent when all of it is there, a request is complete with it.
+pub(super) fn assert_whole<S: Server>() {
+    let kit = Kit::<S>::playing(in_chunks);
+    assert_eq!(kit.get("/play").text(), CHUNKS.concat());
+    let spans = kit.spans(1 + CHUNKS.len());
+    let requests = spans.iter().filter(|span| span.http().is_some());
+    let outcomes: Vec<_> = requests.map(outcome).collect();
+    assert_eq!(outcomes, [(Outcome::Completed, Some(200))]);
 }
 
 /// What holds for a request whose client has left in the body.

@@ -7,7 +7,7 @@ use opentracing_http::{
     BodySize, Instrumentation, ResponseView, Route, Span, SpanId, SpanKind, Tag, Value,
 };
 
-use crate::tracer::kit::{Kit, named};
+use crate::tracer::kit::{Kit, fields, named};
 use crate::tracer::{Arrived, Backend, Feature};
 
 /// Asserts that exactly these tags arrived, in whatever order.
@@ -15,9 +15,21 @@ use crate::tracer::{Arrived, Backend, Feature};
 fn assert_tags<B: Backend>(span: &Arrived, tags: impl IntoIterator<Item = Tag>) {
     let expected = B::CAPABILITIES.tags(tags);
     for tag in &expected {
-        assert_eq!(span.tag(&tag.key), Some(&tag.value), "{}", tag.key);
+        let arrived = span.tag(&tag.key);
+        assert_eq!(
+            arrived,
+            Some(&tag.value),
+            "the tag {} of the span {} arrives (left) as it was set (right)",
+            tag.key,
+            span.name
+        );
     }
-    assert_eq!(span.tags.len(), expected.len(), "{:#?}", span.tags);
+    assert_eq!(
+        span.tags.len(),
+        expected.len(),
+        "each tag arrives once, and no other does; these arrived: {:?}",
+        span.tags
+    );
 }
 
 /// Tags arrive with their types and exact values: text, truth, whole and floating-point numbers to their bounds.
@@ -53,7 +65,7 @@ pub fn tags_keep_their_types<B: Backend>() {
         Value::F64(number) => B::CAPABILITIES.has(Feature::TagTypes) && number.is_nan(),
         text => text == "NaN" && !B::CAPABILITIES.has(Feature::TagTypes),
     };
-    assert!(is_nan, "not a number");
+    assert!(is_nan, "what is not a number arrives as such");
     let first = Tag::new("at the start", -1);
     assert_tags::<B>(&span, [first].into_iter().chain(tags));
 }
@@ -75,9 +87,11 @@ pub fn texts_arrive_unchanged<B: Backend>() {
         span.log([("event", text.to_owned())]);
         span.finish();
         let span = kit.only();
-        assert_eq!(span.name, name);
-        assert_eq!(span.tags, [Tag::new(key, text.to_owned())]);
-        assert_eq!(span.logs[0].fields, [Tag::new("event", text.to_owned())]);
+        assert_eq!(span.name, name, "a name arrives byte for byte");
+        let tags = [Tag::new(key, text.to_owned())];
+        assert_eq!(span.tags, tags, "a tag arrives byte for byte");
+        let event = [Tag::new("event", text.to_owned())];
+        assert_eq!(fields(&span, 0), event, "a log arrives byte for byte");
     }
 }
 
@@ -133,7 +147,11 @@ pub fn rename_before_finish_wins<B: Backend>() {
     let handle = (*span).clone();
     span.finish();
     handle.set_name("too late");
-    assert_eq!(kit.only().name, "third");
+    assert_eq!(
+        kit.only().name,
+        "third",
+        "the last name before the end counts"
+    );
 }
 
 /// Logs arrive in the order in which they were made, each with the time of its making or the one that it was given.
@@ -154,7 +172,11 @@ pub fn logs_keep_order_and_time<B: Backend>() {
     let span = kit.only();
     let events = ["first", "second", "third", "fourth"];
     let arrived: Vec<_> = span.logs.iter().map(|log| log.fields.clone()).collect();
-    assert_eq!(arrived, events.map(|event| vec![Tag::new("event", event)]));
+    assert_eq!(
+        arrived,
+        events.map(|event| vec![Tag::new("event", event)]),
+        "logs arrive (left) in the order in which they were made (right)"
+    );
     let third = start + Duration::from_micros(1_501);
     let times = [start + Duration::from_micros(1_500), long_ago, third, third];
     let times = times.map(|time| {
@@ -164,13 +186,16 @@ pub fn logs_keep_order_and_time<B: Backend>() {
             .then(|| capabilities.time(time))
     });
     let arrived: Vec<_> = span.logs.iter().map(|log| log.time).collect();
-    assert_eq!(arrived, times);
+    assert_eq!(
+        arrived, times,
+        "logs arrive with the times (left) of their making, or those that they were given (right)"
+    );
 }
 
 /// The fields of a log arrive in their order, with their types, also two of one name.
 pub fn log_fields_arrive<B: Backend>() {
     let kit = Kit::<B>::new();
-    let fields = || {
+    let several = || {
         vec![
             Tag::new("event", "retry"),
             Tag::new("attempt", 2),
@@ -180,13 +205,16 @@ pub fn log_fields_arrive<B: Backend>() {
         ]
     };
     let span = kit.tracing.span("work").start();
-    span.log(fields()).log([("event", "one"), ("field", "two")]);
+    span.log(several())
+        .log([("event", "one"), ("field", "two")]);
     span.finish();
     let span = kit.only();
-    assert_eq!(span.logs.len(), 2);
-    assert_eq!(span.logs[0].fields, B::CAPABILITIES.tags(fields()));
-    let fields = [Tag::new("event", "one"), Tag::new("field", "two")];
-    assert_eq!(span.logs[1].fields, fields);
+    assert_eq!(span.logs.len(), 2, "each log arrives once");
+    let (first, second) = (fields(&span, 0), fields(&span, 1));
+    let rule = "fields arrive (left) in their order, also two of one name (right)";
+    assert_eq!(first, B::CAPABILITIES.tags(several()), "{rule}");
+    let two = [Tag::new("event", "one"), Tag::new("field", "two")];
+    assert_eq!(second, two, "{rule}");
 }
 
 /// An error becomes the tag `error` and a log of it, with its cause where it has one.
@@ -199,13 +227,17 @@ pub fn an_error_is_tagged_and_logged<B: Backend>() {
     span.finish();
     let span = kit.only();
     assert_tags::<B>(&span, [Tag::new("error", true)]);
-    assert_eq!(span.logs.len(), 2);
-    let [first, second] = [0, 1].map(|n| &span.logs[n].fields);
-    let fields = ["error", "it failed", "no luck"];
+    assert_eq!(span.logs.len(), 2, "each error is a log");
+    let [first, second] = [0, 1].map(|place| fields(&span, place));
+    let values = ["error", "it failed", "no luck"];
     let keys = ["event", "message", "error.cause"];
-    let expected: Vec<Tag> = keys.into_iter().zip(fields).map(Tag::from).collect();
-    assert_eq!(first, &expected);
-    assert_eq!(second.len(), 2);
+    let expected: Vec<Tag> = keys.into_iter().zip(values).map(Tag::from).collect();
+    assert_eq!(first, expected, "the log of an error that has a cause");
+    assert_eq!(
+        second.len(),
+        2,
+        "an error without a cause has no field for it"
+    );
 }
 
 #[derive(Debug)]
@@ -232,7 +264,9 @@ fn assert_baggage<B: Backend>(span: &Arrived, baggage: &[(&str, &str)]) {
     let arrived = span.baggage.iter().map(|(key, value)| (&**key, &**value));
     assert_eq!(
         arrived.collect::<Vec<_>>(),
-        expected.copied().collect::<Vec<_>>()
+        expected.copied().collect::<Vec<_>>(),
+        "the baggage at the end of the span {} arrives (left) as it was (right)",
+        span.name
     );
 }
 
@@ -244,8 +278,14 @@ pub fn baggage_arrives<B: Backend>() {
         .set_baggage("role", "ädmin, chief");
     span.set_baggage("user", "bob")
         .set_baggage("not a key", "x");
-    assert_eq!(span.baggage("user").as_deref(), Some("bob"));
-    assert_eq!(span.baggage("not a key"), None);
+    let user = span.baggage("user");
+    assert_eq!(
+        user.as_deref(),
+        Some("bob"),
+        "the last value of a key counts"
+    );
+    let none = span.baggage("not a key");
+    assert_eq!(none, None, "a key that no format can carry is not kept");
     span.finish();
     assert_baggage::<B>(&kit.only(), &[("user", "bob"), ("role", "ädmin, chief")]);
 }
@@ -262,16 +302,18 @@ pub fn baggage_reaches_children<B: Backend>() {
         .set_baggage("role", "admin");
     let grandchild = child.child("grandchild");
     let follower = parent.follower("follower");
-    for (span, user) in [
-        (&before, None),
-        (&child, Some("bob")),
-        (&grandchild, Some("bob")),
-        (&follower, Some("ada")),
-        (&parent, Some("ada")),
+    for (name, span, user) in [
+        ("before", &before, None),
+        ("child", &child, Some("bob")),
+        ("grandchild", &grandchild, Some("bob")),
+        ("follower", &follower, Some("ada")),
+        ("parent", &parent, Some("ada")),
     ] {
-        assert_eq!(span.baggage("user").as_deref(), user);
+        let has = span.baggage("user");
+        assert_eq!(has.as_deref(), user, "the baggage of the span {name}");
         let context = span.context().expect("it is recorded");
-        assert_eq!(context.baggage().get("user"), user);
+        let has = context.baggage().get("user");
+        assert_eq!(has, user, "the baggage of the context of {name}");
     }
     drop([grandchild, follower, before, child, parent]);
     let spans = kit.arrived(5);
@@ -288,11 +330,11 @@ pub fn what_comes_after_the_end_changes_nothing<B: Backend>() {
     let (kit, clock) = Kit::<B>::timed();
     let owned = kit.tracing.span("work").start();
     let span = (*owned).clone();
-    assert!(span.is_recording());
+    assert!(span.is_recording(), "before its end a span records");
     clock.advance(Duration::from_secs(1));
     owned.finish();
     clock.advance(Duration::from_secs(1));
-    assert!(!span.is_recording());
+    assert!(!span.is_recording(), "after its end a span records nothing");
     span.set_tag("late", true).set_tags([("later", 1)]);
     span.set_name("late")
         .log("late")
@@ -303,9 +345,18 @@ pub fn what_comes_after_the_end_changes_nothing<B: Backend>() {
     span.child("child").finish();
     let spans = kit.arrived(2);
     let span = named(&spans, "work");
-    assert_eq!((span.tags.len(), span.logs.len()), (0, 0), "{span:#?}");
-    assert_eq!(span.duration, Duration::from_secs(1));
-    assert!(span.omitted.is_empty());
+    assert_eq!(
+        (span.tags.len(), span.logs.len()),
+        (0, 0),
+        "tags and logs of after the end do not arrive: {span:#?}"
+    );
+    let second = Duration::from_secs(1);
+    assert_eq!(span.duration, second, "a span lasts until its end");
+    assert!(
+        span.omitted.is_empty(),
+        "what came after the end is not counted: {:?}",
+        span.omitted
+    );
     assert_baggage::<B>(span, &[]);
     assert_baggage::<B>(named(&spans, "child"), &[("late", "1")]);
 }
@@ -337,10 +388,14 @@ pub fn a_request_arrives<B: Backend>() {
 
     let spans = kit.arrived(2);
     let span = named(&spans, "GET /users/{id}");
-    assert_eq!(span.trace_id.get(), 0xab);
-    assert_eq!(span.parent_id.map(SpanId::get), Some(0xcd));
-    assert_eq!(named(&spans, "query").parent_id, Some(span.span_id));
-    assert_eq!(span.logs, []);
+    assert_eq!(
+        (span.trace_id.get(), span.parent_id.map(SpanId::get)),
+        (0xab, Some(0xcd)),
+        "the span of a request arrives below its caller"
+    );
+    let above = named(&spans, "query").parent_id;
+    assert_eq!(above, Some(span.span_id), "a query is below its request");
+    assert_eq!(span.logs, [], "a request without an error has no logs");
     assert_tags::<B>(
         span,
         [
@@ -363,13 +418,18 @@ pub fn a_failed_request_arrives<B: Backend>() {
     request.span().log("before");
     request.fail(Some(503), &"no luck");
     let span = kit.only();
-    assert_eq!(span.tag("error"), Some(&B::CAPABILITIES.value(true)));
-    let status = B::CAPABILITIES.value(503);
-    assert_eq!(span.tag("http.status_code"), Some(&status));
-    assert_eq!(span.logs.len(), 2);
-    let fields = ["error", "503", "no luck"];
+    for (key, value) in [
+        ("error", B::CAPABILITIES.value(true)),
+        ("http.status_code", B::CAPABILITIES.value(503)),
+    ] {
+        let arrived = span.tag(key);
+        assert_eq!(arrived, Some(&value), "the tag {key} of a failed request");
+    }
+    assert_eq!(span.logs.len(), 2, "the error is one log: {:?}", span.logs);
+    let values = ["error", "503", "no luck"];
     let keys = ["event", "error.kind", "message"];
-    let expected: Vec<Tag> = keys.into_iter().zip(fields).map(Tag::from).collect();
-    assert_eq!(span.logs[1].fields, expected);
-    assert!(span.omitted.is_empty(), "{:?}", span.omitted);
+    let expected: Vec<Tag> = keys.into_iter().zip(values).map(Tag::from).collect();
+    assert_eq!(fields(&span, 1), expected, "the last log is the error");
+    let omitted = span.omitted;
+    assert!(omitted.is_empty(), "nothing is left out: {omitted:?}");
 }

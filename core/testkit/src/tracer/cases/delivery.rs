@@ -31,7 +31,11 @@ pub fn drop_finishes_the_span<B: Backend>() {
     drop(thread.join());
     let spans = kit.arrived(3);
     let unwound = named(&spans, "unwound").span_id;
-    assert_eq!(named(&spans, "below").parent_id, Some(unwound));
+    assert_eq!(
+        named(&spans, "below").parent_id,
+        Some(unwound),
+        "a panic changes no span's parent"
+    );
     named(&spans, "dropped");
 }
 
@@ -39,16 +43,21 @@ pub fn drop_finishes_the_span<B: Backend>() {
 /// at once.
 pub fn flush_delivers<B: Backend>() {
     let kit = Kit::<B>::new();
-    assert!(kit.tracing.flush(PATIENCE));
+    let flushed = kit.tracing.flush(PATIENCE);
+    assert!(flushed, "a flush with nothing to deliver answers true");
     for count in 1..=3 {
         kit.tracing.span("work").start().finish();
         if B::CAPABILITIES.delivery != Delivery::AtOnce {
-            assert!(kit.tracing.flush(PATIENCE));
+            let flushed = kit.tracing.flush(PATIENCE);
+            assert!(flushed, "a flush that had {PATIENCE:?} answers true");
         }
-        assert_eq!(kit.backend.arrived(count).len(), count);
-        assert!(kit.tracing.flush(Duration::ZERO), "there is nothing left");
+        kit.wait_for(count);
+        assert!(
+            kit.tracing.flush(Duration::ZERO),
+            "where nothing is left to deliver a flush answers true, also without any time"
+        );
     }
-    assert_eq!(kit.tracing.dropped(), 0);
+    assert_eq!(kit.tracing.dropped(), 0, "nothing was to be dropped");
 }
 
 /// What was reported arrives, without a flush, when the policy and every handle to it are dropped.
@@ -62,7 +71,8 @@ pub fn dropping_everything_delivers<B: Backend>() {
     }
     span.finish();
     in_time("dropping the policy", || drop(tracing));
-    assert_eq!(backend.arrived(4).len(), 4);
+    let arrived = backend.arrived(4).len();
+    assert_eq!(arrived, 4, "what was reported arrives without a flush");
 }
 
 /// A flush whose exporter hangs returns in its time and answers that it did not deliver; what it waited for arrives when
@@ -70,7 +80,7 @@ pub fn dropping_everything_delivers<B: Backend>() {
 pub fn flush_with_a_stuck_exporter_returns_in_time<B: Backend>() {
     let kit = Kit::<B>::new();
     kit.tracing.span("before").start().finish();
-    assert!(kit.tracing.flush(PATIENCE));
+    assert!(kit.tracing.flush(PATIENCE), "nothing holds this flush up");
     let queued = B::CAPABILITIES.delivery != Delivery::AtOnce;
     if queued {
         kit.backend.stall();
@@ -80,12 +90,14 @@ pub fn flush_with_a_stuck_exporter_returns_in_time<B: Backend>() {
         let began = Instant::now();
         let tracing = kit.tracing.clone();
         let flushed = in_time("a flush", move || tracing.flush(SHORT));
-        assert_eq!(flushed, !queued);
+        assert_eq!(
+            flushed, !queued,
+            "a flush (left) answers false while its exporter hangs, and true where nothing waits (right)"
+        );
         let took = began.elapsed();
         assert!(took < SHORT + PATIENCE / 4, "the flush took {took:?}");
     }
-    let arrived = kit.backend.arrived(1 + usize::from(!queued));
-    assert_eq!(arrived.len(), 1 + usize::from(!queued));
+    kit.wait_for(1 + usize::from(!queued));
     kit.backend.release();
     named(&kit.arrived(2), "held up");
 }
@@ -126,10 +138,13 @@ pub fn full_queue_drops_and_counts<B: Backend>() {
         4 * bound
     );
     kit.backend.release();
-    assert!(kit.tracing.flush(PATIENCE), "what was kept is delivered");
-    assert_eq!(kit.tracing.dropped() as usize, dropped);
-    let kept = 4 * bound - dropped;
-    assert_eq!(kit.backend.arrived(kept).len(), kept);
+    kit.deliver();
+    kit.wait_for(4 * bound - dropped);
+    assert_eq!(
+        kit.tracing.dropped() as usize,
+        dropped,
+        "what finds no place is counted at once, and not later (left)"
+    );
 }
 
 /// A tracer whose queue was full delivers again as soon as its exporter goes on, and drops nothing any more.
@@ -145,16 +160,19 @@ pub fn survives_a_full_queue<B: Backend>() {
         kit.backend.stall();
         flood(&kit.tracing, 4 * bound);
         kit.backend.release();
-        assert!(kit.tracing.flush(PATIENCE));
+        kit.deliver();
         let dropped = kit.tracing.dropped() as usize;
+        let kept = round * 4 * bound - dropped + round - 1;
+        kit.wait_for(kept);
         let name = format!("after {round}");
         kit.tracing.span(name.clone()).start().finish();
-        assert!(kit.tracing.flush(PATIENCE));
-        assert_eq!(kit.tracing.dropped() as usize, dropped);
-        let kept = round * 4 * bound - dropped + round;
-        let spans = kit.backend.arrived(kept);
-        assert_eq!(spans.len(), kept);
-        named(&spans, &name);
+        kit.deliver();
+        named(&kit.wait_for(kept + 1), &name);
+        assert_eq!(
+            kit.tracing.dropped() as usize,
+            dropped,
+            "nothing is dropped any more (left) after the exporter went on"
+        );
     }
 }
 
@@ -172,7 +190,7 @@ pub fn use_from_many_threads<B: Backend>() {
     let together = Barrier::new(THREADS);
     thread::scope(|scope| {
         for thread in 0..THREADS {
-            let (root, kit, together) = (&*root, &kit.tracing, &together);
+            let (root, deliver, together) = (&*root, kit.delivers(), &together);
             scope.spawn(move || {
                 together.wait();
                 for number in 0..SPANS {
@@ -180,7 +198,7 @@ pub fn use_from_many_threads<B: Backend>() {
                     span.set_tag("n", number as i64);
                     span.finish();
                     if number % portion == portion - 1 {
-                        assert!(kit.flush(PATIENCE));
+                        deliver();
                     }
                 }
             });
@@ -190,10 +208,10 @@ pub fn use_from_many_threads<B: Backend>() {
     let spans = kit.arrived(THREADS * SPANS);
     assert_distinct(&spans);
     for span in spans {
-        assert_eq!(span.parent_id, parent);
+        assert_eq!(span.parent_id, parent, "the parent of {}", span.name);
         let number = span.name.split('/').nth(1).unwrap_or_default();
         let tag = span.tag("n").map(ToString::to_string);
-        assert_eq!(tag.as_deref(), Some(number));
+        assert_eq!(tag.as_deref(), Some(number), "the tag of {}", span.name);
     }
 }
 
@@ -205,7 +223,7 @@ pub fn is_send_and_sync<B: Backend>() {
     let tracing = kit.tracing.clone();
     let thread = thread::spawn(move || tracing.span("there").start().finish());
     thread.join().expect("it does not panic");
-    assert_eq!(kit.only().name, "there");
+    assert_eq!(kit.only().name, "there", "the other thread's span");
 }
 
 /// Uses a tracer through a reference to it.
@@ -248,16 +266,20 @@ pub fn is_usable_behind_ref_box_and_arc<B: Backend>() {
         span.finish();
         let spans = kit.arrived(2);
         let work = named(&spans, "work").span_id;
-        assert_eq!(named(&spans, "part").parent_id, Some(work));
+        let parent = named(&spans, "part").parent_id;
+        assert_eq!(parent, Some(work), "the parent of the part");
         let Delivery::Queued { spans: bound } = B::CAPABILITIES.delivery else {
             continue;
         };
         kit.backend.stall();
         flood(&kit.tracing, 4 * bound);
-        assert!(!kit.tracing.flush(SHORT));
-        assert!(kit.tracing.dropped() > 0);
+        assert!(
+            !kit.tracing.flush(SHORT),
+            "a flush is handed on, so it answers false while the exporter hangs"
+        );
+        assert!(kit.tracing.dropped() > 0, "the count is handed on");
         kit.backend.release();
-        assert!(kit.tracing.flush(PATIENCE));
+        kit.deliver();
     }
 }
 
@@ -274,8 +296,9 @@ pub fn works_in_a_fan_out<B: Backend>() {
     for name in ["work", "part"] {
         let (here, there) = (named(&arrived, name), named(&there, name));
         let ids = |span: &Arrived| (span.trace_id, span.span_id, span.parent_id);
-        assert_eq!(ids(here), ids(there));
-        assert_eq!(here.tags, B::CAPABILITIES.tags(there.tags.clone()));
+        assert_eq!(ids(here), ids(there), "both receive the ids of {name}");
+        let tags = B::CAPABILITIES.tags(there.tags.clone());
+        assert_eq!(here.tags, tags, "both receive the tags of {name}");
     }
     memory.assert_nothing_unfinished();
 }

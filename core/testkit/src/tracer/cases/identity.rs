@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use opentracing_http::{IdSource, ReferenceKind, SpanContext, SpanId, TraceFlags, TraceId};
 
 use crate::tracer::kit::{Kit, elsewhere, named};
-use crate::tracer::{Arrived, ArrivedReference, Backend, Feature};
+use crate::tracer::{Arrived, ArrivedReference, Backend, Delivery, Feature};
 
 /// Asserts that the references of these kinds arrived, in this order, if references do.
 #[track_caller]
@@ -19,7 +19,11 @@ fn assert_refers<B: Backend>(span: &Arrived, references: &[(ReferenceKind, &Span
         true => expected.collect(),
         false => Vec::new(),
     };
-    assert_eq!(span.references, expected, "{span:#?}");
+    assert_eq!(
+        span.references, expected,
+        "the references of the span {} arrive (left) as they were made (right)",
+        span.name
+    );
 }
 
 #[derive(Debug)]
@@ -44,7 +48,8 @@ pub fn ids_arrive<B: Backend>() {
         let span = kit.only();
         assert_eq!(
             (span.trace_id.get(), span.span_id.get()),
-            (trace_id, span_id)
+            (trace_id, span_id),
+            "ids arrive (left) with all of their bits (right)"
         );
     }
 }
@@ -56,10 +61,13 @@ pub fn a_root_has_no_parent<B: Backend>() {
     kit.tracing.span("other").start().finish();
     let spans = kit.arrived(2);
     for span in &spans {
-        assert_eq!(span.parent_id, None);
-        assert_eq!(span.references, []);
+        assert_eq!(span.parent_id, None, "a root has no parent");
+        assert_eq!(span.references, [], "a root has no references");
     }
-    assert_ne!(spans[0].trace_id, spans[1].trace_id);
+    assert_ne!(
+        spans[0].trace_id, spans[1].trace_id,
+        "each root has a trace of its own"
+    );
 }
 
 /// A child arrives in its parent's trace, below its parent, under an id of its own.
@@ -71,14 +79,16 @@ pub fn child_of_keeps_the_trace_id<B: Backend>() {
     let [root, child] = [root, child].map(|span| span.context().expect("it is recorded"));
     let spans = kit.arrived(3);
     let ids: HashSet<SpanId> = spans.iter().map(|span| span.span_id).collect();
-    assert_eq!(ids.len(), 3);
+    assert_eq!(ids.len(), 3, "each span has an id of its own: {ids:?}");
     for (name, parent) in [("child", &root), ("grandchild", &child)] {
         let span = named(&spans, name);
-        assert_eq!(span.trace_id, parent.trace_id());
-        assert_eq!(span.parent_id, Some(parent.span_id()));
+        assert_eq!(span.trace_id, parent.trace_id(), "the trace of the {name}");
+        let above = Some(parent.span_id());
+        assert_eq!(span.parent_id, above, "the parent of the {name}");
         assert_refers::<B>(span, &[(ReferenceKind::ChildOf, parent)]);
     }
-    assert_eq!(named(&spans, "root").span_id, root.span_id());
+    let id = named(&spans, "root").span_id;
+    assert_eq!(id, root.span_id(), "the id that the span told of itself");
 }
 
 /// A span below a caller in another process arrives in the caller's trace, below the caller.
@@ -88,8 +98,12 @@ pub fn a_callers_trace_goes_on<B: Backend>() {
     let span = kit.tracing.span("work").child_of(caller.clone());
     span.start().finish();
     let span = kit.only();
-    assert_eq!(span.trace_id, caller.trace_id());
-    assert_eq!(span.parent_id, Some(caller.span_id()));
+    assert_eq!(span.trace_id, caller.trace_id(), "the caller's trace");
+    assert_eq!(
+        span.parent_id,
+        Some(caller.span_id()),
+        "the caller is the parent"
+    );
     assert_refers::<B>(&span, &[(ReferenceKind::ChildOf, &caller)]);
 }
 
@@ -106,8 +120,9 @@ pub fn follows_from_is_recorded<B: Backend>() {
     let spans = kit.arrived(3);
     for (name, cause) in [("here", context), ("elsewhere", caller)] {
         let span = named(&spans, name);
-        assert_eq!(span.trace_id, cause.trace_id());
-        assert_eq!(span.parent_id, Some(cause.span_id()));
+        let ids = (span.trace_id, span.parent_id);
+        let below = (cause.trace_id(), Some(cause.span_id()));
+        assert_eq!(ids, below, "a follower ({name}) is below its cause");
         assert_refers::<B>(span, &[(ReferenceKind::FollowsFrom, &cause)]);
     }
 }
@@ -127,13 +142,20 @@ pub fn references_of_several_traces_arrive<B: Backend>() {
     let spans = kit.arrived(3);
 
     let join = named(&spans, "join");
-    assert_eq!(join.trace_id, one.trace_id());
-    assert_eq!(join.parent_id, Some(one.span_id()));
+    assert_eq!(
+        (join.trace_id, join.parent_id),
+        (one.trace_id(), Some(one.span_id())),
+        "the first reference is the parent"
+    );
     let (child_of, follows_from) = (ReferenceKind::ChildOf, ReferenceKind::FollowsFrom);
     let references = [(child_of, &one), (follows_from, &other), (child_of, &third)];
     assert_refers::<B>(join, &references);
     let child = named(&spans, "child");
-    assert_eq!(child.parent_id, Some(context.span_id()));
+    assert_eq!(
+        child.parent_id,
+        Some(context.span_id()),
+        "what it is a child of comes before what it follows"
+    );
     assert_refers::<B>(child, &[(child_of, &context), (follows_from, &other)]);
 }
 
@@ -148,11 +170,14 @@ pub fn a_child_may_outlive_its_parent<B: Backend>() {
     child.finish();
     let spans = kit.arrived(4);
     let parent = named(&spans, "parent");
-    assert_eq!(parent.parent_id, None);
+    assert_eq!(parent.parent_id, None, "a root has no parent");
     for name in ["child", "late", "follower"] {
         let span = named(&spans, name);
-        assert_eq!(span.parent_id, Some(parent.span_id), "{name}");
-        assert_eq!(span.trace_id, parent.trace_id, "{name}");
+        assert_eq!(
+            (span.trace_id, span.parent_id),
+            (parent.trace_id, Some(parent.span_id)),
+            "{name} arrives below its parent, which ended first"
+        );
     }
 }
 
@@ -168,27 +193,29 @@ pub fn the_current_span_is_the_parent<B: Backend>() {
     kit.tracing.span("after").start().finish();
     let spans = kit.arrived(4);
     let current = named(&spans, "current").span_id;
-    assert_eq!(named(&spans, "inner").parent_id, Some(current));
-    assert_eq!(named(&spans, "root").parent_id, None);
-    assert_eq!(named(&spans, "after").parent_id, None);
+    for (name, parent) in [("inner", Some(current)), ("root", None), ("after", None)] {
+        let found = named(&spans, name).parent_id;
+        assert_eq!(found, parent, "the parent of the span {name}");
+    }
 }
 
 /// A span arrives once, however many handles to it there are, and never before its end.
 pub fn each_span_arrives_once<B: Backend>() {
-    const SPANS: usize = 100;
+    // As many as the shortest queue holds, with the last.
+    const SPANS: usize = Delivery::SHORTEST_QUEUE - 1;
     let kit = Kit::<B>::new();
     let open = kit.tracing.span("open").start();
     let mut handles = Vec::new();
-    for number in 0..SPANS {
-        let span = kit.tracing.span(format!("{number}")).start();
+    let mut names: Vec<String> = (0..SPANS).map(|number| format!("span {number}")).collect();
+    for name in &names {
+        let span = kit.tracing.span(name.clone()).start();
         handles.extend([(*span).clone(), (*span).clone()]);
         span.in_scope(|| handles.push(opentracing_http::Span::current()));
         span.finish();
     }
     drop(handles);
-    let spans = kit.arrived(SPANS);
-    let names: HashSet<&str> = spans.iter().map(|span| &*span.name).collect();
-    assert_eq!(names.len(), SPANS, "{names:?}");
+    kit.each_arrived(&names);
     open.finish();
-    named(&kit.arrived(SPANS + 1), "open");
+    names.push("open".to_owned());
+    kit.each_arrived(&names);
 }

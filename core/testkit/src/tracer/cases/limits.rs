@@ -5,8 +5,12 @@ use std::fmt;
 use http::Request;
 use opentracing_http::{Instrumentation, Limits, Omitted, Tag, TraceFlags};
 
-use crate::tracer::kit::{Kit, elsewhere};
+use crate::tracer::kit::{Kit, elsewhere, fields};
 use crate::tracer::{Arrived, Backend, Feature};
+
+/// What holds of tags, logs and fields.
+const FIRST: &str =
+    "as many arrive (left) as the limit says, the first of them with their last values (right)";
 
 /// A tracer whose policy has other bounds.
 fn bounded<B: Backend>(change: impl FnOnce(&mut Limits)) -> Kit<B> {
@@ -23,7 +27,11 @@ fn assert_omitted<B: Backend>(span: &Arrived, change: impl FnOnce(&mut Omitted))
     if !B::CAPABILITIES.has(Feature::Omitted) {
         expected = Omitted::default();
     }
-    assert_eq!(span.omitted, expected);
+    assert_eq!(
+        span.omitted, expected,
+        "it arrives how much was left out of the span {} (left; right what was)",
+        span.name
+    );
 }
 
 /// The first tags arrive and those over the limit are counted, however they are set; a known key finds its place.
@@ -35,7 +43,7 @@ pub fn tags_over_the_limit_are_counted<B: Backend>() {
     span.finish();
     let span = kit.only();
     let tags = B::CAPABILITIES.tags([("a", 2), ("b", 2)]);
-    assert_eq!(span.tags, tags);
+    assert_eq!(span.tags, tags, "{FIRST}");
     assert_omitted::<B>(&span, |omitted| omitted.tags = 3);
 
     let kit = bounded::<B>(|limits| limits.tags = 2);
@@ -43,7 +51,8 @@ pub fn tags_over_the_limit_are_counted<B: Backend>() {
     span.set_tags([("a", 1), ("b", 1), ("c", 1)]);
     span.finish();
     let span = kit.only();
-    assert_eq!(span.tags, B::CAPABILITIES.tags([("a", 1), ("b", 1)]));
+    let tags = B::CAPABILITIES.tags([("a", 1), ("b", 1)]);
+    assert_eq!(span.tags, tags, "{FIRST}");
     assert_omitted::<B>(&span, |omitted| omitted.tags = 1);
 }
 
@@ -56,7 +65,8 @@ pub fn logs_over_the_limit_are_counted<B: Backend>() {
     span.finish();
     let span = kit.only();
     let logs: Vec<_> = span.logs.iter().map(|log| log.fields.clone()).collect();
-    assert_eq!(logs, ["a", "b"].map(|event| vec![Tag::new("event", event)]));
+    let two = ["a", "b"].map(|event| vec![Tag::new("event", event)]);
+    assert_eq!(logs, two, "{FIRST}");
     assert_omitted::<B>(&span, |omitted| omitted.logs = 2);
 }
 
@@ -69,9 +79,10 @@ pub fn log_fields_over_the_limit_are_counted<B: Backend>() {
         .log([("a", 1), ("b", 2), ("c", 3)]);
     span.finish();
     let span = kit.only();
-    assert_eq!(span.logs.len(), 3);
+    assert_eq!(span.logs.len(), 3, "no log is left out for its fields");
     for log in &span.logs {
-        assert_eq!(log.fields, B::CAPABILITIES.tags([("a", 1), ("b", 2)]));
+        let two = B::CAPABILITIES.tags([("a", 1), ("b", 2)]);
+        assert_eq!(log.fields, two, "{FIRST}");
     }
     assert_omitted::<B>(&span, |omitted| omitted.log_fields = 3);
 }
@@ -91,7 +102,10 @@ pub fn references_over_the_limit_are_counted<B: Backend>() {
     } else {
         &[]
     };
-    assert_eq!(ids, expected);
+    assert_eq!(
+        ids, expected,
+        "the parent and as many references as the limit says arrive (left), the first of them (right)"
+    );
     assert_omitted::<B>(&span, |omitted| omitted.references = 2);
 }
 
@@ -115,9 +129,10 @@ pub fn long_texts_are_cut_between_characters<B: Backend>() {
         ("fits", "äöu"),
         ("at once", "12345"),
     ];
-    assert_eq!(span.tags, tags.map(Tag::from));
-    let fields = [("event", "abcde"), ("fits", "abcde")];
-    assert_eq!(span.logs[0].fields, fields.map(Tag::from));
+    let rule = "texts arrive (left) up to the limit, whole characters of them (right)";
+    assert_eq!(span.tags, tags.map(Tag::from), "{rule}");
+    let cut = [("event", "abcde"), ("fits", "abcde")];
+    assert_eq!(fields(&span, 0), cut.map(Tag::from), "{rule}");
     assert_omitted::<B>(&span, |omitted| omitted.cut_values = 4);
 }
 
@@ -133,8 +148,12 @@ pub fn long_errors_are_cut<B: Backend>() {
         let request = Request::get("/").body(()).expect("a request");
         server.begin(&request).fail(None, &Pieces(pieces));
         let span = kit.only();
-        let fields = &span.logs[0].fields;
-        assert_eq!(fields.last(), Some(&Tag::new("message", shown)));
+        let message = Tag::new("message", shown);
+        assert_eq!(
+            fields(&span, 0).last(),
+            Some(&message),
+            "an error arrives (left) up to the limit (right)"
+        );
         assert_omitted::<B>(&span, |omitted| omitted.cut_values = cut);
     }
 }
@@ -160,11 +179,21 @@ pub fn default_limits_bound_a_span<B: Backend>() {
     span.set_tag("tag 0", "x".repeat(100_000));
     span.finish();
     let span = kit.only();
-    assert_eq!((span.tags.len(), span.logs.len()), (128, 128));
-    assert_eq!(span.tag("tag 127"), Some(&B::CAPABILITIES.value(127)));
-    assert!(span.logs.iter().all(|log| log.fields.len() == 32));
+    assert_eq!(
+        (span.tags.len(), span.logs.len()),
+        (128, 128),
+        "so many tags and logs arrive (left) as the default limits say (right)"
+    );
+    let last = B::CAPABILITIES.value(127);
+    assert_eq!(span.tag("tag 127"), Some(&last), "{FIRST}");
+    assert!(
+        span.logs.iter().all(|log| log.fields.len() == 32),
+        "32 fields of each log arrive"
+    );
     let text = span.tag("tag 0").and_then(|value| value.as_str());
-    assert_eq!(text, Some(&*"x".repeat(4096)));
+    let whole = text.is_some_and(|text| text == "x".repeat(4096));
+    let bytes = text.map(str::len);
+    assert!(whole, "4,096 bytes of a long text arrive, not {bytes:?}");
     assert_omitted::<B>(&span, |omitted| {
         omitted.tags = 72;
         omitted.logs = 72;

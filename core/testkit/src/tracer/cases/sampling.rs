@@ -25,9 +25,10 @@ pub fn unsampled_never_arrives<B: Backend>() {
     let span = kit.tracing.span("dropped").start();
     let (child, follower) = (span.child("child"), span.follower("follower"));
     for span in [&span, &child, &follower] {
-        assert!(!span.is_recording());
+        assert!(!span.is_recording(), "it is not sampled, so not recorded");
         let context = span.context().expect("it is told to what is called");
-        assert!(!context.flags().is_sampled());
+        let sampled = context.flags().is_sampled();
+        assert!(!sampled, "what is called is told that it is not sampled");
         span.set_tag("n", 1).log("x").set_name("still dropped");
     }
     drop([child, follower, span]);
@@ -46,10 +47,13 @@ pub fn a_callers_decision_is_followed<B: Backend>() {
         let kit = Kit::<B>::new();
         let caller = elsewhere(0xabc, 0xdef, flags);
         let span = kit.tracing.span("work").child_of(caller).start();
-        assert_eq!(span.is_recording(), sampled, "{flags:?}");
+        let records = span.is_recording();
+        assert_eq!(records, sampled, "recording, below a caller's {flags:?}");
         let context = span.context().expect("it has a caller");
-        assert_eq!(context.trace_id().get(), 0xabc, "{flags:?}");
-        assert_eq!(context.flags().is_sampled(), sampled, "{flags:?}");
+        let trace_id = context.trace_id().get();
+        assert_eq!(trace_id, 0xabc, "the trace, below a caller's {flags:?}");
+        let told = context.flags().is_sampled();
+        assert_eq!(told, sampled, "what is told, below a caller's {flags:?}");
         span.finish();
         kit.arrived(sampled.into());
     }
@@ -84,7 +88,8 @@ pub fn what_the_sampler_adds_arrives<B: Backend>() {
     let span = kit.tracing.span("root").tag("own", true).start();
     span.child("child").finish();
     let context = span.context().expect("it is recorded");
-    assert_eq!(context.tracestate().as_str(), "vendor=t61");
+    let told = context.tracestate().as_str();
+    assert_eq!(told, "vendor=t61", "the sampler's tracestate is told");
     span.finish();
     kit.tracing.span("bare").start().finish();
 
@@ -95,18 +100,28 @@ pub fn what_the_sampler_adds_arrives<B: Backend>() {
         Tag::new("sampler.param", 0.25),
     ]);
     for tag in &expected {
-        assert_eq!(named(&spans, "root").tag(&tag.key), Some(&tag.value));
+        let arrived = named(&spans, "root").tag(&tag.key);
+        assert_eq!(arrived, Some(&tag.value), "the tag {} arrives", tag.key);
     }
-    assert_eq!(named(&spans, "root").tags.len(), 3);
-    assert_eq!(named(&spans, "bare").tags, expected[1..]);
-    assert_eq!(named(&spans, "child").tags, []);
+    let tags = |name| &named(&spans, name).tags;
+    assert_eq!(tags("root").len(), 3, "its own and the sampler's tags");
+    assert_eq!(tags("bare"), &expected[1..], "the sampler's tags alone");
+    assert_eq!(
+        tags("child"),
+        &[],
+        "the sampler was not asked about a child"
+    );
     let tracestate = if B::CAPABILITIES.has(Feature::Tracestate) {
         "vendor=t61"
     } else {
         ""
     };
     for span in &spans {
-        assert_eq!(span.tracestate, tracestate, "{}", span.name);
+        assert_eq!(
+            span.tracestate, tracestate,
+            "the tracestate of the span {}",
+            span.name
+        );
     }
 }
 
@@ -117,9 +132,10 @@ pub fn record_only_never_arrives<B: Backend>() {
     let span = kit.tracing.span("local").start();
     let child = span.child("below");
     for span in [&span, &child] {
-        assert!(span.is_recording());
+        assert!(span.is_recording(), "it is recorded for this process");
         let context = span.context().expect("it is recorded");
-        assert!(!context.flags().is_sampled());
+        let sampled = context.flags().is_sampled();
+        assert!(!sampled, "what is called is told that it is not sampled");
     }
     drop([child, span]);
     kit.arrived(0);
@@ -170,7 +186,8 @@ pub fn sampling_priority_is_obeyed<B: Backend>() {
     let span = kit.tracing.span("local at first").start();
     span.set_tag("sampling.priority", 1);
     span.finish();
-    assert_eq!(kit.only().name, "local at first");
+    let name = kit.only().name;
+    assert_eq!(name, "local at first", "the priority sends what was local");
 }
 
 /// Nothing of a request that the policy skips arrives, nor of what is started below it.
@@ -201,7 +218,7 @@ pub fn noop_span_accepts_everything<B: Backend>() {
     let noop = HttpTracing::new(NoopTracer);
     let untraced = noop.span("untraced").start();
     for span in [&Span::none(), &*untraced, &*unsampled] {
-        assert!(!span.is_recording());
+        assert!(!span.is_recording(), "there is nothing to record it for");
         span.set_tag("a", 1).set_tags([("b", 2)]);
         span.log("x").log_at(std::time::SystemTime::UNIX_EPOCH, "y");
         span.error(&std::fmt::Error).set_name("z").set_route("/z");
@@ -212,8 +229,13 @@ pub fn noop_span_accepts_everything<B: Backend>() {
         span.build_child("built").tag("n", 1).start().finish();
         span.inject(&mut Vec::new());
     }
-    assert!(Span::none().child("child").is_none());
-    assert_eq!(untraced.context(), None);
+    let child = Span::none().child("child");
+    assert!(child.is_none(), "a child of the empty handle is empty");
+    let context = untraced.context();
+    assert_eq!(
+        context, None,
+        "a tracer that traces nothing has no contexts"
+    );
     drop([untraced, unsampled]);
     kit.arrived(0);
 }

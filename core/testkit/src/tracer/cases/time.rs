@@ -10,7 +10,12 @@ use crate::tracer::{Arrived, Backend};
 /// Asserts that the span arrived with these times, up to what the tracer cuts off.
 #[track_caller]
 fn assert_lasted<B: Backend>(span: &Arrived, start: SystemTime, duration: Duration) {
-    assert_eq!(span.start, B::CAPABILITIES.time(start), "{}", span.name);
+    let start = B::CAPABILITIES.time(start);
+    assert_eq!(
+        span.start, start,
+        "the start of the span {} arrives (left) up to the resolution (right)",
+        span.name
+    );
     // Both ends may have been cut.
     let difference = span.duration.abs_diff(duration);
     assert!(
