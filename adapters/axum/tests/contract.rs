@@ -32,11 +32,11 @@ impl Server for AxumServer {
         component: "axum",
         lacks: &[
             (
-                Feature::Unmatched,
+                Feature::UnmatchedRoute,
                 "A request without a `MatchedPath` may match no route, or a layer stands outside of the routing.",
             ),
             (
-                Feature::Decline,
+                Feature::DecliningRoutes,
                 "The router finds one route by its path, and never goes on to another.",
             ),
             (

@@ -37,7 +37,7 @@ impl Server for RocketServer {
         reset: HangUp::RunsOn,
         lacks: &[
             (
-                Feature::CatchLayer,
+                Feature::CatchPanicLayer,
                 "Rocket itself catches panics, within the tracing, and has no layer for it.",
             ),
             (
@@ -53,19 +53,19 @@ impl Server for RocketServer {
                 "Rocket's bodies are readers of bytes, with nothing behind them.",
             ),
             (
-                Feature::BrokenBody,
+                Feature::BrokenBodies,
                 "Rocket 0.5 ends a body that failed as if it were complete; the span knows better.",
             ),
             (
-                Feature::Outside,
+                Feature::MiddlewareOutside,
                 "Fairings stand in one row, in which the tracing is the last to see a response.",
             ),
             (
-                Feature::Intercept,
+                Feature::MiddlewareThatAnswers,
                 "A fairing cannot answer in the place of a route.",
             ),
             (
-                Feature::CurrentInMiddleware,
+                Feature::CurrentSpanInMiddleware,
                 "A fairing cannot wrap other fairings; they reach the span with `CurrentSpan::of`.",
             ),
             (
@@ -73,15 +73,15 @@ impl Server for RocketServer {
                 "Rocket answers them with 400 before any fairing.",
             ),
             (
-                Feature::MethodNotAllowed,
+                Feature::RouteOfWrongMethod,
                 "The method is a part of Rocket's routes: with another one none matches.",
             ),
             (
-                Feature::Version,
+                Feature::ProtocolVersion,
                 "Rocket's request does not tell the protocol's version.",
             ),
             (
-                Feature::HeaderBytes,
+                Feature::HeadersBeyondAscii,
                 "Rocket drops header values that are not UTF-8.",
             ),
         ],

@@ -41,8 +41,8 @@ impl Server for HyperServer {
         component: "tower",
         lacks: &[
             (Feature::Routes, "A tower service has no routes."),
-            (Feature::Unmatched, "A tower service has no routes."),
-            (Feature::Decline, "A tower service has no routes."),
+            (Feature::UnmatchedRoute, "A tower service has no routes."),
+            (Feature::DecliningRoutes, "A tower service has no routes."),
             (
                 Feature::ErrorMessage,
                 "What the service answers with is a response, whatever error it was made of.",

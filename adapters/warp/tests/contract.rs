@@ -41,7 +41,7 @@ mod filter_form {
                     "Outside of all filters warp makes a reply of every rejection, which has the status that the span has.",
                 ),
                 (
-                    Feature::CatchLayer,
+                    Feature::CatchPanicLayer,
                     "`warp::serve` takes filters only, and no filter catches panics.",
                 ),
             ],
@@ -88,7 +88,7 @@ mod layer_form {
                     "`warp::service` makes a reply of every rejection: its error is `Infallible`.",
                 ),
                 (
-                    Feature::Unmatched,
+                    Feature::UnmatchedRoute,
                     "Round `warp::service` a 404 of warp's own is a reply like any other.",
                 ),
             ],

@@ -85,7 +85,7 @@ impl App {
     }
 
     /// Whether the framework's own layer that catches panics is to stand outside of the tracing, where there is one: see
-    /// [`Feature::CatchLayer`](crate::server::Feature::CatchLayer).
+    /// [`Feature::CatchPanicLayer`](crate::server::Feature::CatchPanicLayer).
     #[must_use]
     pub fn catches_panics(&self) -> bool {
         self.catch_panics
@@ -98,7 +98,7 @@ impl App {
     }
 
     /// Called by the middleware at this place before it calls what is within; if it answers with a status, the middleware
-    /// answers with that, where it can (see [`Feature::Intercept`](crate::server::Feature::Intercept)), and an empty body.
+    /// answers with that, where it can (see [`Feature::MiddlewareThatAnswers`](crate::server::Feature::MiddlewareThatAnswers)), and an empty body.
     #[must_use]
     pub fn before(&self, place: Place) -> Option<u16> {
         self.middleware

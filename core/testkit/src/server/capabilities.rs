@@ -62,15 +62,15 @@ pub enum Feature {
     /// It has routes with templates. Without them a request is named after its method.
     Routes,
     /// It knows that no route matched. Without it the route is unknown there.
-    Unmatched,
+    UnmatchedRoute,
     /// A route can decline a request, which then goes on to another. Without it only the second route is there.
-    Decline,
+    DecliningRoutes,
     /// A layer of the framework's can catch panics outside of the tracing. Without it a panic is what it always is.
-    CatchLayer,
+    CatchPanicLayer,
     /// Two hundred requests can be at their handlers at once. Without it eight can.
-    Many,
+    ManyAtOnce,
     /// A handler is polled, each time in a scope of its own. Without it it runs in one scope from its start to its end.
-    Polls,
+    ScopePerPoll,
     /// A part of a body reaches the client when it is made. Without it a body is sent when all of it is there.
     Streams,
     /// It speaks HTTP/2, with prior knowledge on the port of HTTP/1. Without it such a connection brings no response.
@@ -86,24 +86,24 @@ pub enum Feature {
     /// A response can have trailers. Without them it is complete with its body.
     Trailers,
     /// A body that fails breaks off for its client. Without it the client is told that what it got is all.
-    BrokenBody,
+    BrokenBodies,
     /// The adapter knows the protocol's version. Without it there is no such tag.
-    Version,
+    ProtocolVersion,
     /// Header values that are not ASCII reach the adapter. Without it such a header is not there, or such a request is refused.
-    HeaderBytes,
+    HeadersBeyondAscii,
     /// A middleware of the framework's own can stand outside of the tracing. Without it none is there.
-    Outside,
+    MiddlewareOutside,
     /// A middleware can answer in the place of what is within. Without it the request goes on to its handler.
-    Intercept,
+    MiddlewareThatAnswers,
     /// The current span is the request's in a middleware within the tracing. Without it there is none, only the extractor's.
-    CurrentInMiddleware,
+    CurrentSpanInMiddleware,
     /// Methods that HTTP does not know reach the handlers. Without it they are refused before any tracing.
     UnknownMethods,
     /// A known route that has no handler for the request's method tells its template. Without it the request is named after its
     /// method.
-    MethodNotAllowed,
+    RouteOfWrongMethod,
     /// A request whose handler panicked, or was dropped, is still named after its route. Without it the name is the method.
-    RouteOfTheDropped,
+    RouteOfDroppedRequests,
 }
 
 impl Capabilities {

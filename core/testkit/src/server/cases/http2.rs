@@ -60,7 +60,7 @@ pub fn http2_attributes_are_right<S: Server>() {
 
 /// Requests that are served at the same time on one connection see their own spans.
 pub fn http2_streams_keep_their_own_spans<S: Server>() {
-    let streams = if S::CAPABILITIES.has(Feature::Many) {
+    let streams = if S::CAPABILITIES.has(Feature::ManyAtOnce) {
         50
     } else {
         8

@@ -27,7 +27,7 @@ pub fn middleware_inside_sees_the_span<S: Server>() {
     let ours = response.text();
     assert!(ours.contains(&trace(&span)));
     let seen = seen.lock().expect("no panic").clone();
-    let inside = if S::CAPABILITIES.has(Feature::CurrentInMiddleware) {
+    let inside = if S::CAPABILITIES.has(Feature::CurrentSpanInMiddleware) {
         ours
     } else {
         "none\n".to_owned()
@@ -36,7 +36,7 @@ pub fn middleware_inside_sees_the_span<S: Server>() {
         (Place::Inside, None, inside.clone()),
         (Place::Inside, Some(200), inside),
     ];
-    if S::CAPABILITIES.has(Feature::Outside) {
+    if S::CAPABILITIES.has(Feature::MiddlewareOutside) {
         let none = || "none\n".to_owned();
         expected.insert(0, (Place::Outside, None, none()));
         expected.push((Place::Outside, Some(200), none()));
@@ -50,7 +50,7 @@ pub fn status_of_a_middleware_inside_counts<S: Server>() {
         let kit = Kit::<S>::setup()
             .middleware(move |at, status| (at == place && status.is_some()).then_some(503))
             .start();
-        let rewritten = place == Place::Inside || S::CAPABILITIES.has(Feature::Outside);
+        let rewritten = place == Place::Inside || S::CAPABILITIES.has(Feature::MiddlewareOutside);
         let status = if rewritten { 503 } else { 200 };
         assert_eq!(kit.get("/play").status, status, "{place:?}");
         let span = kit.span();
@@ -69,8 +69,8 @@ pub fn middleware_inside_can_answer<S: Server>() {
         let kit = Kit::<S>::setup()
             .middleware(move |at, status| (at == place && status.is_none()).then_some(401))
             .start();
-        let intercepts = S::CAPABILITIES.has(Feature::Intercept)
-            && (place == Place::Inside || S::CAPABILITIES.has(Feature::Outside));
+        let intercepts = S::CAPABILITIES.has(Feature::MiddlewareThatAnswers)
+            && (place == Place::Inside || S::CAPABILITIES.has(Feature::MiddlewareOutside));
         let status = if intercepts { 401 } else { 200 };
         assert_eq!(kit.get("/play").status, status, "{place:?}");
         if intercepts && place == Place::Outside {

@@ -95,7 +95,7 @@ fn assert_no_tags(span: &FinishedSpan, keys: &[&str]) {
 
 /// The protocol's version as a tag has it.
 fn version<S: Server>(version: &str) -> Option<String> {
-    let known = S::CAPABILITIES.has(Feature::Version);
+    let known = S::CAPABILITIES.has(Feature::ProtocolVersion);
     known.then(|| version.to_owned())
 }
 

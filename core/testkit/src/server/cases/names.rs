@@ -56,7 +56,7 @@ pub fn not_found_has_a_bounded_name<S: Server>() {
     assert_eq!((span.name(), span.tag("http.route")), ("GET", None));
     assert_eq!(text(&span, "http.status_code").as_deref(), Some("404"));
     assert!(!span.is_error());
-    let expected = match S::CAPABILITIES.has(Feature::Unmatched) {
+    let expected = match S::CAPABILITIES.has(Feature::UnmatchedRoute) {
         true => Route::Unmatched,
         false => Route::Unknown,
     };
@@ -69,7 +69,7 @@ pub fn wrong_method_has_a_bounded_name<S: Server>() {
     let response = kit.send("DELETE", "/items/7", &[]);
     assert!(matches!(response.status, 404 | 405), "{response:?}");
     let span = kit.span();
-    let expected = match S::CAPABILITIES.has(Feature::MethodNotAllowed) {
+    let expected = match S::CAPABILITIES.has(Feature::RouteOfWrongMethod) {
         true => S::CAPABILITIES.name("DELETE", "/items/{id}"),
         false => "DELETE".to_owned(),
     };

@@ -123,7 +123,7 @@ pub fn panic_under_a_catch_layer_is_a_panic<S: Server>() {
     connection.request("GET", "/play", &[]);
     let response = connection.response("GET").map(|response| response.status);
     let panic = S::CAPABILITIES.panic;
-    let layer = S::CAPABILITIES.has(Feature::CatchLayer).then_some(500);
+    let layer = S::CAPABILITIES.has(Feature::CatchPanicLayer).then_some(500);
     assert_eq!(response, layer.or(panic.answer()));
     // The layer's response is made outside of the tracing.
     assert_panicked::<S>(&kit.span(), panic.status());
@@ -156,7 +156,7 @@ pub fn panic_in_the_body_is_a_panic<S: Server>() {
 
 /// What the client sees of a body of which no more than the first of [`CHUNKS`] could be made.
 fn assert_breaks_off<S: Server>(response: Option<Response>) {
-    let complete = !S::CAPABILITIES.has(Feature::BrokenBody);
+    let complete = !S::CAPABILITIES.has(Feature::BrokenBodies);
     let text = response.map(|response| response.text());
     assert_eq!(text.as_deref(), complete.then_some(CHUNKS[0]));
 }
@@ -204,7 +204,7 @@ pub(super) fn assert_hung_up<S: Server>(
 
 /// The name of a request that never came back from its handler.
 fn assert_dropped_name<S: Server>(span: &FinishedSpan) {
-    let named = S::CAPABILITIES.has(Feature::RouteOfTheDropped);
+    let named = S::CAPABILITIES.has(Feature::RouteOfDroppedRequests);
     let name = S::CAPABILITIES.name("GET", "/play");
     assert_eq!(span.name(), if named { name.as_str() } else { "GET" });
 }

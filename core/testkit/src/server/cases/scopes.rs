@@ -70,7 +70,7 @@ pub fn leaked_guard_ends_with_its_request<S: Server>() {
         let told = kit.get("/chosen?leak").text();
         let ended = told.starts_with("true ");
         assert!(
-            ended || !S::CAPABILITIES.has(Feature::Polls),
+            ended || !S::CAPABILITIES.has(Feature::ScopePerPoll),
             "after the next poll the request's span is current again, not {told:?}"
         );
         let _ = kit.spans(2);
@@ -141,7 +141,7 @@ pub fn scope_hooks_see_every_scope<S: Server>() {
         let entered = seen.iter().filter(|(enters, of, _)| *enters && *of == id);
         let entered = entered.count();
         // The child is polled twice; the request's call, polls, drop and body are scopes of theirs.
-        let polls = if S::CAPABILITIES.has(Feature::Polls) {
+        let polls = if S::CAPABILITIES.has(Feature::ScopePerPoll) {
             2
         } else {
             1
