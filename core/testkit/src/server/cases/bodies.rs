@@ -284,6 +284,10 @@ pub fn slow_reader_is_covered_to_the_end<S: Server>() {
     let kit = Kit::<S>::playing(|_| async {
         Reply::stream(async |number| (number < CHUNKS).then(|| Ok(vec![b'x'; SIZE])))
     });
+    if !S::CAPABILITIES.has(Feature::Streams) {
+        assert_eq!(kit.get("/play").body.len(), CHUNKS * SIZE);
+        return assert_eq!(outcome(&kit.span()), (Outcome::Completed, Some(200)));
+    }
     let mut connection = kit.connect();
     connection.request("GET", "/play", &[]);
     assert_eq!(connection.head().map(|head| head.status), Some(200));
@@ -309,6 +313,5 @@ pub fn slow_reader_is_covered_to_the_end<S: Server>() {
         span.http().map(|http| http.body_bytes()),
         Some((CHUNKS * SIZE) as u64)
     );
-    let streams = S::CAPABILITIES.has(Feature::Streams);
-    assert!(!streams || span.duration() >= waited, "{span:?}");
+    assert!(span.duration() >= waited, "{span:?}");
 }

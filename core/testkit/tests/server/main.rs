@@ -1,0 +1,213 @@
+//! The server contract for a framework that blocks, whose adapter is the guide's: what such a one lacks is declared, and the
+//! kit asserts what happens instead.
+
+mod adapter;
+mod framework;
+
+use std::io::{self, Read};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread;
+
+use http::{HeaderValue, Method};
+use opentracing_http::{End, Instrumentation, Span};
+use opentracing_testkit::app::{self, App, Chunks, Place, Reply, block_on};
+use opentracing_testkit::server::{Capabilities, Feature, HangUp, Panic, Server, Task};
+use opentracing_testkit::server_contract;
+
+use crate::adapter::Traced;
+use crate::framework::{Body, Failure, Handler, Id, Request, Response, Router, Running, text};
+
+struct BlockingServer(Running);
+
+impl Server for BlockingServer {
+    const CAPABILITIES: Capabilities = Capabilities {
+        component: "blocking",
+        panic: Panic::Answers500Outside,
+        hang_up: HangUp::RunsOn,
+        lacks: &[
+            (Feature::DecliningRoutes, "A route that matches answers."),
+            (
+                Feature::CatchPanicLayer,
+                "The framework catches panics itself.",
+            ),
+            (Feature::ManyAtOnce, "Every request takes a thread."),
+            (
+                Feature::ScopePerPoll,
+                "Nothing is polled: a handler blocks its thread.",
+            ),
+            (
+                Feature::Streams,
+                "A response is sent when all of it is there.",
+            ),
+            (Feature::Http2, "It speaks HTTP/1 only."),
+            (Feature::Trailers, "It sends none."),
+            (
+                Feature::RouteOfDroppedRequests,
+                "Outside of the router the route is told by the response.",
+            ),
+            (Feature::Upgrade, "A connection stays what it is."),
+        ],
+        ..Capabilities::ALL
+    };
+
+    fn start(app: App) -> Self {
+        Self(Running::start(service(&app)))
+    }
+
+    fn addr(&self) -> SocketAddr {
+        self.0.addr()
+    }
+
+    fn spawn(task: Task) {
+        thread::spawn(|| block_on(task));
+    }
+}
+
+/// The application, with all that stands round it.
+fn service(app: &App) -> Arc<dyn Handler> {
+    let inner = middleware(app, Place::Inside, router(app));
+    let traced: Box<dyn Handler> = match app.everywhere() {
+        Some(tracing) => Box::new(Traced {
+            inner,
+            instrumentation: Instrumentation::new(tracing, "blocking"),
+        }),
+        None => Box::new(inner),
+    };
+    Arc::new(middleware(app, Place::Outside, move |request| {
+        traced.handle(request)
+    }))
+}
+
+fn middleware<H: Handler>(app: &App, place: Place, inner: H) -> impl Handler + use<H> {
+    let app = app.clone();
+    move |request: Request| {
+        if let Some(status) = app.before(place) {
+            return Ok(text(status, ""));
+        }
+        let mut response = inner.handle(request)?;
+        let status = app.after(place, response.status().as_u16());
+        *response.status_mut() = status.try_into().expect("a status");
+        Ok(response)
+    }
+}
+
+fn router(app: &App) -> Router {
+    let item = |request: Request| {
+        let id = request.extensions().get::<Id>().expect("an id");
+        Ok(text(200, id.0.clone()))
+    };
+    let error = Failure {
+        status: 503,
+        message: app::ERROR,
+    };
+    let failed = error.clone();
+    Router::default()
+        .route(None, "/", play(app))
+        .route(None, "/play", play(app))
+        .route(Method::GET, "/items/{id}", item)
+        .route(Method::GET, "/nested/items/{id}", item)
+        .route(Method::GET, "/extracted", |_| {
+            Ok(text(200, app::injected_by(&Span::current())))
+        })
+        .route(Method::POST, "/echo", |request: Request| {
+            Ok(text(200, request.into_body()))
+        })
+        .route(Method::GET, "/error", move |_| {
+            Ok(error.clone().into_response())
+        })
+        .route(Method::GET, "/failed", move |_| Err(failed.clone()))
+        .route(Method::GET, "/rewritten", |_| {
+            let mut missing = text(404, "");
+            *missing.status_mut() = http::StatusCode::IM_A_TEAPOT;
+            Ok(missing)
+        })
+        .route(Method::GET, "/declined/{id}", item)
+        .route(Method::GET, "/upgrade", |_| Ok(text(200, "")))
+        .route(Method::GET, "/chosen", chosen(app))
+        .route(
+            Method::GET,
+            "/named",
+            traced(app, play(app), |place| {
+                place.name(app::NAMED).ends(End::Head)
+            }),
+        )
+        .route(
+            Method::GET,
+            "/scope/chosen",
+            traced(app, chosen(app), |place| {
+                place.attributes(app::chosen_by_scope())
+            }),
+        )
+}
+
+fn chosen(app: &App) -> Box<dyn Handler> {
+    traced(app, play(app), |place| place.attributes(app::chosen()))
+}
+
+/// A handler that is traced once more, with what its place asks for.
+fn traced(
+    app: &App,
+    inner: impl Handler + 'static,
+    place: impl FnOnce(Instrumentation) -> Instrumentation,
+) -> Box<dyn Handler> {
+    match app.places() {
+        Some(tracing) => Box::new(Traced {
+            inner,
+            instrumentation: place(Instrumentation::new(tracing, "blocking")),
+        }),
+        None => Box::new(inner),
+    }
+}
+
+fn play(app: &App) -> impl Handler + use<> {
+    let app = app.clone();
+    move |request: Request| {
+        let playing = app.play(request.uri().query().unwrap_or_default());
+        Ok(native(block_on(playing)))
+    }
+}
+
+fn native(reply: Reply) -> Response {
+    let body: Body = match reply.body {
+        app::Body::Text(text) => Box::new(io::Cursor::new(text.into_bytes())),
+        app::Body::Stream(chunks) | app::Body::Sized(_, chunks) => Box::new(Reader {
+            chunks,
+            rest: Vec::new(),
+        }),
+    };
+    let mut response = http::Response::builder().status(reply.status);
+    for (name, value) in reply.headers {
+        response = response.header(name, HeaderValue::from_str(&value).expect("a value"));
+    }
+    response.body(body).expect("a response")
+}
+
+/// A body that is read from the chunks of the kit.
+struct Reader {
+    chunks: Chunks,
+    rest: Vec<u8>,
+}
+
+impl Read for Reader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.rest.is_empty() {
+            match self.chunks.next_blocking() {
+                Some(chunk) => self.rest = chunk.map_err(io::Error::other)?,
+                None => return Ok(0),
+            }
+        }
+        let count = self.rest.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&self.rest[..count]);
+        self.rest.drain(..count);
+        Ok(count)
+    }
+}
+
+impl Handler for Box<dyn Handler> {
+    fn handle(&self, request: Request) -> Result<Response, Failure> {
+        (**self).handle(request)
+    }
+}
+
+server_contract!(BlockingServer);
