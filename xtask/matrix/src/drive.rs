@@ -1,9 +1,8 @@
 //! Runs the cells.
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
@@ -14,6 +13,7 @@ use crate::compile::Programs;
 use crate::downstream::Downstream;
 use crate::fleet::{Fleet, FleetKind};
 use crate::http::Http;
+use crate::parallel;
 use crate::run::Run;
 
 /// How many cells of a fleet are run at the same time: most of a cell's time is waiting for spans.
@@ -89,27 +89,7 @@ impl Driver<'_> {
     }
 
     fn run_all(&self, fleet: &Fleet, cells: Vec<Cell>) -> Vec<Result> {
-        let waiting = Mutex::new(VecDeque::from(cells));
-        let results = Mutex::new(Vec::new());
-        thread::scope(|scope| {
-            for _ in 0..AT_ONCE {
-                scope.spawn(|| {
-                    loop {
-                        let next = waiting
-                            .lock()
-                            .unwrap_or_else(PoisonError::into_inner)
-                            .pop_front();
-                        let Some(cell) = next else { break };
-                        let result = self.run_one(fleet, cell);
-                        results
-                            .lock()
-                            .unwrap_or_else(PoisonError::into_inner)
-                            .push(result);
-                    }
-                });
-            }
-        });
-        results.into_inner().unwrap_or_else(PoisonError::into_inner)
+        parallel::each(cells, AT_ONCE, |cell| self.run_one(fleet, cell))
     }
 
     fn run_one(&self, fleet: &Fleet, cell: Cell) -> Result {

@@ -15,6 +15,7 @@ mod http;
 mod matrix;
 mod page;
 mod pairs;
+mod parallel;
 mod printed;
 mod run;
 mod service;

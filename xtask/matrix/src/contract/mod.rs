@@ -9,13 +9,11 @@ mod program;
 mod target;
 
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
-use std::thread;
 
 use opentracing_testkit::{propagation, server, service, tracer};
 
 use crate::filter::Filter;
-use crate::terminal;
+use crate::{parallel, terminal};
 
 pub(crate) use self::column::{Column, Verdict};
 pub(crate) use self::program::Program;
@@ -106,27 +104,16 @@ pub(crate) fn run(programs: Vec<Program>, filter: &Filter, logs: &Path) -> Resul
     if !programs.is_empty() {
         println!("running the contracts …");
     }
-    let waiting = Mutex::new(programs.into_iter());
-    let results = Mutex::new(Results::default());
-    thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
-            scope.spawn(|| {
-                loop {
-                    let next = waiting
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .next();
-                    let Some(program) = next else { break };
-                    let done = program.run(filter, logs);
-                    let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
-                    terminal::columns(&done.columns);
-                    results.columns.extend(done.columns);
-                    results.problems.extend(done.problems);
-                }
-            });
-        }
+    let done = parallel::each(programs, AT_ONCE, |program| {
+        let done = program.run(filter, logs);
+        terminal::columns(&done.columns);
+        done
     });
-    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut results = Results::default();
+    for program in done {
+        results.columns.extend(program.columns);
+        results.problems.extend(program.problems);
+    }
     results.columns.sort_by_key(Column::place);
     results
 }
