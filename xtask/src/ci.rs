@@ -20,6 +20,7 @@ struct Package {
     name: String,
     has_features: bool,
     counts_allocations: bool,
+    has_contract: bool,
 }
 
 /// Runs every step, also after one failed, and fails if any did.
@@ -69,6 +70,16 @@ fn steps(packages: &[Package]) -> Vec<Step> {
             )));
         }
     }
+    // The same for what a feature adds: without it the contract asserts what happens instead.
+    for package in packages
+        .iter()
+        .filter(|package| package.has_features && package.has_contract)
+    {
+        steps.push(Step::new(&format!(
+            "test --package {} --test contract",
+            package.name
+        )));
+    }
     // In the whole workspace the features of other packages would change how much is allocated.
     for package in packages.iter().filter(|package| package.counts_allocations) {
         steps.push(Step::new(&format!(
@@ -105,6 +116,7 @@ impl Package {
             name: metadata["name"].as_str()?.to_owned(),
             has_features: !metadata["features"].as_object()?.is_empty(),
             counts_allocations: folder.join("tests/allocations.rs").is_file(),
+            has_contract: folder.join("tests/contract.rs").is_file(),
         })
     }
 }
