@@ -1,11 +1,12 @@
 //! A small service by hand, with a defect if one is asked for.
 
+use std::hint;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use opentracing_http::propagation::{Jaeger, Propagation, W3c};
 use opentracing_http::{
@@ -222,8 +223,10 @@ fn answer<const DEFECT: u8>(
         span = None;
     }
     if path == "/slow" || path == "/stream" {
-        // This is the slow route's work.
-        thread::sleep(SLOW);
+        let since = Instant::now();
+        while since.elapsed() < SLOW {
+            hint::spin_loop();
+        }
     }
     respond(stream, status);
     drop(span);
