@@ -1,4 +1,4 @@
-//! The current span: a thread-local that is set only while a scope runs or a future is polled.
+//! The current span: the top of a stack that each thread has, filled only while a scope runs or a future is polled.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -10,56 +10,86 @@ use pin_project_lite::pin_project;
 
 use crate::span::Span;
 
-/// What is current on this thread, and which scope made it so.
-struct Top {
+/// The scopes that a thread is in, the innermost last. Scopes that are left out of order are taken out where they stand.
+struct Stack {
+    scopes: Vec<Scope>,
+    /// How many scopes have ever been entered: the number of the last one.
+    entered: u64,
+}
+
+/// A scope that a thread is in. Whoever left its guard or its frame knows it by its number, which grows along the stack.
+struct Scope {
     span: Span,
-    scope: u64,
-    last_scope: u64,
-    /// Scopes that were left before one entered after them, with what they would have brought back.
-    left_early: Vec<Early>,
+    number: u64,
+    kind: Kind,
 }
 
-/// A scope that was left early, with what it would have brought back.
-type Early = (u64, Span, u64);
-
-impl Top {
-    /// Follows scopes that have been left already down to the first that has not.
-    fn below(&mut self, span: &mut Span, scope: &mut u64, gone: &mut Vec<Early>) {
-        while let Some(at) = self.left_early.iter().position(|(left, ..)| left == scope) {
-            let mut early = self.left_early.remove(at);
-            early.1.adopt_late_changes(span);
-            std::mem::swap(&mut early.1, span);
-            *scope = early.2;
-            gone.push(early);
-        }
-    }
-
-    /// Brings this back as what is current. Answers what was, and what is to be dropped outside of the borrow: dropping a
-    /// span may be anything.
-    fn restore(&mut self, mut span: Span, mut scope: u64) -> (Span, Vec<Early>) {
-        let mut gone = Vec::new();
-        if !self.left_early.is_empty() {
-            self.below(&mut span, &mut scope, &mut gone);
-            // Later scopes have greater numbers, and are gone with the one that is left now.
-            let all = std::mem::take(&mut self.left_early).into_iter();
-            let (stale, kept): (Vec<_>, _) = all.partition(|(left, ..)| *left > scope);
-            self.left_early = kept;
-            gone.extend(stale);
-        }
-        self.scope = scope;
-        let was = std::mem::replace(&mut self.span, span);
-        // An outer scope may be one of the same span.
-        self.span.adopt_late_changes(&was);
-        (was, gone)
-    }
+/// What a scope ends with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A guard in the hands of the application, which can be dropped at any time, in any order, or never.
+    Guard,
+    /// A function call or the poll of a future: everything entered within has to be left by its end.
+    Call,
+    /// The same for a part of a request that its adapter runs.
+    Request,
 }
 
-/// More scopes than this left out of order at once means guards that leak; the oldest are forgotten.
-const MAX_LEFT_EARLY: usize = 16;
+impl Stack {
+    fn enter(&mut self, span: Span, kind: Kind) -> u64 {
+        self.entered += 1;
+        self.scopes.push(Scope {
+            span,
+            number: self.entered,
+            kind,
+        });
+        self.entered
+    }
+
+    fn is_top(&self, number: u64) -> bool {
+        self.scopes.last().is_some_and(|top| top.number == number)
+    }
+
+    /// Takes the innermost scope out. An outer one may be one of the same span.
+    fn pop(&mut self) -> Option<Span> {
+        let top = self.scopes.pop()?;
+        if let Some(below) = self.scopes.last() {
+            below.span.adopt_late_changes(&top.span);
+        }
+        Some(top.span)
+    }
+
+    /// Takes one scope out, wherever it stands.
+    fn remove(&mut self, number: u64) -> Option<Span> {
+        let at = self.position(number)?;
+        let removed = self.scopes.remove(at);
+        if let Some(below) = at.checked_sub(1).and_then(|at| self.scopes.get(at)) {
+            below.span.adopt_late_changes(&removed.span);
+        }
+        Some(removed.span)
+    }
+
+    /// Takes the scope out, with every scope within.
+    fn truncate(&mut self, number: u64) -> Vec<Scope> {
+        let Some(at) = self.position(number) else {
+            return Vec::new();
+        };
+        let removed = self.scopes.split_off(at);
+        if let (Some(below), Some(first)) = (self.scopes.last(), removed.first()) {
+            below.span.adopt_late_changes(&first.span);
+        }
+        removed
+    }
+
+    /// Where the scope stands; nowhere, if it went with one further out.
+    fn position(&self, number: u64) -> Option<usize> {
+        self.scopes.iter().rposition(|scope| scope.number == number)
+    }
+}
 
 thread_local! {
-    static TOP: RefCell<Top> = const {
-        RefCell::new(Top { span: Span::none(), scope: 0, last_scope: 0, left_early: Vec::new() })
+    static STACK: RefCell<Stack> = const {
+        RefCell::new(Stack { scopes: Vec::new(), entered: 0 })
     };
 }
 
@@ -70,149 +100,142 @@ pub(crate) fn current() -> Span {
 
 /// Looks at the current span. `look` must not enter or leave a scope.
 pub(crate) fn with_current<R>(look: impl FnOnce(&Span) -> R) -> Option<R> {
-    TOP.try_with(|top| top.try_borrow().ok().map(|top| look(&top.span)))
+    with_scopes(|scopes| scopes.last().map(|top| look(&top.span)))
+}
+
+/// The span of the request that this thread runs a part of: the innermost one's.
+pub(crate) fn request() -> Option<Span> {
+    with_scopes(|scopes| {
+        let mut requests = scopes.iter().rev();
+        let request = requests.find(|scope| scope.kind == Kind::Request)?;
+        Some(request.span.clone())
+    })
+}
+
+/// The current span, if it is one that a request which begins now belongs to.
+///
+/// A guard alone does not count: one that is held across an await outlives its task's turn, and what runs on the thread then
+/// is somebody else's.
+pub(crate) fn parent() -> Option<Span> {
+    with_scopes(|scopes| {
+        let is_within_a_call = scopes.iter().any(|scope| scope.kind != Kind::Guard);
+        let current = scopes.last().filter(|_| is_within_a_call)?;
+        (!current.span.is_none()).then(|| current.span.clone())
+    })
+}
+
+fn with_scopes<R>(look: impl FnOnce(&[Scope]) -> Option<R>) -> Option<R> {
+    STACK
+        .try_with(|stack| look(&stack.try_borrow().ok()?.scopes))
         .ok()
         .flatten()
 }
 
-/// A span made current; what was current before comes back when this is dropped.
-pub(crate) struct Scope {
-    previous: Span,
-    previous_scope: u64,
-    scope: u64,
+/// Enters a scope and returns its number. A thread that ends enters none.
+pub(crate) fn enter(span: Span, kind: Kind) -> u64 {
+    let hooked = span.hooks().is_some().then(|| span.clone());
+    let number = STACK.try_with(|stack| stack.borrow_mut().enter(span, kind));
+    if let Some(span) = hooked {
+        span.call_hooks(|hook| hook.enter(&span));
+    }
+    number.unwrap_or_default()
 }
 
-impl Scope {
-    pub(crate) fn enter(span: Span) -> Self {
-        let hooked = span.hooks().is_some().then(|| span.clone());
-        let (previous, previous_scope, scope) = TOP
-            .try_with(|top| {
-                let mut top = top.borrow_mut();
-                top.last_scope += 1;
-                let scope = top.last_scope;
-                (
-                    std::mem::replace(&mut top.span, span),
-                    std::mem::replace(&mut top.scope, scope),
-                    scope,
-                )
-            })
-            .unwrap_or_default();
+/// Leaves a scope, and with it every scope that was entered within and not left: guards that were forgotten, or that outlive
+/// their poll. Returns the scope's own handle, unless a scope further out has taken it along.
+pub(crate) fn leave(number: u64, owner: &Span) -> Option<Span> {
+    let is_plain = owner.hooks().is_none();
+    let left = STACK.try_with(|stack| {
+        let mut stack = stack.borrow_mut();
+        (is_plain && stack.is_top(number)).then(|| stack.pop())
+    });
+    let left = match left {
+        Ok(Some(left)) => left,
+        Ok(None) => leave_all_within(number),
+        Err(_) => None,
+    };
+    if let Some(left) = &left {
+        owner.adopt_late_changes(left);
+    }
+    left
+}
+
+#[cold]
+fn leave_all_within(number: u64) -> Option<Span> {
+    // Hooks are not ours. What they enter and do not leave has greater numbers, and ends with the scope, unseen by them.
+    let mut last = u64::MAX;
+    loop {
+        let (next, hooked) = with_scopes(|scopes| {
+            scopes.iter().rposition(|scope| scope.number == number)?;
+            let mut inner = scopes.iter().rev();
+            let next = inner.find(|scope| scope.number < last)?;
+            let hooked = next.span.hooks().map(|_| next.span.clone());
+            Some((next.number, hooked))
+        })?;
         if let Some(span) = hooked {
-            span.call_hooks(|hook| hook.enter(&span));
+            span.call_hooks(|hook| hook.exit(&span));
         }
-        Self {
-            previous,
-            previous_scope,
-            scope,
+        // Dropped outside of the borrow: dropping a span may be anything.
+        if next == number {
+            let left = STACK.try_with(|stack| stack.borrow_mut().truncate(number));
+            return left.ok()?.into_iter().next().map(|scope| scope.span);
         }
-    }
-
-    /// Brings back what was current before, and whatever was entered since and is still there goes with this scope.
-    pub(crate) fn force_leave(&mut self, owner: &Span) {
-        leave_hooks(owner);
-        let previous = std::mem::take(&mut self.previous);
-        let restored = TOP.try_with(|top| top.borrow_mut().restore(previous, self.previous_scope));
-        if let Ok((was, _gone)) = restored {
-            owner.adopt_late_changes(&was);
-        }
-    }
-
-    /// Brings back what was current before, also when scopes are left in another order than they were entered in.
-    fn leave(&mut self, owner: &Span) {
-        leave_hooks(owner);
-        let mut previous = std::mem::take(&mut self.previous);
-        // Dropped outside of the borrow, as whatever is left of `previous`.
-        let mut gone = Vec::new();
-        let restored = TOP.try_with(|top| {
-            let mut top = top.borrow_mut();
-            if top.scope == self.scope {
-                let previous = std::mem::take(&mut previous);
-                return Some(top.restore(previous, self.previous_scope));
-            }
-            // Below the top, or gone already with a scope further out.
-            if top.scope > self.scope {
-                let mut below = self.previous_scope;
-                top.below(&mut previous, &mut below, &mut gone);
-                if top.left_early.len() == MAX_LEFT_EARLY {
-                    gone.push(top.left_early.remove(0));
-                }
-                let early = (self.scope, std::mem::take(&mut previous), below);
-                top.left_early.push(early);
-            }
-            None
-        });
-        if let Ok(Some((was, _gone))) = restored {
-            owner.adopt_late_changes(&was);
-        }
+        let _left = STACK.try_with(|stack| stack.borrow_mut().remove(next));
+        last = next;
     }
 }
 
-fn leave_hooks(span: &Span) {
-    if span.hooks().is_some() {
-        span.call_hooks(|hook| hook.exit(span));
+/// Leaves the scope of a guard, and no other.
+fn leave_guard(number: u64, owner: &Span) {
+    if owner.hooks().is_some() {
+        let is_there = STACK.try_with(|stack| stack.borrow().position(number).is_some());
+        if is_there == Ok(true) {
+            owner.call_hooks(|hook| hook.exit(owner));
+        }
+    }
+    let left = STACK.try_with(|stack| stack.borrow_mut().remove(number));
+    if let Ok(Some(left)) = left {
+        owner.adopt_late_changes(&left);
     }
 }
 
 /// Runs `f` with `span` current, and brings back what was current before, also when `f` panics.
-pub(crate) fn in_scope<R>(span: &Span, f: impl FnOnce() -> R) -> R {
-    struct Restore<'a>(Scope, &'a Span);
-    impl Drop for Restore<'_> {
+pub(crate) fn in_scope<R>(span: &Span, kind: Kind, f: impl FnOnce() -> R) -> R {
+    struct Leave<'a>(u64, &'a Span);
+    impl Drop for Leave<'_> {
         fn drop(&mut self) {
-            self.0.force_leave(self.1);
+            leave(self.0, self.1);
         }
     }
-    let _restore = Restore(Scope::enter(span.clone()), span);
+    let _leave = Leave(enter(span.clone(), kind), span);
     f()
 }
 
 /// Runs `f` with the span in `slot` current, and brings back what was current before, also when `f` panics.
 ///
-/// The handle changes places with the current one, which is several times cheaper than a copy. `owner` is another handle
-/// of the same span: where a guard that leaked out of `f` has taken the first one along, it gives a new one.
+/// The handle itself goes onto the stack and comes back, which is several times cheaper than a copy. `owner` is another
+/// handle of the same span: where a scope further out has taken the first one along, it gives a new one.
 pub(crate) fn lend<R>(slot: &mut Span, owner: &Span, f: impl FnOnce() -> R) -> R {
     struct TakeBack<'a> {
         slot: &'a mut Span,
         owner: &'a Span,
-        scope: u64,
-        previous_scope: u64,
+        number: u64,
     }
     impl Drop for TakeBack<'_> {
         fn drop(&mut self) {
-            leave_hooks(self.owner);
-            // Another span that was left there goes outside of the borrow: dropping it may be anything.
-            let (mut left, mut _gone) = (None, Vec::new());
-            let _ = TOP.try_with(|top| {
-                let mut top = top.borrow_mut();
-                let is_top = top.scope == self.scope;
-                if top.left_early.is_empty() {
-                    std::mem::swap(&mut top.span, self.slot);
-                    top.scope = self.previous_scope;
-                } else {
-                    let previous = std::mem::take(self.slot);
-                    (*self.slot, _gone) = top.restore(previous, self.previous_scope);
-                }
-                if !is_top {
-                    left = Some(std::mem::replace(self.slot, self.owner.clone()));
-                }
-                top.span.adopt_late_changes(self.slot);
-            });
-            self.owner.adopt_late_changes(self.slot);
+            *self.slot = leave(self.number, self.owner).unwrap_or_else(|| self.owner.clone());
         }
     }
-    let (scope, previous_scope) = TOP
-        .try_with(|top| {
-            let mut top = top.borrow_mut();
-            top.last_scope += 1;
-            let scope = top.last_scope;
-            std::mem::swap(&mut top.span, slot);
-            (scope, std::mem::replace(&mut top.scope, scope))
+    let number = STACK
+        .try_with(|stack| {
+            let span = std::mem::take(slot);
+            stack.borrow_mut().enter(span, Kind::Request)
         })
         .unwrap_or_default();
     let _take_back = TakeBack {
         slot,
         owner,
-        scope,
-        previous_scope,
+        number,
     };
     if owner.hooks().is_some() {
         owner.call_hooks(|hook| hook.enter(owner));
@@ -223,7 +246,7 @@ pub(crate) fn lend<R>(slot: &mut Span, owner: &Span, f: impl FnOnce() -> R) -> R
 /// Keeps a span current on this thread until it is dropped; see [`Span::enter`].
 #[must_use = "the span is current only while this guard lives"]
 pub struct Entered<'a> {
-    scope: Scope,
+    number: u64,
     span: &'a Span,
     // A scope belongs to its thread.
     not_send: PhantomData<*const ()>,
@@ -232,7 +255,7 @@ pub struct Entered<'a> {
 impl<'a> Entered<'a> {
     pub(crate) fn new(span: &'a Span) -> Self {
         Self {
-            scope: Scope::enter(span.clone()),
+            number: enter(span.clone(), Kind::Guard),
             span,
             not_send: PhantomData,
         }
@@ -241,7 +264,7 @@ impl<'a> Entered<'a> {
 
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
-        self.scope.leave(self.span);
+        leave_guard(self.number, self.span);
     }
 }
 
@@ -266,7 +289,7 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             if this.future.is_some() {
-                in_scope(this.span, || this.future.set(None));
+                in_scope(this.span, Kind::Call, || this.future.set(None));
             }
         }
     }
@@ -287,7 +310,7 @@ impl<F: Future> Future for Scoped<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         match this.future.as_pin_mut() {
-            Some(future) => in_scope(this.span, || future.poll(cx)),
+            Some(future) => in_scope(this.span, Kind::Call, || future.poll(cx)),
             // Only `drop` empties it.
             None => Poll::Pending,
         }

@@ -26,6 +26,7 @@ pub mod sampler;
 mod server;
 mod span;
 mod start;
+mod suppression;
 mod tracer;
 mod tracestate;
 mod unrecorded;

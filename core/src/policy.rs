@@ -15,6 +15,7 @@ use crate::propagation::Propagation;
 use crate::record::Record;
 use crate::sampler::Sampler;
 use crate::server::{HttpSettings, RequestView, Route};
+use crate::suppression;
 use crate::tracer::{Decision, SampleRequest, Sampling, Tracer};
 
 pub(crate) struct Policy {
@@ -57,6 +58,22 @@ impl Policy {
             .ok()
     }
 
+    /// Runs code that is not ours and that what is started here would come back to: no span of this policy that starts
+    /// meanwhile is recorded.
+    pub(crate) fn suppressed<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
+        suppression::suppress(self, || self.guard(f))
+    }
+
+    /// The same, for the tracer.
+    pub(crate) fn call_tracer<R>(&self, call: impl FnOnce(&dyn Tracer) -> R) -> Option<R> {
+        self.suppressed(|| call(&*self.tracer))
+    }
+
+    /// Whether this thread is in code of which nothing is recorded.
+    pub(crate) fn is_suppressed(&self) -> bool {
+        suppression::is_suppressed(self)
+    }
+
     /// The time on the clock that is never set back.
     pub(crate) fn monotonic(&self) -> Duration {
         self.guard(|| self.clock.monotonic()).unwrap_or_default()
@@ -83,11 +100,11 @@ impl Policy {
         let asked = self
             .sampler
             .as_ref()
-            .and_then(|sampler| self.guard(|| sampler.sample(request)));
+            .and_then(|sampler| self.suppressed(|| sampler.sample(request)));
         match asked {
             Some(sampling) if sampling.decision != Decision::Undecided => sampling,
             _ => self
-                .guard(|| self.tracer.sample(request))
+                .call_tracer(|tracer| tracer.sample(request))
                 .filter(|sampling| sampling.decision != Decision::Undecided)
                 .unwrap_or_else(|| request.follow_caller()),
         }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::panic::RefUnwindSafe;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use crate::context::{Extra, SpanContext, SpanId, TraceFlags, TraceId};
@@ -32,10 +32,6 @@ pub(crate) struct Record {
     lead: Duration,
     /// Which tracers of a fan-out asked for the span.
     pub(crate) route: u64,
-    /// Whether this is the span of an HTTP request that a framework's adapter ends.
-    pub(crate) is_request: bool,
-    /// The request's span that this one stands below.
-    request: Option<Weak<Self>>,
     pub(crate) hook_slot: HookSlot,
     flags: AtomicU8,
     live: Mutex<Live>,
@@ -75,7 +71,6 @@ pub(crate) struct Origin {
     pub(crate) started: Duration,
     pub(crate) lead: Duration,
     pub(crate) route: u64,
-    pub(crate) request: Option<Weak<Record>>,
 }
 
 // A panic while the lock is held leaves a span with one tag less, nothing worse; the lock is taken all the same.
@@ -93,8 +88,6 @@ impl Record {
             started: origin.started,
             lead: origin.lead,
             route: origin.route,
-            is_request: data.http.is_some(),
-            request: origin.request,
             hook_slot: HookSlot::new(),
             flags: AtomicU8::new(origin.flags.to_raw()),
             live: Mutex::new(Live {
@@ -102,14 +95,6 @@ impl Record {
                 extra: origin.extra,
             }),
             done: OnceLock::new(),
-        }
-    }
-
-    /// The request's span that this one is, or stands below.
-    pub(crate) fn request(self: &Arc<Self>) -> Option<Weak<Self>> {
-        match self.is_request {
-            true => Some(Arc::downgrade(self)),
-            false => self.request.clone(),
         }
     }
 
@@ -214,7 +199,7 @@ impl Record {
         let _ = self.done.set(data);
         if sampled {
             let policy = self.policy.clone();
-            policy.guard(|| policy.tracer.report(FinishedSpan::new(self)));
+            policy.call_tracer(|tracer| tracer.report(FinishedSpan::new(self)));
         }
     }
 

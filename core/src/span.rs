@@ -6,9 +6,10 @@ use std::future::Future;
 use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::SystemTime;
 
+use crate::baggage::Baggage;
 use crate::carrier::Carrier;
 use crate::context::SpanContext;
-use crate::current::{self, Entered, Scoped};
+use crate::current::{self, Entered, Kind, Scoped};
 use crate::hook::ScopeHook;
 use crate::log::LogFields;
 use crate::owned_span::OwnedSpan;
@@ -18,7 +19,7 @@ use crate::record::Record;
 use crate::server::Route;
 use crate::start::SpanBuilder;
 use crate::unrecorded::Unrecorded;
-use crate::value::{Tag, Value};
+use crate::value::{BoundedText, Tag, Value};
 
 /// A cheap, cloneable handle to a span: tags, logs, baggage, children, injection.
 ///
@@ -108,24 +109,6 @@ impl Span {
         }
     }
 
-    pub(crate) fn is_request(&self) -> bool {
-        match &self.inner {
-            Inner::None => false,
-            Inner::Unrecorded(unrecorded) => unrecorded.is_request,
-            Inner::Recorded(record) => record.is_request,
-        }
-    }
-
-    /// The request's span that this one is, or stands below.
-    pub(crate) fn request(&self) -> Option<Self> {
-        match &self.inner {
-            Inner::Recorded(record) if !record.is_request => {
-                record.request()?.upgrade().map(Self::recorded)
-            }
-            _ => self.is_request().then(|| self.clone()),
-        }
-    }
-
     /// Whether this is the empty handle.
     #[must_use]
     pub fn is_none(&self) -> bool {
@@ -210,13 +193,18 @@ impl Span {
     /// has a cause, `error.cause`.
     #[allow(clippy::return_self_not_must_use)]
     pub fn error(&self, error: &(impl std::error::Error + ?Sized)) -> &Self {
-        if self.is_recording() {
-            let mut fields = vec![
-                Tag::new("event", "error"),
-                Tag::new("message", error.to_string()),
-            ];
-            if let Some(cause) = error.source() {
-                fields.push(Tag::new("error.cause", cause.to_string()));
+        if let Some(record) = self.record().filter(|record| record.is_open()) {
+            let policy = &record.policy;
+            let limit = policy.limits.value_bytes;
+            // How an error shows itself is not ours, and may fail.
+            let message = policy.guard(|| BoundedText::of(&error, limit));
+            let cause = policy.guard(|| Some(BoundedText::of(&error.source()?, limit)));
+            let mut fields = vec![Tag::new("event", "error")];
+            for (key, text) in [("message", message), ("error.cause", cause.flatten())] {
+                if let Some(BoundedText { text, is_cut, .. }) = text {
+                    record.change(|data| data.omitted.cut_values += u32::from(is_cut));
+                    fields.push(Tag::new(key, text));
+                }
             }
             self.set_tag("error", true).log(fields);
         }
@@ -286,18 +274,31 @@ impl Span {
     /// request, and of other handles those that were taken later.
     #[allow(clippy::return_self_not_must_use)]
     pub fn set_baggage(&self, key: &str, value: &str) -> &Self {
+        self.change_baggage(|baggage| {
+            baggage.set(key, value);
+        });
+        self
+    }
+
+    /// Sets these items of the baggage.
+    pub(crate) fn add_baggage(&self, added: &Baggage) {
+        self.change_baggage(|baggage| {
+            for (key, value, properties) in added.iter_with_properties() {
+                baggage.set_with_properties(key, value, properties);
+            }
+        });
+    }
+
+    fn change_baggage(&self, change: impl FnOnce(&mut Baggage)) {
         match &self.inner {
             Inner::None => {}
             Inner::Unrecorded(unrecorded) => {
                 let late = unrecorded.late_or_new();
                 let mut extra = late.extra.lock().unwrap_or_else(PoisonError::into_inner);
-                extra.baggage.set(key, value);
+                change(&mut extra.baggage);
             }
-            Inner::Recorded(record) => {
-                record.change_extra(|extra| extra.baggage.set(key, value));
-            }
+            Inner::Recorded(record) => record.change_extra(|extra| change(&mut extra.baggage)),
         }
-        self
     }
 
     /// An item of the baggage.
@@ -380,7 +381,7 @@ impl Span {
 
     /// Runs `f` with the span current.
     pub fn in_scope<R>(&self, f: impl FnOnce() -> R) -> R {
-        current::in_scope(self, f)
+        current::in_scope(self, Kind::Call, f)
     }
 
     /// Wraps a future so that the span is current whenever it is polled: the way to carry it into a spawned task.

@@ -1,7 +1,7 @@
 //! How a span starts.
 
 use std::borrow::Cow;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::context::{SpanContext, TraceFlags, TraceId};
@@ -151,7 +151,6 @@ impl SpanBuilder {
             now: None,
             http: None,
             is_request: false,
-            request: None,
         };
         OwnedSpan::new(match parent {
             Parent::Span(span, kind) => start.below(&policy, &span, kind),
@@ -183,49 +182,43 @@ pub(crate) struct Start {
     pub(crate) now: Option<(SystemTime, Duration)>,
     pub(crate) http: Option<HttpFacts>,
     pub(crate) is_request: bool,
-    /// The request's span that it stands below.
-    pub(crate) request: Option<Weak<Record>>,
 }
 
 impl Start {
     /// Starts below a span of this process, whose decision holds unless `sampling.priority` says otherwise.
-    fn below(mut self, policy: &Arc<Policy>, parent: &Span, kind: ReferenceKind) -> Span {
+    pub(crate) fn below(
+        mut self,
+        policy: &Arc<Policy>,
+        parent: &Span,
+        kind: ReferenceKind,
+    ) -> Span {
+        let asked = self.asked(policy);
+        let records = is_recorded_below(parent, asked);
+        let unrecorded = parent.as_unrecorded();
         let Some(context) = parent.context() else {
-            let unrecorded = parent.as_unrecorded();
             let baggage = unrecorded.and_then(Unrecorded::baggage_alone).map(Arc::new);
-            let decision = self
-                .priority()
-                .or_else(|| unrecorded.and_then(Unrecorded::decision));
-            if decision == Some(true) {
+            if records {
                 let (trace_id, flags) = (policy.trace_id(), TraceFlags::default());
                 let (flags, sampling) = (flags.with_random(true), Sampling::record_and_sample());
                 return self.decided(policy, trace_id, None, flags, sampling, baggage);
             }
-            let child = Unrecorded::new(policy.clone(), None, parent.is_request());
+            let child = Unrecorded::new(policy.clone(), None, self.is_request);
             return Span::unrecorded(child.carrying(baggage));
         };
-        let recorded = parent.record();
-        let asked = self.priority();
-        let sampled = asked.unwrap_or_else(|| match parent.as_unrecorded() {
-            // The context's flag may be the caller's, which is only passed on here.
-            Some(unrecorded) => unrecorded.decision() == Some(true),
-            None => context.flags().is_sampled(),
-        });
-        if !sampled && (recorded.is_none() || asked == Some(false)) {
+        if !records {
             let context = match asked {
-                Some(_) => context
-                    .clone()
-                    .with_flags(context.flags().with_sampled(false)),
+                Some(_) => {
+                    let flags = context.flags().with_sampled(false);
+                    context.with_flags(flags)
+                }
                 None => context,
             };
-            return Span::unrecorded(Unrecorded::new(
-                policy.clone(),
-                Some(context),
-                // Or an inner place within it would take the request for another one.
-                parent.request().is_some(),
-            ));
+            let child = Unrecorded::new(policy.clone(), Some(context), self.is_request);
+            return Span::unrecorded(child);
         }
-        self.request = recorded.and_then(Record::request);
+        let recorded = parent.record();
+        // The flag of a context that is only passed on here is the caller's.
+        let sampled = asked.unwrap_or(recorded.is_none() || context.flags().is_sampled());
         self.now = recorded.map(|record| record.now());
         let route = recorded.map_or(u64::MAX, |record| record.route);
         let flags = context.flags().with_sampled(sampled);
@@ -249,7 +242,7 @@ impl Start {
         parent: Option<Reference>,
         flags: TraceFlags,
     ) -> Span {
-        let sampling = match self.priority() {
+        let sampling = match self.asked(policy) {
             Some(true) => Sampling::record_and_sample(),
             Some(false) => Sampling::drop(),
             None => policy.sample(&SampleRequest {
@@ -346,17 +339,28 @@ impl Start {
                 None => Duration::ZERO,
             },
             route,
-            request: self.request,
         };
         let span = Span::recorded(Arc::new(Record::new(policy.clone(), origin, data)));
-        policy.guard(|| policy.tracer.started(&span));
+        policy.call_tracer(|tracer| tracer.started(&span));
         span
     }
 
-    fn priority(&self) -> Option<bool> {
+    /// What is decided without asking anybody: by `sampling.priority`, and where nothing is recorded whatever it says.
+    pub(crate) fn asked(&self, policy: &Policy) -> Option<bool> {
+        if policy.is_suppressed() {
+            return Some(false);
+        }
         self.tags
             .iter()
             .rev()
             .find_map(|tag| sampling_priority(&tag.key, &tag.value))
     }
+}
+
+/// Whether a span below this one is recorded: `asked` decides, else the parent's decision holds.
+pub(crate) fn is_recorded_below(parent: &Span, asked: Option<bool>) -> bool {
+    asked.unwrap_or_else(|| match parent.as_unrecorded() {
+        Some(unrecorded) => unrecorded.decision() == Some(true),
+        None => parent.record().is_some(),
+    })
 }

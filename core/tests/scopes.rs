@@ -294,3 +294,122 @@ fn a_thread_keeps_nothing_of_guards_that_outlived_their_scope() {
     drop((outer, one, two));
     assert_eq!(Arc::strong_count(&alive), 1);
 }
+
+#[test]
+fn guards_forgotten_in_a_scope_end_with_it_whatever_kind_it_is() {
+    let [a, b] = spans();
+    let forget = || std::mem::forget(b.enter());
+    a.in_scope(forget);
+    assert!(Span::current().is_none());
+
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut future = Box::pin(a.scope(poll_fn(|_| {
+        forget();
+        Poll::<()>::Pending
+    })));
+    for _ in 0..3 {
+        assert!(future.as_mut().poll(&mut cx).is_pending());
+        assert!(Span::current().is_none());
+    }
+    drop(future);
+
+    let tracing = HttpTracing::new(InMemoryTracer::new());
+    let request = http::Request::get("/").body(()).unwrap();
+    let mut request = Instrumentation::new(&tracing, "test").begin(&request);
+    request.scope(forget);
+    assert!(Span::current().is_none());
+    let scope = request.enter();
+    forget();
+    request.leave(scope);
+    assert!(Span::current().is_none());
+}
+
+/// Guards held across awaits by tasks that take turns on one thread: entered one after the other, dropped in the same order.
+#[test]
+fn a_thread_is_free_again_when_many_tasks_that_misused_guards_have_ended() {
+    let tracing = HttpTracing::new(Forgetful);
+    let spans: Vec<Span> = (0..100)
+        .map(|_| Span::clone(&tracing.span("task").root().start()))
+        .collect();
+    let mut guards: Vec<_> = spans.iter().map(Span::enter).collect();
+    while !guards.is_empty() {
+        drop(guards.remove(0));
+        // Requests come and go meanwhile.
+        spans[7].in_scope(|| assert!(is_current(&spans[7])));
+    }
+    assert!(Span::current().is_none());
+}
+
+#[test]
+fn hooks_see_forgotten_guards_left_once_and_in_order() {
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<(bool, SpanId)>>>);
+    impl ScopeHook for Log {
+        fn enter(&self, span: &Span) {
+            let id = span.context().unwrap().span_id();
+            self.0.lock().unwrap().push((true, id));
+        }
+        fn exit(&self, span: &Span) {
+            assert!(is_current(span));
+            let id = span.context().unwrap().span_id();
+            self.0.lock().unwrap().push((false, id));
+        }
+    }
+
+    let log = Log::default();
+    let tracing = HttpTracing::builder(InMemoryTracer::new())
+        .scope_hook(log.clone())
+        .build()
+        .unwrap();
+    let spans: Vec<_> = (0..3)
+        .map(|_| tracing.span("entered").root().start())
+        .collect();
+    let [a, b, c] = [0, 1, 2].map(|n| spans[n].context().unwrap().span_id());
+    let mut outlives = None;
+    spans[0].in_scope(|| {
+        std::mem::forget(spans[1].enter());
+        outlives = Some(spans[2].enter());
+    });
+    drop(outlives);
+    assert_eq!(
+        *log.0.lock().unwrap(),
+        [(true, a), (true, b), (true, c), (false, c), (false, b), (false, a)]
+    );
+}
+
+#[test]
+fn a_hook_that_enters_and_never_leaves_ends_no_thread() {
+    struct Leaks(Span);
+    impl ScopeHook for Leaks {
+        fn enter(&self, _: &Span) {}
+        fn exit(&self, _: &Span) {
+            std::mem::forget(self.0.enter());
+        }
+    }
+
+    let [a, _] = spans();
+    let tracing = HttpTracing::builder(InMemoryTracer::new())
+        .scope_hook(Leaks(a.clone()))
+        .build()
+        .unwrap();
+    let [outer, inner] = ["outer", "inner"].map(|name| tracing.span(name).root().start());
+    outer.in_scope(|| std::mem::forget(inner.enter()));
+    assert!(Span::current().is_none());
+}
+
+#[test]
+fn baggage_of_one_span_that_is_not_recorded_is_not_adopted_by_another() {
+    let tracing = HttpTracing::builder(InMemoryTracer::new())
+        .sampler(Never)
+        .build()
+        .unwrap();
+    let [outer, inner] = ["outer", "inner"].map(|name| tracing.span(name).root().start());
+    outer.in_scope(|| {
+        inner.in_scope(|| _ = Span::current().set_baggage("user", "ada"));
+        assert_eq!(Span::current().baggage("user"), None);
+        std::mem::forget(inner.enter());
+        Span::current().set_baggage("user", "bob");
+    });
+    assert_eq!(outer.baggage("user"), None);
+    assert_eq!(inner.baggage("user").as_deref(), Some("bob"));
+}

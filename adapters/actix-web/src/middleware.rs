@@ -110,7 +110,7 @@ pub struct TracingService<S> {
     routes: Routes,
 }
 
-/// Left in the extensions of a request that has a recorded span. It has no size, so it needs no allocation.
+/// Left in the extensions of every request that is begun. It has no size, so it needs no allocation.
 struct HasSpan;
 
 impl<S, B> Service<ServiceRequest> for TracingService<S>
@@ -134,8 +134,10 @@ where
                 .begin_or_join(&Request(&request), marked),
             routes: self.routes.clone(),
         };
-        if underway.is_recording() {
+        if underway.span.is_some() {
             request.extensions_mut().insert(HasSpan);
+        }
+        if underway.is_recording() {
             self.routes.learn(&request);
         }
         let inner = underway.scope(|| self.service.call(request));

@@ -109,13 +109,16 @@ fn with_any_layer() -> u64 {
 }
 
 #[test]
-fn a_request_that_is_not_recorded_costs_no_allocation_of_ours() {
+fn a_request_that_is_not_recorded_costs_its_mark() {
+    // The mark for inner layers itself has no size; with it the request's extensions outgrow the three that axum puts there.
+    const MARK: u64 = 1;
+
     let traced = app().layer(TracingLayer::new(&tracing()));
-    assert_eq!(allocations(traced, UNSAMPLED), with_any_layer());
+    assert_eq!(allocations(traced, UNSAMPLED), with_any_layer() + MARK);
     let noop = app().layer(TracingLayer::new(&HttpTracing::new(
         opentracing_http::NoopTracer,
     )));
-    assert_eq!(allocations(noop, SAMPLED), with_any_layer());
+    assert_eq!(allocations(noop, SAMPLED), with_any_layer() + MARK);
 }
 
 #[test]

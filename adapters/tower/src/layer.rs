@@ -82,7 +82,7 @@ pub struct TracingService<S> {
     layer: TracingLayer,
 }
 
-/// Left in a recorded request's extensions, so that an inner layer knows the current span to be this request's.
+/// Left in the extensions of every request that a layer begins, so that an inner layer knows it to be the same request.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Traced;
@@ -111,9 +111,7 @@ where
         let Some(mut span) = self.layer.instrumentation.begin_or_join(&view, marked) else {
             return ResponseFuture::new(self.inner.call(request), None);
         };
-        if span.span().is_recording() {
-            request.extensions_mut().insert(Traced);
-        }
+        request.extensions_mut().insert(Traced);
         let future = span.scope(|| self.inner.call(request));
         ResponseFuture::new(future, Some(span))
     }

@@ -22,6 +22,7 @@ use tracing_core::subscriber::Interest;
 use tracing_core::{Dispatch, Event, Level, LevelFilter, Metadata, Subscriber};
 
 use crate::place::Visit;
+use crate::request::Identity;
 
 /// Puts a visit under the hook: the span answered runs it, and dropped for the last time ends it.
 pub(crate) fn open(visit: Visit) -> tracing::Span {
@@ -58,14 +59,13 @@ pub(crate) fn with_visit<R>(f: impl FnOnce(&mut Visit) -> R) -> Option<R> {
     Some(result)
 }
 
-/// Whether this thread is in a visit that holds its request.
-pub(crate) fn is_entered() -> bool {
+/// Whether this thread is in a visit that holds this very request.
+pub(crate) fn is_in(request: Identity) -> bool {
     ENTERED
         .try_with(|entered| {
-            entered
-                .borrow()
-                .iter()
-                .any(|entered| entered.scope.is_some())
+            let entered = entered.borrow();
+            let mut holders = entered.iter().filter(|entered| entered.scope.is_some());
+            holders.any(|entered| entered.identity == Some(request))
         })
         .unwrap_or(false)
 }
@@ -73,6 +73,8 @@ pub(crate) fn is_entered() -> bool {
 /// A visit that a thread is in.
 struct Entered {
     slot: usize,
+    /// Known also while the visit is taken out.
+    identity: Option<Identity>,
     visit: Option<Visit>,
     scope: Option<RequestScope>,
 }
@@ -161,8 +163,13 @@ impl Subscriber for Bridge {
             .as_ref()
             .and_then(|visit| visit.request.as_ref())
             .map(RequestSpan::enter);
-        let _ =
-            ENTERED.try_with(|entered| entered.borrow_mut().push(Entered { slot, visit, scope }));
+        let entered = Entered {
+            slot,
+            identity: visit.as_ref().map(|visit| visit.identity),
+            visit,
+            scope,
+        };
+        let _ = ENTERED.try_with(|all| all.borrow_mut().push(entered));
     }
 
     fn exit(&self, id: &Id) {
@@ -252,12 +259,13 @@ mod tests {
     use opentracing_http::{HttpTracing, InMemoryTracer, Instrumentation, Outcome, Span};
 
     use super::*;
-    use crate::request::Facts;
+    use crate::request::{Facts, Identity};
 
     fn open_request(tracer: &InMemoryTracer) -> tracing::Span {
         let instrumentation = Instrumentation::new(&HttpTracing::new(tracer.clone()), "warp");
         let request = http::Request::get("/").body(()).unwrap();
         open(Visit {
+            identity: Identity::of(request.uri().path(), request.headers()),
             request: Some(instrumentation.begin(&request)),
             joins: None,
             facts: Facts::default(),
@@ -289,7 +297,7 @@ mod tests {
         });
         assert_eq!((inside, within), (current(&other), current(&one)));
         assert!(Span::current().is_none());
-        assert!(!is_entered());
+        assert!(ENTERED.with(|entered| entered.borrow().is_empty()));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use warp::reject::MethodNotAllowed;
 use warp::reply::Response;
 use warp::{Rejection, Reply};
 
-use crate::request::{Facts, View};
+use crate::request::{Facts, Identity, View};
 use crate::{body, bridge, request};
 
 /// A place in the filters where requests are traced.
@@ -30,6 +30,7 @@ pub(crate) enum Covers {
 /// A request on its way through a place.
 #[derive(Debug)]
 pub(crate) struct Visit {
+    pub(crate) identity: Identity,
     /// Until there is an answer; none where an outer place holds it.
     pub(crate) request: Option<RequestSpan>,
     /// The request's span, where an outer place holds it.
@@ -42,7 +43,8 @@ impl Place {
     /// Starts the request's span, or notes which one is to be joined. Answers the hook for the polls.
     pub(crate) fn begin(&self, info: &warp::trace::Info<'_>) -> tracing::Span {
         let facts = request::handed_over();
-        let joins = Instrumentation::joinable(facts.marked || bridge::is_entered());
+        let identity = Identity::of(info.path(), info.request_headers());
+        let joins = Instrumentation::joinable(facts.marked || bridge::is_in(identity));
         let request = joins.is_none().then(|| {
             self.instrumentation.begin(&View {
                 method: info.method(),
@@ -53,6 +55,7 @@ impl Place {
             })
         });
         bridge::open(Visit {
+            identity,
             request,
             joins,
             facts,

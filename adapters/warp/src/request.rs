@@ -6,7 +6,7 @@ use std::future::ready;
 use std::net::SocketAddr;
 
 use http::uri::Authority;
-use http::{HeaderMap, HeaderName, Method, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use opentracing_http::{HeaderView, KnownHeader, RequestView};
 use warp::Filter;
 
@@ -19,6 +19,27 @@ pub(crate) struct Facts {
     authority: Option<Authority>,
     /// Whether a tower layer outside of warp traces the request.
     pub(crate) marked: bool,
+}
+
+/// Which request this is, among those whose filters this thread is in.
+///
+/// Filters cannot mark a request, but they cannot change it either: as long as warp tries filters on it, its path and its
+/// headers stay where they are in memory, and those of a request that a handler makes meanwhile are elsewhere. The path `/`
+/// is the same static text in all; then the headers tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Identity {
+    path: usize,
+    first_header: Option<usize>,
+}
+
+impl Identity {
+    pub(crate) fn of(path: &str, headers: &HeaderMap) -> Self {
+        Self {
+            path: path.as_ptr().addr(),
+            first_header: (headers.values().next())
+                .map(|value| std::ptr::from_ref::<HeaderValue>(value).addr()),
+        }
+    }
 }
 
 thread_local! {

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use crate::current;
+use crate::current::{self, Kind};
 use crate::server::outcome::Outcome;
 use crate::server::request_span::OpenRequest;
 use crate::span::Span;
@@ -41,7 +41,7 @@ impl BodySpan {
         let Self { open, span, .. } = self;
         match open {
             Some(open) => open.scope(span, f),
-            None => current::in_scope(span, f),
+            None => current::in_scope(span, Kind::Request, f),
         }
     }
 

@@ -1,16 +1,20 @@
 //! What a recorded span keeps of its request: raw, in one buffer, rendered only when a tracer reads it.
 
+use std::cell::Cell;
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderName;
+
+use crate::carrier::HeaderView;
 use crate::server::attribute::{Attribute, What};
 use crate::server::instrumentation::Options;
 use crate::server::outcome::Outcome;
 use crate::server::redaction::{REDACTED, append_header};
 use crate::server::settings::HttpSettings;
-use crate::server::view::{RequestView, ResponseView, Route};
+use crate::server::view::{RequestView, Route};
 use crate::value::prefix;
 
 /// Attributes that find their place in the record itself; more of them cost an allocation.
@@ -18,6 +22,9 @@ const INLINE_ATTRIBUTES: usize = 8;
 
 /// Room for what is not known when the buffer is made: the route, and attributes of the response.
 const SPARE_TEXT: usize = 96;
+
+/// A thread's buffer that has grown beyond this is not kept.
+const MAX_BUFFER: usize = 1024;
 
 #[derive(Default)]
 pub(crate) struct HttpFacts {
@@ -155,41 +162,67 @@ impl HttpFacts {
     }
 
     /// Adds what an inner place of the same request asks for.
-    pub(crate) fn join(
-        &mut self,
-        options: &Arc<Options>,
-        view: &dyn RequestView,
-        settings: &HttpSettings,
-        limit: usize,
-    ) {
+    pub(crate) fn join(&mut self, options: &Arc<Options>, added: &Added) {
+        let mut known = self.joined.iter().chain(&self.options);
+        if known.any(|known| Arc::ptr_eq(known, options)) {
+            // The request was sent on more than once: by a layer that retries, say.
+            return;
+        }
         self.joined.push(options.clone());
         let list = u16::try_from(self.joined.len() + 1).unwrap_or(u16::MAX);
-        self.read_attributes(list, &options.attributes, view, settings, limit);
+        self.cut_values += added.cut_values;
+        let start = u32::try_from(self.text.len()).unwrap_or(u32::MAX);
+        self.text.push_str(&added.text);
+        for slot in added.values.iter() {
+            let value = Text {
+                start: start.saturating_add(slot.value.start),
+                end: start.saturating_add(slot.value.end),
+            };
+            self.attributes.push(Slot {
+                list,
+                value,
+                ..*slot
+            });
+        }
     }
 
-    /// Reads the attributes of the response that every place asked for.
-    pub(crate) fn read_response(
-        &mut self,
-        response: &ResponseView<'_>,
+    /// The next header of the response that is wanted as an attribute, by the policy or any place.
+    pub(crate) fn next_header(
+        &self,
+        wanted: &mut Wanted,
         settings: &HttpSettings,
+    ) -> Option<HeaderName> {
+        let lists = 2 + self.joined.len();
+        while usize::from(wanted.list) < lists {
+            let mut attributes = self.list(settings, wanted.list).iter().enumerate();
+            let next = attributes.find_map(|(index, attribute)| match &attribute.what {
+                // Cloning a header's name copies no text.
+                What::ResponseHeader(name) if index >= wanted.next => {
+                    Some((index, name.clone(), attribute.unredacted))
+                }
+                _ => None,
+            });
+            if let Some((index, name, unredacted)) = next {
+                (wanted.index, wanted.next, wanted.unredacted) = (index, index + 1, unredacted);
+                return Some(name);
+            }
+            wanted.list += 1;
+            wanted.next = 0;
+        }
+        None
+    }
+
+    /// Adds the values of the header that was wanted last.
+    pub(crate) fn add_header(
+        &mut self,
+        wanted: &Wanted,
+        name: &HeaderName,
+        values: &HeaderValues<'_>,
         limit: usize,
     ) {
-        let lists = 2 + self.joined.len();
-        for list in 0..u16::try_from(lists).unwrap_or(u16::MAX) {
-            for index in 0..self.list(settings, list).len() {
-                let Some(attribute) = self.list(settings, list).get(index) else {
-                    continue;
-                };
-                let What::ResponseHeader(name) = &attribute.what else {
-                    continue;
-                };
-                // Cloning a header's name copies no text.
-                let (name, unredacted) = (name.clone(), attribute.unredacted);
-                let start = self.text.len();
-                if append_header(response.headers, &name, unredacted, &mut self.text) {
-                    self.push_slot(list, index, start, limit);
-                }
-            }
+        let start = self.text.len();
+        if append_header(values, name, wanted.unredacted, &mut self.text) {
+            self.push_slot(wanted.list, wanted.index, start, limit);
         }
     }
 
@@ -203,7 +236,7 @@ impl HttpFacts {
     ) {
         for (index, attribute) in attributes.iter().enumerate() {
             let start = self.text.len();
-            if self.append(attribute, view, settings) {
+            if Self::append(attribute, view, settings, &mut self.text) {
                 self.push_slot(list, index, start, limit);
             }
         }
@@ -211,12 +244,11 @@ impl HttpFacts {
 
     /// Appends the attribute's value; answers whether it has one.
     fn append(
-        &mut self,
         attribute: &Attribute,
         view: &dyn RequestView,
         settings: &HttpSettings,
+        text: &mut String,
     ) -> bool {
-        let text = &mut self.text;
         let found = match &attribute.what {
             What::RequestHeader(name) => {
                 return append_header(view, name, attribute.unredacted, text);
@@ -261,16 +293,7 @@ impl HttpFacts {
 
     /// Notes the text from `start` on as an attribute's value, within the limit.
     fn push_slot(&mut self, list: u16, index: usize, start: usize, limit: usize) {
-        if self.text.len() - start > limit {
-            let kept = self
-                .text
-                .get(start..)
-                .map_or(0, |value| prefix(value, limit).len());
-            self.text.truncate(start + kept);
-            // What was cut off is not to be kept in the queue all the same.
-            self.text.shrink_to(self.text.len() + SPARE_TEXT);
-            self.cut_values += 1;
-        }
+        self.cut_values += u32::from(cut(&mut self.text, start, limit));
         if let (Ok(start), Ok(end), Ok(index)) = (
             u32::try_from(start),
             u32::try_from(self.text.len()),
@@ -445,6 +468,107 @@ impl HttpFacts {
             + self.attributes.more.capacity() * size_of::<Slot>()
             + self.joined.capacity() * size_of::<Arc<Options>>()
             + self.error.as_ref().map_or(0, String::capacity)
+    }
+}
+
+/// Cuts what was appended from `start` on to at most `limit` bytes; answers whether that was necessary.
+fn cut(text: &mut String, start: usize, limit: usize) -> bool {
+    if text.len() - start <= limit {
+        return false;
+    }
+    let appended = text.get(start..).unwrap_or_default();
+    let kept = prefix(appended, limit).len();
+    text.truncate(start + kept);
+    // What was cut off is not to be kept in the queue all the same.
+    text.shrink_to(text.len() + SPARE_TEXT);
+    true
+}
+
+thread_local! {
+    /// An empty buffer of a thread, used again and again.
+    static BUFFER: Cell<String> = const { Cell::new(String::new()) };
+}
+
+/// What an inner place of a request adds, read before the span is locked.
+pub(crate) struct Added {
+    text: String,
+    values: Slots,
+    cut_values: u32,
+}
+
+impl Added {
+    pub(crate) fn read(
+        options: &Options,
+        view: &dyn RequestView,
+        settings: &HttpSettings,
+        limit: usize,
+    ) -> Self {
+        let mut added = Self {
+            text: BUFFER.try_with(Cell::take).unwrap_or_default(),
+            values: Slots::default(),
+            cut_values: 0,
+        };
+        for (index, attribute) in options.attributes.iter().enumerate() {
+            let start = added.text.len();
+            if HttpFacts::append(attribute, view, settings, &mut added.text) {
+                added.cut_values += u32::from(cut(&mut added.text, start, limit));
+                let position = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+                let (start, end) = (position(start), position(added.text.len()));
+                added.values.push(Slot {
+                    list: 0,
+                    index: u16::try_from(index).unwrap_or(u16::MAX),
+                    value: Text { start, end },
+                });
+            }
+        }
+        added
+    }
+}
+
+impl Drop for Added {
+    fn drop(&mut self) {
+        let mut text = std::mem::take(&mut self.text);
+        if text.capacity() <= MAX_BUFFER {
+            text.clear();
+            let _ = BUFFER.try_with(|buffer| buffer.set(text));
+        }
+    }
+}
+
+/// How far the attributes of the response have been read.
+#[derive(Default)]
+pub(crate) struct Wanted {
+    list: u16,
+    index: usize,
+    next: usize,
+    unredacted: bool,
+}
+
+/// The values of one header, read before the span is locked.
+pub(crate) struct HeaderValues<'a> {
+    first: Option<&'a [u8]>,
+    more: Vec<&'a [u8]>,
+}
+
+impl<'a> HeaderValues<'a> {
+    pub(crate) fn read(headers: &'a dyn HeaderView, name: &HeaderName) -> Self {
+        let (mut first, mut more) = (None, Vec::new());
+        headers.named_header_values(name, &mut |value| match first {
+            None => first = Some(value),
+            Some(_) => more.push(value),
+        });
+        Self { first, more }
+    }
+}
+
+/// Shows its values under whatever name they are asked for: it has those of one header only.
+impl HeaderView for HeaderValues<'_> {
+    fn each_header<'a>(&'a self, visit: &mut dyn FnMut(&'a str, &'a [u8])) {
+        self.header_values("", &mut |value| visit("", value));
+    }
+
+    fn header_values<'a>(&'a self, _: &str, visit: &mut dyn FnMut(&'a [u8])) {
+        self.first.iter().chain(&self.more).for_each(|value| visit(value));
     }
 }
 

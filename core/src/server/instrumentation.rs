@@ -4,15 +4,17 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::context::{SpanContext, TraceFlags};
+use crate::current;
 use crate::http_tracing::HttpTracing;
-use crate::reference::Reference;
+use crate::reference::{Reference, ReferenceKind};
 use crate::server::attribute::Attribute;
-use crate::server::facts::HttpFacts;
+use crate::server::facts::{Added, HttpFacts};
+use crate::server::guarded::Guarded;
 use crate::server::outcome::End;
 use crate::server::request_span::RequestSpan;
 use crate::server::view::RequestView;
 use crate::span::Span;
-use crate::start::Start;
+use crate::start::{Start, is_recorded_below};
 use crate::tracer::{Decision, SampleRequest, Sampling, SpanKind};
 
 /// A policy, together with what one place adds to it: what an adapter's layer, middleware, filter or fairing holds.
@@ -91,9 +93,9 @@ impl Instrumentation {
 
     /// Starts the span of a request, or, if the request has one already, adds to that what this place asks for.
     ///
-    /// `marked` says that an outer place left its mark on this very request; what is current then is the request's span, or
-    /// a child of it. Adapters leave the mark where the span [is recording](Span::is_recording). An unrecorded current span
-    /// needs none: there is nothing to add to it.
+    /// `marked` says that an outer place left its mark on this very request. Adapters leave it on every request that they
+    /// begin, also on one that is not recorded, and where only that request can have it: in its extensions, or in the state
+    /// that the framework keeps for it. A request without the mark is another one, whatever span is current.
     #[must_use]
     pub fn begin_or_join(&self, view: &dyn RequestView, marked: bool) -> Option<RequestSpan> {
         match Self::joinable(marked) {
@@ -107,11 +109,12 @@ impl Instrumentation {
 
     /// The span that [`begin_or_join`](Self::begin_or_join) would join, for adapters that can do so only later, when they
     /// know that the route on which they stand is the one that answers.
+    ///
+    /// Of a marked request it is the span in whose [scope](RequestSpan::scope) this thread is. `None` where there is no such
+    /// scope, as on a thread to which a middleware has moved the request.
     #[must_use]
     pub fn joinable(marked: bool) -> Option<Span> {
-        // A middleware between the two places may run the inner one in a child span.
-        let request = Span::current().request();
-        request.filter(|request| marked || request.record().is_none())
+        marked.then(current::request).flatten()
     }
 
     /// Adds to a request's span what this place asks for: attributes, name, route, end.
@@ -121,13 +124,16 @@ impl Instrumentation {
         };
         let policy = &record.policy;
         let limit = policy.limits.value_bytes;
-        // Before the lock is taken: a framework's way to its route may be the user's code.
+        // All that is not ours is asked before the lock is taken: it may use the span.
+        let view = Guarded::new(view, policy);
         let route = view.route();
+        let options = self.options.as_ref();
+        let added = options.map(|options| Added::read(options, &view, &policy.http, limit));
         record.change(|data| {
             if let Some(http) = &mut data.http {
                 http.set_route(route, limit);
-                if let Some(options) = &self.options {
-                    http.join(options, view, &policy.http, limit);
+                if let (Some(options), Some(added)) = (options, &added) {
+                    http.join(options, added);
                     if let Some(name) = &options.name
                         && http.takes_name()
                     {
@@ -141,50 +147,19 @@ impl Instrumentation {
     }
 
     /// Starts the span of a request: skip rules, the caller's context as far as it is trusted, samplers, facts.
+    ///
+    /// A request that brings no context of its own becomes a child of the current span, if this thread is in a scope of that
+    /// span or round it ([`Span::scope`], [`Span::in_scope`], [`RequestSpan::scope`]): it is one that a handler makes within
+    /// the process. A [guard](Span::enter) alone does not count.
     pub fn begin(&self, view: &dyn RequestView) -> RequestSpan {
         let policy = self.tracing.policy();
-        let caller = Caller::of(view, &self.tracing);
-        let trace_id = match &caller.parent {
-            Some(parent) => parent.trace_id(),
-            None => policy.trace_id(),
+        let guarded = Guarded::new(view, policy);
+        let caller = Caller::of(&guarded, &self.tracing);
+        let parent = caller.is_silent().then(current::parent).flatten();
+        let span = match parent {
+            Some(parent) => self.start_below(&guarded, &parent, caller),
+            None => self.start_from(&guarded, caller),
         };
-        let mut sampling = caller.sampling(&self.tracing, view, trace_id);
-        let mut references = Vec::new();
-        let mut facts = None;
-        if matches!(
-            sampling.decision,
-            Decision::RecordOnly | Decision::RecordAndSample
-        ) {
-            if let Some(id) = caller.debug_id {
-                sampling = sampling.with_tag(("jaeger-debug-id", String::from(id)));
-            }
-            references.extend(caller.stranger.map(Reference::follows_from));
-            let options = self.options.as_ref();
-            let limit = policy.limits.value_bytes;
-            let mut http = HttpFacts::read(view, &policy.http, options, self.component, limit);
-            http.client = policy.http.forwarded.client(view);
-            http.set_route(view.route(), limit);
-            facts = Some(http);
-        }
-        let flags = TraceFlags::default().with_random(caller.parent.is_none());
-        let flags = if caller.debug {
-            TraceFlags::DEBUG.with_random(flags.is_random())
-        } else {
-            flags
-        };
-        let start = Start {
-            name: self.fixed_name(),
-            kind: SpanKind::Server,
-            references,
-            tags: Vec::new(),
-            time: None,
-            now: None,
-            http: facts,
-            is_request: true,
-            request: None,
-        };
-        let parent = caller.parent.map(Reference::child_of);
-        let span = start.decided(policy, trace_id, parent, flags, sampling, caller.baggage);
         if let Some(record) = span.record() {
             if !self.fixed_name().is_empty() {
                 record.change(|data| data.http.as_mut().map(HttpFacts::name_is_set));
@@ -194,7 +169,83 @@ impl Instrumentation {
                 policy.guard(|| on_start(&span, view));
             }
         }
-        RequestSpan::new(span, policy.clone(), view)
+        RequestSpan::new(span, policy.clone(), &guarded)
+    }
+
+    /// Starts what a caller asked for.
+    fn start_from(&self, view: &dyn RequestView, caller: Caller) -> Span {
+        let policy = self.tracing.policy();
+        let trace_id = match &caller.parent {
+            Some(parent) => parent.trace_id(),
+            None => policy.trace_id(),
+        };
+        let mut sampling = caller.sampling(&self.tracing, view, trace_id);
+        let mut start = self.start();
+        if matches!(
+            sampling.decision,
+            Decision::RecordOnly | Decision::RecordAndSample
+        ) {
+            if let Some(id) = caller.debug_id {
+                sampling = sampling.with_tag(("jaeger-debug-id", String::from(id)));
+            }
+            start
+                .references
+                .extend(caller.stranger.map(Reference::follows_from));
+            start.http = Some(self.facts(view));
+        }
+        let flags = TraceFlags::default().with_random(caller.parent.is_none());
+        let flags = if caller.debug {
+            TraceFlags::DEBUG.with_random(flags.is_random())
+        } else {
+            flags
+        };
+        let parent = caller.parent.map(Reference::child_of);
+        start.decided(policy, trace_id, parent, flags, sampling, caller.baggage)
+    }
+
+    /// Starts a request that was made within this process, below the span that made it. That one's decision holds.
+    fn start_below(&self, view: &dyn RequestView, parent: &Span, caller: Caller) -> Span {
+        let policy = self.tracing.policy();
+        let mut start = self.start();
+        let baggage = caller.baggage;
+        if policy.skips(view) {
+            let context = parent.context().map(Reference::child_of);
+            let (trace_id, sampling) = (policy.trace_id(), Sampling::pass_through());
+            let flags = TraceFlags::default();
+            return start.decided(policy, trace_id, context, flags, sampling, baggage);
+        }
+        if is_recorded_below(parent, start.asked(policy)) {
+            start.http = Some(self.facts(view));
+        }
+        let span = start.below(policy, parent, ReferenceKind::ChildOf);
+        if let Some(baggage) = baggage {
+            span.add_baggage(&baggage.baggage);
+        }
+        span
+    }
+
+    fn start(&self) -> Start {
+        Start {
+            name: self.fixed_name(),
+            kind: SpanKind::Server,
+            references: Vec::new(),
+            tags: Vec::new(),
+            time: None,
+            now: None,
+            http: None,
+            is_request: true,
+        }
+    }
+
+    /// What the request says of itself.
+    fn facts(&self, view: &dyn RequestView) -> HttpFacts {
+        let policy = self.tracing.policy();
+        let options = self.options.as_ref();
+        let limit = policy.limits.value_bytes;
+        let mut http = HttpFacts::read(view, &policy.http, options, self.component, limit);
+        http.client = policy.http.forwarded.client(view);
+        http.set_route(view.route(), limit);
+        http
     }
 
     fn fixed_name(&self) -> Cow<'static, str> {
@@ -219,6 +270,14 @@ struct Caller {
 }
 
 impl Caller {
+    /// Whether the caller sent neither ids nor a decision.
+    fn is_silent(&self) -> bool {
+        self.parent.is_none()
+            && self.stranger.is_none()
+            && self.decision.is_none()
+            && !self.debug
+    }
+
     fn of(view: &dyn RequestView, tracing: &HttpTracing) -> Self {
         let policy = tracing.policy();
         let settings = &policy.http;
@@ -309,6 +368,9 @@ impl Caller {
         let policy = tracing.policy();
         if policy.skips(view) {
             return Sampling::pass_through();
+        }
+        if policy.is_suppressed() {
+            return Sampling::drop();
         }
         if self.debug {
             return Sampling::record_and_sample();

@@ -6,6 +6,7 @@ mod caller;
 mod convention;
 mod facts;
 mod forwarded;
+mod guarded;
 mod instrumentation;
 mod outcome;
 mod redaction;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::thread;
 
-use crate::current::Scope;
+use crate::current::{self, Kind};
 use crate::span::Span;
 
 /// A scope of a request that is entered by one call and left by another; see [`RequestSpan::enter`].
@@ -14,8 +14,8 @@ use crate::span::Span;
 /// [`RequestSpan::enter`]: crate::RequestSpan::enter
 #[must_use = "dropping it leaves the scope"]
 pub struct RequestScope {
-    /// Empty once it was left.
-    scope: Option<Scope>,
+    /// Its number; empty once it was left.
+    scope: Option<u64>,
     span: Span,
     /// Whether a panic was on its way already when the scope was entered.
     unwinding: bool,
@@ -26,7 +26,7 @@ pub struct RequestScope {
 impl RequestScope {
     pub(crate) fn enter(span: &Span) -> Self {
         Self {
-            scope: Some(Scope::enter(span.clone())),
+            scope: Some(current::enter(span.clone(), Kind::Request)),
             span: span.clone(),
             unwinding: thread::panicking(),
             not_send: PhantomData,
@@ -35,8 +35,8 @@ impl RequestScope {
 
     /// Leaves the scope; answers whether it is a panic that does so.
     pub(crate) fn leave(mut self, owner: &Span) -> bool {
-        if let Some(mut scope) = self.scope.take() {
-            scope.force_leave(owner);
+        if let Some(scope) = self.scope.take() {
+            current::leave(scope, owner);
         }
         thread::panicking() && !self.unwinding
     }
@@ -44,8 +44,8 @@ impl RequestScope {
 
 impl Drop for RequestScope {
     fn drop(&mut self) {
-        if let Some(mut scope) = self.scope.take() {
-            scope.force_leave(&self.span);
+        if let Some(scope) = self.scope.take() {
+            current::leave(scope, &self.span);
         }
     }
 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::carrier::Carrier;
-use crate::current;
+use crate::current::{self, Kind};
 use crate::policy::Policy;
 use crate::server::body_span::BodySpan;
-use crate::server::facts::known_method;
+use crate::server::facts::{HeaderValues, Wanted, known_method};
+use crate::server::guarded::Guarded;
 use crate::server::outcome::{End, Outcome};
 use crate::server::request_scope::RequestScope;
 use crate::server::view::{BodySize, RequestView, ResponseView, Route};
@@ -32,6 +33,8 @@ pub struct RequestSpan {
 pub(crate) struct OpenRequest {
     pub(crate) span: Span,
     pub(crate) policy: Arc<Policy>,
+    /// Whether finish callbacks are called: there are some, and this is not a request of theirs.
+    calls_back: bool,
     started: Duration,
     method: &'static str,
     /// Kept for finish callbacks of requests that are not recorded.
@@ -69,11 +72,13 @@ pub struct RequestEnd<'a> {
 
 impl RequestSpan {
     pub(crate) fn new(span: Span, policy: Arc<Policy>, view: &dyn RequestView) -> Self {
+        let calls_back = !policy.http.on_finish.is_empty() && !policy.is_suppressed();
         let mut open = OpenRequest {
+            calls_back,
             started: match span.record() {
                 Some(record) => record.started,
-                None if policy.http.on_finish.is_empty() => Duration::ZERO,
-                None => policy.monotonic(),
+                None if calls_back => policy.monotonic(),
+                None => Duration::ZERO,
             },
             span: span.clone(),
             method: known_method(view.method()).unwrap_or("_OTHER"),
@@ -108,7 +113,7 @@ impl RequestSpan {
         let Self { open, span } = self;
         match open {
             Some(open) => open.scope(span, f),
-            None => current::in_scope(span, f),
+            None => current::in_scope(span, Kind::Request, f),
         }
     }
 
@@ -269,7 +274,7 @@ impl Drop for RequestSpan {
 impl OpenRequest {
     /// Whether anyone wants to know how it ends.
     fn is_watched(&self) -> bool {
-        self.span.record().is_some() || !self.policy.http.on_finish.is_empty()
+        self.span.record().is_some() || self.calls_back
     }
 
     /// Runs a part of the request with its span current, by the handle that is lent for it; notes a panic that leaves `f`.
@@ -319,14 +324,24 @@ impl OpenRequest {
     /// Reads what the policy and every place that joined want of the response; answers when the span is to end.
     fn read_head(&self, response: &ResponseView<'_>) -> End {
         let settings = &self.policy.http;
+        let Some(record) = self.span.record() else {
+            return settings.ends;
+        };
         let limit = self.policy.limits.value_bytes;
-        let end = self.span.record().and_then(|record| {
+        let headers = Guarded::new(response.headers, &self.policy);
+        let mut wanted = Wanted::default();
+        // The headers are looked up while the span is not locked: they are shown by code that is not ours.
+        while let Some(Some(header)) =
+            record.change(|data| data.http.as_ref()?.next_header(&mut wanted, settings))
+        {
+            let values = HeaderValues::read(&headers, &header);
             record.change(|data| {
                 let http = data.http.as_mut()?;
-                http.read_response(response, settings, limit);
-                http.innermost(|options| options.ends)
-            })
-        });
+                http.add_header(&wanted, &header, &values, limit);
+                Some(())
+            });
+        }
+        let end = record.change(|data| data.http.as_ref()?.innermost(|options| options.ends));
         end.flatten().unwrap_or(settings.ends)
     }
 
@@ -345,7 +360,7 @@ impl OpenRequest {
         // The body of a response to a panic ends after the panic itself.
         let duration = duration.max(self.head.unwrap_or_default());
         let record = self.span.record();
-        let calls_back = !self.policy.http.on_finish.is_empty();
+        let calls_back = self.calls_back;
         let template = record.and_then(|record| {
             record.change(|data| {
                 let http = data.http.as_mut()?;
@@ -380,7 +395,7 @@ impl OpenRequest {
                 body_bytes: self.body_bytes,
             };
             for on_finish in &self.policy.http.on_finish {
-                self.policy.guard(|| on_finish(&end));
+                self.policy.suppressed(|| on_finish(&end));
             }
         }
         if let Some(record) = record {

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod foreign_code;
+mod identity;
 mod names_and_attributes;
 mod policy;
 mod views;

@@ -190,8 +190,8 @@ fn a_span_s_size_counts_what_it_keeps_and_nothing_else_is_kept() {
     let joined = |count: usize| {
         let harness = defaults();
         let span = harness.begin(&get("/", &[]));
-        let place = harness.instrumentation.clone().name("place");
         for _ in 0..count {
+            let place = harness.instrumentation.clone().name("place");
             place.join(span.span(), &get("/", &[]));
         }
         drop(span);

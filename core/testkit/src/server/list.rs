@@ -83,6 +83,8 @@ macro_rules! for_each_server_case {
             "Places" {
                 stacked_twice_makes_one_span
                 route_scope_and_app_make_one_span
+                unrecorded_request_is_judged_once
+                request_made_in_a_handler_is_its_own
                 single_routes_can_be_traced_alone
                 place_names_its_spans
                 place_says_when_its_spans_end
@@ -90,6 +92,7 @@ macro_rules! for_each_server_case {
             "Scopes" {
                 guards_bring_back_what_was_current
                 leaked_guard_ends_with_its_request
+                guard_left_behind_takes_no_request_over
                 scope_hooks_see_every_scope
             }
             "Names and routes" {

@@ -16,7 +16,7 @@ pub(crate) struct Traced<H> {
     pub(crate) instrumentation: Instrumentation,
 }
 
-/// Left on a request whose span is recording.
+/// Left on every request that is begun.
 #[derive(Clone)]
 struct Mark;
 
@@ -27,9 +27,7 @@ impl<H: Handler> Handler for Traced<H> {
         let Some(mut span) = begun else {
             return self.inner.handle(request);
         };
-        if span.span().is_recording() {
-            request.extensions_mut().insert(Mark);
-        }
+        request.extensions_mut().insert(Mark);
         let answer = span.scope(|| self.inner.handle(request));
         let mut response = match answer {
             Ok(response) => response,

@@ -1,10 +1,16 @@
 //! Tracing of everything, of scopes and of single routes, together and alone.
 
-use opentracing_http::{FinishedSpan, HttpTracingBuilder, Route, Span};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+
+use opentracing_http::sampler::Sampler;
+use opentracing_http::{
+    FinishedSpan, HttpTracingBuilder, Instrumentation, Route, SampleRequest, Sampling, Span,
+};
 
 use crate::app::{Gate, NAMED, Reply, injected as inject};
 use crate::server::cases::{
-    PARENT, TRACEPARENT, assert_current, assert_tags, outcome, parent, text,
+    PARENT, TRACEPARENT, UNSAMPLED, assert_current, assert_tags, outcome, parent, text,
 };
 use crate::server::{Feature, Kit, Server};
 
@@ -54,6 +60,81 @@ pub fn route_scope_and_app_make_one_span<S: Server>() {
             ("http.request.header.x-request-id", "r-1"),
         ],
     );
+}
+
+/// A request that is not recorded is one request as well, in however many places it is traced: it is judged once, and ends
+/// once.
+pub fn unrecorded_request_is_judged_once<S: Server>() {
+    #[derive(Debug, Default)]
+    struct FirstNeverThenAlways(AtomicU64);
+    impl Sampler for FirstNeverThenAlways {
+        fn sample(&self, _: &SampleRequest<'_>) -> Sampling {
+            match self.0.fetch_add(1, Ordering::Relaxed) {
+                0 => Sampling::drop(),
+                _ => Sampling::record_and_sample(),
+            }
+        }
+    }
+    let (ends, sent) = (Arc::new(AtomicU64::new(0)), [("traceparent", TRACEPARENT)]);
+    for headers in [&[][..], &sent] {
+        let mut kit = {
+            let ends = ends.clone();
+            Kit::<S>::with(|policy| {
+                policy
+                    .sampler(FirstNeverThenAlways::default())
+                    .on_finish(move |_| _ = ends.fetch_add(1, Ordering::Relaxed))
+            })
+        };
+        assert_eq!(kit.get_with("/scope/chosen", headers).status, 200);
+        kit.stop();
+        assert_eq!(ends.swap(0, Ordering::Relaxed), 1);
+    }
+}
+
+/// A request that a handler makes within the process is a request of its own: a child of the handler's span, unless it
+/// brings the context of another caller.
+pub fn request_made_in_a_handler_is_its_own<S: Server>() {
+    let ends: Arc<Mutex<Vec<u16>>> = Arc::default();
+    let inner: Arc<OnceLock<Instrumentation>> = Arc::default();
+    let mut kit = {
+        let (ends, inner) = (ends.clone(), inner.clone());
+        Kit::<S>::setup()
+            .policy(|policy| {
+                policy.on_finish(move |end| ends.lock().expect("no panic").extend(end.status))
+            })
+            .play(move |_| {
+                for (status, traceparent) in [(201, None), (202, Some(TRACEPARENT))] {
+                    let mut request = http::Request::get("/inner");
+                    if let Some(traceparent) = traceparent {
+                        request = request.header("traceparent", traceparent);
+                    }
+                    let request = request.body(()).expect("the request is right");
+                    let begun = inner.get().map(|inner| inner.begin(&request));
+                    begun.expect("the kit has started").fail(Some(status), &"none");
+                }
+                async { Reply::text(inject()) }
+            })
+            .start()
+    };
+    let _ = inner.set(Instrumentation::new(kit.tracing(), "inner"));
+    let ended = || std::mem::take(&mut *ends.lock().expect("no panic"));
+
+    let response = kit.get("/play");
+    let [child, called, outer] = kit.spans(3).try_into().expect("three spans");
+    assert_current(&response, &outer);
+    assert_eq!(child.parent_id(), Some(outer.context().span_id()));
+    assert_eq!(child.context().trace_id(), outer.context().trace_id());
+    assert_eq!(parent(&called).as_deref(), Some(PARENT));
+    assert_eq!(ended(), [201, 202, 200]);
+
+    // Below a request that is not recorded only the one that another caller asked for is.
+    assert_eq!(
+        kit.get_with("/play", &[("traceparent", UNSAMPLED)]).status,
+        200
+    );
+    assert_eq!(parent(&kit.span()).as_deref(), Some(PARENT));
+    kit.stop();
+    assert_eq!(ended(), [201, 202, 200]);
 }
 
 /// Where single routes are traced, the others are not, and those have one span each.

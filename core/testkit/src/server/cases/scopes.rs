@@ -4,8 +4,10 @@ use std::sync::{Arc, Mutex};
 
 use opentracing_http::{ScopeHook, Span, SpanContext, SpanId, TraceFlags, TraceId};
 
-use crate::app::Reply;
-use crate::server::cases::TRACE;
+use crate::app::{Reply, injected};
+use crate::server::cases::{
+    PARENT, TRACE, TRACEPARENT, UNSAMPLED, assert_current, parent,
+};
 use crate::server::{Feature, Kit, Server};
 
 /// The id of the current span.
@@ -76,6 +78,44 @@ pub fn leaked_guard_ends_with_its_request<S: Server>() {
         let _ = kit.spans(2);
         let next = kit.get("/play").text();
         assert_eq!(next, "true none", "the next request sees what leaked");
+    }
+}
+
+/// A guard that was left on a thread, by a task that held it across an await, takes over no request that begins there.
+pub fn guard_left_behind_takes_no_request_over<S: Server>() {
+    let left: Arc<Mutex<Option<Span>>> = Arc::default();
+    let kit = {
+        let (leaves, enters) = (left.clone(), left.clone());
+        Kit::<S>::setup()
+            // Asked of every request, recorded or not, before it has a scope.
+            .policy(|policy| {
+                policy.skip_when(move |_| {
+                    if let Some(span) = &*enters.lock().expect("no panic") {
+                        std::mem::forget(Box::leak(Box::new(span.clone())).enter());
+                    }
+                    false
+                })
+            })
+            .play(move |query| {
+                if query == "leave" {
+                    let span = Span::current();
+                    span.set_baggage("user", "ada");
+                    *leaves.lock().expect("no panic") = Some(span);
+                }
+                async { Reply::text(injected()) }
+            })
+            .start()
+    };
+    let first = kit.get_with("/chosen?leave", &[("traceparent", UNSAMPLED)]);
+    assert!(first.text().contains("baggage: user=ada"), "{first:?}");
+    for _ in 0..8 {
+        for headers in [&[("traceparent", TRACEPARENT)][..], &[]] {
+            let response = kit.get_with("/chosen", headers);
+            let span = kit.span();
+            assert_current(&response, &span);
+            assert_eq!(parent(&span).as_deref(), headers.first().map(|_| PARENT));
+            assert!(!response.text().contains("ada"), "{response:?}");
+        }
     }
 }
 

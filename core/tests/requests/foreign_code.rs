@@ -1,0 +1,287 @@
+//! Code that is not ours: callbacks, views, tracers. None of it runs under a lock, all of it under the guard.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use opentracing_http::sampler::Sampler;
+use opentracing_http::{SampleRequest, Sampling, Tracer};
+
+use super::*;
+
+/// A view whose every method uses the current span, and panics if asked to.
+struct Nosy {
+    panics: bool,
+    asked: AtomicU64,
+}
+
+impl Nosy {
+    fn new(panics: bool) -> Self {
+        let asked = AtomicU64::new(0);
+        Self { panics, asked }
+    }
+
+    fn look(&self) {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        let span = Span::current();
+        span.set_tag("looked", true).set_baggage("looked", "yes");
+        let _ = format!("{span:?} {:?}", span.context());
+        assert!(!self.panics, "as asked for");
+    }
+}
+
+impl HeaderView for Nosy {
+    fn each_header<'a>(&'a self, visit: &mut dyn FnMut(&'a str, &'a [u8])) {
+        self.look();
+        visit("x-cache", b"hit");
+        visit("user-agent", b"kit");
+    }
+}
+
+impl RequestView for Nosy {
+    fn method(&self) -> &str {
+        self.look();
+        "GET"
+    }
+    fn path(&self) -> &str {
+        self.look();
+        "/path"
+    }
+    fn query(&self) -> Option<&str> {
+        self.look();
+        Some("q=1")
+    }
+    fn scheme(&self) -> Option<&str> {
+        self.look();
+        Some("https")
+    }
+    fn host(&self) -> Option<&str> {
+        self.look();
+        Some("a.example")
+    }
+    fn peer(&self) -> Option<SocketAddr> {
+        self.look();
+        Some(SocketAddr::from(([127, 0, 0, 1], 80)))
+    }
+    fn version(&self) -> Option<&'static str> {
+        self.look();
+        Some("1.1")
+    }
+    fn route(&self) -> Route<'_> {
+        self.look();
+        Route::Template("/{any}")
+    }
+}
+
+const ALL: [&str; 11] = [
+    "url",
+    "query",
+    "path",
+    "method",
+    "host",
+    "scheme",
+    "version",
+    "remote_addr",
+    "user_agent",
+    "header:x-cache",
+    "response.header:x-cache",
+];
+
+#[test]
+fn a_view_may_use_the_current_span_when_it_begins_joins_and_answers() {
+    let harness = policy(|policy| policy.attribute_names(ALL));
+    let attributes = ALL.map(|name| name.parse::<Attribute>().unwrap());
+    let inner = harness.instrumentation.clone().attributes(attributes);
+    let nosy = Nosy::new(false);
+    let mut span = harness.instrumentation.begin(&nosy);
+    span.scope(|| assert!(inner.begin_or_join(&nosy, true).is_none()));
+    let scope = span.enter();
+    let answered = span.head(&ResponseView {
+        status: 200,
+        headers: &nosy,
+        body: BodySize::Empty,
+        upgrade: false,
+    });
+    drop(scope);
+    assert!(answered.is_none());
+    let span = harness.only();
+    for name in ALL {
+        let key = match name.split_once(':') {
+            Some(("header", name)) => format!("http.request.header.{name}"),
+            Some((_, name)) => format!("http.response.header.{name}"),
+            None => name.to_owned(),
+        };
+        assert!(span.tag(&key).is_some(), "{key}");
+    }
+    assert_eq!(tag(&span, "looked").as_deref(), Some("true"));
+    assert!(nosy.asked.load(Ordering::Relaxed) > 20);
+}
+
+#[test]
+fn a_view_that_panics_loses_what_it_would_have_shown() {
+    let harness = policy(|policy| policy.attribute_names(ALL).on_finish(|_| ()));
+    let nosy = Nosy::new(true);
+    let attributes = ALL.map(|name| name.parse::<Attribute>().unwrap());
+    let inner = harness.instrumentation.clone().attributes(attributes);
+    let mut span = harness.instrumentation.begin(&nosy);
+    span.scope(|| assert!(inner.begin_or_join(&nosy, true).is_none()));
+    let answered = span.head(&ResponseView {
+        status: 200,
+        headers: &nosy,
+        body: BodySize::Empty,
+        upgrade: false,
+    });
+    assert!(answered.is_none());
+    assert_eq!(outcome(&harness.only()), Outcome::Completed);
+    assert!(harness.instrumentation.tracing().caught_panics() > 20);
+}
+
+/// Starts and ends spans of its own policy wherever it is called.
+#[derive(Clone, Default)]
+struct Busy {
+    tracing: Arc<OnceLock<HttpTracing>>,
+    other: Arc<OnceLock<HttpTracing>>,
+    reported: Arc<Mutex<Vec<String>>>,
+}
+
+impl Busy {
+    fn work(&self) {
+        if let Some(tracing) = self.tracing.get() {
+            let span = tracing.span("work").start();
+            assert!(!span.is_recording());
+            span.child("part").set_tag("sampling.priority", 1);
+            span.build_child("asked for").tag("sampling.priority", 1).start().finish();
+            Span::current().child("of the current one").finish();
+            let begun = Instrumentation::new(tracing, "test").begin(&get("/work", &[]));
+            assert!(!begun.span().is_recording());
+            begun.fail(None, &"none");
+        }
+        // Another policy is none of this one's business.
+        if let Some(other) = self.other.get() {
+            other.span("elsewhere").root().start().finish();
+        }
+    }
+}
+
+impl Tracer for Busy {
+    fn sample(&self, _: &SampleRequest<'_>) -> Sampling {
+        self.work();
+        Sampling::record_and_sample()
+    }
+
+    fn started(&self, _: &Span) {
+        self.work();
+    }
+
+    fn report(&self, span: FinishedSpan) {
+        self.work();
+        self.reported.lock().unwrap().push(span.name().to_owned());
+    }
+}
+
+impl Sampler for Busy {
+    fn sample(&self, _: &SampleRequest<'_>) -> Sampling {
+        self.work();
+        Sampling::undecided()
+    }
+}
+
+impl fmt::Debug for Busy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Busy")
+    }
+}
+
+#[test]
+fn what_a_tracer_and_finish_callbacks_do_with_spans_is_not_recorded() {
+    let (busy, other) = (Busy::default(), InMemoryTracer::new());
+    let ends = Arc::new(AtomicU64::new(0));
+    let tracing = {
+        let (finishing, ends) = (busy.clone(), ends.clone());
+        HttpTracing::builder(busy.clone())
+            .sampler(busy.clone())
+            .on_finish(move |_| {
+                ends.fetch_add(1, Ordering::Relaxed);
+                finishing.work();
+            })
+            .on_start(|span, _| span.child("started with the request").finish())
+            .build()
+            .unwrap()
+    };
+    let _ = busy.tracing.set(tracing.clone());
+    let _ = busy.other.set(HttpTracing::new(other.clone()));
+
+    let mut request = Instrumentation::new(&tracing, "test").begin(&get("/", &[]));
+    request.scope(|| Span::current().child("part").finish());
+    request.fail(Some(500), &"no luck");
+    tracing.span("job").start().finish();
+    assert_eq!(
+        *busy.reported.lock().unwrap(),
+        ["started with the request", "part", "GET", "job"]
+    );
+    assert_eq!(ends.load(Ordering::Relaxed), 1);
+    assert_eq!(tracing.caught_panics(), 0);
+    assert!(other.take().len() > 8);
+    // The tracer keeps its policies.
+    drop(tracing);
+}
+
+/// An error that cannot show itself.
+#[derive(Debug)]
+struct Unshowable {
+    panics: bool,
+    source: Option<Box<Self>>,
+}
+
+impl fmt::Display for Unshowable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("half a mess")?;
+        assert!(!self.panics, "as asked for");
+        Err(fmt::Error)
+    }
+}
+
+impl Error for Unshowable {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+#[test]
+fn an_error_that_cannot_be_shown_is_an_error_all_the_same() {
+    for (panics, expected) in [(false, Some("half a mess")), (true, None)] {
+        let harness = defaults();
+        let unshowable = |source| Unshowable { panics, source };
+        let error = unshowable(Some(Box::new(unshowable(None))));
+        let request = harness.begin(&get("/", &[]));
+        request.span().error(&error);
+        request.fail(Some(500), &error);
+        let span = harness.only();
+        assert_eq!(tag(&span, "error").as_deref(), Some("true"));
+        let logs = span.logs();
+        assert_eq!(logs.len(), 2);
+        let field = |log: usize, key: &str| {
+            let found = logs[log].fields.iter().find(|field| field.key == key);
+            found.map(|field| field.value.to_string())
+        };
+        assert_eq!(field(0, "event").as_deref(), Some("error"));
+        assert_eq!(field(0, "message").as_deref(), expected);
+        assert_eq!(field(0, "error.cause").as_deref(), expected);
+        assert_eq!(field(1, "message").as_deref(), expected);
+        let panicked = harness.instrumentation.tracing().caught_panics();
+        assert_eq!(panicked, if panics { 3 } else { 0 });
+    }
+}
+
+#[test]
+fn an_error_longer_than_a_value_may_be_is_cut_and_counted() {
+    let harness = defaults();
+    let long = std::io::Error::other("x".repeat(10_000));
+    let request = harness.begin(&get("/", &[]));
+    request.span().error(&long);
+    drop(request);
+    let span = harness.only();
+    assert_eq!(span.logs()[0].fields[1].value.as_str().unwrap().len(), 4096);
+    assert_eq!(span.omitted().cut_values, 1);
+}

@@ -1,0 +1,158 @@
+//! Which request is which: what joins, what becomes a child, and what does neither.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use opentracing_http::SpanContext;
+
+use super::*;
+
+const UNSAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
+const OTHER: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+fn context(span: &Span) -> SpanContext {
+    span.context().unwrap()
+}
+
+#[test]
+fn a_guard_of_an_unrecorded_request_takes_no_other_request_over() {
+    let ends = Arc::new(AtomicU64::new(0));
+    let harness = policy(|policy| {
+        let ends = ends.clone();
+        policy.on_finish(move |_| _ = ends.fetch_add(1, Ordering::Relaxed))
+    });
+    let first = harness.begin(&get("/", &[("traceparent", UNSAMPLED)]));
+    first.span().set_baggage("user", "ada");
+    // As a task does that holds it across an await.
+    let _guard = first.span().enter();
+    for headers in [&[("traceparent", OTHER)][..], &[]] {
+        for _ in 0..50 {
+            let request = get("/", headers);
+            let begun = harness.instrumentation.begin_or_join(&request, false);
+            drop(begun.unwrap());
+        }
+    }
+    let spans = harness.tracer.take();
+    assert_eq!(spans.len(), 100);
+    assert_eq!(ends.load(Ordering::Relaxed), 100);
+    for span in &spans {
+        assert_ne!(span.context().trace_id(), context(first.span()).trace_id());
+        assert!(span.baggage().is_empty());
+    }
+}
+
+#[test]
+fn a_marked_request_joins_the_request_whose_scope_it_is_in_and_no_guard() {
+    let harness = defaults();
+    let request = get("/", &[]);
+    let other = harness.begin(&get("/other", &[]));
+    let mut span = harness.begin(&request);
+    let id = context(span.span()).span_id();
+    span.scope(|| {
+        let _guard = other.span().enter();
+        let joined = Instrumentation::joinable(true).unwrap();
+        assert_eq!(context(&joined).span_id(), id);
+    });
+    // Moved to a thread, or a task, where no scope of its own is.
+    let _guard = other.span().enter();
+    assert!(Instrumentation::joinable(true).is_none());
+}
+
+#[test]
+fn sub_requests_of_an_unsampled_request_are_requests_of_their_own() {
+    let ends = Arc::new(AtomicU64::new(0));
+    let harness = policy(|policy| {
+        let ends = ends.clone();
+        policy.on_finish(move |_| _ = ends.fetch_add(1, Ordering::Relaxed))
+    });
+    let mut batch = harness.begin(&get("/batch", &[("traceparent", UNSAMPLED)]));
+    batch.scope(|| {
+        for _ in 0..3 {
+            let request = get("/one", &[("traceparent", OTHER)]);
+            let begun = harness.instrumentation.begin_or_join(&request, false);
+            drop(begun.unwrap());
+        }
+    });
+    drop(batch);
+    let spans = harness.tracer.take();
+    assert_eq!((spans.len(), ends.load(Ordering::Relaxed)), (3, 4));
+    assert!(
+        spans
+            .iter()
+            .all(|span| span.context().trace_id().to_string() == "0af7651916cd43dd8448eb211c80319c")
+    );
+}
+
+#[test]
+fn a_request_without_a_context_made_in_a_scope_is_a_child() {
+    let harness = policy(|policy| policy.skip("/health"));
+    let mut outer = harness.begin(&get("/", &[("traceparent", TRACEPARENT), ("baggage", "a=1")]));
+    let outer_id = context(outer.span()).span_id();
+    outer.scope(|| {
+        let child = Span::current().child("part");
+        let child_id = context(&child).span_id();
+        // A guard counts where a scope is below it.
+        let guard = child.enter();
+        drop(harness.begin(&get("/inner", &[("baggage", "b=2,a=3")])));
+        let inner = harness.tracer.take().remove(0);
+        assert_eq!(inner.parent_id(), Some(child_id));
+        assert_eq!(inner.context().trace_id().to_string(), TRACE);
+        assert_eq!(inner.baggage().get("a"), Some("3"));
+        assert_eq!(inner.baggage().get("b"), Some("2"));
+        assert_eq!(inner.kind(), opentracing_http::SpanKind::Server);
+        assert_eq!(inner.name(), "GET");
+        drop(guard);
+        drop(child);
+        let _ = harness.tracer.take();
+
+        // One that is skipped passes on what it is a child of.
+        let skipped = harness.begin(&get("/health", &[]));
+        assert!(!skipped.span().is_recording());
+        assert_eq!(context(skipped.span()).span_id(), outer_id);
+
+        // Detached on purpose.
+        Span::none().in_scope(|| drop(harness.begin(&get("/inner", &[]))));
+        assert_eq!(harness.tracer.take().remove(0).parent_id(), None);
+
+        // A decision without ids is a caller's word as well.
+        let told = harness.begin(&get("/inner", &[("b3", "0")]));
+        assert!(!told.span().is_recording());
+        assert_ne!(context(told.span()).trace_id().to_string(), TRACE);
+    });
+    drop(outer);
+    let _ = harness.only();
+}
+
+#[test]
+fn a_request_without_a_context_made_in_an_unrecorded_one_is_not_recorded_either() {
+    let harness = policy(|policy| policy.skip("/skipped"));
+    let mut unsampled = harness.begin(&get("/", &[("traceparent", UNSAMPLED)]));
+    let id = context(unsampled.span()).span_id();
+    unsampled.scope(|| {
+        let inner = harness.begin(&get("/inner", &[]));
+        assert!(!inner.span().is_recording());
+        assert_eq!(context(inner.span()).span_id(), id);
+        assert!(!context(inner.span()).flags().is_sampled());
+    });
+    let mut skipped = harness.begin(&get("/skipped", &[]));
+    skipped.scope(|| {
+        let inner = harness.begin(&get("/inner", &[]));
+        assert!(inner.span().context().is_none());
+        Span::current().set_tag("sampling.priority", 1);
+        drop(harness.begin(&get("/inner", &[])));
+    });
+    let spans = harness.tracer.take();
+    assert_eq!(spans.len(), 1, "that one was asked for");
+    assert_eq!(spans[0].parent_id(), None);
+}
+
+#[test]
+fn a_guard_alone_is_nobodys_parent() {
+    let harness = defaults();
+    let span = harness.instrumentation.tracing().span("start-up").start();
+    let guard = span.enter();
+    drop(harness.begin(&get("/", &[])));
+    drop(guard);
+    span.in_scope(|| drop(harness.begin(&get("/", &[]))));
+    let parents: Vec<_> = harness.tracer.take().iter().map(FinishedSpan::parent_id).collect();
+    assert_eq!(parents, [None, Some(context(&span).span_id())]);
+}
