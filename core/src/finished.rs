@@ -12,7 +12,7 @@ use crate::record::{Record, SpanData};
 use crate::reference::{Reference, ReferenceKind};
 use crate::server::{HttpFacts, Outcome, Route, error_type, is_failure, tags};
 use crate::tracer::SpanKind;
-use crate::value::{Tag, Value};
+use crate::value::{Tag, Value, heap_size};
 
 /// A span after its end: everything that was recorded, unchanging, cheap to clone and to send to another thread.
 ///
@@ -170,13 +170,9 @@ impl FinishedSpan {
     #[must_use]
     pub fn size(&self) -> usize {
         let data = self.data();
-        let text = |value: &Value| value.as_str().map_or(0, str::len);
         let tags = |tags: &Vec<Tag>| {
-            tags.capacity() * size_of::<Tag>()
-                + tags
-                    .iter()
-                    .map(|tag| tag.key.len() + text(&tag.value))
-                    .sum::<usize>()
+            let texts = tags.iter().map(Tag::heap_size).sum::<usize>();
+            tags.capacity() * size_of::<Tag>() + texts
         };
         let extra = |extra: &Arc<Extra>| extra.heap_size();
         let parent = self.record.parent.as_ref();
@@ -192,13 +188,10 @@ impl FinishedSpan {
                 .filter_map(|reference| reference.context.extra())
                 .map(extra)
                 .sum::<usize>()
-            + data.name.len()
+            + heap_size(&data.name)
             + tags(&data.tags)
-            + data
-                .logs
-                .iter()
-                .map(|log| size_of::<Log>() + tags(&log.fields))
-                .sum::<usize>()
+            + data.logs.capacity() * size_of::<Log>()
+            + data.logs.iter().map(|log| tags(&log.fields)).sum::<usize>()
             + data.references.capacity() * size_of::<Reference>()
             + data.http.as_ref().map_or(0, HttpFacts::heap_size)
     }

@@ -12,8 +12,14 @@ pub struct Limits {
     pub log_fields: usize,
     /// References, the parent not counted. Default 32.
     pub references: usize,
-    /// Bytes of one text value, of the URL's path and of each other part of the request. Default 4,096.
+    /// Bytes of one text value, of a name, of a route, of the URL's path and of each other part of the request. Default
+    /// 4,096.
     pub value_bytes: usize,
+}
+
+impl Limits {
+    /// How many bytes the key of a tag or of a log's field may have. One that is longer is left out with its value.
+    pub const KEY_BYTES: usize = 256;
 }
 
 impl Default for Limits {
@@ -32,15 +38,15 @@ impl Default for Limits {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Omitted {
-    /// Tags that found no place.
+    /// Tags left out because the limit was reached, or because their key was too long.
     pub tags: u32,
-    /// Logs that found no place.
+    /// Logs left out because the limit was reached.
     pub logs: u32,
-    /// Log fields that found no place.
+    /// Log fields left out because the limit was reached, or because their key was too long.
     pub log_fields: u32,
-    /// References that found no place.
+    /// References left out because the limit was reached.
     pub references: u32,
-    /// Text values that were cut short.
+    /// Text values, names and routes that were cut short.
     pub cut_values: u32,
 }
 

@@ -145,7 +145,7 @@ impl Policy {
         let route = template.as_deref().map_or(Route::Unknown, Route::Template);
         // Called outside the lock: it is the user's code, and may look at the span.
         if let Some(name) = self.guard(|| naming(method, route)).flatten() {
-            record.change(|data| data.name = name.into());
+            record.change(|data| data.set_name(name.into(), self));
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::policy::Policy;
 use crate::reference::Reference;
 use crate::server::HttpFacts;
 use crate::tracer::SpanKind;
-use crate::value::{Tag, Value};
+use crate::value::{Tag, bound};
 
 /// One recorded span: an allocation of its own, shared by its handles, its end and the tracer.
 pub(crate) struct Record {
@@ -228,10 +228,18 @@ impl SpanData {
         http: None,
     };
 
+    /// Sets the name; within the bounds.
+    pub(crate) fn set_name(&mut self, mut name: Cow<'static, str>, policy: &Policy) {
+        let is_cut = bound(&mut name, policy.limits.value_bytes);
+        self.omitted.cut_values += u32::from(is_cut);
+        self.name = name;
+    }
+
     /// Sets a tag in the place of one with the same key; within the bounds.
     pub(crate) fn set_tag(&mut self, mut tag: Tag, policy: &Policy) {
-        self.bound(&mut tag.value, policy);
-        if let Some(old) = self.tags.iter_mut().find(|old| old.key == tag.key) {
+        if !self.bound(&mut tag, policy) {
+            self.omitted.tags += 1;
+        } else if let Some(old) = self.tags.iter_mut().find(|old| old.key == tag.key) {
             old.value = tag.value;
         } else if self.tags.len() < policy.limits.tags {
             self.tags.push(tag);
@@ -248,8 +256,11 @@ impl SpanData {
             numbered.all(|(n, tag)| before(n).all(|other| other.key != tag.key))
         };
         if self.tags.is_empty() && tags.len() <= policy.limits.tags && distinct(&tags) {
-            for tag in &mut tags {
-                self.bound(&mut tag.value, policy);
+            let came = tags.len();
+            tags.retain_mut(|tag| self.bound(tag, policy));
+            self.omitted.tags += u32::try_from(came - tags.len()).unwrap_or(u32::MAX);
+            if tags.capacity() > 2 * tags.len() + SPARE_TAGS {
+                tags.shrink_to_fit();
             }
             self.tags = tags;
         } else {
@@ -264,9 +275,9 @@ impl SpanData {
     }
 
     fn add_log(&mut self, time: SystemTime, mut fields: Vec<Tag>, policy: &Policy) {
-        for field in &mut fields {
-            self.bound(&mut field.value, policy);
-        }
+        let came = fields.len();
+        fields.retain_mut(|field| self.bound(field, policy));
+        self.omitted.log_fields += u32::try_from(came - fields.len()).unwrap_or(u32::MAX);
         self.logs.push(Log { time, fields });
     }
 
@@ -278,9 +289,13 @@ impl SpanData {
         }
     }
 
-    fn bound(&mut self, value: &mut Value, policy: &Policy) {
-        if value.truncate(policy.limits.value_bytes) {
-            self.omitted.cut_values += 1;
-        }
+    /// Bounds a tag or a field; returns whether it is to be kept.
+    fn bound(&mut self, tag: &mut Tag, policy: &Policy) -> bool {
+        let is_cut = tag.bound(policy.limits.value_bytes);
+        self.omitted.cut_values += u32::from(is_cut == Some(true));
+        is_cut.is_some()
     }
 }
+
+/// A vector of tags may have room for this many, and for its length once more, beyond its length.
+const SPARE_TAGS: usize = 8;

@@ -19,7 +19,7 @@ use crate::record::Record;
 use crate::server::Route;
 use crate::start::SpanBuilder;
 use crate::unrecorded::Unrecorded;
-use crate::value::{BoundedText, Tag, Value};
+use crate::value::{BoundedText, Tag, Value, prefix};
 
 /// A cheap, cloneable handle to a span: tags, logs, baggage, children, injection.
 ///
@@ -211,14 +211,15 @@ impl Span {
         self
     }
 
-    /// Renames the span. The name of a request's span is no longer derived from its route after that.
+    /// Renames the span. The name of a request's span is no longer derived from its route after that. A name is
+    /// [bounded](crate::Limits::value_bytes) like a value.
     #[allow(clippy::return_self_not_must_use)]
     pub fn set_name(&self, name: impl Into<Cow<'static, str>>) -> &Self {
         if let Some(record) = self.record() {
             // Before the lock is taken: it is the user's code.
             let name = name.into();
             record.change(|data| {
-                data.name = name;
+                data.set_name(name, &record.policy);
                 if let Some(http) = &mut data.http {
                     http.name_is_final();
                 }
@@ -236,8 +237,9 @@ impl Span {
             Inner::Unrecorded(unrecorded) => {
                 if unrecorded.is_request && !unrecorded.policy.http.on_finish.is_empty() {
                     let late = unrecorded.late_or_new();
+                    let limit = unrecorded.policy.limits.value_bytes;
                     *late.route.lock().unwrap_or_else(PoisonError::into_inner) =
-                        Some(template.into());
+                        Some(prefix(template, limit).into());
                 }
             }
             Inner::Recorded(record) => {

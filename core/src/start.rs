@@ -312,10 +312,10 @@ impl Start {
         route: u64,
     ) -> Span {
         let mut data = SpanData {
-            name: self.name,
             http: self.http,
             ..SpanData::default()
         };
+        data.set_name(self.name, policy);
         for tag in self.tags {
             data.set_tag(tag, policy);
         }

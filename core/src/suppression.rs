@@ -24,8 +24,7 @@ pub(crate) fn suppress<R>(policy: &Policy, f: impl FnOnce() -> R) -> R {
             let _ = SUPPRESSED.try_with(|suppressed| suppressed.borrow_mut().pop());
         }
     }
-    let entered =
-        SUPPRESSED.try_with(|suppressed| suppressed.borrow_mut().push(address(policy)));
+    let entered = SUPPRESSED.try_with(|suppressed| suppressed.borrow_mut().push(address(policy)));
     let _restore = entered.is_ok().then_some(Restore);
     f()
 }

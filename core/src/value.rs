@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::limits::Limits;
+
 /// The value of a tag or a log field: what OpenTracing allows, typed.
 ///
 /// Static text is held, never copied.
@@ -47,17 +49,47 @@ impl Value {
         }
     }
 
-    /// Cuts text to at most `limit` bytes, at a character's boundary; answers whether it was cut.
-    pub(crate) fn truncate(&mut self, limit: usize) -> bool {
-        let Self::Str(text) = self else {
-            return false;
-        };
-        let kept = prefix(text, limit);
-        if kept.len() == text.len() {
-            return false;
+    /// Bounds text as [`bound`] does; returns whether it was cut.
+    pub(crate) fn bound(&mut self, limit: usize) -> bool {
+        match self {
+            Self::Str(text) => bound(text, limit),
+            Self::Bool(_) | Self::I64(_) | Self::F64(_) => false,
         }
+    }
+
+    /// Bytes on the heap.
+    pub(crate) fn heap_size(&self) -> usize {
+        match self {
+            Self::Str(text) => heap_size(text),
+            Self::Bool(_) | Self::I64(_) | Self::F64(_) => 0,
+        }
+    }
+}
+
+/// Cuts text to at most `limit` bytes, at a character's boundary, and gives back memory that it holds and does not use;
+/// returns whether it was cut.
+pub(crate) fn bound(text: &mut Cow<'static, str>, limit: usize) -> bool {
+    let kept = prefix(text, limit);
+    if kept.len() < text.len() {
         *text = Cow::Owned(kept.to_owned());
-        true
+        return true;
+    }
+    if let Cow::Owned(text) = text
+        && text.capacity() > 2 * text.len() + SPARE_CAPACITY
+    {
+        text.shrink_to_fit();
+    }
+    false
+}
+
+/// Text may hold this much, and its length once more, beyond its length: copying it would cost more than it gives back.
+const SPARE_CAPACITY: usize = 64;
+
+/// Bytes on the heap.
+pub(crate) fn heap_size(text: &Cow<'static, str>) -> usize {
+    match text {
+        Cow::Borrowed(_) => 0,
+        Cow::Owned(text) => text.capacity(),
     }
 }
 
@@ -197,6 +229,20 @@ impl Tag {
             key: key.into(),
             value: value.into(),
         }
+    }
+
+    /// Bounds the value; returns whether it was cut. `None` if the key is too long to be kept at all.
+    pub(crate) fn bound(&mut self, limit: usize) -> Option<bool> {
+        if self.key.len() > Limits::KEY_BYTES {
+            return None;
+        }
+        bound(&mut self.key, Limits::KEY_BYTES);
+        Some(self.value.bound(limit))
+    }
+
+    /// Bytes on the heap.
+    pub(crate) fn heap_size(&self) -> usize {
+        heap_size(&self.key) + self.value.heap_size()
     }
 }
 

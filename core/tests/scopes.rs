@@ -373,7 +373,14 @@ fn hooks_see_forgotten_guards_left_once_and_in_order() {
     drop(outlives);
     assert_eq!(
         *log.0.lock().unwrap(),
-        [(true, a), (true, b), (true, c), (false, c), (false, b), (false, a)]
+        [
+            (true, a),
+            (true, b),
+            (true, c),
+            (false, c),
+            (false, b),
+            (false, a)
+        ]
     );
 }
 

@@ -105,6 +105,17 @@ impl Slots {
         }
     }
 
+    /// Follows text that stood from `from` on and stands from `to` on now.
+    fn shift(&mut self, from: u32, to: u32) {
+        let inline = self.inline.iter_mut().take(self.used);
+        for Slot { value, .. } in inline.chain(&mut self.more) {
+            if value.start >= from {
+                value.start = value.start - from + to;
+                value.end = value.end - from + to;
+            }
+        }
+    }
+
     fn iter(&self) -> impl Iterator<Item = &Slot> {
         self.inline.iter().take(self.used).chain(&self.more)
     }
@@ -326,18 +337,36 @@ impl HttpFacts {
             (Route::Unknown, _) | (Route::Unmatched, KnownRoute::Template(_)) => {}
             (Route::Unmatched, _) => self.route = KnownRoute::Unmatched,
             (Route::Template(template), _) if self.route() == Route::Template(template) => {}
-            (Route::Template(template), _) => {
-                let method = self.name_method();
-                let start = self.push(method, limit);
-                self.push(" ", limit);
-                let template = self.push(template, limit);
-                self.route = KnownRoute::Template(template);
-                self.name = Some(Text {
-                    start: start.start,
-                    end: template.end,
-                });
-            }
+            (Route::Template(template), _) => self.set_template(template, limit),
         }
+    }
+
+    /// Keeps method and template, adjacent, in the place of an earlier one: however often it changes, it takes no more room.
+    fn set_template(&mut self, template: &str, limit: usize) {
+        let kept = prefix(template, limit);
+        self.cut_values += u32::from(kept.len() < template.len());
+        let method = self.name_method();
+        let position = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        let end = position(self.text.len());
+        let old = self.name.unwrap_or(Text { start: end, end });
+        let range = old.start as usize..old.end as usize;
+        if self.text.get(range.clone()).is_none() {
+            return;
+        }
+        self.text.replace_range(range, "");
+        for (at, part) in [(0, method), (method.len(), " "), (method.len() + 1, kept)] {
+            self.text.insert_str(old.start as usize + at, part);
+        }
+        let template = Text {
+            start: old.start + position(method.len() + 1),
+            end: old.start + position(method.len() + 1 + kept.len()),
+        };
+        self.attributes.shift(old.end, template.end);
+        self.route = KnownRoute::Template(template);
+        self.name = Some(Text {
+            start: old.start,
+            end: template.end,
+        });
     }
 
     pub(crate) fn name_is_set(&mut self) {
@@ -568,7 +597,10 @@ impl HeaderView for HeaderValues<'_> {
     }
 
     fn header_values<'a>(&'a self, _: &str, visit: &mut dyn FnMut(&'a [u8])) {
-        self.first.iter().chain(&self.more).for_each(|value| visit(value));
+        self.first
+            .iter()
+            .chain(&self.more)
+            .for_each(|value| visit(value));
     }
 }
 

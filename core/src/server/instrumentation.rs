@@ -130,18 +130,17 @@ impl Instrumentation {
         let options = self.options.as_ref();
         let added = options.map(|options| Added::read(options, &view, &policy.http, limit));
         record.change(|data| {
-            if let Some(http) = &mut data.http {
-                http.set_route(route, limit);
-                if let (Some(options), Some(added)) = (options, &added) {
-                    http.join(options, added);
-                    if let Some(name) = &options.name
-                        && http.takes_name()
-                    {
-                        data.name = name.clone();
-                        http.name_is_set();
-                    }
-                }
+            let http = data.http.as_mut()?;
+            http.set_route(route, limit);
+            let (options, added) = (options?, added.as_ref()?);
+            http.join(options, added);
+            if let Some(name) = &options.name
+                && http.takes_name()
+            {
+                http.name_is_set();
+                data.set_name(name.clone(), policy);
             }
+            Some(())
         });
         policy.name_by_rule(record);
     }
@@ -272,10 +271,7 @@ struct Caller {
 impl Caller {
     /// Whether the caller sent neither ids nor a decision.
     fn is_silent(&self) -> bool {
-        self.parent.is_none()
-            && self.stranger.is_none()
-            && self.decision.is_none()
-            && !self.debug
+        self.parent.is_none() && self.stranger.is_none() && self.decision.is_none() && !self.debug
     }
 
     fn of(view: &dyn RequestView, tracing: &HttpTracing) -> Self {

@@ -14,7 +14,7 @@ use crate::server::outcome::{End, Outcome};
 use crate::server::request_scope::RequestScope;
 use crate::server::view::{BodySize, RequestView, ResponseView, Route};
 use crate::span::Span;
-use crate::value::BoundedText;
+use crate::value::{BoundedText, prefix};
 
 /// The right to end a request's span; held by the adapter from the request's arrival to its response head.
 ///
@@ -314,7 +314,8 @@ impl OpenRequest {
             }
             None if self.is_watched() => {
                 if let Route::Template(template) = route {
-                    self.route = Some(template.into());
+                    let limit = self.policy.limits.value_bytes;
+                    self.route = Some(prefix(template, limit).into());
                 }
             }
             None => {}

@@ -151,7 +151,10 @@ impl Busy {
             let span = tracing.span("work").start();
             assert!(!span.is_recording());
             span.child("part").set_tag("sampling.priority", 1);
-            span.build_child("asked for").tag("sampling.priority", 1).start().finish();
+            span.build_child("asked for")
+                .tag("sampling.priority", 1)
+                .start()
+                .finish();
             Span::current().child("of the current one").finish();
             let begun = Instrumentation::new(tracing, "test").begin(&get("/work", &[]));
             assert!(!begun.span().is_recording());

@@ -85,7 +85,10 @@ fn sub_requests_of_an_unsampled_request_are_requests_of_their_own() {
 #[test]
 fn a_request_without_a_context_made_in_a_scope_is_a_child() {
     let harness = policy(|policy| policy.skip("/health"));
-    let mut outer = harness.begin(&get("/", &[("traceparent", TRACEPARENT), ("baggage", "a=1")]));
+    let mut outer = harness.begin(&get(
+        "/",
+        &[("traceparent", TRACEPARENT), ("baggage", "a=1")],
+    ));
     let outer_id = context(outer.span()).span_id();
     outer.scope(|| {
         let child = Span::current().child("part");
@@ -153,6 +156,11 @@ fn a_guard_alone_is_nobodys_parent() {
     drop(harness.begin(&get("/", &[])));
     drop(guard);
     span.in_scope(|| drop(harness.begin(&get("/", &[]))));
-    let parents: Vec<_> = harness.tracer.take().iter().map(FinishedSpan::parent_id).collect();
+    let parents: Vec<_> = harness
+        .tracer
+        .take()
+        .iter()
+        .map(FinishedSpan::parent_id)
+        .collect();
     assert_eq!(parents, [None, Some(context(&span).span_id())]);
 }

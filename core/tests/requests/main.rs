@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod bounds;
 mod foreign_code;
 mod identity;
 mod names_and_attributes;
@@ -256,6 +257,61 @@ fn a_panic_is_noted_where_it_passes_and_told_whatever_comes_after() {
     assert!(caught.is_err());
     drop(body);
     assert_eq!(outcome(&harness.only()), Outcome::Panicked);
+}
+
+/// A clock that shows the time that a test has set.
+#[derive(Debug, Clone, Default)]
+struct Set(Arc<Mutex<Duration>>);
+
+impl Set {
+    fn to(&self, seconds: u64) {
+        *self.0.lock().unwrap() = Duration::from_secs(seconds);
+    }
+}
+
+impl Clock for Set {
+    fn wall(&self) -> std::time::SystemTime {
+        std::time::UNIX_EPOCH + self.monotonic()
+    }
+    fn monotonic(&self) -> Duration {
+        *self.0.lock().unwrap()
+    }
+}
+
+#[test]
+fn a_request_that_panicked_ends_with_its_first_panic_but_not_before_its_head() {
+    let clock = Set::default();
+    let harness = policy(|policy| policy.clock(clock.clone()));
+    clock.to(10);
+    let mut span = harness.begin(&get("/", &[]));
+    for seconds in [11, 12, 13] {
+        clock.to(seconds);
+        span.panicked();
+    }
+    clock.to(20);
+    drop(span);
+    let span = harness.only();
+    assert_eq!(
+        (outcome(&span), span.duration()),
+        (Outcome::Panicked, Duration::from_secs(1))
+    );
+
+    // The framework makes a response of the panic, whose head comes later.
+    clock.to(10);
+    let mut span = harness.begin(&get("/", &[]));
+    clock.to(11);
+    span.panicked();
+    clock.to(13);
+    let head = span.head(&response(500, &HeaderMap::new(), BodySize::Unknown));
+    clock.to(17);
+    drop(head);
+    let span = harness.only();
+    assert_eq!(outcome(&span), Outcome::Panicked);
+    assert_eq!(
+        span.http().unwrap().time_to_head(),
+        Some(Duration::from_secs(3))
+    );
+    assert_eq!(span.duration(), Duration::from_secs(3));
 }
 
 #[test]

@@ -110,7 +110,9 @@ pub fn request_made_in_a_handler_is_its_own<S: Server>() {
                     }
                     let request = request.body(()).expect("the request is right");
                     let begun = inner.get().map(|inner| inner.begin(&request));
-                    begun.expect("the kit has started").fail(Some(status), &"none");
+                    begun
+                        .expect("the kit has started")
+                        .fail(Some(status), &"none");
                 }
                 async { Reply::text(inject()) }
             })

@@ -5,9 +5,7 @@ use std::sync::{Arc, Mutex};
 use opentracing_http::{ScopeHook, Span, SpanContext, SpanId, TraceFlags, TraceId};
 
 use crate::app::{Reply, injected};
-use crate::server::cases::{
-    PARENT, TRACE, TRACEPARENT, UNSAMPLED, assert_current, parent,
-};
+use crate::server::cases::{PARENT, TRACE, TRACEPARENT, UNSAMPLED, assert_current, parent};
 use crate::server::{Feature, Kit, Server};
 
 /// The id of the current span.
