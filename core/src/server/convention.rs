@@ -79,14 +79,11 @@ impl Tags {
 fn open_tracing(http: &HttpFacts, tags: &mut Tags) {
     tags.set("component", http.component);
     tags.set("http.method", http.method());
-    tags.set("http.url", url(http));
+    tags.set("http.url", http.url());
     if let Some(status) = http.status {
         tags.set("http.status_code", status);
     }
-    let client = http
-        .client
-        .or(http.peer.map(|peer| peer.ip().to_canonical()));
-    match client {
+    match http.client.or(http.peer.map(|peer| peer.ip())) {
         Some(IpAddr::V4(address)) => tags.set("peer.ipv4", address.to_string()),
         Some(IpAddr::V6(address)) => tags.set("peer.ipv6", address.to_string()),
         None => {}
@@ -117,8 +114,7 @@ fn open_telemetry(record: &Record, http: &HttpFacts, tags: &mut Tags) {
     if let Some(kind) = error_type(http) {
         tags.set("error.type", kind);
     }
-    if let Some(host) = http.host() {
-        let (address, port) = split_port(host);
+    if let Some((address, port)) = http.server() {
         tags.set("server.address", address.to_owned());
         if let Some(port) = port.or(default_port(http.scheme())) {
             tags.set("server.port", port);
@@ -127,14 +123,11 @@ fn open_telemetry(record: &Record, http: &HttpFacts, tags: &mut Tags) {
     if let Some(version) = http.version {
         tags.set("network.protocol.version", version);
     }
-    if let Some(client) = http
-        .client
-        .or(http.peer.map(|peer| peer.ip().to_canonical()))
-    {
+    if let Some(client) = http.client.or(http.peer.map(|peer| peer.ip())) {
         tags.set("client.address", client.to_string());
     }
     if let Some(peer) = http.peer {
-        tags.set("network.peer.address", peer.ip().to_canonical().to_string());
+        tags.set("network.peer.address", peer.ip().to_string());
         tags.set("network.peer.port", peer.port());
     }
     if let Some(agent) = http.user_agent() {
@@ -173,29 +166,6 @@ pub(crate) fn error_type(http: &HttpFacts) -> Option<String> {
     })
 }
 
-fn url(http: &HttpFacts) -> String {
-    match http.host() {
-        Some(host) => format!("{}://{host}{}", http.scheme(), http.path()),
-        None => http.path().to_owned(),
-    }
-}
-
-/// Splits `host:port`, also where the host is an IPv6 address in brackets, which are left out.
-fn split_port(host: &str) -> (&str, Option<u16>) {
-    if let Some(rest) = host.strip_prefix('[')
-        && let Some((address, port)) = rest.split_once(']')
-    {
-        return (
-            address,
-            port.strip_prefix(':').and_then(|port| port.parse().ok()),
-        );
-    }
-    match host.rsplit_once(':') {
-        Some((name, port)) if !name.contains(':') => (name, port.parse().ok()),
-        _ => (host, None),
-    }
-}
-
 fn default_port(scheme: &str) -> Option<u16> {
     match scheme {
         "http" => Some(80),
@@ -206,21 +176,12 @@ fn default_port(scheme: &str) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
-    use super::{default_port, split_port};
+    use super::default_port;
 
     #[test]
     fn schemes_have_ports() {
         assert_eq!(default_port("http"), Some(80));
         assert_eq!(default_port("https"), Some(443));
         assert_eq!(default_port("ws+unix"), None);
-    }
-
-    #[test]
-    fn ports_are_split_from_names_and_addresses() {
-        assert_eq!(split_port("example.com:8080"), ("example.com", Some(8080)));
-        assert_eq!(split_port("example.com"), ("example.com", None));
-        assert_eq!(split_port("[::1]:80"), ("::1", Some(80)));
-        assert_eq!(split_port("[::1]"), ("::1", None));
-        assert_eq!(split_port("::1"), ("::1", None));
     }
 }

@@ -10,6 +10,7 @@ use http::HeaderName;
 
 use crate::carrier::HeaderView;
 use crate::server::attribute::{Attribute, What};
+use crate::server::host::Host;
 use crate::server::instrumentation::Options;
 use crate::server::outcome::Outcome;
 use crate::server::redaction::{REDACTED, append_header};
@@ -35,7 +36,7 @@ pub(crate) struct HttpFacts {
     known_method: Option<&'static str>,
     other_method: Text,
     scheme: Option<Text>,
-    host: Option<Text>,
+    host: Option<KnownHost>,
     path: Text,
     query: Option<Text>,
     user_agent: Option<Text>,
@@ -68,6 +69,14 @@ pub(crate) struct HttpFacts {
 struct Text {
     start: u32,
     end: u32,
+}
+
+/// The host and its port as they came, and apart. The port is that of the request also where the text was cut.
+#[derive(Clone, Copy)]
+struct KnownHost {
+    whole: Text,
+    address: Text,
+    port: Option<u16>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -133,11 +142,11 @@ impl HttpFacts {
         let mut facts = Self {
             component,
             version: view.version(),
-            peer: view.peer(),
+            peer: view.peer().map(canonical),
             options: options.cloned(),
             ..Self::default()
         };
-        let (path, host, scheme) = (view.path(), view.host(), view.scheme());
+        let (path, host, scheme) = (view.path(), Host::of(view), view.scheme());
         let query = view.query().filter(|_| settings.convention.has_query());
         let user_agent = match settings.convention.has_user_agent() {
             true => view
@@ -145,7 +154,8 @@ impl HttpFacts {
                 .and_then(|value| std::str::from_utf8(value).ok()),
             false => None,
         };
-        let room = [Some(path), host, scheme, query, user_agent];
+        let host_text = host.map(|host| host.text);
+        let room = [Some(path), host_text, scheme, query, user_agent];
         let room: usize = room
             .iter()
             .flatten()
@@ -161,7 +171,7 @@ impl HttpFacts {
             facts.other_method = facts.push(method, limit);
         }
         facts.path = facts.push(path, limit);
-        facts.host = host.map(|host| facts.push(without_credentials(host), limit));
+        facts.host = host.map(|host| facts.push_host(&host, limit));
         facts.scheme = scheme.map(|scheme| facts.push(scheme, limit));
         facts.query = query.map(|query| facts.push(query, limit));
         facts.user_agent = user_agent.map(|agent| facts.push(agent, limit));
@@ -268,7 +278,7 @@ impl HttpFacts {
             What::RemoteAddr => {
                 return view
                     .peer()
-                    .is_some_and(|peer| write!(text, "{peer}").is_ok());
+                    .is_some_and(|peer| write!(text, "{}", canonical(peer)).is_ok());
             }
             What::Query => {
                 let query = view.query();
@@ -278,12 +288,12 @@ impl HttpFacts {
                 return query.is_some();
             }
             What::Url => {
-                if let Some(host) = view.host() {
-                    text.push_str(view.scheme().unwrap_or("http"));
-                    text.push_str("://");
-                    text.push_str(without_credentials(host));
-                }
-                text.push_str(view.path());
+                append_url(
+                    text,
+                    view.scheme(),
+                    Host::of(view).map(|host| host.text),
+                    view.path(),
+                );
                 if let Some(query) = view.query() {
                     text.push('?');
                     append_query(query, attribute, settings, text);
@@ -292,7 +302,7 @@ impl HttpFacts {
             }
             What::Path => Some(view.path()),
             What::Method => Some(view.method()),
-            What::Host => view.host().map(without_credentials),
+            What::Host => Host::of(view).map(|host| host.text),
             What::Scheme => Some(view.scheme().unwrap_or("http")),
             What::Version => view.version(),
         };
@@ -328,6 +338,20 @@ impl HttpFacts {
         match (u32::try_from(start), u32::try_from(self.text.len())) {
             (Ok(start), Ok(end)) => Text { start, end },
             _ => Text::default(),
+        }
+    }
+
+    fn push_host(&mut self, host: &Host<'_>, limit: usize) -> KnownHost {
+        let whole = self.push(host.text, limit);
+        // Behind the bracket, if there is one.
+        let bracket = u32::from(host.text.starts_with('['));
+        let length = u32::try_from(host.address.len()).unwrap_or(u32::MAX);
+        let start = whole.end.min(whole.start.saturating_add(bracket));
+        let end = whole.end.min(start.saturating_add(length));
+        KnownHost {
+            whole,
+            address: Text { start, end },
+            port: host.port,
         }
     }
 
@@ -424,8 +448,18 @@ impl HttpFacts {
         self.scheme.map_or("http", |scheme| self.text(scheme))
     }
 
-    pub(crate) fn host(&self) -> Option<&str> {
-        self.host.map(|host| self.text(host))
+    /// The scheme, the host and the path; the path alone without a host.
+    pub(crate) fn url(&self) -> String {
+        let host = self.host.map(|host| self.text(host.whole));
+        let room = "https://".len() + host.map_or(0, str::len) + self.path().len();
+        let mut url = String::with_capacity(room);
+        append_url(&mut url, Some(self.scheme()), host, self.path());
+        url
+    }
+
+    /// The host without its port, and the port if there is one.
+    pub(crate) fn server(&self) -> Option<(&str, Option<u16>)> {
+        self.host.map(|host| (self.text(host.address), host.port))
     }
 
     pub(crate) fn path(&self) -> &str {
@@ -612,9 +646,24 @@ fn append_query(query: &str, attribute: &Attribute, settings: &HttpSettings, tex
     }
 }
 
-/// An authority without its user information, which may be a password.
-fn without_credentials(host: &str) -> &str {
-    host.rsplit_once('@').map_or(host, |(_, host)| host)
+/// Appends the target URI without its query. The asterisk form has neither path nor query (RFC 9112, section 3.3).
+fn append_url(text: &mut String, scheme: Option<&str>, host: Option<&str>, path: &str) {
+    if let Some(host) = host {
+        text.push_str(scheme.unwrap_or("http"));
+        text.push_str("://");
+        text.push_str(host);
+    }
+    if host.is_none() || path != "*" {
+        text.push_str(path);
+    }
+}
+
+/// An IPv4 address that came over an IPv6 socket is an IPv4 address.
+fn canonical(peer: SocketAddr) -> SocketAddr {
+    match peer.ip().to_canonical() {
+        IpAddr::V4(address) => SocketAddr::from((address, peer.port())),
+        IpAddr::V6(_) => peer,
+    }
 }
 
 /// RFC 9110's methods, `PATCH` and `QUERY`; compared with regard to case, as RFC 9110, section 9.1 has it.

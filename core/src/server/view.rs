@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use http::{HeaderMap, HeaderName, Version, header, request};
+use http::{HeaderName, Version, header, request};
 
 use crate::carrier::HeaderView;
 
@@ -27,9 +27,27 @@ pub trait RequestView: HeaderView {
         None
     }
 
-    /// The host that the client asked for, with its port: `:authority`, else `Host`. The default looks at the header only.
+    /// The authority of the request's target: of one in absolute form (RFC 9112, section 3.2.2), or `:authority` of HTTP/2
+    /// and HTTP/3 (RFC 9113, section 8.3.1). Not known by default.
+    fn authority(&self) -> Option<&str> {
+        None
+    }
+
+    /// The host that the client asked for, with its port, as it came: the [`authority`](Self::authority), else the one `Host`
+    /// header. There is no host where several such headers name one.
+    ///
+    /// The text may be anything. On a span it appears without user information, and only if the rest is a host with or
+    /// without a port: `uri-host [ ":" port ]` (RFC 9110, section 7.2), not empty, without a comma, the port empty or from 0
+    /// to 65535.
     fn host(&self) -> Option<&str> {
-        std::str::from_utf8(self.header("host")?).ok()
+        self.authority().or_else(|| {
+            let (mut host, mut count) = (None, 0_usize);
+            self.named_header_values(&header::HOST, &mut |value| {
+                host = std::str::from_utf8(value).ok();
+                count += 1;
+            });
+            host.filter(|_| count == 1)
+        })
     }
 
     /// The address of the connection's other end; not known by default.
@@ -96,8 +114,8 @@ impl<B> RequestView for http::Request<B> {
         self.uri().scheme_str()
     }
 
-    fn host(&self) -> Option<&str> {
-        host(self.uri(), self.headers())
+    fn authority(&self) -> Option<&str> {
+        Some(self.uri().authority()?.as_str())
     }
 
     fn version(&self) -> Option<&'static str> {
@@ -140,19 +158,12 @@ impl RequestView for request::Parts {
         self.uri.scheme_str()
     }
 
-    fn host(&self) -> Option<&str> {
-        host(&self.uri, &self.headers)
+    fn authority(&self) -> Option<&str> {
+        Some(self.uri.authority()?.as_str())
     }
 
     fn version(&self) -> Option<&'static str> {
         version(self.version)
-    }
-}
-
-fn host<'a>(uri: &'a http::Uri, headers: &'a HeaderMap) -> Option<&'a str> {
-    match uri.authority() {
-        Some(authority) => Some(authority.as_str()),
-        None => headers.get(header::HOST)?.to_str().ok(),
     }
 }
 

@@ -5,6 +5,7 @@
 mod bounds;
 mod foreign_code;
 mod identity;
+mod hosts;
 mod names_and_attributes;
 mod policy;
 mod views;

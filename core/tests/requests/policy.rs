@@ -143,6 +143,31 @@ fn a_stranger_becomes_a_reference_and_decides_nothing() {
 }
 
 #[test]
+fn panic_in_a_trust_rule_is_no_trust() {
+    let harness = policy(|policy| {
+        policy
+            .trust(Trust::when(|_| panic!("as asked for")))
+            .trust_debug(Trust::when(|_| panic!("as asked for")))
+    });
+    let headers = [("traceparent", TRACEPARENT), ("baggage", "role=admin")];
+    let span = harness.answer(&get("/", &headers), 200);
+    assert_ne!(span.context().trace_id().to_string(), TRACE);
+    assert_eq!((span.parent_id(), span.baggage().len()), (None, 0));
+    let kinds: Vec<_> = span.references().map(|found| found.kind.as_str()).collect();
+    assert_eq!(kinds, ["follows_from"]);
+    assert_eq!(harness.instrumentation.tracing().caught_panics(), 1);
+
+    let debug = policy(|policy| {
+        policy
+            .sampler(opentracing_http::sampler::Never)
+            .trust_debug(Trust::when(|_| panic!("as asked for")))
+    });
+    drop(debug.begin(&get("/", &[("jaeger-debug-id", "ticket-1")])));
+    assert!(debug.tracer.finished().is_empty());
+    assert_eq!(debug.instrumentation.tracing().caught_panics(), 1);
+}
+
+#[test]
 fn debug_counts_only_where_it_is_allowed() {
     use opentracing_http::sampler::Never;
     let request = get("/", &[("jaeger-debug-id", "why-so-slow")]);
