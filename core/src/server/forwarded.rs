@@ -1,9 +1,10 @@
 //! The client's address behind proxies.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::str::FromStr;
 
+use crate::server::hops;
 use crate::server::view::RequestView;
 
 /// Whose word counts for the client's address: none's, unless proxies are named.
@@ -13,7 +14,12 @@ use crate::server::view::RequestView;
 /// is not trusted may be invented.
 ///
 /// Where a request has both headers they must name the same client, or nothing is believed: a proxy that writes one of
-/// them passes the other on as its client wrote it.
+/// them passes the other on as its client wrote it. A header without any element is not there.
+///
+/// Empty list elements do not count. An address may have a port, which is not used, and an IPv6 one a zone, which is left
+/// out. Commas in quoted strings of `Forwarded` separate nothing; an element that names a parameter twice is malformed
+/// (RFC 7239, section 4) and hides its address. A line whose quoted strings are malformed hides all addresses in it and
+/// before it. The nearest 32 hops are read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Forwarded(Trusted);
 
@@ -24,9 +30,6 @@ enum Trusted {
     Hops(usize),
     Networks(Vec<Network>),
 }
-
-/// No more hops than this are read of one request.
-const MAX_HOPS: usize = 32;
 
 impl Forwarded {
     /// Believes no forwarded address; the default.
@@ -64,8 +67,7 @@ impl Forwarded {
             return None;
         }
         let peer = view.peer().map(|peer| peer.ip().to_canonical());
-        let standard = hops(view, "forwarded", forwarded_for);
-        let common = hops(view, "x-forwarded-for", |hop| parse_address(hop.trim()));
+        let (standard, common) = (hops::standard(view), hops::common(view));
         match (standard.is_empty(), common.is_empty()) {
             (true, _) => self.client_of(&common, peer),
             (_, true) => self.client_of(&standard, peer),
@@ -101,54 +103,6 @@ impl Forwarded {
             }
         }
     }
-}
-
-/// The addresses that proxies told in this header, the farthest first; `None` for what is hidden or unreadable. The
-/// nearest [`MAX_HOPS`] only.
-fn hops(
-    view: &dyn RequestView,
-    header: &str,
-    address: fn(&str) -> Option<IpAddr>,
-) -> Vec<Option<IpAddr>> {
-    let mut hops = Vec::new();
-    view.header_values(header, &mut |value| {
-        match std::str::from_utf8(value) {
-            Ok(value) => hops.extend(
-                value
-                    .rsplit(',')
-                    .take(MAX_HOPS)
-                    .map(address)
-                    .collect::<Vec<_>>()
-                    .into_iter()
-                    .rev(),
-            ),
-            Err(_) => hops.push(None),
-        }
-        let excess = hops.len().saturating_sub(MAX_HOPS);
-        hops.drain(..excess);
-    });
-    hops
-}
-
-/// `for=` of one element of `Forwarded`.
-fn forwarded_for(element: &str) -> Option<IpAddr> {
-    element.split(';').find_map(|pair| {
-        let (key, value) = pair.split_once('=')?;
-        key.trim()
-            .eq_ignore_ascii_case("for")
-            .then(|| parse_address(value.trim().trim_matches('"')))?
-    })
-}
-
-/// An address, with or without a port, an IPv6 one with or without brackets.
-fn parse_address(text: &str) -> Option<IpAddr> {
-    let bare = text
-        .strip_prefix('[')
-        .and_then(|text| text.strip_suffix(']'));
-    let address = bare.unwrap_or(text).parse::<IpAddr>().ok();
-    address
-        .or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()))
-        .map(|address| address.to_canonical())
 }
 
 /// A network in CIDR form, such as `10.0.0.0/8` or `fd00::/8`; an address alone is a network of one.
@@ -223,7 +177,10 @@ impl std::error::Error for ParseNetworkError {}
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use super::*;
+    use crate::server::hops::MAX_HOPS;
 
     fn client(forwarded: &Forwarded, peer: &str, headers: &[(&str, &str)]) -> Option<String> {
         struct View<'a>(SocketAddr, &'a [(&'a str, &'a str)]);
@@ -312,6 +269,195 @@ mod tests {
             ),
             None
         );
+    }
+
+    /// The client after one trusted hop, by this header.
+    fn told(header: &str, value: &str) -> Option<String> {
+        client(&Forwarded::hops(1), "10.0.0.1:1", &[(header, value)])
+    }
+
+    #[test]
+    fn empty_list_elements_do_not_count() {
+        for value in [
+            "192.168.8.39,",
+            "192.168.8.39 , ",
+            ",192.168.8.39",
+            ", ,\t192.168.8.39,,",
+        ] {
+            let common = told("x-forwarded-for", value);
+            assert_eq!(common.as_deref(), Some("192.168.8.39"), "{value:?}");
+            let standard = value.replace("192", "for=192");
+            let standard = told("forwarded", &standard);
+            assert_eq!(standard.as_deref(), Some("192.168.8.39"), "{value:?}");
+        }
+        let inside = Forwarded::networks(["10.0.0.0/8".parse().unwrap()]);
+        let headers = [
+            ("x-forwarded-for", "1.2.3.4, ,"),
+            ("x-forwarded-for", ","),
+            ("x-forwarded-for", "10.0.0.2,"),
+        ];
+        let found = client(&inside, "10.0.0.1:1", &headers);
+        assert_eq!(found.as_deref(), Some("1.2.3.4"));
+    }
+
+    #[test]
+    fn blank_header_beside_the_other_is_not_there() {
+        for (standard, common) in [
+            ("for=1.2.3.4", ""),
+            ("for=1.2.3.4", " , "),
+            ("", "1.2.3.4"),
+            (",", "1.2.3.4"),
+        ] {
+            let headers = [("forwarded", standard), ("x-forwarded-for", common)];
+            let found = client(&Forwarded::hops(1), "10.0.0.1:1", &headers);
+            assert_eq!(found.as_deref(), Some("1.2.3.4"), "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_read_with_zones_and_ports_of_every_kind() {
+        for (address, expected) in [
+            ("10.0.0.1", Some("10.0.0.1")),
+            ("10.0.0.1:80", Some("10.0.0.1")),
+            ("10.0.0.1:99999", Some("10.0.0.1")),
+            ("10.0.0.1:184467440737095516160", Some("10.0.0.1")),
+            ("10.0.0.1:", Some("10.0.0.1")),
+            ("10.0.0.1:_port-1", Some("10.0.0.1")),
+            ("::ffff:10.0.0.1", Some("10.0.0.1")),
+            ("fe80::1", Some("fe80::1")),
+            ("fe80::1%eth0", Some("fe80::1")),
+            ("fe80::1%25eth0", Some("fe80::1")),
+            ("[fe80::1]", Some("fe80::1")),
+            ("[fe80::1%eth0]", Some("fe80::1")),
+            ("[fe80::1%25eth0]:443", Some("fe80::1")),
+            ("[fe80::1]:99999", Some("fe80::1")),
+            ("[fe80::1]:_hidden", Some("fe80::1")),
+            ("10.0.0.1%eth0", None),
+            ("10.0.0.1:http", None),
+            ("10.0.0.1:80:80", None),
+            ("10.0.0.1:_", None),
+            ("10.0.0.1:-1", None),
+            ("fe80::1%", None),
+            ("fe80::1%et h0", None),
+            ("[fe80::1", None),
+            ("fe80::1]", None),
+            ("[fe80::1]443", None),
+            ("[fe80::1%]", None),
+            ("[]", None),
+            ("10.0.0.256", None),
+            ("unknown", None),
+            ("_hidden", None),
+        ] {
+            assert_eq!(told("x-forwarded-for", address).as_deref(), expected);
+            let standard = format!("for=\"{address}\"");
+            let standard = told("forwarded", &standard);
+            assert_eq!(standard.as_deref(), expected, "{address}");
+        }
+    }
+
+    #[test]
+    fn commas_and_semicolons_in_quotes_separate_nothing() {
+        for value in [
+            r#"for=1.2.3.4;by="a,b""#,
+            r#"by="a,for=6.6.6.6;for=7.7.7.7",for=1.2.3.4"#,
+            r#"by="\",for=6.6.6.6;\"" ; FOR = "1.2.3.4""#,
+            r#"by="\\";for="1.2.3.4""#,
+            r#"for="\1.2.3\.4";host="""#,
+            r#";for=1.2.3.4;;"#,
+        ] {
+            assert_eq!(told("forwarded", value).as_deref(), Some("1.2.3.4"));
+        }
+    }
+
+    #[test]
+    fn malformed_element_of_forwarded_is_no_address() {
+        let many: String = (0..20).map(|n| format!(";x{n}=1")).collect();
+        for value in [
+            "for=1.2.3.4;for=1.2.3.4",
+            "for=1.2.3.4;FOR=6.6.6.6",
+            "for=1.2.3.4;by=a;By=b",
+            "for=1.2.3.4;by",
+            "for=1.2.3.4;=a",
+            "for=",
+            "1.2.3.4",
+            &format!("for=1.2.3.4{many}"),
+        ] {
+            assert_eq!(told("forwarded", value), None, "{value}");
+            let after = format!("{value},for=1.2.3.4");
+            assert_eq!(told("forwarded", &after).as_deref(), Some("1.2.3.4"));
+        }
+    }
+
+    #[test]
+    fn quotes_that_do_not_close_hide_what_stands_around_them() {
+        // A client wrote the first part, two proxies that are trusted added the second.
+        for (sent, added) in [
+            (r#"for=6.6.6.6, for=""#, r#", for=1.2.3.4, for=10.0.0.2"#),
+            (r#"for=6.6.6.6, for=""#, r#", for="1.2.3.4", for=10.0.0.2"#),
+            (r#"for=6.6.6.6;by=""#, r#", for="[::1]", for="[::2]""#),
+            (r#"for=6.6.6.6;by="\"#, r#", for="[::1]", for="[::2]""#),
+            (r#"for=6.6.6.6, a"b"#, r#", for=1.2.3.4, for=10.0.0.2"#),
+            (r#"for=6.6.6.6, for="a"b"#, r#", for=1.2.3.4, for=10.0.0.2"#),
+        ] {
+            let line = format!("{sent}{added}");
+            for hops in 1..9 {
+                let forwarded = Forwarded::hops(hops);
+                let found = client(&forwarded, "10.0.0.3:1", &[("forwarded", &line)]);
+                assert_eq!(found, None, "{hops}: {line}");
+                // What comes later is not touched by it, what came before cannot be counted any more.
+                let lines = [
+                    ("forwarded", "for=6.6.6.6"),
+                    ("forwarded", &line),
+                    ("forwarded", "for=5.6.7.8"),
+                ];
+                let found = client(&forwarded, "10.0.0.3:1", &lines);
+                let expected = (hops == 1).then_some("5.6.7.8");
+                assert_eq!(found.as_deref(), expected, "{hops}: {line}");
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_not_text_hide_one_address_only() {
+        struct View<'a>(&'a [(&'a str, &'a [u8])]);
+        impl crate::HeaderView for View<'_> {
+            fn each_header<'a>(&'a self, visit: &mut dyn FnMut(&'a str, &'a [u8])) {
+                self.0.iter().for_each(|(name, value)| visit(name, value));
+            }
+        }
+        impl RequestView for View<'_> {
+            fn method(&self) -> &'static str {
+                "GET"
+            }
+            fn path(&self) -> &'static str {
+                "/"
+            }
+        }
+        let view = View(&[
+            ("x-forwarded-for", b"6.6.6.6"),
+            ("x-forwarded-for", b"\xff, 1.2.3.4, 10.0.0.2"),
+        ]);
+        let client = |hops| Forwarded::hops(hops).client(&view).map(|ip| ip.to_string());
+        assert_eq!(client(1).as_deref(), Some("10.0.0.2"));
+        assert_eq!(client(2).as_deref(), Some("1.2.3.4"));
+        assert_eq!(client(3), None);
+        let view = View(&[("forwarded", b"for=6.6.6.6, for=\xff, for=1.2.3.4")]);
+        let client = |hops| Forwarded::hops(hops).client(&view).map(|ip| ip.to_string());
+        assert_eq!(client(1).as_deref(), Some("1.2.3.4"));
+        assert_eq!(client(2), None);
+    }
+
+    #[test]
+    fn only_the_nearest_hops_are_read() {
+        let far = "for=6.6.6.6;by=\"a,b\",".repeat(10_000);
+        let near = "for=10.0.0.2,".repeat(MAX_HOPS - 1);
+        let line = format!("{far}for=1.2.3.4,{near}");
+        let inside = Forwarded::networks(["10.0.0.0/8".parse().unwrap()]);
+        let found = client(&inside, "10.0.0.1:1", &[("forwarded", &line)]);
+        assert_eq!(found.as_deref(), Some("1.2.3.4"));
+        let line = line.replace("for=", "").replace(";by=\"a,b\"", "");
+        let found = client(&inside, "10.0.0.1:1", &[("x-forwarded-for", &line)]);
+        assert_eq!(found.as_deref(), Some("1.2.3.4"));
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod convention;
 mod facts;
 mod forwarded;
 mod guarded;
+mod hops;
 mod host;
 mod instrumentation;
 mod outcome;
