@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use actix_web::dev::ServiceRequest;
-use actix_web::http::{Version, header};
+use actix_web::http::Version;
 use opentracing_http::{HeaderView, KnownHeader, RequestView};
 
 use crate::headers::Headers;
@@ -36,11 +36,8 @@ impl RequestView for Request<'_> {
         self.0.uri().scheme_str().or_else(secure)
     }
 
-    fn host(&self) -> Option<&str> {
-        match self.0.uri().authority() {
-            Some(authority) => Some(authority.as_str()),
-            None => self.0.headers().get(header::HOST)?.to_str().ok(),
-        }
+    fn authority(&self) -> Option<&str> {
+        Some(self.0.uri().authority()?.as_str())
     }
 
     fn peer(&self) -> Option<SocketAddr> {

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use opentracing_http::{HeaderView, RequestView, Route};
 use rocket::Request;
+use rocket::http::uri::Host;
 
 use crate::headers::Headers;
 
@@ -14,7 +15,7 @@ pub(crate) struct View<'q, 'r> {
     headers: Headers<&'q rocket::http::HeaderMap<'r>>,
     method: &'static str,
     /// Written out where only the parsed host is known, as in HTTP/2.
-    host: OnceCell<String>,
+    authority: OnceCell<String>,
 }
 
 impl<'q, 'r> View<'q, 'r> {
@@ -24,7 +25,7 @@ impl<'q, 'r> View<'q, 'r> {
             request,
             headers: Headers(request.headers()),
             method,
-            host: OnceCell::new(),
+            authority: OnceCell::new(),
         }
     }
 }
@@ -62,12 +63,14 @@ impl RequestView for View<'_, '_> {
         Some(if tls { "https" } else { "http" })
     }
 
-    fn host(&self) -> Option<&str> {
+    /// rocket's host is `:authority` over HTTP/2, and made of the `Host` header else: what differs from that is the authority.
+    fn authority(&self) -> Option<&str> {
+        let host = self.request.host()?;
         let sent = self.request.headers().get_one("host");
-        sent.or_else(|| {
-            let host = self.request.host()?;
-            Some(self.host.get_or_init(|| host.to_string()))
-        })
+        let sent = sent.and_then(|sent| Host::parse(sent).ok());
+        let is_sent =
+            sent.is_some_and(|sent| (sent.domain(), sent.port()) == (host.domain(), host.port()));
+        (!is_sent).then(|| self.authority.get_or_init(|| host.to_string()).as_str())
     }
 
     fn peer(&self) -> Option<SocketAddr> {

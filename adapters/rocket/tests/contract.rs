@@ -81,6 +81,10 @@ impl Server for RocketServer {
                 "Rocket's request does not tell the protocol's version.",
             ),
             (
+                Feature::AbsoluteAuthority,
+                "Rocket keeps nothing but path and query of an HTTP/1 target.",
+            ),
+            (
                 Feature::HeadersBeyondAscii,
                 "Rocket drops header values that are not UTF-8.",
             ),

@@ -118,8 +118,8 @@ impl<B> RequestView for View<'_, B> {
         self.request.scheme()
     }
 
-    fn host(&self) -> Option<&str> {
-        self.request.host()
+    fn authority(&self) -> Option<&str> {
+        self.request.authority()
     }
 
     fn peer(&self) -> Option<SocketAddr> {

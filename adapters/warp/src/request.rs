@@ -15,7 +15,8 @@ use warp::Filter;
 pub(crate) struct Facts {
     peer: Option<SocketAddr>,
     query: Option<String>,
-    /// Only where there is no `Host`: HTTP/2.
+    /// Only where there is no `Host`, as in HTTP/2: where they differ warp's filter shows neither, and where they do not it
+    /// parses the header for nothing.
     authority: Option<Authority>,
     /// Whether a tower layer outside of warp traces the request.
     pub(crate) marked: bool,
@@ -131,11 +132,8 @@ impl RequestView for View<'_> {
         self.facts.query.as_deref()
     }
 
-    fn host(&self) -> Option<&str> {
-        match &self.facts.authority {
-            Some(authority) => Some(authority.as_str()),
-            None => self.headers.get(http::header::HOST)?.to_str().ok(),
-        }
+    fn authority(&self) -> Option<&str> {
+        Some(self.facts.authority.as_ref()?.as_str())
     }
 
     fn peer(&self) -> Option<SocketAddr> {

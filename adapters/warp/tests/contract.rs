@@ -24,6 +24,7 @@ const TRAILERS: (Feature, &str) = (
     Feature::Trailers,
     "warp's replies are made of data only, streams included.",
 );
+const AUTHORITY: &str = "`warp::host` alone reads the target's authority, and rejects a request whose `Host` header differs.";
 
 mod filter_form {
     use super::*;
@@ -36,6 +37,8 @@ mod filter_form {
             lacks: &[
                 ERROR_MESSAGE,
                 TRAILERS,
+                (Feature::AbsoluteAuthority, AUTHORITY),
+                (Feature::Http2Authority, AUTHORITY),
                 (
                     Feature::HandlerError,
                     "Outside of all filters warp makes a reply of every rejection, which has the status that the span has.",

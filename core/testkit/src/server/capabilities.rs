@@ -91,6 +91,12 @@ pub enum Feature {
     ProtocolVersion,
     /// Header values that are not ASCII reach the adapter. Without it such a header is not there, or such a request is refused.
     HeadersBeyondAscii,
+    /// The authority of an HTTP/1 target in absolute form reaches the adapter where a `Host` header differs from it. Without it
+    /// the host is the header's.
+    AbsoluteAuthority,
+    /// The authority of an HTTP/2 request reaches the adapter where a `Host` header differs from it. Without it the host is the
+    /// header's.
+    Http2Authority,
     /// A middleware of the framework's own can stand outside of the tracing. Without it none is there.
     MiddlewareOutside,
     /// A middleware can answer in the place of what is within. Without it the request goes on to its handler.

@@ -111,6 +111,9 @@ macro_rules! for_each_server_case {
                 path_excludes_the_query
                 path_is_kept_as_it_came
                 absolute_target_is_read_as_its_path
+                authority_of_the_target_wins_over_the_host_header
+                asterisk_target_has_the_url_of_its_host
+                text_that_is_no_host_is_left_out
                 credentials_in_the_host_are_left_out
                 reports_the_peer_address
             }
@@ -177,6 +180,7 @@ macro_rules! for_each_server_case {
             "HTTP/2" {
                 http2_request_continues_its_trace
                 http2_attributes_are_right
+                http2_authority_wins_over_the_host_header
                 http2_streams_keep_their_own_spans
                 http2_reset_before_the_head_ends_the_span
                 http2_reset_in_the_body_is_an_abandoned_body

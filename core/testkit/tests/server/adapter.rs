@@ -92,6 +92,10 @@ impl RequestView for View<'_> {
         self.0.uri().query()
     }
 
+    fn authority(&self) -> Option<&str> {
+        self.0.authority()
+    }
+
     fn version(&self) -> Option<&'static str> {
         RequestView::version(self.0)
     }

@@ -58,6 +58,24 @@ pub fn http2_attributes_are_right<S: Server>() {
     );
 }
 
+/// `:authority` is the host, whatever `Host` names (RFC 9113, section 8.3.1).
+pub fn http2_authority_wins_over_the_host_header<S: Server>() {
+    let kit = Kit::<S>::with(|policy| policy.convention(Convention::Both));
+    let mut connection = kit.connect_http2();
+    let response = connection.get("/play", &[("host", "other.example")]);
+    if response.is_none() {
+        return assert!(!S::CAPABILITIES.has(Feature::Http2));
+    }
+    let host = match S::CAPABILITIES.has(Feature::Http2Authority) {
+        true => "test.example",
+        false => "other.example",
+    };
+    let span = kit.span();
+    let url = format!("http://{host}/play");
+    assert_tags(&span, &[("http.url", url)]);
+    assert_tags(&span, &[("server.address", host)]);
+}
+
 /// Requests that are served at the same time on one connection see their own spans.
 pub fn http2_streams_keep_their_own_spans<S: Server>() {
     let streams = if S::CAPABILITIES.has(Feature::ManyAtOnce) {

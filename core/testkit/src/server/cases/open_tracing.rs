@@ -1,6 +1,6 @@
 //! The tags of OpenTracing's semantic conventions.
 
-use opentracing_http::Value;
+use opentracing_http::{Convention, Value};
 
 use crate::server::cases::{assert_no_tags, assert_tags, text};
 use crate::server::{Feature, Kit, Server};
@@ -69,6 +69,83 @@ pub fn absolute_target_is_read_as_its_path<S: Server>() {
     let span = kit.span();
     assert_tags(&span, &[("http.url", "http://test.example/play")]);
     assert_eq!(span.name(), S::CAPABILITIES.name("GET", "/play"));
+}
+
+/// The authority of a target in absolute form is the host, whatever `Host` names (RFC 9112, section 3.2.2).
+pub fn authority_of_the_target_wins_over_the_host_header<S: Server>() {
+    let kit = Kit::<S>::with(|policy| policy.convention(Convention::Both));
+    let headers = [("host", "other.example:1")];
+    let response = kit.get_with("http://shop.example:8080/play", &headers);
+    assert_eq!(response.status, 200);
+    let (host, address) = match S::CAPABILITIES.has(Feature::AbsoluteAuthority) {
+        true => ("shop.example:8080", "shop.example"),
+        false => ("other.example:1", "other.example"),
+    };
+    let span = kit.span();
+    let url = format!("http://{host}/play");
+    assert_tags(&span, &[("http.url", url)]);
+    assert_tags(&span, &[("server.address", address)]);
+}
+
+/// A target in asterisk form has neither path nor query in its URL (RFC 9112, section 3.3).
+pub fn asterisk_target_has_the_url_of_its_host<S: Server>() {
+    let kit = Kit::<S>::with(|policy| {
+        let policy = policy.attribute_names(["url"]);
+        policy.convention(Convention::Both)
+    });
+    let response = kit.send("OPTIONS", "*", &[("host", "shop.example:8080")]);
+    let span = kit.span();
+    assert_tags(&span, &[("http.status_code", i64::from(response.status))]);
+    assert_tags(
+        &span,
+        &[
+            ("http.url", "http://shop.example:8080"),
+            ("url", "http://shop.example:8080"),
+            ("url.path", "*"),
+        ],
+    );
+}
+
+/// A `Host` header that is no host makes no URL and no address of the server.
+pub fn text_that_is_no_host_is_left_out<S: Server>() {
+    let kit = Kit::<S>::with(|policy| {
+        let policy = policy.attribute_names(["url", "host"]);
+        policy.convention(Convention::Both)
+    });
+    let mut served = 0;
+    for host in [
+        &b""[..],
+        b":8080",
+        b"shop.example?token=s3cret",
+        b"\"><script>s3cret",
+        b"shop.example:99999",
+        b"a:8080:8080",
+        b"a.example, b.example",
+        b"a.example\r\nhost: b.example",
+        b"[::1",
+        b"shop.example/",
+        b"shop.example#x",
+        "b\u{fc}cher.example".as_bytes(),
+        b"b\xfccher.example",
+    ] {
+        let mut connection = kit.connect();
+        connection.send(&[b"GET /play HTTP/1.1\r\nhost: ", host, b"\r\n\r\n"].concat());
+        let status = connection.response("GET").map(|response| response.status);
+        let shown = String::from_utf8_lossy(host);
+        // Whether such a request is served at all is the framework's business.
+        if status != Some(200) {
+            assert!(status.is_none_or(|status| status >= 400), "{shown}");
+            assert!(kit.left().is_empty(), "what is refused has no span");
+            continue;
+        }
+        served += 1;
+        let span = kit.span();
+        for key in ["http.url", "url"] {
+            assert_eq!(text(&span, key).as_deref(), Some("/play"), "{shown}");
+        }
+        assert_no_tags(&span, &["host", "server.address", "server.port"]);
+    }
+    assert!(served > 0, "no such request is served");
 }
 
 /// A password in the host does not become a tag.
