@@ -5,6 +5,7 @@ mod body;
 mod extract;
 mod headers;
 mod middleware;
+mod patterns;
 mod request;
 mod routes;
 

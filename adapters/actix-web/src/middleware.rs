@@ -15,6 +15,7 @@ use pin_project_lite::pin_project;
 
 use crate::body::TracingBody;
 use crate::headers::{ActixHeaders, Headers};
+use crate::patterns;
 use crate::request::Request;
 use crate::routes::Routes;
 
@@ -250,7 +251,7 @@ fn traced<B: MessageBody>(
 ) -> ServiceResponse<TracingBody<B>> {
     if span.is_watched() {
         // Before the inner call this would search the whole route table.
-        let pattern = response.request().match_pattern();
+        let pattern = patterns::matched(response.request());
         span.set_route(pattern.as_deref().map_or(Route::Unmatched, Route::Template));
     }
     if let Some(error) = response.response().error() {

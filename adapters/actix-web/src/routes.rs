@@ -6,6 +6,8 @@ use std::rc::Rc;
 use actix_web::dev::{ResourceMap, ServiceRequest};
 use opentracing_http::RequestSpan;
 
+use crate::patterns;
+
 /// The routes of the app that a service belongs to: a copy, because the way to them leads through a request.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Routes(Rc<OnceCell<ResourceMap>>);
@@ -16,11 +18,14 @@ impl Routes {
         self.0.get_or_init(|| request.resource_map().clone());
     }
 
-    /// Notes the first route that matches the path. A search, and blind for guards, so only for a request that cannot be
-    /// asked any more.
+    /// Notes the first route that matches the path, if its first pattern does. A search, and blind for guards, so only for a
+    /// request that cannot be asked any more.
     pub(crate) fn find(&self, span: &mut RequestSpan) {
         if let Some(routes) = self.0.get() {
-            span.find_route(|path| routes.match_pattern(path));
+            span.find_route(|path| {
+                let pattern = routes.match_pattern(path)?;
+                patterns::fits(&pattern, path).then_some(pattern)
+            });
         }
     }
 }

@@ -1,12 +1,12 @@
 //! Which route a span is named after, and what each place of the middleware covers.
 
 use actix_web::body::BoxBody;
-use actix_web::dev::ServiceRequest;
+use actix_web::dev::{AppService, HttpServiceFactory, ResourceDef, ServiceRequest, fn_service};
 use actix_web::middleware::{Next, NormalizePath, from_fn};
-use actix_web::{App, HttpResponse, web};
+use actix_web::{App, HttpResponse, guard, web};
 use opentracing_actix_web::{Attribute, InMemoryTracer, Span, TracingMiddleware};
 
-use crate::support::{PATIENCE, only, text, tracing};
+use crate::support::{PATIENCE, Response, only, text, tracing};
 
 async fn hello() -> &'static str {
     "hello"
@@ -35,6 +35,100 @@ fn the_template_is_known_through_scopes_and_normalised_paths() {
     assert_eq!(name_after(&tracer), "GET /api/{version}/users/{id}");
     server.get("/number/12");
     assert_eq!(name_after(&tracer), r"GET /number/{n:\d+}");
+}
+
+/// A service for everything below `/files`, as crates for static files have it.
+struct Files;
+
+impl HttpServiceFactory for Files {
+    fn register(self, config: &mut AppService) {
+        let service = fn_service(async |request: ServiceRequest| {
+            Ok(request.into_response(HttpResponse::Ok().finish()))
+        });
+        config.register_service(ResourceDef::root_prefix("/files"), None, service, None);
+    }
+}
+
+#[test]
+fn resource_of_several_patterns_is_named_after_the_one_that_matched() {
+    let (tracer, tracing) = tracing();
+    let server = serve!(move || {
+        let place = || TracingMiddleware::new(&tracing);
+        let several = |patterns: &[&str]| {
+            let patterns: Vec<_> = patterns.iter().copied().map(str::to_owned).collect();
+            web::resource(patterns).route(web::get().to(hello))
+        };
+        App::new()
+            .service(several(&["/multi/{a}", "/either/{b}"]))
+            .service(several(&["/list", "/list/{id}", "/list/{id}/{rest}*"]).wrap(place()))
+            .service(several(&[r"/v{n:\d+}", "/v{word:[a-z]{1,9}}"]))
+            .service(several(&["/{x}.{y}", "/{x}-{y}"]))
+            .service(
+                web::scope("/tenant/{id}")
+                    .service(several(&["/one/{id}", "/two/{id}/x{id2}"]))
+                    .wrap(place()),
+            )
+            .service(Files)
+            .wrap(NormalizePath::trim())
+            .wrap(place())
+    });
+    for (path, name) in [
+        ("/multi/7", "GET /multi/{a}"),
+        ("/either/7", "GET /either/{b}"),
+        ("/either/multi", "GET /either/{b}"),
+        ("/either/a%20%2Fb%C3%A9/?x=/multi/1", "GET /either/{b}"),
+        ("//either//7/", "GET /either/{b}"),
+        ("/list", "GET /list"),
+        ("/list/list", "GET /list/{id}"),
+        ("/list/7/8/9", "GET /list/{id}/{rest}"),
+        ("/v12", r"GET /v{n:\d+}"),
+        ("/vab", "GET /v{word}"),
+        ("/a.b.c", "GET /{x}.{y}"),
+        ("/a-b", "GET /{x}-{y}"),
+        ("/tenant/7/one/7", "GET /tenant/{id}/one/{id}"),
+        ("/tenant/7/two/7/x7", "GET /tenant/{id}/two/{id}/x{id2}"),
+        ("/files", "GET /files"),
+        ("/files/a/b.css", "GET /files"),
+    ] {
+        assert_eq!(server.get(path).status, 200, "{path}");
+        assert_eq!(name_after(&tracer), name, "{path}");
+    }
+    for path in ["/tenant/7/three", "/tenant/7", "/nowhere/at/all"] {
+        assert_eq!(server.get(path).status, 404, "{path}");
+        assert_eq!(name_after(&tracer), "GET", "{path}");
+    }
+}
+
+#[test]
+fn pattern_that_does_not_match_the_path_is_no_route() {
+    let (tracer, tracing) = tracing();
+    let server = serve!(move || {
+        let guarded = web::resource(["/multi/{a}", "/either/{b}"]).guard(guard::Post());
+        let panics = web::resource(["/boom/{a}", "/bang/{b}.x/{c}*"])
+            .to(async || -> &'static str { panic!("as asked for") });
+        App::new()
+            .service(guarded.to(hello))
+            .service(panics)
+            .service(
+                web::resource(r"/number/{n:\d+}")
+                    .to(async || -> &'static str { panic!("as asked for") }),
+            )
+            .wrap(TracingMiddleware::new(&tracing))
+    });
+    // The guard refuses both, so only the path is there to find the resource by.
+    for (path, name) in [("/multi/7", "GET /multi/{a}"), ("/either/7", "GET")] {
+        assert_eq!(server.get(path).status, 404, "{path}");
+        assert_eq!(name_after(&tracer), name, "{path}");
+    }
+    for (path, name) in [
+        ("/boom/7", "GET /boom/{a}"),
+        ("/bang/7.x/8", "GET"),
+        ("/number/7", r"GET /number/{n:\d+}"),
+    ] {
+        let stream = server.send("GET", path, &[]);
+        assert_eq!(Response::read(stream), None, "{path}");
+        assert_eq!(name_after(&tracer), name, "{path}");
+    }
 }
 
 #[test]
