@@ -9,6 +9,12 @@ use crate::server::view::Route;
 use crate::value::{Tag, Value};
 
 /// Which names a request's tags have.
+///
+/// The host is that of [`RequestView::host`](crate::RequestView::host), if it is one. Without a host `http.url` is the path,
+/// and there is neither `server.address` nor `server.port`.
+///
+/// The URL of `OPTIONS *` is `http://shop.example:8080`, without a path (RFC 9112, section 3.3). `url.path` is `*` then, as
+/// the client sent it: a deviation from OpenTelemetry's convention, whose path is that of the URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Convention {

@@ -63,6 +63,7 @@ macro_rules! for_each_server_case {
                 forwarded_address_counts_from_trusted_networks
                 trusted_networks_count_to_the_bit
                 forwarded_headers_that_disagree_are_not_believed
+                forwarded_lists_are_read_over_lines_and_empty_elements
             }
             "The active span" {
                 handler_sees_the_active_span

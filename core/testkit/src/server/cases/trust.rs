@@ -258,3 +258,24 @@ pub fn forwarded_headers_that_disagree_are_not_believed<S: Server>() {
         assert_eq!(text(&kit.span(), "peer.ipv4").as_deref(), client.or(peer));
     }
 }
+
+/// A list may have several lines, empty elements, and commas in quoted strings; a header without an element is not there.
+pub fn forwarded_lists_are_read_over_lines_and_empty_elements<S: Server>() {
+    let kit = Kit::<S>::with(|policy| policy.forwarded(Forwarded::hops(2)));
+    let (common, standard) = ("x-forwarded-for", "forwarded");
+    for headers in [
+        &[
+            (common, "6.6.6.6, 203.0.113.7,"),
+            (common, ", 10.0.0.1:99999"),
+        ][..],
+        &[
+            (standard, "for=6.6.6.6, for=203.0.113.7;by=\"a,b\""),
+            (common, " "),
+            (standard, "for=\"[fe80::1%25eth0]:443\","),
+        ],
+    ] {
+        assert_eq!(kit.get_with("/play", headers).status, 200);
+        let client = text(&kit.span(), "peer.ipv4");
+        assert_eq!(client.as_deref(), Some("203.0.113.7"), "{headers:?}");
+    }
+}
