@@ -61,6 +61,10 @@ impl RequestView for Guarded<'_, dyn RequestView + '_> {
         self.policy.guard(|| self.view.scheme()).flatten()
     }
 
+    fn authority(&self) -> Option<&str> {
+        self.policy.guard(|| self.view.authority()).flatten()
+    }
+
     fn host(&self) -> Option<&str> {
         self.policy.guard(|| self.view.host()).flatten()
     }
