@@ -63,7 +63,7 @@ fn template(captured: &Path<Url>) -> String {
 }
 
 /// Whether the pattern may match the whole path. Regular expressions are not run: they count as any text.
-pub(crate) fn fits(pattern: &str, path: &str) -> bool {
+fn fits(pattern: &str, path: &str) -> bool {
     rest_after(pattern, path) == Some("")
 }
 

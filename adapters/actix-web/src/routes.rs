@@ -3,10 +3,8 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-use actix_web::dev::{ResourceMap, ServiceRequest};
+use actix_web::dev::{ResourceDef, ResourceMap, ServiceRequest};
 use opentracing_http::RequestSpan;
-
-use crate::patterns;
 
 /// The routes of the app that a service belongs to: a copy, because the way to them leads through a request.
 #[derive(Debug, Clone, Default)]
@@ -18,13 +16,14 @@ impl Routes {
         self.0.get_or_init(|| request.resource_map().clone());
     }
 
-    /// Notes the first route that matches the path, if its first pattern does. A search, and blind for guards, so only for a
-    /// request that cannot be asked any more.
+    /// Sets the first route that matches the path, if its first pattern does: a search, blind for guards, that parses a
+    /// pattern, so only for a request that cannot be asked any more.
     pub(crate) fn find(&self, span: &mut RequestSpan) {
         if let Some(routes) = self.0.get() {
             span.find_route(|path| {
                 let pattern = routes.match_pattern(path)?;
-                patterns::fits(&pattern, path).then_some(pattern)
+                let is_its = ResourceDef::new(&*pattern).is_match(path);
+                is_its.then_some(pattern)
             });
         }
     }

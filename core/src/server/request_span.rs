@@ -163,8 +163,15 @@ impl RequestSpan {
                 http.template().is_none().then(|| http.path().to_owned())
             })
         });
-        // Not while the span is locked: a framework's way to its routes may be long.
-        if let Some(template) = path.flatten().and_then(|path| find(&path)) {
+        let Some(path) = path.flatten() else {
+            return;
+        };
+        // Not while the span is locked: a framework's way to its routes is not ours, and may be long.
+        let found = self
+            .span
+            .policy()
+            .and_then(|policy| policy.guard(|| find(&path)));
+        if let Some(template) = found.flatten() {
             self.set_route(Route::Template(&template));
         }
     }

@@ -4,8 +4,8 @@
 
 mod bounds;
 mod foreign_code;
-mod identity;
 mod hosts;
+mod identity;
 mod names_and_attributes;
 mod policy;
 mod views;

@@ -106,9 +106,12 @@ fn pattern_that_does_not_match_the_path_is_no_route() {
         let guarded = web::resource(["/multi/{a}", "/either/{b}"]).guard(guard::Post());
         let panics = web::resource(["/boom/{a}", "/bang/{b}.x/{c}*"])
             .to(async || -> &'static str { panic!("as asked for") });
+        let by_expression = web::resource([r"/by/{n:\d+}", "/by/{word:[a-z]+}"])
+            .to(async || -> &'static str { panic!("as asked for") });
         App::new()
             .service(guarded.to(hello))
             .service(panics)
+            .service(by_expression)
             .service(
                 web::resource(r"/number/{n:\d+}")
                     .to(async || -> &'static str { panic!("as asked for") }),
@@ -124,6 +127,8 @@ fn pattern_that_does_not_match_the_path_is_no_route() {
         ("/boom/7", "GET /boom/{a}"),
         ("/bang/7.x/8", "GET"),
         ("/number/7", r"GET /number/{n:\d+}"),
+        ("/by/7", r"GET /by/{n:\d+}"),
+        ("/by/seven", "GET"),
     ] {
         let stream = server.send("GET", path, &[]);
         assert_eq!(Response::read(stream), None, "{path}");
