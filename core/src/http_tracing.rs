@@ -273,13 +273,47 @@ impl HttpTracingBuilder {
         self
     }
 
-    /// Says which values of queries are kept out of tags; all by default.
+    /// Sets which values of queries are kept out of tags, in the request's URL and in URLs that headers carry; all by default.
     pub fn query_redaction(mut self, redaction: QueryRedaction) -> Self {
         self.policy.http.query_redaction = redaction;
         self
     }
 
-    /// Tells callers the trace id in a response header; not done by default.
+    /// Redacts the values of these headers as well, of requests and of responses.
+    ///
+    /// Beside them stand the headers whose names are those of credentials, as [`Attribute`] describes. Names are compared
+    /// without regard to case. [`Attribute::unredacted`] shows a value all the same.
+    ///
+    /// # Errors
+    ///
+    /// [`build`](Self::build) returns an error if one of these is not a header's name.
+    ///
+    /// ```
+    /// use opentracing_http::{HttpTracing, InMemoryTracer};
+    ///
+    /// let tracing = HttpTracing::builder(InMemoryTracer::new())
+    ///     .attribute_names(["header:x-ticket", "header:x-request-id"])
+    ///     .redact_headers(["x-ticket"])
+    ///     .build()?;
+    /// # drop(tracing);
+    /// # Ok::<(), opentracing_http::ConfigError>(())
+    /// ```
+    pub fn redact_headers<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
+        for name in names {
+            match name.parse() {
+                Ok(name) => self.policy.http.redacted_headers.push(name),
+                Err(_) => self.wrong(
+                    "redact_headers",
+                    &format_args!(
+                        "{name:?} is not a header's name; write the name alone, as in `x-ticket`"
+                    ),
+                ),
+            }
+        }
+        self
+    }
+
+    /// Sets the response header that carries the trace id; none by default.
     pub fn return_trace_id(mut self, header: TraceIdHeader) -> Self {
         self.policy.http.return_trace_id = Some(header);
         self

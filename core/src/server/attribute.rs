@@ -6,14 +6,25 @@ use std::str::FromStr;
 
 use http::HeaderName;
 
+use crate::server::redaction::HeaderRule;
+
 /// An attribute of the request or the response that becomes a tag, where it has a value.
 ///
 /// The tag's key is the attribute's name, for headers `http.request.header.<name>` and `http.response.header.<name>`;
 /// [`tag`](Self::tag) gives it another. Several values of one header are joined by `, `; bytes that are not UTF-8 become
 /// U+FFFD.
 ///
-/// Values of the query and of headers that carry credentials are redacted, unless [`unredacted`](Self::unredacted) says
-/// that they are wanted.
+/// What may be a secret is left out, or replaced by `REDACTED`, unless [`unredacted`](Self::unredacted) asks for all of it:
+///
+/// - values of the query, as [`QueryRedaction`](crate::QueryRedaction) describes;
+/// - headers that carry credentials, in a request or a response: `Authorization`, `Cookie`, `WWW-Authenticate`, `DPoP`,
+///   `Sec-WebSocket-Protocol`, all with a part of their name such as `token`, `secret`, `password`, `session`, `auth`, `jwt`,
+///   `signature` or `csrf`, alone or in a compound (`x-access-token`, `sessionid`, `api-key`), and those that
+///   [`HttpTracingBuilder::redact_headers`](crate::HttpTracingBuilder::redact_headers) names;
+/// - of the URI in `Referer`, `Location`, `Content-Location`, `Destination`, `Link`, `Refresh` and headers such as
+///   `X-Original-URL` or `X-Forwarded-Uri`, of the host in `Host`, and of each `scheme://…` in other headers: user
+///   information and fragment are left out, and the query is redacted like the request's own. A URI that cannot be read, or
+///   that has no authority and no path, such as `data:` and `mailto:`, becomes `REDACTED`.
 ///
 /// In configuration an attribute is its name, `header:<name>` or `response.header:<name>`; an unknown name is an error:
 ///
@@ -43,8 +54,8 @@ pub(crate) enum What {
     Scheme,
     Version,
     RemoteAddr,
-    RequestHeader(HeaderName),
-    ResponseHeader(HeaderName),
+    RequestHeader(HeaderName, HeaderRule),
+    ResponseHeader(HeaderName, HeaderRule),
 }
 
 macro_rules! attributes {
@@ -75,13 +86,13 @@ attributes! {
     /// `remote_addr`: the address and port of the connection's other end.
     REMOTE_ADDR = "remote_addr", What::RemoteAddr;
     /// `user_agent`: the header of that name.
-    USER_AGENT = "user_agent", What::RequestHeader(http::header::USER_AGENT);
+    USER_AGENT = "user_agent", What::RequestHeader(http::header::USER_AGENT, HeaderRule::Text);
     /// `referrer`: the header `Referer`.
-    REFERRER = "referrer", What::RequestHeader(http::header::REFERER);
+    REFERRER = "referrer", What::RequestHeader(http::header::REFERER, HeaderRule::Reference);
     /// `content_type`: the request's header of that name.
-    CONTENT_TYPE = "content_type", What::RequestHeader(http::header::CONTENT_TYPE);
+    CONTENT_TYPE = "content_type", What::RequestHeader(http::header::CONTENT_TYPE, HeaderRule::Text);
     /// `content_length`: the request's header of that name.
-    CONTENT_LENGTH = "content_length", What::RequestHeader(http::header::CONTENT_LENGTH);
+    CONTENT_LENGTH = "content_length", What::RequestHeader(http::header::CONTENT_LENGTH, HeaderRule::Text);
 }
 
 impl Attribute {
@@ -96,9 +107,10 @@ impl Attribute {
     /// A header of the request.
     #[must_use]
     pub fn header(name: HeaderName) -> Self {
+        let rule = HeaderRule::of(&name);
         Self {
             key: format!("http.request.header.{name}").into(),
-            what: What::RequestHeader(name),
+            what: What::RequestHeader(name, rule),
             unredacted: false,
         }
     }
@@ -106,9 +118,10 @@ impl Attribute {
     /// A header of the response.
     #[must_use]
     pub fn response_header(name: HeaderName) -> Self {
+        let rule = HeaderRule::of(&name);
         Self {
             key: format!("http.response.header.{name}").into(),
-            what: What::ResponseHeader(name),
+            what: What::ResponseHeader(name, rule),
             unredacted: false,
         }
     }
@@ -120,7 +133,7 @@ impl Attribute {
         self
     }
 
-    /// The same attribute with values that would be redacted otherwise.
+    /// Returns the same attribute with all of its value, secrets included.
     #[must_use]
     pub fn unredacted(mut self) -> Self {
         self.unredacted = true;

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderName;
+use http::header::USER_AGENT;
 
 use crate::carrier::HeaderView;
 use crate::server::attribute::{Attribute, What};
 use crate::server::host::Host;
 use crate::server::instrumentation::Options;
 use crate::server::outcome::Outcome;
-use crate::server::redaction::{REDACTED, append_header};
+use crate::server::redaction::{Bounded, HeaderRule, REDACTED, append_header, append_value};
 use crate::server::settings::HttpSettings;
 use crate::server::view::{RequestView, Route};
 use crate::value::prefix;
@@ -174,7 +175,16 @@ impl HttpFacts {
         facts.host = host.map(|host| facts.push_host(&host, limit));
         facts.scheme = scheme.map(|scheme| facts.push(scheme, limit));
         facts.query = query.map(|query| facts.push(query, limit));
-        facts.user_agent = user_agent.map(|agent| facts.push(agent, limit));
+        facts.user_agent = user_agent.map(|agent| {
+            let start = facts.text.len();
+            let rule = match settings.redacted_headers.contains(&USER_AGENT) {
+                true => HeaderRule::Secret,
+                false => HeaderRule::Text,
+            };
+            let out = &mut Bounded::new(&mut facts.text, limit);
+            append_value(agent, Some(rule), &settings.query_redaction, out);
+            facts.cut(start, limit)
+        });
         facts.read_attributes(0, &settings.attributes, view, settings, limit);
         if let Some(options) = options {
             facts.read_attributes(1, &options.attributes, view, settings, limit);
@@ -218,13 +228,14 @@ impl HttpFacts {
             let mut attributes = self.list(settings, wanted.list).iter().enumerate();
             let next = attributes.find_map(|(index, attribute)| match &attribute.what {
                 // Cloning a header's name copies no text.
-                What::ResponseHeader(name) if index >= wanted.next => {
-                    Some((index, name.clone(), attribute.unredacted))
+                What::ResponseHeader(name, rule) if index >= wanted.next => {
+                    let rule = header_rule(attribute, name, *rule, settings);
+                    Some((index, name.clone(), rule))
                 }
                 _ => None,
             });
-            if let Some((index, name, unredacted)) = next {
-                (wanted.index, wanted.next, wanted.unredacted) = (index, index + 1, unredacted);
+            if let Some((index, name, rule)) = next {
+                (wanted.index, wanted.next, wanted.rule) = (index, index + 1, rule);
                 return Some(name);
             }
             wanted.list += 1;
@@ -239,10 +250,12 @@ impl HttpFacts {
         wanted: &Wanted,
         name: &HeaderName,
         values: &HeaderValues<'_>,
+        settings: &HttpSettings,
         limit: usize,
     ) {
         let start = self.text.len();
-        if append_header(values, name, wanted.unredacted, &mut self.text) {
+        let out = &mut Bounded::new(&mut self.text, limit);
+        if append_header(values, name, wanted.rule, &settings.query_redaction, out) {
             self.push_slot(wanted.list, wanted.index, start, limit);
         }
     }
@@ -257,7 +270,7 @@ impl HttpFacts {
     ) {
         for (index, attribute) in attributes.iter().enumerate() {
             let start = self.text.len();
-            if Self::append(attribute, view, settings, &mut self.text) {
+            if Self::append(attribute, view, settings, limit, &mut self.text) {
                 self.push_slot(list, index, start, limit);
             }
         }
@@ -268,13 +281,16 @@ impl HttpFacts {
         attribute: &Attribute,
         view: &dyn RequestView,
         settings: &HttpSettings,
+        limit: usize,
         text: &mut String,
     ) -> bool {
         let found = match &attribute.what {
-            What::RequestHeader(name) => {
-                return append_header(view, name, attribute.unredacted, text);
+            What::RequestHeader(name, rule) => {
+                let rule = header_rule(attribute, name, *rule, settings);
+                let out = &mut Bounded::new(text, limit);
+                return append_header(view, name, rule, &settings.query_redaction, out);
             }
-            What::ResponseHeader(_) => return false,
+            What::ResponseHeader(..) => return false,
             What::RemoteAddr => {
                 return view
                     .peer()
@@ -283,7 +299,7 @@ impl HttpFacts {
             What::Query => {
                 let query = view.query();
                 if let Some(query) = query {
-                    append_query(query, attribute, settings, text);
+                    append_query(query, attribute, settings, &mut Bounded::new(text, limit));
                 }
                 return query.is_some();
             }
@@ -296,7 +312,7 @@ impl HttpFacts {
                 );
                 if let Some(query) = view.query() {
                     text.push('?');
-                    append_query(query, attribute, settings, text);
+                    append_query(query, attribute, settings, &mut Bounded::new(text, limit));
                 }
                 return true;
             }
@@ -314,17 +330,18 @@ impl HttpFacts {
 
     /// Notes the text from `start` on as an attribute's value, within the limit.
     fn push_slot(&mut self, list: u16, index: usize, start: usize, limit: usize) {
+        let value = self.cut(start, limit);
+        if let Ok(index) = u16::try_from(index) {
+            self.attributes.push(Slot { list, index, value });
+        }
+    }
+
+    /// The text from `start` on, cut to the limit.
+    fn cut(&mut self, start: usize, limit: usize) -> Text {
         self.cut_values += u32::from(cut(&mut self.text, start, limit));
-        if let (Ok(start), Ok(end), Ok(index)) = (
-            u32::try_from(start),
-            u32::try_from(self.text.len()),
-            u16::try_from(index),
-        ) {
-            self.attributes.push(Slot {
-                list,
-                index,
-                value: Text { start, end },
-            });
+        match (u32::try_from(start), u32::try_from(self.text.len())) {
+            (Ok(start), Ok(end)) => Text { start, end },
+            _ => Text::default(),
         }
     }
 
@@ -573,7 +590,7 @@ impl Added {
         };
         for (index, attribute) in options.attributes.iter().enumerate() {
             let start = added.text.len();
-            if HttpFacts::append(attribute, view, settings, &mut added.text) {
+            if HttpFacts::append(attribute, view, settings, limit, &mut added.text) {
                 added.cut_values += u32::from(cut(&mut added.text, start, limit));
                 let position = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
                 let (start, end) = (position(start), position(added.text.len()));
@@ -604,7 +621,7 @@ pub(crate) struct Wanted {
     list: u16,
     index: usize,
     next: usize,
-    unredacted: bool,
+    rule: Option<HeaderRule>,
 }
 
 /// The values of one header, read before the span is locked.
@@ -638,11 +655,30 @@ impl HeaderView for HeaderValues<'_> {
     }
 }
 
-fn append_query(query: &str, attribute: &Attribute, settings: &HttpSettings, text: &mut String) {
+fn append_query(
+    query: &str,
+    attribute: &Attribute,
+    settings: &HttpSettings,
+    out: &mut Bounded<'_>,
+) {
     if attribute.unredacted {
-        text.push_str(query);
+        out.push(query);
     } else {
-        settings.query_redaction.append(query, text);
+        settings.query_redaction.append(query, out);
+    }
+}
+
+/// How a header's values are shown; `None` as they are.
+fn header_rule(
+    attribute: &Attribute,
+    name: &HeaderName,
+    rule: HeaderRule,
+    settings: &HttpSettings,
+) -> Option<HeaderRule> {
+    match attribute.unredacted {
+        true => None,
+        false if settings.redacted_headers.contains(name) => Some(HeaderRule::Secret),
+        false => Some(rule),
     }
 }
 
@@ -678,6 +714,7 @@ pub(crate) fn known_method(method: &str) -> Option<&'static str> {
 /// Appends what stands for a query in a convention's tags.
 pub(crate) fn shown_query(query: &str, settings: &HttpSettings) -> String {
     let mut text = String::with_capacity(query.len() + REDACTED.len());
-    settings.query_redaction.append(query, &mut text);
+    let out = &mut Bounded::new(&mut text, usize::MAX);
+    settings.query_redaction.append(query, out);
     text
 }

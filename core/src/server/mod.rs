@@ -14,8 +14,10 @@ mod outcome;
 mod redaction;
 mod request_scope;
 mod request_span;
+mod secret_names;
 mod settings;
 mod trust;
+mod url_redaction;
 mod view;
 
 pub use self::attribute::{Attribute, ParseAttributeError};

@@ -345,7 +345,7 @@ impl OpenRequest {
             let values = HeaderValues::read(&headers, &header);
             record.change(|data| {
                 let http = data.http.as_mut()?;
-                http.add_header(&wanted, &header, &values, limit);
+                http.add_header(&wanted, &header, &values, settings, limit);
                 Some(())
             });
         }

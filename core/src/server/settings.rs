@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use http::HeaderName;
+
 use crate::pattern::Pattern;
 use crate::server::attribute::Attribute;
 use crate::server::caller::TraceIdHeader;
@@ -34,6 +36,8 @@ pub(crate) struct HttpSettings {
     pub(crate) trust_debug: Option<Trust>,
     pub(crate) forwarded: Forwarded,
     pub(crate) query_redaction: QueryRedaction,
+    /// Headers that are redacted beside those whose names are known.
+    pub(crate) redacted_headers: Vec<HeaderName>,
     pub(crate) return_trace_id: Option<TraceIdHeader>,
 }
 
@@ -48,6 +52,7 @@ impl fmt::Debug for HttpSettings {
             .field("trust_debug", &self.trust_debug)
             .field("forwarded", &self.forwarded)
             .field("query_redaction", &self.query_redaction)
+            .field("redacted_headers", &self.redacted_headers)
             .field("return_trace_id", &self.return_trace_id)
             .finish_non_exhaustive()
     }

@@ -8,6 +8,7 @@ mod hosts;
 mod identity;
 mod names_and_attributes;
 mod policy;
+mod redaction;
 mod views;
 
 use std::net::SocketAddr;
