@@ -136,6 +136,7 @@ macro_rules! for_each_server_case {
                 missing_values_set_no_tag
                 query_values_are_redacted
                 credentials_are_redacted_unless_asked_for
+                urls_in_headers_are_redacted
                 several_values_of_a_header_are_joined
                 header_values_that_are_not_text_are_harmless
                 long_values_are_cut_and_counted

@@ -138,40 +138,62 @@ pub fn missing_values_set_no_tag<S: Server>() {
 
 /// A query's values are redacted: all, those of some keys, or none.
 pub fn query_values_are_redacted<S: Server>() {
-    let path = "/play?page=2&sig=s3cret&bare";
+    let query = "page=2&Sig=s3cret;c2VjcmV0LXRva2VuIQ==&bare";
+    let path = format!("/play?{query}");
     for (redaction, expected) in [
         (
             QueryRedaction::AllValues,
-            "page=REDACTED&sig=REDACTED&REDACTED",
+            "page=REDACTED&Sig=REDACTED;REDACTED&REDACTED",
         ),
-        (QueryRedaction::signatures(), "page=2&sig=REDACTED&bare"),
-        (QueryRedaction::Nothing, "page=2&sig=s3cret&bare"),
+        (
+            QueryRedaction::signatures(),
+            "page=2&Sig=REDACTED;REDACTED&bare",
+        ),
+        (QueryRedaction::Nothing, query),
     ] {
         let kit = Kit::<S>::with(|policy| {
             policy
                 .query_redaction(redaction)
                 .attributes([Attribute::QUERY, Attribute::QUERY.tag("raw").unredacted()])
         });
-        assert_eq!(kit.get(path).status, 200);
-        assert_tags(
-            &kit.span(),
-            &[("query", expected), ("raw", "page=2&sig=s3cret&bare")],
-        );
+        assert_eq!(kit.get(&path).status, 200);
+        assert_tags(&kit.span(), &[("query", expected), ("raw", query)]);
     }
 }
 
-/// Headers that carry credentials are redacted, of requests and of responses, unless they are asked for as they are.
+/// Headers that carry credentials are redacted, of requests and of responses, unless they are asked for as they are: those of
+/// known names, those whose names have a credential's in them, and those that the policy names.
 pub fn credentials_are_redacted_unless_asked_for<S: Server>() {
     let cookie = || Attribute::header(HeaderName::from_static("cookie"));
     let kit = Kit::<S>::setup()
         .policy(|policy| {
             policy
-                .attribute_names(["header:authorization", "response.header:set-cookie"])
+                .redact_headers(["x-ticket"])
+                .attribute_names([
+                    "header:authorization",
+                    "header:x-session-id",
+                    "header:x-author",
+                    "header:x-ticket",
+                    "response.header:set-cookie",
+                    "response.header:proxy-authenticate",
+                    "response.header:x-access-token",
+                ])
                 .attributes([cookie(), cookie().tag("raw").unredacted()])
         })
-        .play(|_| async { Reply::text("").header("set-cookie", "session=s3cret") })
+        .play(|_| async {
+            Reply::text("")
+                .header("set-cookie", "session=s3cret")
+                .header("proxy-authenticate", "Negotiate s3cret")
+                .header("x-access-token", "s3cret")
+        })
         .start();
-    let headers = [("authorization", "Bearer s3cret"), ("cookie", "a=b")];
+    let headers = [
+        ("authorization", "Bearer s3cret"),
+        ("cookie", "a=b"),
+        ("x-session-id", "s3cret"),
+        ("x-author", "ada"),
+        ("x-ticket", "s3cret"),
+    ];
     assert_eq!(kit.get_with("/play", &headers).status, 200);
     assert_tags(
         &kit.span(),
@@ -179,7 +201,60 @@ pub fn credentials_are_redacted_unless_asked_for<S: Server>() {
             ("http.request.header.authorization", "REDACTED"),
             ("http.request.header.cookie", "REDACTED"),
             ("raw", "a=b"),
+            ("http.request.header.x-session-id", "REDACTED"),
+            ("http.request.header.x-author", "ada"),
+            ("http.request.header.x-ticket", "REDACTED"),
             ("http.response.header.set-cookie", "REDACTED"),
+            ("http.response.header.proxy-authenticate", "REDACTED"),
+            ("http.response.header.x-access-token", "REDACTED"),
+        ],
+    );
+}
+
+/// URLs in headers are shown like the request's own: without user information and fragment, with their queries redacted.
+pub fn urls_in_headers_are_redacted<S: Server>() {
+    let url = "https://ada:p@s3cret@shop.example/reset?token=s3cret#s3cret";
+    let kit = Kit::<S>::setup()
+        .policy(|policy| {
+            policy
+                .attribute_names([
+                    "referrer",
+                    "header:x-original-url",
+                    "header:x-note",
+                    "response.header:location",
+                    "response.header:link",
+                ])
+                .attributes([Attribute::REFERRER.tag("raw").unredacted()])
+        })
+        .play(|_| async {
+            Reply::text("")
+                .header("location", "/reset?token=s3cret")
+                .header("link", "</reset?token=s3cret>; rel=\"next\"")
+        })
+        .start();
+    let note = format!("from {url} on");
+    let headers = [
+        ("referer", url),
+        ("x-original-url", "/reset?czNjcmV0="),
+        ("x-note", &note),
+    ];
+    assert_eq!(kit.get_with("/play", &headers).status, 200);
+    let shown = "https://shop.example/reset?token=REDACTED";
+    assert_tags(
+        &kit.span(),
+        &[
+            ("referrer", shown),
+            ("raw", url),
+            ("http.request.header.x-original-url", "/reset?REDACTED"),
+            (
+                "http.request.header.x-note",
+                "from https://shop.example/reset?token=REDACTED on",
+            ),
+            ("http.response.header.location", "/reset?token=REDACTED"),
+            (
+                "http.response.header.link",
+                "</reset?token=REDACTED>; rel=\"next\"",
+            ),
         ],
     );
 }
