@@ -175,6 +175,8 @@ fn header_that_is_a_uri_reference_is_redacted_like_the_url() {
                 ("/app#access_token=s", "/app"),
                 ("#/route?token=s", ""),
                 ("//u:p@shop/x?a=b", "//shop/x?a=REDACTED"),
+                ("/@ada/a@b.example", "/@ada/a@b.example"),
+                (" https://u:p@shop/x ", "https://shop/x"),
                 ("", ""),
             ],
         );
@@ -334,6 +336,14 @@ fn url_in_any_other_header_is_redacted() {
             (
                 "next=https%3A%2F%2Fu%3Ap%40shop end",
                 "next=https%3A%2F%2FREDACTED end",
+            ),
+            (
+                "https:%2F%2Fu@shop%2F%3Ftoken%3Ds end",
+                "https:%2F%2FREDACTED end",
+            ),
+            (
+                "https%3A//u@shop/%3Ftoken%3Ds end",
+                "https%3A//REDACTED end",
             ),
             (
                 "mongodb://u:p@a:27017,b:27017/db?w=1",
@@ -505,6 +515,7 @@ fn header_whose_name_is_that_of_a_credential_is_redacted() {
         "x-vendor-key",
         "x-amz-server-side-encryption-customer-key",
         "awsaccesskeyid",
+        "x-access-key-id",
         "x-cookies",
         "x-bearer",
         "x-github-otp",
