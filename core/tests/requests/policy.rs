@@ -258,19 +258,66 @@ fn the_trace_id_goes_back_where_it_is_asked_for() {
         headers
     };
     assert_eq!(answer(None).len(), 1);
+    // W3C's version, the caller's trace, a span of its own.
+    let ids = |text: &str| {
+        assert!(text.starts_with(&TRACEPARENT[..36]), "{text}");
+        assert_eq!((text.len(), &text[52..]), (55, "-01"));
+        text.to_owned()
+    };
     let headers = answer(Some(TraceIdHeader::TraceResponse));
-    assert!(
-        headers["traceresponse"]
-            .to_str()
-            .unwrap()
-            .starts_with(&TRACEPARENT[..36])
-    );
-    let headers = answer(Some(TraceIdHeader::ServerTiming));
-    assert_eq!(headers.get_all("server-timing").iter().count(), 2);
+    ids(headers["traceresponse"].to_str().unwrap());
+    for (header, names) in [
+        (
+            TraceIdHeader::ServerTiming,
+            &["trace;desc=", "traceparent;desc=\""][..],
+        ),
+        (TraceIdHeader::ServerTimingTrace, &["trace;desc="]),
+        (
+            TraceIdHeader::ServerTimingTraceparent,
+            &["traceparent;desc=\""],
+        ),
+    ] {
+        let headers = answer(Some(header));
+        let values: Vec<_> = headers.get_all("server-timing").iter().collect();
+        // One header beside the handler's own, with an entry for each.
+        let [own, value] = values[..] else {
+            panic!("{values:?}")
+        };
+        assert_eq!(own, "db;dur=5");
+        let entries: Vec<_> = value.to_str().unwrap().split(", ").collect();
+        assert_eq!(entries.len(), names.len(), "{entries:?}");
+        let told = entries.iter().zip(names).map(|(entry, name)| {
+            let entry = entry.strip_prefix(name).unwrap();
+            ids(match name.ends_with('"') {
+                true => entry.strip_suffix('"').unwrap(),
+                false => entry,
+            })
+        });
+        let told: Vec<_> = told.collect();
+        assert!(told.iter().all(|ids| *ids == told[0]), "{told:?}");
+    }
     let headers = answer(Some(TraceIdHeader::Named(http::HeaderName::from_static(
         "x-trace",
     ))));
     assert_eq!(headers["x-trace"], TRACE);
+}
+
+#[test]
+fn flags_for_browser_agents_are_those_of_the_sampled_bit_alone() {
+    let harness = policy(|policy| policy.return_trace_id(TraceIdHeader::ServerTiming));
+    let timing = |request: &Request<()>| {
+        let mut headers = HeaderMap::new();
+        harness.begin(request).write_response_headers(&mut headers);
+        headers["server-timing"].to_str().unwrap().to_owned()
+    };
+    // A trace that begins here has random ids, and a flag for it.
+    let begun = timing(&get("/", &[]));
+    assert!(begun.contains("-03, traceparent"), "{begun}");
+    assert!(begun.ends_with("-01\""), "{begun}");
+    let unsampled = TRACEPARENT.replace("-01", "-00");
+    let unsampled = timing(&get("/", &[("traceparent", &unsampled)]));
+    assert!(unsampled.contains("-00, traceparent"), "{unsampled}");
+    assert!(unsampled.ends_with("-00\""), "{unsampled}");
 }
 
 #[test]

@@ -135,6 +135,8 @@ pub fn trace_id_is_returned_where_asked_for<S: Server>() {
         None,
         Some(TraceIdHeader::TraceResponse),
         Some(TraceIdHeader::ServerTiming),
+        Some(TraceIdHeader::ServerTimingTrace),
+        Some(TraceIdHeader::ServerTimingTraceparent),
         Some(TraceIdHeader::Named(HeaderName::from_static("x-trace"))),
     ] {
         let asked = header.clone();
@@ -155,13 +157,17 @@ pub fn trace_id_is_returned_where_asked_for<S: Server>() {
             .map(|(_, value)| value.as_str())
             .collect();
         let ids = traceparent(&span);
-        let timing = format!("traceparent;desc=\"{ids}\"");
-        match asked {
-            Some(TraceIdHeader::ServerTiming) => {
-                assert_eq!(timings.join(", "), format!("db;dur=53, {timing}"));
-            }
-            _ => assert_eq!(timings, ["db;dur=53"]),
-        }
+        let (trace, parent) = (
+            format!("trace;desc={ids}"),
+            format!("traceparent;desc=\"{ids}\""),
+        );
+        let ours = match asked {
+            Some(TraceIdHeader::ServerTiming) => format!(", {trace}, {parent}"),
+            Some(TraceIdHeader::ServerTimingTrace) => format!(", {trace}"),
+            Some(TraceIdHeader::ServerTimingTraceparent) => format!(", {parent}"),
+            _ => String::new(),
+        };
+        assert_eq!(timings.join(", "), format!("db;dur=53{ours}"));
         let is = |kind: &Option<TraceIdHeader>| *kind == asked;
         assert_eq!(
             response
