@@ -84,6 +84,28 @@ fn a_recorded_request_costs_its_record_its_text_and_the_handlers_tags() {
 }
 
 #[test]
+fn redacted_headers_of_a_request_cost_none() {
+    let tracing = HttpTracing::builder(Discard)
+        .redact_headers(["accept-language"])
+        .attribute_names(["referrer", "header:x-note", "header:accept-language"])
+        .attribute_names(["header:x-session-id"])
+        .build()
+        .unwrap();
+    let instrumentation = Instrumentation::new(&tracing, "test");
+    let mut request = request(SAMPLED);
+    for (name, value) in [
+        ("referer", "https://u:p@shop.example/x?%74oken=s#f"),
+        ("x-note", "see https://u:p@shop.example/x?a=b"),
+        ("x-session-id", "s"),
+    ] {
+        request.headers_mut().insert(name, value.parse().unwrap());
+    }
+    let headers = HeaderMap::new();
+    let count = allocations(|| serve(&instrumentation, &request, &headers));
+    assert_eq!(count, 3, "no more than without attributes");
+}
+
+#[test]
 fn a_span_with_eight_tags_costs_two() {
     let tracing = HttpTracing::new(Discard);
     let parent = SpanContext::new(
