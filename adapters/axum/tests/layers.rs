@@ -4,6 +4,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -262,4 +263,56 @@ async fn a_compressed_body_is_followed_on_either_side_of_the_compression() {
             (Outcome::Completed, sent as u64)
         );
     }
+}
+
+#[tokio::test]
+async fn requests_that_a_handler_makes_to_a_router_are_their_own() {
+    const UNSAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
+    const CALLER: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+    async fn call(State(inner): State<Router>, Path(callers): Path<String>) -> StatusCode {
+        for caller in callers.split(',') {
+            let mut request = Request::get("/inner/7");
+            if caller == "other" {
+                request = request.header("traceparent", CALLER);
+            }
+            let response = inner.clone().oneshot(request.body(Body::empty()).unwrap());
+            assert_eq!(response.await.unwrap().status(), StatusCode::OK);
+        }
+        StatusCode::OK
+    }
+
+    let tracer = InMemoryTracer::new();
+    let ends = Arc::new(AtomicU64::new(0));
+    let tracing = {
+        let ends = ends.clone();
+        HttpTracing::builder(tracer.clone())
+            .on_finish(move |_| _ = ends.fetch_add(1, Ordering::Relaxed))
+            .build()
+            .unwrap()
+    };
+    let inner = Router::new()
+        .route("/inner/{id}", get(async || ()))
+        .layer(TracingLayer::new(&tracing));
+    let app = Router::new()
+        .route("/call/{callers}", get(call))
+        .with_state(inner)
+        .layer(TracingLayer::new(&tracing));
+
+    let batch = Request::get("/call/other,other,other")
+        .header("traceparent", UNSAMPLED)
+        .body(Body::empty())
+        .unwrap();
+    drop(app.clone().oneshot(batch).await.unwrap());
+    assert_eq!(
+        (tracer.take().len(), ends.swap(0, Ordering::Relaxed)),
+        (3, 4)
+    );
+
+    answer(&app, "GET", "/call/fresh").await;
+    tracer.assert_nothing_unfinished();
+    let spans = tracer.take();
+    assert_eq!((spans.len(), ends.load(Ordering::Relaxed)), (2, 2));
+    assert_eq!(spans[0].name(), "GET /inner/{id}");
+    assert_eq!(spans[0].parent_id(), Some(spans[1].context().span_id()));
 }

@@ -301,6 +301,45 @@ mod tests {
     }
 
     #[test]
+    fn a_thread_is_in_the_request_that_it_entered_and_in_no_other() {
+        let tracer = InMemoryTracer::new();
+        let request = |path: &str| {
+            http::Request::get(path)
+                .header("host", "a")
+                .body(())
+                .unwrap()
+        };
+        let of =
+            |request: &http::Request<()>| Identity::of(request.uri().path(), request.headers());
+        for path in ["/", "/path"] {
+            let entered = request(path);
+            let visit = |request| Visit {
+                identity: of(&entered),
+                request,
+                joins: None,
+                facts: Facts::default(),
+                rejected: false,
+            };
+            let begun = Instrumentation::new(&HttpTracing::new(tracer.clone()), "warp");
+            let outer = open(visit(Some(begun.begin(&entered))));
+            // One that joins holds no request.
+            let inner = open(visit(None));
+            outer.in_scope(|| {
+                inner.in_scope(|| {
+                    assert!(is_in(of(&entered)), "{path}");
+                    // Within the process, by a handler.
+                    assert!(!is_in(of(&request(path))), "{path}");
+                });
+            });
+            inner.in_scope(|| assert!(!is_in(of(&entered)), "{path}"));
+            // As warp does, between the filters.
+            let expected = of(&entered);
+            let moved = Box::new(entered);
+            assert_eq!(of(&moved), expected, "{path}");
+        }
+    }
+
+    #[test]
     fn it_is_current_on_whichever_thread_enters() {
         let tracer = InMemoryTracer::new();
         let span = open_request(&tracer);

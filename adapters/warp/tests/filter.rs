@@ -462,3 +462,45 @@ async fn filters_of_hidden_types_can_be_traced() {
     }
     assert_eq!(tracer.take().len(), 2);
 }
+
+#[test]
+fn requests_that_a_filter_makes_to_a_service_are_their_own() {
+    use tower::{Layer as _, ServiceExt as _};
+
+    const CALLER: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+    let (tracing, tracer) = traced();
+    // Not one of warp's, which in a debug build panics within another filter.
+    let inner = tower::service_fn(async |_: http::Request<String>| {
+        Ok::<_, Infallible>(http::Response::new(String::new()))
+    });
+    let inner = opentracing_warp::TracingLayer::new(&tracing).layer(inner);
+    let call = move |callers: String| {
+        let inner = inner.clone();
+        async move {
+            for caller in callers.split(',') {
+                let mut request = http::Request::get("/inner");
+                if caller == "other" {
+                    request = request.header("traceparent", CALLER);
+                }
+                let request = request.body(String::new()).expect("a request");
+                let Ok(response) = inner.clone().oneshot(request).await;
+                drop(response);
+            }
+            "done"
+        }
+    };
+    let server = serve(warp::query::raw().then(call).traced(&tracing));
+
+    let headers = [("traceparent", UNSAMPLED)];
+    assert_eq!(ask(&server, "GET", "/?other,other", &headers).status, 200);
+    let spans = tracer.wait_for(2, PATIENCE);
+    let trace = |span: &FinishedSpan| span.context().trace_id().to_string();
+    assert!(spans.iter().all(|span| trace(span) == CALLER[3..35]));
+    let _ = tracer.take();
+
+    assert_eq!(ask(&server, "GET", "/?fresh", &[]).status, 200);
+    let spans = tracer.wait_for(2, PATIENCE);
+    assert_eq!(spans[0].parent_id(), Some(spans[1].context().span_id()));
+    assert_eq!(spans[1].parent_id(), None);
+}

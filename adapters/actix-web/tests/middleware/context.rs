@@ -12,7 +12,7 @@ use futures_util::future::join_all;
 use opentracing_actix_web::{CurrentSpan, Span, TracingMiddleware};
 use tokio::sync::Barrier;
 
-use crate::support::{only, text, tracing};
+use crate::support::{PATIENCE, Response, only, text, tracing};
 
 fn trace_id(span: &Span) -> String {
     span.context()
@@ -112,4 +112,37 @@ async fn interleaved_requests_of_one_thread_never_see_each_others_spans() {
     assert_eq!(mixed_up.into_inner(), 0);
     assert_eq!(tracer.finished().len(), 500);
     assert!(Span::current().is_none());
+}
+
+#[test]
+fn a_guard_that_a_spawned_task_holds_across_an_await_takes_no_request_over() {
+    let (tracer, tracing) = tracing();
+    let server = serve!(move || {
+        let leave = async || {
+            let span = Span::current();
+            // Misuse, which compiles because these tasks stay on their thread.
+            actix_web::rt::spawn(async move {
+                let _guard = span.enter();
+                std::future::pending::<()>().await;
+            });
+            yield_now().await;
+            HttpResponse::Ok()
+        };
+        App::new()
+            .route("/leave", web::get().to(leave))
+            .route("/", web::get().to(HttpResponse::Ok))
+            .wrap(TracingMiddleware::new(&tracing))
+    });
+    let unsampled = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
+    // Enough for both workers.
+    for _ in 0..8 {
+        server.send("GET", "/leave", &[("traceparent", unsampled)]);
+    }
+    for n in 1..=20 {
+        let stream = server.send("GET", "/", &[]);
+        assert!(Response::read(stream).is_some());
+        let spans = tracer.wait_for(n, PATIENCE);
+        assert_eq!(spans.len(), n);
+        assert!(spans.iter().all(|span| span.parent_id().is_none()));
+    }
 }
