@@ -288,6 +288,10 @@ fn a_request_that_panicked_ends_with_its_first_panic_but_not_before_its_head() {
     let mut span = harness.begin(&get("/", &[]));
     for seconds in [11, 12, 13] {
         clock.to(seconds);
+        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            span.scope(|| panic!("as asked for"))
+        }));
+        clock.to(seconds + 5);
         span.panicked();
     }
     clock.to(20);
