@@ -86,6 +86,7 @@ pub(crate) fn bound(text: &mut Cow<'static, str>, limit: usize) -> bool {
 const SPARE_CAPACITY: usize = 64;
 
 /// Bytes on the heap.
+#[allow(clippy::ptr_arg, reason = "it matters whether the text is owned")]
 pub(crate) fn heap_size(text: &Cow<'static, str>) -> usize {
     match text {
         Cow::Borrowed(_) => 0,

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use crate::policy::Policy;
 use crate::record::{Record, SpanData};
 use crate::server::facts::{HttpFacts, shown_query};
 use crate::server::outcome::Outcome;
@@ -112,7 +113,8 @@ fn open_telemetry(record: &Record, http: &HttpFacts, tags: &mut Tags) {
     tags.set("url.scheme", http.scheme().to_owned());
     tags.set("url.path", http.path().to_owned());
     if let Some(query) = http.query() {
-        tags.set("url.query", shown_query(query, &record.policy.http));
+        let Policy { http, limits, .. } = &*record.policy;
+        tags.set("url.query", shown_query(query, http, limits.value_bytes));
     }
     if let Some(status) = http.status {
         tags.set("http.response.status_code", status);

@@ -1,7 +1,5 @@
 //! What a recorded span keeps of its request: raw, in one buffer, rendered only when a tracer reads it.
 
-use std::cell::Cell;
-use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,24 +7,17 @@ use std::time::Duration;
 use http::HeaderName;
 use http::header::USER_AGENT;
 
-use crate::carrier::HeaderView;
 use crate::server::attribute::{Attribute, What};
-use crate::server::host::Host;
+use crate::server::chosen::{
+    Added, HeaderValues, SPARE_TEXT, Slot, Slots, Text, Wanted, append, cut, header_rule,
+};
+use crate::server::host::{Host, append_url};
 use crate::server::instrumentation::Options;
 use crate::server::outcome::Outcome;
 use crate::server::redaction::{Bounded, HeaderRule, REDACTED, append_header, append_value};
 use crate::server::settings::HttpSettings;
-use crate::server::view::{RequestView, Route};
+use crate::server::view::{RequestView, Route, canonical};
 use crate::value::prefix;
-
-/// Attributes that find their place in the record itself; more of them cost an allocation.
-const INLINE_ATTRIBUTES: usize = 8;
-
-/// Room for what is not known when the buffer is made: the route, and attributes of the response.
-const SPARE_TEXT: usize = 96;
-
-/// A thread's buffer that has grown beyond this is not kept.
-const MAX_BUFFER: usize = 1024;
 
 #[derive(Default)]
 pub(crate) struct HttpFacts {
@@ -65,13 +56,6 @@ pub(crate) struct HttpFacts {
     pub(crate) cut_values: u32,
 }
 
-/// A part of the text buffer.
-#[derive(Clone, Copy, Default)]
-struct Text {
-    start: u32,
-    end: u32,
-}
-
 /// The host and its port as they came, and apart. The port is that of the request also where the text was cut.
 #[derive(Clone, Copy)]
 struct KnownHost {
@@ -86,49 +70,6 @@ enum KnownRoute {
     Unknown,
     Unmatched,
     Template(Text),
-}
-
-/// One attribute's value, and whose list it stands in.
-#[derive(Clone, Copy, Default)]
-struct Slot {
-    /// 0 the policy's list, 1 the options', from 2 on those of each that joined.
-    list: u16,
-    index: u16,
-    value: Text,
-}
-
-#[derive(Default)]
-struct Slots {
-    inline: [Slot; INLINE_ATTRIBUTES],
-    used: usize,
-    more: Vec<Slot>,
-}
-
-impl Slots {
-    fn push(&mut self, slot: Slot) {
-        match self.inline.get_mut(self.used) {
-            Some(free) => {
-                *free = slot;
-                self.used += 1;
-            }
-            None => self.more.push(slot),
-        }
-    }
-
-    /// Follows text that stood from `from` on and stands from `to` on now.
-    fn shift(&mut self, from: u32, to: u32) {
-        let inline = self.inline.iter_mut().take(self.used);
-        for Slot { value, .. } in inline.chain(&mut self.more) {
-            if value.start >= from {
-                value.start = value.start - from + to;
-                value.end = value.end - from + to;
-            }
-        }
-    }
-
-    fn iter(&self) -> impl Iterator<Item = &Slot> {
-        self.inline.iter().take(self.used).chain(&self.more)
-    }
 }
 
 impl HttpFacts {
@@ -193,7 +134,7 @@ impl HttpFacts {
     }
 
     /// Adds what an inner place of the same request asks for.
-    pub(crate) fn join(&mut self, options: &Arc<Options>, added: &Added) {
+    pub(super) fn join(&mut self, options: &Arc<Options>, added: &Added) {
         let mut known = self.joined.iter().chain(&self.options);
         if known.any(|known| Arc::ptr_eq(known, options)) {
             // The request was sent on more than once: by a layer that retries, say.
@@ -218,7 +159,7 @@ impl HttpFacts {
     }
 
     /// The next header of the response that is wanted as an attribute, by the policy or any place.
-    pub(crate) fn next_header(
+    pub(super) fn next_header(
         &self,
         wanted: &mut Wanted,
         settings: &HttpSettings,
@@ -245,7 +186,7 @@ impl HttpFacts {
     }
 
     /// Adds the values of the header that was wanted last.
-    pub(crate) fn add_header(
+    pub(super) fn add_header(
         &mut self,
         wanted: &Wanted,
         name: &HeaderName,
@@ -270,62 +211,10 @@ impl HttpFacts {
     ) {
         for (index, attribute) in attributes.iter().enumerate() {
             let start = self.text.len();
-            if Self::append(attribute, view, settings, limit, &mut self.text) {
+            if append(attribute, view, settings, limit, &mut self.text) {
                 self.push_slot(list, index, start, limit);
             }
         }
-    }
-
-    /// Appends the attribute's value; answers whether it has one.
-    fn append(
-        attribute: &Attribute,
-        view: &dyn RequestView,
-        settings: &HttpSettings,
-        limit: usize,
-        text: &mut String,
-    ) -> bool {
-        let found = match &attribute.what {
-            What::RequestHeader(name, rule) => {
-                let rule = header_rule(attribute, name, *rule, settings);
-                let out = &mut Bounded::new(text, limit);
-                return append_header(view, name, rule, &settings.query_redaction, out);
-            }
-            What::ResponseHeader(..) => return false,
-            What::RemoteAddr => {
-                return view
-                    .peer()
-                    .is_some_and(|peer| write!(text, "{}", canonical(peer)).is_ok());
-            }
-            What::Query => {
-                let query = view.query();
-                if let Some(query) = query {
-                    append_query(query, attribute, settings, &mut Bounded::new(text, limit));
-                }
-                return query.is_some();
-            }
-            What::Url => {
-                append_url(
-                    text,
-                    view.scheme(),
-                    Host::of(view).map(|host| host.text),
-                    view.path(),
-                );
-                if let Some(query) = view.query() {
-                    text.push('?');
-                    append_query(query, attribute, settings, &mut Bounded::new(text, limit));
-                }
-                return true;
-            }
-            What::Path => Some(view.path()),
-            What::Method => Some(view.method()),
-            What::Host => Host::of(view).map(|host| host.text),
-            What::Scheme => Some(view.scheme().unwrap_or("http")),
-            What::Version => view.version(),
-        };
-        if let Some(found) = found {
-            text.push_str(found);
-        }
-        found.is_some()
     }
 
     /// Notes the text from `start` on as an attribute's value, within the limit.
@@ -545,160 +434,9 @@ impl HttpFacts {
     /// Bytes on the heap.
     pub(crate) fn heap_size(&self) -> usize {
         self.text.capacity()
-            + self.attributes.more.capacity() * size_of::<Slot>()
+            + self.attributes.heap_size()
             + self.joined.capacity() * size_of::<Arc<Options>>()
             + self.error.as_ref().map_or(0, String::capacity)
-    }
-}
-
-/// Cuts what was appended from `start` on to at most `limit` bytes; answers whether that was necessary.
-fn cut(text: &mut String, start: usize, limit: usize) -> bool {
-    if text.len() - start <= limit {
-        return false;
-    }
-    let appended = text.get(start..).unwrap_or_default();
-    let kept = prefix(appended, limit).len();
-    text.truncate(start + kept);
-    // What was cut off is not to be kept in the queue all the same.
-    text.shrink_to(text.len() + SPARE_TEXT);
-    true
-}
-
-thread_local! {
-    /// An empty buffer of a thread, used again and again.
-    static BUFFER: Cell<String> = const { Cell::new(String::new()) };
-}
-
-/// What an inner place of a request adds, read before the span is locked.
-pub(crate) struct Added {
-    text: String,
-    values: Slots,
-    cut_values: u32,
-}
-
-impl Added {
-    pub(crate) fn read(
-        options: &Options,
-        view: &dyn RequestView,
-        settings: &HttpSettings,
-        limit: usize,
-    ) -> Self {
-        let mut added = Self {
-            text: BUFFER.try_with(Cell::take).unwrap_or_default(),
-            values: Slots::default(),
-            cut_values: 0,
-        };
-        for (index, attribute) in options.attributes.iter().enumerate() {
-            let start = added.text.len();
-            if HttpFacts::append(attribute, view, settings, limit, &mut added.text) {
-                added.cut_values += u32::from(cut(&mut added.text, start, limit));
-                let position = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-                let (start, end) = (position(start), position(added.text.len()));
-                added.values.push(Slot {
-                    list: 0,
-                    index: u16::try_from(index).unwrap_or(u16::MAX),
-                    value: Text { start, end },
-                });
-            }
-        }
-        added
-    }
-}
-
-impl Drop for Added {
-    fn drop(&mut self) {
-        let mut text = std::mem::take(&mut self.text);
-        if text.capacity() <= MAX_BUFFER {
-            text.clear();
-            let _ = BUFFER.try_with(|buffer| buffer.set(text));
-        }
-    }
-}
-
-/// How far the attributes of the response have been read.
-#[derive(Default)]
-pub(crate) struct Wanted {
-    list: u16,
-    index: usize,
-    next: usize,
-    rule: Option<HeaderRule>,
-}
-
-/// The values of one header, read before the span is locked.
-pub(crate) struct HeaderValues<'a> {
-    first: Option<&'a [u8]>,
-    more: Vec<&'a [u8]>,
-}
-
-impl<'a> HeaderValues<'a> {
-    pub(crate) fn read(headers: &'a dyn HeaderView, name: &HeaderName) -> Self {
-        let (mut first, mut more) = (None, Vec::new());
-        headers.named_header_values(name, &mut |value| match first {
-            None => first = Some(value),
-            Some(_) => more.push(value),
-        });
-        Self { first, more }
-    }
-}
-
-/// Shows its values under whatever name they are asked for: it has those of one header only.
-impl HeaderView for HeaderValues<'_> {
-    fn each_header<'a>(&'a self, visit: &mut dyn FnMut(&'a str, &'a [u8])) {
-        self.header_values("", &mut |value| visit("", value));
-    }
-
-    fn header_values<'a>(&'a self, _: &str, visit: &mut dyn FnMut(&'a [u8])) {
-        self.first
-            .iter()
-            .chain(&self.more)
-            .for_each(|value| visit(value));
-    }
-}
-
-fn append_query(
-    query: &str,
-    attribute: &Attribute,
-    settings: &HttpSettings,
-    out: &mut Bounded<'_>,
-) {
-    if attribute.unredacted {
-        out.push(query);
-    } else {
-        settings.query_redaction.append(query, out);
-    }
-}
-
-/// How a header's values are shown; `None` as they are.
-fn header_rule(
-    attribute: &Attribute,
-    name: &HeaderName,
-    rule: HeaderRule,
-    settings: &HttpSettings,
-) -> Option<HeaderRule> {
-    match attribute.unredacted {
-        true => None,
-        false if settings.redacted_headers.contains(name) => Some(HeaderRule::Secret),
-        false => Some(rule),
-    }
-}
-
-/// Appends the target URI without its query. The asterisk form has neither path nor query (RFC 9112, section 3.3).
-fn append_url(text: &mut String, scheme: Option<&str>, host: Option<&str>, path: &str) {
-    if let Some(host) = host {
-        text.push_str(scheme.unwrap_or("http"));
-        text.push_str("://");
-        text.push_str(host);
-    }
-    if host.is_none() || path != "*" {
-        text.push_str(path);
-    }
-}
-
-/// An IPv4 address that came over an IPv6 socket is an IPv4 address.
-fn canonical(peer: SocketAddr) -> SocketAddr {
-    match peer.ip().to_canonical() {
-        IpAddr::V4(address) => SocketAddr::from((address, peer.port())),
-        IpAddr::V6(_) => peer,
     }
 }
 
@@ -711,10 +449,12 @@ pub(crate) fn known_method(method: &str) -> Option<&'static str> {
     .find(|known| *known == method)
 }
 
-/// Appends what stands for a query in a convention's tags.
-pub(crate) fn shown_query(query: &str, settings: &HttpSettings) -> String {
-    let mut text = String::with_capacity(query.len() + REDACTED.len());
-    let out = &mut Bounded::new(&mut text, usize::MAX);
-    settings.query_redaction.append(query, out);
+/// Returns what stands for a query in a convention's tags, as long as a value may be.
+pub(crate) fn shown_query(query: &str, settings: &HttpSettings, limit: usize) -> String {
+    let mut text = String::with_capacity(query.len().min(limit) + REDACTED.len());
+    settings
+        .query_redaction
+        .append(query, &mut Bounded::new(&mut text, limit));
+    cut(&mut text, 0, limit);
     text
 }

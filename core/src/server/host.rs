@@ -51,6 +51,18 @@ impl<'a> Host<'a> {
     }
 }
 
+/// Appends the target URI without its query. The asterisk form has neither path nor query (RFC 9112, section 3.3).
+pub(crate) fn append_url(text: &mut String, scheme: Option<&str>, host: Option<&str>, path: &str) {
+    if let Some(host) = host {
+        text.push_str(scheme.unwrap_or("http"));
+        text.push_str("://");
+        text.push_str(host);
+    }
+    if host.is_none() || path != "*" {
+        text.push_str(path);
+    }
+}
+
 /// A number without a sign, up to 65535.
 fn parse_port(text: &str) -> Option<u16> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());

@@ -3,6 +3,7 @@
 mod attribute;
 mod body_span;
 mod caller;
+mod chosen;
 mod convention;
 mod facts;
 mod forwarded;

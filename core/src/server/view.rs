@@ -1,6 +1,6 @@
 //! What the core reads of a framework's request.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use http::{HeaderName, Version, header, request};
 
@@ -175,6 +175,14 @@ fn version(version: Version) -> Option<&'static str> {
         Version::HTTP_2 => Some("2"),
         Version::HTTP_3 => Some("3"),
         _ => None,
+    }
+}
+
+/// An IPv4 address that came over an IPv6 socket is an IPv4 address.
+pub(crate) fn canonical(peer: SocketAddr) -> SocketAddr {
+    match peer.ip().to_canonical() {
+        IpAddr::V4(address) => SocketAddr::from((address, peer.port())),
+        IpAddr::V6(_) => peer,
     }
 }
 

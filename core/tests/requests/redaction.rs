@@ -713,3 +713,13 @@ proptest! {
         prop_assert!(found.len() <= 16);
     }
 }
+
+#[test]
+fn redacted_query_of_the_convention_is_no_longer_than_a_value_may_be() {
+    let harness = policy(|policy| policy.convention(Convention::OpenTelemetry));
+    let query = "a&".repeat(2000);
+    let span = harness.answer(&get(&format!("/?{query}"), &[]), 200);
+    let shown = tag(&span, "url.query").unwrap();
+    assert_eq!(shown.len(), 4096);
+    assert!(shown.starts_with("REDACTED&REDACTED&"));
+}
