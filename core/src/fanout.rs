@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use crate::diagnostics::Diagnostics;
 use crate::finished::FinishedSpan;
+use crate::flushed::Flushed;
 use crate::span::Span;
 use crate::tracer::{Decision, SampleRequest, Sampling, Tracer};
 
@@ -20,7 +22,7 @@ use crate::tracer::{Decision, SampleRequest, Sampling, Tracer};
 /// made without asking tracers, by the policy's sampler or a `sampling.priority` tag, holds for all of them.
 ///
 /// A panic in one of them loses its own part, and is [counted](Self::caught_panics). [`flush`](Tracer::flush) runs on all
-/// of them at once.
+/// of them at once; a span that two of them lose counts twice.
 ///
 /// ```
 /// use opentracing_http::{FanOut, HttpTracing, InMemoryTracer, NoopTracer};
@@ -78,6 +80,33 @@ impl FanOut {
                 self.panics.fetch_add(1, Ordering::Relaxed);
             })
             .ok()
+    }
+
+    /// Flushes all tracers at once: one that hangs must not use up the time of those after it.
+    fn at_once(&self, flush: impl Fn(&dyn Tracer) -> Flushed + Sync) -> Flushed {
+        const PANICKED: Flushed = Flushed::COMPLETE.with_panic();
+        let flush = |tracer: &Arc<dyn Tracer>| self.guard(|| flush(&**tracer)).unwrap_or(PANICKED);
+        let flush = &flush;
+        let Some((first, others)) = self.tracers.split_first() else {
+            return Flushed::COMPLETE;
+        };
+        thread::scope(|scope| {
+            let others: Vec<_> = others
+                .iter()
+                .map(|tracer| {
+                    let spawned = thread::Builder::new().spawn_scoped(scope, move || flush(tracer));
+                    spawned.map_err(|_| tracer)
+                })
+                .collect();
+            let mut flushed = flush(first);
+            for other in others {
+                flushed = flushed.and(match other {
+                    Ok(thread) => thread.join().unwrap_or(PANICKED),
+                    Err(tracer) => flush(tracer),
+                });
+            }
+            flushed
+        })
     }
 
     /// The tracers at these places.
@@ -143,30 +172,18 @@ impl Tracer for FanOut {
         }
     }
 
-    fn flush(&self, timeout: Duration) -> bool {
-        let flush =
-            |tracer: &Arc<dyn Tracer>| self.guard(|| tracer.flush(timeout)).unwrap_or(false);
-        let Some((first, others)) = self.tracers.split_first() else {
-            return true;
-        };
-        // One that hangs must not use up the time of those after it.
-        thread::scope(|scope| {
-            let others: Vec<_> = others
-                .iter()
-                .map(|tracer| {
-                    let spawned = thread::Builder::new().spawn_scoped(scope, move || flush(tracer));
-                    spawned.map_err(|_| tracer)
-                })
-                .collect();
-            let mut flushed = flush(first);
-            for other in others {
-                flushed &= match other {
-                    Ok(thread) => thread.join().unwrap_or(false),
-                    Err(tracer) => flush(tracer),
-                };
-            }
-            flushed
-        })
+    fn flush(&self, timeout: Duration) -> Flushed {
+        self.at_once(|tracer| tracer.flush(timeout))
+    }
+
+    fn end(&self, timeout: Duration) -> Flushed {
+        self.at_once(|tracer| tracer.end(timeout))
+    }
+
+    fn attach(&self, diagnostics: &Diagnostics) {
+        for tracer in &self.tracers {
+            self.guard(|| tracer.attach(diagnostics));
+        }
     }
 
     fn dropped(&self) -> u64 {

@@ -9,7 +9,9 @@ use std::time::Duration;
 use crate::carrier::{Carrier, HeaderView};
 use crate::clock::Clock;
 use crate::context::SpanContext;
+use crate::diagnostics::{Diagnostic, Hook};
 use crate::error::ConfigError;
+use crate::flushed::Flushed;
 use crate::hook::ScopeHook;
 use crate::ids::IdSource;
 use crate::limits::Limits;
@@ -46,7 +48,9 @@ use crate::tracer::Tracer;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// When the last clone is dropped, the tracer is [flushed](Tracer::flush) for at most five seconds, on that thread.
+/// When the last clone is dropped, the tracer is [flushed](Tracer::end) for at most five seconds, on that thread. After a
+/// [`flush`](Self::flush) that timed out the [background reporter](crate::report) does not wait again, unless something was
+/// delivered or reported since.
 #[derive(Debug, Clone)]
 pub struct HttpTracing {
     owner: Arc<Owner>,
@@ -64,7 +68,7 @@ struct Owner {
 impl Drop for Owner {
     fn drop(&mut self) {
         self.policy
-            .guard(|| self.policy.tracer.flush(Duration::from_secs(5)));
+            .guard(|| self.policy.tracer.end(Duration::from_secs(5)));
     }
 }
 
@@ -110,16 +114,19 @@ impl HttpTracing {
         });
     }
 
-    /// Delivers what has been reported so far; answers whether the tracer did so within `timeout`. To be called after a
-    /// server's graceful shutdown.
+    /// Delivers what has been reported so far, within `timeout`; returns whether that was enough, and how many of these spans
+    /// were lost. To be called after a server's graceful shutdown.
+    ///
+    /// Blocks the calling thread for at most that time. Give it all the time that there is: after one that timed out,
+    /// [dropping](Self) the policy does not wait for a backend that has taken nothing since.
     #[allow(
         clippy::must_use_candidate,
-        reason = "whoever is about to exit has nothing to do with the answer"
+        reason = "whoever is about to exit has nothing to do with the result"
     )]
-    pub fn flush(&self, timeout: Duration) -> bool {
+    pub fn flush(&self, timeout: Duration) -> Flushed {
         self.policy()
             .guard(|| self.policy().tracer.flush(timeout))
-            .unwrap_or(false)
+            .unwrap_or(Flushed::COMPLETE.with_panic())
     }
 
     /// How many reported spans the tracer lost so far.
@@ -138,10 +145,11 @@ impl HttpTracing {
     /// How many panics of callbacks, hooks, samplers, propagators, clocks, id sources and of the tracer were caught so far.
     #[must_use]
     pub fn caught_panics(&self) -> u64 {
-        self.policy().panics.load(Ordering::Relaxed)
+        self.policy().panics.load(Ordering::Relaxed) + self.policy().diagnostics.panics()
     }
 
     fn of(policy: Policy) -> Self {
+        policy.guard(|| policy.tracer.attach(&policy.diagnostics.handle()));
         Self {
             owner: Arc::new(Owner {
                 policy: Arc::new(policy),
@@ -239,6 +247,30 @@ impl HttpTracingBuilder {
     /// counts as sent, and the duration is the time to the head.
     pub fn on_finish(mut self, callback: impl Fn(&RequestEnd<'_>) + Send + Sync + 'static) -> Self {
         self.policy.http.on_finish.push(Arc::new(callback));
+        self
+    }
+
+    /// Is called with what an operator should know, such as that spans are [lost](Diagnostic::SpansLost). By default it is
+    /// written to the `log` crate, as a warning of the target `opentracing_http`.
+    ///
+    /// Called on the thread where it happens, which may be a request's or the tracer's own, under no lock and seldom. A
+    /// panic in it is caught and [counted](HttpTracing::caught_panics). It may end spans and write logs: what it causes
+    /// itself is not told to it again. It must not own a clone of the policy, which would then never end.
+    ///
+    /// ```
+    /// use opentracing_http::{Diagnostic, HttpTracing, InMemoryTracer};
+    ///
+    /// let tracing = HttpTracing::builder(InMemoryTracer::new())
+    ///     .on_diagnostic(|diagnostic| match diagnostic {
+    ///         Diagnostic::SpansLost(lost) => eprintln!("tracing has lost {} spans", lost.drops.total()),
+    ///         other => eprintln!("tracing: {other}"),
+    ///     })
+    ///     .build()?;
+    /// # let _ = tracing;
+    /// # Ok::<(), opentracing_http::ConfigError>(())
+    /// ```
+    pub fn on_diagnostic(mut self, callback: impl Fn(&Diagnostic) + Send + Sync + 'static) -> Self {
+        self.policy.diagnostics = Hook::new(callback);
         self
     }
 

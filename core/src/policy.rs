@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::clock::{Clock, SystemClock};
 use crate::context::{SpanContext, SpanId, TraceId};
+use crate::diagnostics::Hook;
 use crate::hook::ScopeHook;
 use crate::ids::{IdSource, RandomIds};
 use crate::limits::Limits;
@@ -27,6 +28,7 @@ pub(crate) struct Policy {
     pub(crate) limits: Limits,
     pub(crate) hooks: Vec<Arc<dyn ScopeHook>>,
     pub(crate) http: HttpSettings,
+    pub(crate) diagnostics: Arc<Hook>,
     /// How many panics of callbacks, hooks, clocks, ids, samplers, propagators and tracers were caught.
     pub(crate) panics: AtomicU64,
 }
@@ -45,6 +47,7 @@ impl Policy {
             limits: Limits::default(),
             hooks: Vec::new(),
             http: HttpSettings::default(),
+            diagnostics: Hook::log(),
             panics: AtomicU64::new(0),
         }
     }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::context::{SpanContext, TraceId};
+use crate::diagnostics::Diagnostics;
 use crate::finished::FinishedSpan;
+use crate::flushed::Flushed;
 use crate::span::Span;
 use crate::value::Tag;
 
@@ -47,10 +49,27 @@ pub trait Tracer: Send + Sync {
     /// Receives a sampled span's end, exactly once. Called on whichever thread ended the span; must not block.
     fn report(&self, span: FinishedSpan);
 
-    /// Delivers what has been reported so far; answers whether that was done within `timeout`.
-    fn flush(&self, timeout: Duration) -> bool {
+    /// Delivers what has been reported so far, within `timeout`; returns whether that was enough, and how many of these spans
+    /// were lost.
+    ///
+    /// The default is for tracers that have delivered a span when [`report`](Self::report) returns.
+    fn flush(&self, timeout: Duration) -> Flushed {
         let _ = timeout;
-        true
+        Flushed::COMPLETE
+    }
+
+    /// Flushes once more, when the last clone of a policy is dropped; on the thread that drops it.
+    ///
+    /// A tracer that knows that waiting is in vain need not wait here, other than in [`flush`](Self::flush), which the
+    /// default calls.
+    fn end(&self, timeout: Duration) -> Flushed {
+        self.flush(timeout)
+    }
+
+    /// Receives the diagnostics of a policy that was built with this tracer, to tell of losses; see [`Diagnostics`]. A tracer
+    /// that several policies share receives those of each.
+    fn attach(&self, diagnostics: &Diagnostics) {
+        let _ = diagnostics;
     }
 
     /// How many reported spans were lost so far, for whatever reason.
@@ -74,8 +93,16 @@ macro_rules! tracer_behind_a_pointer {
                 (**self).report(span);
             }
 
-            fn flush(&self, timeout: Duration) -> bool {
+            fn flush(&self, timeout: Duration) -> Flushed {
                 (**self).flush(timeout)
+            }
+
+            fn end(&self, timeout: Duration) -> Flushed {
+                (**self).end(timeout)
+            }
+
+            fn attach(&self, diagnostics: &Diagnostics) {
+                (**self).attach(diagnostics);
             }
 
             fn dropped(&self) -> u64 {

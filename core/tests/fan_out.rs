@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use opentracing_http::{
-    FanOut, FinishedSpan, HttpTracing, InMemoryTracer, NoopTracer, SampleRequest, Sampling, Span,
-    SpanContext, SpanId, TraceFlags, TraceId, Tracer,
+    Diagnostics, FanOut, FinishedSpan, Flushed, HttpTracing, InMemoryTracer, NoopTracer,
+    SampleRequest, Sampling, Span, SpanContext, SpanId, TraceFlags, TraceId, Tracer,
 };
 
 /// Answers what it is told to, and keeps what it hears.
@@ -176,7 +176,7 @@ fn a_fan_out_without_tracers_traces_nothing() {
     let span = tracing.span("x").start();
     assert!(!span.is_recording());
     assert_eq!(span.context(), None);
-    assert!(tracing.flush(Duration::ZERO));
+    assert!(tracing.flush(Duration::ZERO).is_complete());
 }
 
 #[test]
@@ -257,8 +257,12 @@ fn a_panic_in_one_loses_its_own_part() {
             panic!("in report");
         }
 
-        fn flush(&self, _: Duration) -> bool {
+        fn flush(&self, _: Duration) -> Flushed {
             panic!("in flush");
+        }
+
+        fn attach(&self, _: &Diagnostics) {
+            panic!("in attach");
         }
 
         fn dropped(&self) -> u64 {
@@ -275,35 +279,44 @@ fn a_panic_in_one_loses_its_own_part() {
     );
     let tracing = HttpTracing::new(fan_out.clone() as Arc<dyn Tracer>);
     tracing.span("x").start().finish();
-    assert!(!tracing.flush(Duration::ZERO));
+    let flushed = tracing.flush(Duration::ZERO);
+    assert!(flushed.panicked() && !flushed.is_complete(), "{flushed}");
     assert_eq!(tracing.dropped(), 2);
     for tracer in [first, last] {
         assert_eq!(tracer.heard(), ["started", "x"]);
     }
-    assert_eq!(fan_out.caught_panics(), 5);
+    assert_eq!(fan_out.caught_panics(), 6);
     assert_eq!(tracing.caught_panics(), 0);
 }
 
 #[test]
 fn a_flush_gives_each_the_whole_time() {
-    struct Times(Arc<Mutex<Vec<Duration>>>, bool);
+    struct Times(Arc<Mutex<Vec<Duration>>>, Flushed);
 
     impl Tracer for Times {
         fn report(&self, _: FinishedSpan) {}
 
-        fn flush(&self, timeout: Duration) -> bool {
+        fn flush(&self, timeout: Duration) -> Flushed {
             self.0.lock().unwrap().push(timeout);
             self.1
         }
     }
 
-    for answers in [[true, true, true], [true, false, true], [false, true, true]] {
+    let (complete, lost) = (Flushed::COMPLETE, Flushed::COMPLETE.with_lost(2));
+    let time_out = complete.with_time_out();
+    for (answers, sum) in [
+        ([complete; 3], complete),
+        ([complete, time_out, complete], time_out),
+        ([lost, complete, lost], complete.with_lost(4)),
+        ([lost, time_out, complete], time_out.with_lost(2)),
+    ] {
         let times = Arc::<Mutex<Vec<Duration>>>::default();
         let fan_out: FanOut = answers
             .map(|answer| Times(times.clone(), answer))
             .into_iter()
             .collect();
-        assert_eq!(fan_out.flush(Duration::from_secs(7)), answers == [true; 3]);
-        assert_eq!(*times.lock().unwrap(), [Duration::from_secs(7); 3]);
+        assert_eq!(fan_out.flush(Duration::from_secs(7)), sum);
+        assert_eq!(fan_out.end(Duration::from_secs(7)), sum);
+        assert_eq!(*times.lock().unwrap(), [Duration::from_secs(7); 6]);
     }
 }

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use http::Request;
 use opentracing_http::{
-    Decision, FinishedSpan, HttpTracing, InMemoryTracer, Instrumentation, NoopTracer,
-    SampleRequest, Sampling, Span, SpanContext, SpanId, SpanKind, Tag, TraceFlags, TraceId, Tracer,
+    Decision, Diagnostics, FinishedSpan, Flushed, HttpTracing, InMemoryTracer, Instrumentation,
+    NoopTracer, SampleRequest, Sampling, Span, SpanContext, SpanId, SpanKind, Tag, TraceFlags,
+    TraceId, Tracer,
 };
 
 /// Keeps what it is asked and told, and answers what no default does.
@@ -49,9 +50,18 @@ impl Tracer for Listens {
         self.hear(format!("report {}", span.name()));
     }
 
-    fn flush(&self, timeout: Duration) -> bool {
+    fn flush(&self, timeout: Duration) -> Flushed {
         self.hear(format!("flush {timeout:?}"));
-        false
+        Flushed::COMPLETE.with_lost(3)
+    }
+
+    fn end(&self, timeout: Duration) -> Flushed {
+        self.hear(format!("end {timeout:?}"));
+        Flushed::COMPLETE
+    }
+
+    fn attach(&self, _: &Diagnostics) {
+        self.hear("attach");
     }
 
     fn dropped(&self) -> u64 {
@@ -64,14 +74,14 @@ fn a_pointer_hands_every_call_on() {
     fn assert_hands_on(tracer: impl Tracer + 'static, heard: &Listens) {
         let tracing = HttpTracing::new(tracer);
         tracing.span("work").start().finish();
-        assert!(!tracing.flush(Duration::from_secs(3)));
+        assert_eq!(tracing.flush(Duration::from_secs(3)).lost(), 3);
         assert_eq!(tracing.dropped(), 7);
         let calls = heard.heard();
-        assert!(calls[0].starts_with("sample "), "{calls:?}");
-        assert_eq!(calls[1..], ["started true", "report work", "flush 3s"]);
-        // The policy's own, as it ends.
+        assert_eq!(calls[0], "attach");
+        assert!(calls[1].starts_with("sample "), "{calls:?}");
+        assert_eq!(calls[2..], ["started true", "report work", "flush 3s"]);
         drop(tracing);
-        assert_eq!(heard.heard(), ["flush 5s"]);
+        assert_eq!(heard.heard(), ["end 5s"]);
     }
     let tracer = Listens::default();
     assert_hands_on(tracer.clone(), &tracer);
@@ -88,7 +98,10 @@ fn a_pointer_hands_every_call_on() {
 fn a_tracer_is_asked_with_all_that_is_known() {
     let tracer = Listens::default();
     let tracing = HttpTracing::new(tracer.clone());
-    let asked = || tracer.heard().remove(0);
+    let asked = || {
+        let mut calls = tracer.heard().into_iter();
+        calls.find(|call| call != "attach").unwrap()
+    };
     let (trace, parent) = (TraceId::new(0xabc).unwrap(), SpanId::new(0xd).unwrap());
     let caller = SpanContext::new(trace, parent, TraceFlags::NOT_SAMPLED);
     let span = tracing.span("mail").kind(SpanKind::Producer).tag("n", 1);
@@ -135,8 +148,35 @@ fn a_tracer_that_says_nothing_follows_callers_and_loses_nothing() {
     }
     let tracing = HttpTracing::new(Quiet);
     assert!(tracing.span("root").start().is_recording());
-    assert!(tracing.flush(Duration::ZERO));
+    assert!(tracing.flush(Duration::ZERO).is_complete());
     assert_eq!((tracing.dropped(), tracing.caught_panics()), (0, 0));
+}
+
+#[test]
+fn a_flush_shows_what_came_of_it() {
+    let complete = Flushed::COMPLETE;
+    let time_out = complete.with_time_out();
+    for (flushed, text) in [
+        (complete, "complete"),
+        (time_out, "timed out"),
+        (complete.with_lost(1), "1 span lost"),
+        (complete.with_lost(2).with_lost(3), "5 spans lost"),
+        (
+            time_out.with_lost(u64::MAX).with_lost(1),
+            "timed out, 18446744073709551615 spans lost",
+        ),
+    ] {
+        assert_eq!(flushed.to_string(), text);
+        assert_eq!(flushed.is_complete(), flushed == complete);
+        assert_eq!(
+            (flushed.and(complete), complete.and(flushed)),
+            (flushed, flushed)
+        );
+    }
+    assert_eq!(
+        time_out.and(complete.with_lost(2)),
+        complete.with_lost(2).and(time_out)
+    );
 }
 
 #[test]

@@ -209,7 +209,7 @@ async fn nothing_is_unfinished_after_a_graceful_shutdown() {
     client.read_to_string(&mut response).await.unwrap();
     assert!(response.ends_with("late"), "{response}");
     assert_eq!(only(&tracer).http().unwrap().outcome(), Outcome::Completed);
-    assert!(tracing.flush(Duration::from_secs(5)));
+    assert!(tracing.flush(Duration::from_secs(5)).is_complete());
 }
 
 #[tokio::test]

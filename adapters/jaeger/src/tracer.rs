@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use opentracing_http::report::{Drops, Reporter};
-use opentracing_http::{ConfigError, FinishedSpan, NoopTracer, SampleRequest, Sampling, Tracer};
+use opentracing_http::{
+    ConfigError, Diagnostics, FinishedSpan, Flushed, NoopTracer, SampleRequest, Sampling, Tracer,
+};
 
 use crate::builder::JaegerTracerBuilder;
 
@@ -13,10 +15,11 @@ use crate::builder::JaegerTracerBuilder;
 /// stalled or unknown spans wait in a bounded queue, a batch is tried for about a second, and what finds no place or no
 /// listener is dropped and [counted](Self::drops). Cloning gives another handle. An
 /// [`HttpTracing`](opentracing_http::HttpTracing) that is dropped has its tracer deliver what is queued, within five
-/// seconds; [`shutdown`](Self::shutdown) does so within another time.
+/// seconds, unless a flush has just waited in vain; [`shutdown`](Self::shutdown) does so within another time.
 ///
 /// UDP has no receipts. A packet counts as dropped if it could not be sent, or if its host said at once that nobody
-/// listens; one that is lost on the way, or in a receiver that is too slow, is lost without a sign.
+/// listens; one that is lost on the way, or in a receiver that is too slow, is lost without a sign. What is dropped is told
+/// to the policy's [diagnostics](opentracing_http::HttpTracingBuilder::on_diagnostic), by default the `log` crate.
 ///
 /// ```
 /// use opentracing_http::HttpTracing;
@@ -75,15 +78,25 @@ impl JaegerTracer {
             .unwrap_or_default()
     }
 
-    /// Ends the tracer for all its handles: delivers what is queued, and answers whether all of it was delivered within
-    /// `timeout`. What is reported from now on is dropped and counted.
+    /// How many spans were sent so far, as far as this host can tell.
+    #[must_use]
+    pub fn delivered(&self) -> u64 {
+        self.reporter.as_ref().map_or(0, Reporter::delivered)
+    }
+
+    /// Ends the tracer for all its handles: delivers what is queued. What is not sent within `timeout` is dropped and
+    /// counted, and so is what is reported from now on.
     ///
     /// Blocks the calling thread for at most that time.
-    #[allow(clippy::must_use_candidate)]
-    pub fn shutdown(&self, timeout: Duration) -> bool {
-        self.reporter
-            .as_ref()
-            .is_none_or(|reporter| reporter.shutdown(timeout))
+    #[allow(
+        clippy::must_use_candidate,
+        reason = "whoever is about to exit has nothing to do with the result"
+    )]
+    pub fn shutdown(&self, timeout: Duration) -> Flushed {
+        match &self.reporter {
+            Some(reporter) => reporter.shutdown(timeout),
+            None => Flushed::COMPLETE,
+        }
     }
 }
 
@@ -101,10 +114,24 @@ impl Tracer for JaegerTracer {
         }
     }
 
-    fn flush(&self, timeout: Duration) -> bool {
-        self.reporter
-            .as_ref()
-            .is_none_or(|reporter| reporter.flush(timeout))
+    fn flush(&self, timeout: Duration) -> Flushed {
+        match &self.reporter {
+            Some(reporter) => reporter.flush(timeout),
+            None => Flushed::COMPLETE,
+        }
+    }
+
+    fn end(&self, timeout: Duration) -> Flushed {
+        match &self.reporter {
+            Some(reporter) => reporter.end(timeout),
+            None => Flushed::COMPLETE,
+        }
+    }
+
+    fn attach(&self, diagnostics: &Diagnostics) {
+        if let Some(reporter) = &self.reporter {
+            reporter.attach(diagnostics);
+        }
     }
 
     fn dropped(&self) -> u64 {

@@ -129,6 +129,8 @@ impl ReporterBuilder {
     }
 
     /// How long dropping the last handle may take to deliver what is queued; what is left then is dropped. Default 5 s.
+    ///
+    /// What the end of a policy has waited just before counts as part of it.
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
         self.shutdown_timeout = timeout;
         self
@@ -150,7 +152,8 @@ impl ReporterBuilder {
     }
 
     /// Is called with each error of the exporter, also those that are retried, on the reporter's thread. A panic in it is
-    /// caught. By default errors show in [`Reporter::drops`] only.
+    /// caught. Without it, an error that loses spans shows in the policy's
+    /// [diagnostics](crate::HttpTracingBuilder::on_diagnostic), and those that are retried do not show.
     pub fn on_error(mut self, callback: impl Fn(&ExportError) + Send + 'static) -> Self {
         self.on_error = Some(Box::new(callback));
         self

@@ -1,6 +1,8 @@
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::fmt;
 
 /// How many spans a [`Reporter`](super::Reporter) has dropped, by reason.
+///
+/// What was reported is delivered, dropped for one of these reasons, or still on its way; never two of these.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Drops {
@@ -14,13 +16,57 @@ pub struct Drops {
     pub panicked: u64,
     /// The reporter was shut down, before they were delivered or before they were reported.
     pub shut_down: u64,
+    /// The exporter was sending them when the time of a shutdown was over. Should it deliver them after all, that is not
+    /// counted any more.
+    pub in_flight: u64,
 }
 
 impl Drops {
     /// All of them.
     #[must_use]
     pub const fn total(&self) -> u64 {
-        self.queue_full + self.failed + self.rejected + self.panicked + self.shut_down
+        self.queue_full
+            + self.failed
+            + self.rejected
+            + self.panicked
+            + self.shut_down
+            + self.in_flight
+    }
+
+    pub(super) fn add(&mut self, reason: Reason, spans: usize) {
+        let count = match reason {
+            Reason::QueueFull => &mut self.queue_full,
+            Reason::Failed => &mut self.failed,
+            Reason::Rejected => &mut self.rejected,
+            Reason::Panicked => &mut self.panicked,
+            Reason::ShutDown => &mut self.shut_down,
+            Reason::InFlight => &mut self.in_flight,
+        };
+        *count += spans as u64;
+    }
+}
+
+/// Shows the total, and the reasons that apply: `5 (queue full: 2, rejected: 3)`.
+impl fmt::Display for Drops {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.total())?;
+        let reasons = [
+            ("queue full", self.queue_full),
+            ("failed", self.failed),
+            ("rejected", self.rejected),
+            ("panicked", self.panicked),
+            ("shut down", self.shut_down),
+            ("in flight", self.in_flight),
+        ];
+        let mut before = " (";
+        for (reason, spans) in reasons.into_iter().filter(|(_, spans)| *spans > 0) {
+            write!(f, "{before}{reason}: {spans}")?;
+            before = ", ";
+        }
+        match self.total() {
+            0 => Ok(()),
+            _ => f.write_str(")"),
+        }
     }
 }
 
@@ -32,25 +78,5 @@ pub(super) enum Reason {
     Rejected,
     Panicked,
     ShutDown,
-}
-
-/// The running counts.
-#[derive(Debug, Default)]
-pub(super) struct DropCounters([AtomicU64; 5]);
-
-impl DropCounters {
-    pub(super) fn add(&self, reason: Reason, spans: usize) {
-        self.0[reason as usize].fetch_add(spans as u64, Ordering::Relaxed);
-    }
-
-    pub(super) fn snapshot(&self) -> Drops {
-        let of = |reason: Reason| self.0[reason as usize].load(Ordering::Relaxed);
-        Drops {
-            queue_full: of(Reason::QueueFull),
-            failed: of(Reason::Failed),
-            rejected: of(Reason::Rejected),
-            panicked: of(Reason::Panicked),
-            shut_down: of(Reason::ShutDown),
-        }
-    }
+    InFlight,
 }

@@ -2,7 +2,12 @@
 //!
 //! An [`Exporter`] sends one batch. The [`Reporter`] is the tracer around it: a queue that is bounded in spans and in
 //! bytes, one thread of its own, batches by count, size and time, retries as the exporter asks, drops
-//! [counted by reason](Drops). Reporting never waits for the exporter, and a dead backend costs dropped spans, nothing else.
+//! [counted by reason](Drops). Reporting never waits for the exporter, and a dead backend costs dropped spans, nothing else:
+//! the policy's [diagnostics](crate::HttpTracingBuilder::on_diagnostic) tell of them.
+//!
+//! Every span that was reported is [delivered](Reporter::delivered), which means that the exporter returned success for it,
+//! or [dropped](Reporter::drops) for one reason, or still on its way. When [`Reporter::shutdown`] has returned, none is on
+//! its way: delivered and dropped are what was reported.
 //!
 //! ```
 //! use std::io::Write;
@@ -37,15 +42,18 @@
 //! tracing.span("work").start().finish();
 //!
 //! // After the server's graceful shutdown:
-//! if !tracing.flush(Duration::from_secs(5)) {
-//!     eprintln!("lost: {:?}", reporter.drops());
+//! let flushed = tracing.flush(Duration::from_secs(5));
+//! if !flushed.is_complete() {
+//!     eprintln!("{flushed}; dropped so far: {}", reporter.drops());
 //! }
 //! # Ok::<(), opentracing_http::ConfigError>(())
 //! ```
 
+mod account;
 mod builder;
 mod drops;
 mod exporter;
+mod news;
 mod queue;
 mod reporter;
 mod shared;

@@ -3,8 +3,10 @@ use std::sync::Arc;
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
+use crate::diagnostics::Diagnostics;
 use crate::error::ConfigError;
 use crate::finished::FinishedSpan;
+use crate::flushed::Flushed;
 use crate::report::builder::ReporterBuilder;
 use crate::report::drops::Drops;
 use crate::report::exporter::Exporter;
@@ -16,7 +18,8 @@ use crate::tracer::{SampleRequest, Sampling, Tracer};
 ///
 /// Cloning gives another handle to the same queue and thread. When the last handle is dropped, what is queued is delivered
 /// within the [shutdown's time](ReporterBuilder::shutdown_timeout), and the rest given up; an exporter that hangs is left
-/// behind with its thread.
+/// behind with its thread. The end of a policy has taken its part of that time; and where a flush has timed out, and since
+/// then nothing was delivered and nothing reported, dropping does not wait again.
 ///
 /// [`report`](Tracer::report) takes a lock for a moment, and makes a system call only when a batch is full and the thread
 /// asleep. See the [module's page](super) for an example.
@@ -66,7 +69,16 @@ impl Reporter {
     /// How many spans were dropped so far, by reason.
     #[must_use]
     pub fn drops(&self) -> Drops {
-        self.handle.shared.drops.snapshot()
+        self.handle.shared.drops()
+    }
+
+    /// How many spans were delivered so far: those for which the exporter returned success, or which it counted as
+    /// [delivered](super::ExportError::delivered) in an error.
+    ///
+    /// A delivery after a shutdown has given the spans up does not count. They are [dropped](Drops::in_flight).
+    #[must_use]
+    pub fn delivered(&self) -> u64 {
+        self.handle.shared.delivered()
     }
 
     /// How many spans wait in the queue, those of the batch that is being sent not counted.
@@ -81,12 +93,17 @@ impl Reporter {
         self.handle.shared.queued().1
     }
 
-    /// Ends the reporter for all its handles: delivers what is queued, shuts the exporter down, and answers whether all of
-    /// that was done within `timeout` and nothing lost. What is reported from now on is dropped and counted.
+    /// Ends the reporter for all its handles: delivers what is queued, and shuts the exporter down. What is not delivered
+    /// within `timeout` is dropped and counted, also what the exporter is sending at that moment; so is what is reported from
+    /// now on.
     ///
-    /// Blocks the calling thread for at most that time. On the reporter's own thread it cannot wait, and answers `false`.
-    #[allow(clippy::must_use_candidate)]
-    pub fn shutdown(&self, timeout: Duration) -> bool {
+    /// Blocks the calling thread for at most that time. On the reporter's own thread it cannot wait, and returns as if the
+    /// time was over.
+    #[allow(
+        clippy::must_use_candidate,
+        reason = "whoever is about to exit has nothing to do with the result"
+    )]
+    pub fn shutdown(&self, timeout: Duration) -> Flushed {
         self.handle.shutdown(timeout)
     }
 }
@@ -96,10 +113,10 @@ impl Handle {
         thread::current().id() == self.worker
     }
 
-    fn shutdown(&self, timeout: Duration) -> bool {
+    fn shutdown(&self, timeout: Duration) -> Flushed {
         if self.is_worker() {
             self.shared.close(timeout);
-            return false;
+            return Flushed::COMPLETE.with_time_out();
         }
         self.shared.shut_down(timeout)
     }
@@ -108,7 +125,7 @@ impl Handle {
 impl Drop for Handle {
     // The last handle may be one that a span held, through its policy: then this runs on the worker's own thread.
     fn drop(&mut self) {
-        self.shutdown(self.shutdown_timeout);
+        self.shutdown(self.shared.left(self.shutdown_timeout));
     }
 }
 
@@ -124,11 +141,30 @@ impl Tracer for Reporter {
         self.handle.shared.push(span);
     }
 
-    /// Delivers what has been reported so far; answers whether it was delivered, all of it and within `timeout`.
+    /// Delivers what has been reported so far.
     ///
-    /// Blocks the calling thread for at most that time. On the reporter's own thread it cannot wait, and answers `false`.
-    fn flush(&self, timeout: Duration) -> bool {
-        !self.handle.is_worker() && self.handle.shared.flush(timeout)
+    /// Blocks the calling thread for at most `timeout`. On the reporter's own thread it cannot wait, and returns as if the
+    /// time was over.
+    fn flush(&self, timeout: Duration) -> Flushed {
+        match self.handle.is_worker() {
+            true => Flushed::COMPLETE.with_time_out(),
+            false => self.handle.shared.flush(timeout),
+        }
+    }
+
+    /// The same for a policy that has ended; but where a flush has timed out, and since then nothing was delivered and
+    /// nothing reported, it does not wait again.
+    ///
+    /// The time that it takes is part of the time that the reporter's own end may take.
+    fn end(&self, timeout: Duration) -> Flushed {
+        match self.handle.is_worker() {
+            true => Flushed::COMPLETE.with_time_out(),
+            false => self.handle.shared.end(timeout),
+        }
+    }
+
+    fn attach(&self, diagnostics: &Diagnostics) {
+        self.handle.shared.attach(diagnostics);
     }
 
     fn dropped(&self) -> u64 {
@@ -142,6 +178,7 @@ impl fmt::Debug for Reporter {
         f.debug_struct("Reporter")
             .field("queued_spans", &spans)
             .field("queued_bytes", &bytes)
+            .field("delivered", &self.delivered())
             .field("drops", &self.drops())
             .field("sampler", &self.handle.sampler)
             .finish_non_exhaustive()

@@ -2,13 +2,18 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::diagnostics::{self, Diagnostic, Diagnostics, SpansLost};
 use crate::finished::FinishedSpan;
-use crate::report::drops::{DropCounters, Reason};
+use crate::flushed::Flushed;
+use crate::report::account::Account;
+use crate::report::drops::{Drops, Reason};
+use crate::report::news::News;
 use crate::report::queue::{Bounds, Queue};
 
 /// What the reporter's handles and its thread share.
 ///
-/// Spans are dropped outside the lock only: the last handle to a span takes its policy and whatever that owns with it.
+/// Spans are dropped outside the lock only: the last handle to a span takes its policy and whatever that owns with it. Nor
+/// are policies told of losses under it: that is code which is not ours.
 pub(super) struct Shared {
     state: Mutex<State>,
     /// Wakes the worker.
@@ -16,23 +21,22 @@ pub(super) struct Shared {
     /// Wakes those who wait for the worker.
     progress: Condvar,
     batch: Bounds,
-    pub(super) drops: DropCounters,
 }
 
 struct State {
     queue: Queue<FinishedSpan>,
-    /// How many spans have ever been queued.
-    queued: u64,
-    /// How many of those are done with, delivered or not. They leave in order, so a flush waits for a number.
-    settled: u64,
-    /// What `settled` was when a queued span was last lost.
-    lost_at: u64,
-    /// Until `settled` is this, batches are due at once.
+    account: Account,
+    news: News,
+    /// Until so many spans are settled, batches are due at once.
     flush_to: u64,
     /// How often a flush was asked for.
     flushes: u64,
     /// Whether the worker waits for a batch and has not been woken.
     is_idle: bool,
+    /// How many spans were queued and delivered when a flush last waited in vain.
+    in_vain: Option<(u64, u64)>,
+    /// How long the ends of policies have waited, and how many spans were queued by then.
+    waited: Option<(Duration, u64)>,
     /// Set by a shutdown: by when it is to be over.
     deadline: Option<Instant>,
     /// Whether the worker is done.
@@ -41,24 +45,34 @@ struct State {
 
 type Leftover = VecDeque<(FinishedSpan, usize)>;
 
+/// What the worker is to do next.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Send the batch.
+    Send,
+    /// Nothing but what is done from time to time.
+    Idle,
+    Stop,
+}
+
 impl Shared {
     pub(super) fn new(queue: Bounds, batch: Bounds) -> Self {
         Self {
             state: Mutex::new(State {
                 queue: Queue::new(queue),
-                queued: 0,
-                settled: 0,
-                lost_at: 0,
+                account: Account::default(),
+                news: News::default(),
                 flush_to: 0,
                 flushes: 0,
                 is_idle: false,
+                in_vain: None,
+                waited: None,
                 deadline: None,
                 stopped: false,
             }),
             work: Condvar::new(),
             progress: Condvar::new(),
             batch,
-            drops: DropCounters::default(),
         }
     }
 
@@ -72,6 +86,19 @@ impl Shared {
         (state.queue.len(), state.queue.bytes())
     }
 
+    pub(super) fn delivered(&self) -> u64 {
+        self.lock().account.delivered()
+    }
+
+    pub(super) fn drops(&self) -> Drops {
+        self.lock().account.drops()
+    }
+
+    /// Adds a policy that is told of losses.
+    pub(super) fn attach(&self, diagnostics: &Diagnostics) {
+        self.lock().news.attach(diagnostics);
+    }
+
     /// Queues a span, or drops and counts it.
     pub(super) fn push(&self, span: FinishedSpan) {
         let size = span.size();
@@ -79,90 +106,154 @@ impl Shared {
         if wake {
             self.work.notify_one();
         }
-        if let Some((_span, reason)) = refused {
-            self.drops.add(reason, 1);
+        if let Some(_span) = refused {
+            self.tell();
         }
     }
 
-    /// Waits until what has been queued by now is delivered; answers whether it was.
-    pub(super) fn flush(&self, timeout: Duration) -> bool {
-        let until = after(timeout);
+    /// Tells the policies of losses, if it is time to.
+    pub(super) fn tell(&self) {
+        // A loss that a hook causes is told with the next one.
+        if diagnostics::is_telling() {
+            return;
+        }
         let mut state = self.lock();
-        let (target, before) = (state.queued, state.settled);
+        let drops = state.account.drops();
+        let Some(listeners) = state.news.due(drops.total(), Instant::now()) else {
+            return;
+        };
+        let cause = state.news.cause.clone();
+        drop(state);
+        let lost = Diagnostic::SpansLost(SpansLost::new(drops).with_cause(cause));
+        for listener in listeners {
+            listener.tell(&lost);
+        }
+    }
+
+    /// Waits until what has been queued by now is done with.
+    pub(super) fn flush(&self, timeout: Duration) -> Flushed {
+        let until = after(timeout);
+        let mut leftover = None;
+        let mut flushed = Flushed::COMPLETE;
+        let mut state = self.lock();
+        let (target, delivered) = (state.account.queued(), state.account.delivered());
+        let watch = state.account.watch();
         state.flush_to = target;
         state.flushes += 1;
         self.work.notify_one();
-        while state.settled < target && !state.stopped {
+        while state.account.settled() < target {
             // Nothing is delivered after a shutdown's deadline, whether the worker has noticed it yet or hangs.
-            let until = state.deadline.map_or(until, |deadline| deadline.min(until));
-            let Some(waited) = wait(&self.progress, state, until) else {
-                return false;
-            };
-            state = waited;
+            let next = state.deadline.map_or(until, |deadline| deadline.min(until));
+            let is_over;
+            (state, is_over) = wait(&self.progress, state, next);
+            if !is_over || state.account.settled() >= target {
+                continue;
+            }
+            if state.is_past_deadline() {
+                leftover = Some(state.abandon());
+                continue;
+            }
+            flushed = flushed.with_time_out();
+            if !timeout.is_zero() {
+                state.in_vain = Some((state.account.queued(), delivered));
+            }
+            break;
         }
-        state.settled >= target && state.lost_at <= before
+        let lost = state.account.end_watch(watch);
+        drop(state);
+        self.gave_up(leftover);
+        flushed.with_lost(lost)
+    }
+
+    /// Flushes because a policy has ended, in what is left of the time for that.
+    pub(super) fn end(&self, timeout: Duration) -> Flushed {
+        let began = Instant::now();
+        let flushed = self.flush(self.left(timeout));
+        let mut state = self.lock();
+        let waited = state.waited().saturating_add(began.elapsed());
+        state.waited = Some((waited, state.account.queued()));
+        flushed
+    }
+
+    /// What is left of this time for the end of policies and reporter together: nothing where a flush has waited in vain and
+    /// it would be the same again.
+    pub(super) fn left(&self, timeout: Duration) -> Duration {
+        let state = self.lock();
+        let (queued, delivered) = (state.account.queued(), state.account.delivered());
+        if state.account.is_pending() && state.in_vain == Some((queued, delivered)) {
+            return Duration::ZERO;
+        }
+        timeout.saturating_sub(state.waited())
     }
 
     /// Closes the queue, and has the worker deliver what is in it and stop by then.
     pub(super) fn close(&self, timeout: Duration) {
-        let deadline = after(timeout);
-        let mut state = self.lock();
-        state.deadline = Some(
-            state
-                .deadline
-                .map_or(deadline, |earlier| earlier.min(deadline)),
-        );
-        drop(state);
+        self.lock().close(after(timeout));
         self.work.notify_one();
     }
 
-    /// Closes the queue and waits for the worker to stop; answers whether it delivered everything. What is still queued
-    /// when the time is over is dropped, and the worker left to itself.
-    pub(super) fn shut_down(&self, timeout: Duration) -> bool {
+    /// Closes the queue and waits for the worker to stop. What is not delivered when the time is over is dropped, and the
+    /// worker left to itself.
+    pub(super) fn shut_down(&self, timeout: Duration) -> Flushed {
         let until = after(timeout);
-        let before = self.lock().settled;
-        self.close(timeout);
+        let mut leftover = None;
+        let mut flushed = Flushed::COMPLETE;
         let mut state = self.lock();
+        let watch = state.account.watch();
+        state.close(until);
+        self.work.notify_one();
         while !state.stopped {
-            match wait(&self.progress, state, until) {
-                Some(waited) => state = waited,
-                None => {
-                    let leftover = self.lock().abandon();
-                    self.drops.add(Reason::ShutDown, leftover.len());
-                    return false;
-                }
+            let is_over;
+            (state, is_over) = wait(&self.progress, state, until);
+            if is_over && !state.stopped {
+                leftover = Some(state.abandon());
+                flushed = flushed.with_time_out();
+                break;
             }
         }
-        state.lost_at <= before
+        let lost = state.account.end_watch(watch);
+        drop(state);
+        self.gave_up(leftover);
+        flushed.with_lost(lost)
     }
 
-    /// Waits for the next batch to be due and moves it into `batch`; answers `false` when there will be none.
-    pub(super) fn next_batch(&self, interval: Duration, batch: &mut Vec<FinishedSpan>) -> bool {
-        let mut due = after(interval);
+    /// Tells of spans that were given up, then drops them.
+    fn gave_up(&self, leftover: Option<Leftover>) {
+        if leftover.is_some() {
+            self.progress.notify_all();
+            self.tell();
+        }
+        drop(leftover);
+    }
+
+    /// Waits for the next batch to be due and moves it into `batch`.
+    pub(super) fn next_batch(&self, interval: Duration, batch: &mut Vec<FinishedSpan>) -> Next {
+        let due = after(interval);
         let mut state = self.lock();
         loop {
             let now = Instant::now();
-            if state.deadline.is_some_and(|deadline| now >= deadline) {
+            if state.is_past_deadline() {
                 let leftover = state.abandon();
                 drop(state);
-                self.drops.add(Reason::ShutDown, leftover.len());
-                return false;
+                self.gave_up(Some(leftover));
+                return Next::Stop;
             }
             let closed = state.deadline.is_some();
             if state.queue.len() == 0 {
                 if closed {
-                    return false;
+                    return Next::Stop;
                 }
                 if now >= due {
-                    due = after(interval);
+                    return Next::Idle;
                 }
             } else if closed
                 || now >= due
-                || state.flush_to > state.settled
+                || state.flush_to > state.account.settled()
                 || state.queue.holds(self.batch)
             {
                 state.queue.take(self.batch, batch);
-                return true;
+                state.account.take(batch.len());
+                return Next::Send;
             }
             state.is_idle = true;
             let waited = self
@@ -173,14 +264,26 @@ impl Shared {
         }
     }
 
-    /// Tells that a batch is done with, some of it perhaps lost.
-    pub(super) fn settle(&self, spans: usize, lost: usize) {
+    /// The exporter is about to be called.
+    pub(super) fn offer(&self) {
+        self.lock().account.offer();
+    }
+
+    /// The exporter has come back, and has delivered so many spans of what it was given.
+    pub(super) fn come_back(&self, delivered: usize) {
+        self.lock().account.come_back(delivered);
+    }
+
+    /// What is left of the batch is lost.
+    pub(super) fn lose_batch(&self, reason: Reason, cause: Option<String>) {
         let mut state = self.lock();
-        state.settled += spans as u64;
-        if lost > 0 {
-            state.lost_at = state.settled;
-        }
-        drop(state);
+        state.account.lose_batch(reason);
+        state.news.cause = cause.or(state.news.cause.take());
+    }
+
+    /// The batch is done with, and its spans are gone.
+    pub(super) fn settle(&self) {
+        self.lock().account.settle();
         self.progress.notify_all();
     }
 
@@ -191,10 +294,7 @@ impl Shared {
         let mut state = self.lock();
         let (flushes, was_closed) = (state.flushes, state.deadline.is_some());
         loop {
-            if state
-                .deadline
-                .is_some_and(|deadline| Instant::now() >= deadline)
-            {
+            if state.is_past_deadline() {
                 return false;
             }
             if (state.deadline.is_some() && !was_closed)
@@ -202,15 +302,11 @@ impl Shared {
             {
                 return true;
             }
-            let until = state.deadline.map_or(until, |deadline| deadline.min(until));
-            match wait(&self.work, state, until) {
-                Some(waited) => state = waited,
-                None => {
-                    return self
-                        .lock()
-                        .deadline
-                        .is_none_or(|deadline| Instant::now() < deadline);
-                }
+            let next = state.deadline.map_or(until, |deadline| deadline.min(until));
+            let is_over;
+            (state, is_over) = wait(&self.work, state, next);
+            if is_over {
+                return !state.is_past_deadline();
             }
         }
     }
@@ -229,30 +325,48 @@ impl State {
         span: FinishedSpan,
         size: usize,
         batch: Bounds,
-    ) -> (bool, Option<(FinishedSpan, Reason)>) {
+    ) -> (bool, Option<FinishedSpan>) {
         if self.deadline.is_some() {
-            return (false, Some((span, Reason::ShutDown)));
+            self.account.refuse(Reason::ShutDown);
+            return (false, Some(span));
         }
         let refused = self.queue.push(span, size).err();
         if refused.is_some() {
+            self.account.refuse(Reason::QueueFull);
             // The queue may be full of less than a batch, if this span is a big one.
-            self.flush_to = self.queued;
+            self.flush_to = self.account.queued();
         } else {
-            self.queued += 1;
+            self.account.queue();
         }
         let is_due = refused.is_some() || self.queue.holds(batch);
         // Waking is a system call: one for a batch, not one for each span that comes until the worker runs.
         let wake = is_due && std::mem::take(&mut self.is_idle);
-        (wake, refused.map(|span| (span, Reason::QueueFull)))
+        (wake, refused)
     }
 
-    /// Gives up what is queued.
+    /// Takes no more spans, and sets by when the worker is to be done; an earlier time holds.
+    fn close(&mut self, deadline: Instant) {
+        let earlier = self.deadline.unwrap_or(deadline);
+        self.deadline = Some(earlier.min(deadline));
+    }
+
+    /// How long ends have waited for what is queued; nothing, if more has come since.
+    fn waited(&self) -> Duration {
+        match self.waited {
+            Some((waited, then)) if then == self.account.queued() => waited,
+            _ => Duration::ZERO,
+        }
+    }
+
+    fn is_past_deadline(&self) -> bool {
+        self.deadline
+            .is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    /// Gives up what is queued and what is being sent.
     fn abandon(&mut self) -> Leftover {
         let leftover = self.queue.clear();
-        if !leftover.is_empty() {
-            self.settled += leftover.len() as u64;
-            self.lost_at = self.settled;
-        }
+        self.account.abandon(leftover.len());
         leftover
     }
 }
@@ -264,16 +378,16 @@ fn after(time: Duration) -> Instant {
     now.checked_add(time).unwrap_or_else(|| now + FAR)
 }
 
-/// Waits to be notified; `None` if the moment has come before.
+/// Waits to be notified; the second is whether the moment had come before.
 fn wait<'a>(
     condvar: &Condvar,
     state: MutexGuard<'a, State>,
     until: Instant,
-) -> Option<MutexGuard<'a, State>> {
+) -> (MutexGuard<'a, State>, bool) {
     let left = until.saturating_duration_since(Instant::now());
     if left.is_zero() {
-        return None;
+        return (state, true);
     }
     let waited = condvar.wait_timeout(state, left);
-    Some(waited.unwrap_or_else(PoisonError::into_inner).0)
+    (waited.unwrap_or_else(PoisonError::into_inner).0, false)
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use crate::finished::FinishedSpan;
 use crate::report::drops::Reason;
 use crate::report::exporter::{ExportError, Exporter};
-use crate::report::shared::Shared;
+use crate::report::shared::{Next, Shared};
+use crate::value::BoundedText;
 
 pub(super) type OnError = Box<dyn Fn(&ExportError) + Send>;
 
@@ -30,12 +31,12 @@ pub(super) struct Worker<E> {
 impl<E: Exporter> Worker<E> {
     pub(super) fn run(mut self) {
         let mut batch = Vec::new();
-        while self.shared.next_batch(self.batch_interval, &mut batch) {
-            let lost = self.export(&batch);
-            let spans = batch.len();
-            // Before it is told: whoever has flushed may count on the spans being gone.
-            guard(|| batch.clear());
-            self.shared.settle(spans, lost);
+        loop {
+            match self.shared.next_batch(self.batch_interval, &mut batch) {
+                Next::Send => self.send(&mut batch),
+                Next::Idle => self.shared.tell(),
+                Next::Stop => break,
+            }
         }
         let Self {
             shared,
@@ -47,44 +48,72 @@ impl<E: Exporter> Worker<E> {
         shared.stop();
     }
 
-    /// Delivers a batch, or drops and counts what cannot be; answers how many spans that were.
-    fn export(&mut self, batch: &[FinishedSpan]) -> usize {
+    fn send(&mut self, batch: &mut Vec<FinishedSpan>) {
+        self.deliver(batch);
+        // Before the spans are gone: the last of them may take their policy along.
+        self.shared.tell();
+        // Before it is told: whoever has flushed may count on the spans being gone.
+        guard(|| batch.clear());
+        self.shared.settle();
+    }
+
+    /// Delivers a batch, or drops and counts what cannot be.
+    fn deliver(&mut self, batch: &[FinishedSpan]) {
         let mut left = batch;
         let mut retries = 0;
-        let reason = loop {
-            let error = match guard(|| self.exporter.export(left)) {
-                Some(Ok(())) => return 0,
+        let (reason, error) = loop {
+            let error = match self.export(left) {
+                Some(Ok(())) => return,
                 Some(Err(error)) => error,
-                None => break Reason::Panicked,
+                None => break (Reason::Panicked, None),
             };
             if let Some(on_error) = &self.on_error {
                 guard(|| on_error(&error));
             }
             left = left.get(error.delivered..).unwrap_or_default();
             if left.is_empty() {
-                return 0;
+                return;
             }
             if !error.retry {
-                break Reason::Rejected;
+                break (Reason::Rejected, Some(error));
             }
             // A backend that takes a part each time is not a dead one.
             if error.delivered > 0 {
                 retries = 0;
             }
             if retries == self.retries.count {
-                break Reason::Failed;
+                break (Reason::Failed, Some(error));
             }
             if !self
                 .shared
                 .pause(self.retries.pause(retries, &error), error.after.is_some())
             {
-                break Reason::ShutDown;
+                break (Reason::ShutDown, Some(error));
             }
             retries += 1;
         };
-        self.shared.drops.add(reason, left.len());
-        left.len()
+        // An error may be of a type of the exporter's own.
+        let cause = error.and_then(|error| guard(|| shown(&error)));
+        self.shared.lose_batch(reason, cause);
     }
+
+    /// Calls the exporter, and counts what it has delivered.
+    fn export(&mut self, batch: &[FinishedSpan]) -> Option<Result<(), ExportError>> {
+        self.shared.offer();
+        let result = guard(|| self.exporter.export(batch));
+        self.shared.come_back(match &result {
+            Some(Ok(())) => batch.len(),
+            Some(Err(error)) => error.delivered,
+            None => 0,
+        });
+        result
+    }
+}
+
+/// The error as a line of a log.
+fn shown(error: &ExportError) -> String {
+    const LONGEST: usize = 500;
+    BoundedText::of(error, LONGEST).text
 }
 
 impl Retries {

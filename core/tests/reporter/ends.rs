@@ -1,5 +1,7 @@
 //! How a reporter ends.
 
+use opentracing_http::FanOut;
+
 use super::*;
 
 #[test]
@@ -61,9 +63,11 @@ fn a_shutdown_retries_at_once_and_gives_up_in_time() {
         assert_eq!(names, ["a"]);
         backend.answer(|| Err(ExportError::retry("down").after(NEVER)));
     }
-    assert!(!shutdown.join().unwrap());
+    // The exporter may have had the batch at that moment.
+    assert_eq!(shutdown.join().unwrap().lost(), 2);
     assert_eq!(backend.event(), Event::Dropped);
-    assert_eq!(reporter.drops().shut_down, 2);
+    let drops = reporter.drops();
+    assert_eq!((drops.shut_down + drops.in_flight, drops.total()), (2, 2));
 }
 
 #[test]
@@ -71,7 +75,7 @@ fn a_shutdown_ends_the_reporter_for_all_handles() {
     let (tracing, reporter, backend) = start(prompt().batch_spans(100));
     finish(&tracing, &["a"]);
     backend.accept();
-    assert!(reporter.shutdown(LONG));
+    assert!(reporter.shutdown(LONG).is_complete());
     assert_eq!(backend.batch(), ["a"]);
     assert_eq!(backend.event(), Event::Shutdown);
     assert_eq!(backend.event(), Event::Dropped);
@@ -80,8 +84,14 @@ fn a_shutdown_ends_the_reporter_for_all_handles() {
     finish(&tracing, &["b"]);
     assert_eq!((reporter.drops().shut_down, tracing.dropped()), (1, 1));
     assert_eq!(reporter.queued_spans(), 0);
-    assert!(reporter.flush(LONG), "there is nothing to wait for");
-    assert!(reporter.shutdown(LONG), "a second one has nothing to do");
+    assert!(
+        reporter.flush(LONG).is_complete(),
+        "there is nothing to wait for"
+    );
+    assert!(
+        reporter.shutdown(LONG).is_complete(),
+        "a second one has nothing to do"
+    );
 }
 
 #[test]
@@ -100,7 +110,7 @@ fn an_exporter_that_panics_as_it_ends_ends() {
 
     let (send, dropped) = channel();
     let reporter = Reporter::with_defaults(Panics(send)).unwrap();
-    assert!(reporter.shutdown(LONG));
+    assert!(reporter.shutdown(LONG).is_complete());
     assert_eq!(
         dropped.recv_timeout(LONG),
         Err(RecvTimeoutError::Disconnected)
@@ -111,7 +121,7 @@ fn an_exporter_that_panics_as_it_ends_ends() {
 fn the_exporter_cannot_wait_for_itself() {
     struct Flushes {
         reporter: Arc<Mutex<Option<Reporter>>>,
-        answers: Sender<(bool, bool, Option<String>)>,
+        answers: Sender<(Flushed, Flushed, Option<String>)>,
     }
 
     impl Exporter for Flushes {
@@ -140,7 +150,8 @@ fn the_exporter_cannot_wait_for_itself() {
         .unwrap();
     *slot.lock().unwrap() = Some(reporter.clone());
     HttpTracing::new(reporter).span("a").start().finish();
-    let expected = (false, false, Some("my-reporter".to_owned()));
+    let time_out = Flushed::COMPLETE.with_time_out();
+    let expected = (time_out, time_out, Some("my-reporter".to_owned()));
     assert_eq!(answers.recv_timeout(LONG).unwrap(), expected);
     assert_eq!(
         answers.recv_timeout(LONG),
@@ -169,10 +180,10 @@ fn dropping_the_policy_delivers_what_is_queued() {
 }
 
 /// What holds no span that [`wait_for_shutdown`] reports.
-const SMALL: usize = 100_000;
+pub(super) const SMALL: usize = 100_000;
 
 /// Waits until a shutdown has begun: until a span that finds no place in a [`SMALL`] queue is refused for that reason.
-fn wait_for_shutdown(reporter: &Reporter) {
+pub(super) fn wait_for_shutdown(reporter: &Reporter) {
     let tracer = InMemoryTracer::new();
     let span = HttpTracing::new(tracer.clone()).span("large").start();
     for number in 0..100 {
@@ -199,10 +210,10 @@ fn a_shutdown_ends_the_pause_before_a_retry() {
     backend.answer(|| Err(ExportError::retry("busy").after(4 * LONG)));
     told.recv_timeout(LONG).unwrap();
     // Gives the pause time to begin; it does not end one that was asked for.
-    assert!(!reporter.flush(Duration::from_millis(200)));
+    assert!(reporter.flush(Duration::from_millis(200)).timed_out());
     backend.accept();
     let began = Instant::now();
-    assert!(reporter.shutdown(8 * LONG));
+    assert!(reporter.shutdown(8 * LONG).is_complete());
     assert!(began.elapsed() < LONG);
     assert_eq!(backend.batch(), ["a"]);
     assert_eq!(tracing.dropped(), 0);
@@ -224,13 +235,13 @@ fn a_batch_is_retried_as_long_as_a_shutdown_has_time() {
         assert_eq!(backend.batch(), ["a"]);
     }
     backend.accept();
-    assert!(shutdown.join().unwrap());
+    assert!(shutdown.join().unwrap().is_complete());
     assert_eq!(reporter.drops().failed, 0);
 }
 
 #[test]
 fn a_shutdown_tells_of_what_a_shorter_one_gave_up() {
-    for (names, is_whole) in [(&["a", "b"][..], false), (&["a"], true)] {
+    for names in [&["a", "b"][..], &["a"]] {
         let (tracing, reporter, backend) = start(prompt().queue_bytes(SMALL));
         finish(&tracing, names);
         assert_eq!(backend.batch(), ["a"]);
@@ -239,9 +250,92 @@ fn a_shutdown_tells_of_what_a_shorter_one_gave_up() {
             move || reporter.shutdown(LONG)
         });
         wait_for_shutdown(&reporter);
-        assert!(!reporter.shutdown(Duration::ZERO));
+        let lost = Flushed::COMPLETE.with_lost(names.len() as u64);
+        assert_eq!(reporter.shutdown(Duration::ZERO), lost.with_time_out());
+        // Too late for `a`, which was being sent.
         backend.accept();
-        assert_eq!(patient.join().unwrap(), is_whole);
+        assert_eq!(patient.join().unwrap(), lost);
         assert_eq!(reporter.queued_spans(), 0);
     }
+}
+
+/// A reporter with a backend that hangs, and one more span in the queue.
+fn hanging(builder: ReporterBuilder) -> (Reporter, Backend) {
+    let (exporter, backend) = scripted();
+    let reporter = builder.build(exporter).unwrap();
+    reporter.report(stray("a"));
+    assert_eq!(backend.batch(), ["a"]);
+    reporter.report(stray("b"));
+    (reporter, backend)
+}
+
+#[test]
+fn dropping_everything_does_not_wait_again_after_a_flush_in_vain() {
+    for wrap in [true, false] {
+        let (reporter, _backend) = hanging(prompt().shutdown_timeout(LONG));
+        let tracing = match wrap {
+            true => HttpTracing::new(FanOut::new().and(Arc::new(reporter) as Arc<dyn Tracer>)),
+            false => HttpTracing::new(reporter),
+        };
+        assert!(tracing.flush(Duration::from_millis(10)).timed_out());
+        let began = Instant::now();
+        // The policy alone would wait for 5 s, and the reporter then for its own time.
+        drop(tracing);
+        assert!(began.elapsed() < Duration::from_secs(4), "{began:?}");
+    }
+}
+
+#[test]
+fn dropping_waits_again_for_what_came_after_a_flush_in_vain() {
+    let wait = Duration::from_millis(200);
+    for is_new in [true, false] {
+        let (reporter, _backend) = hanging(prompt().shutdown_timeout(wait));
+        assert!(reporter.flush(Duration::from_millis(10)).timed_out());
+        if is_new {
+            reporter.report(stray("c"));
+        }
+        let began = Instant::now();
+        drop(reporter);
+        assert_eq!(began.elapsed() >= wait, is_new);
+    }
+}
+
+#[test]
+fn dropping_waits_again_for_a_backend_that_has_taken_something_since_a_flush_in_vain() {
+    let wait = Duration::from_millis(200);
+    let (reporter, backend) = hanging(prompt().shutdown_timeout(wait));
+    assert!(reporter.flush(Duration::from_millis(10)).timed_out());
+    backend.accept();
+    assert_eq!(backend.batch(), ["b"]);
+    let began = Instant::now();
+    drop(reporter);
+    assert!(began.elapsed() >= wait);
+}
+
+#[test]
+fn a_flush_without_time_is_no_flush_in_vain() {
+    let wait = Duration::from_millis(200);
+    let (reporter, _backend) = hanging(prompt().shutdown_timeout(wait));
+    assert!(reporter.flush(Duration::ZERO).timed_out());
+    let began = Instant::now();
+    drop(reporter);
+    assert!(began.elapsed() >= wait);
+}
+
+#[test]
+fn policies_and_reporter_end_in_one_time() {
+    let time = Duration::from_millis(500);
+    let (reporter, backend) = hanging(prompt().shutdown_timeout(time));
+    assert!(reporter.end(time).timed_out());
+    // The backend goes on, so what follows is not in vain; but the time is over.
+    backend.accept();
+    assert_eq!(backend.batch(), ["b"]);
+    let began = Instant::now();
+    assert!(reporter.end(time).timed_out());
+    assert!(began.elapsed() < time, "{:?}", began.elapsed());
+    // What is reported after the end of one policy has all the time again.
+    reporter.report(stray("c"));
+    let began = Instant::now();
+    drop(reporter);
+    assert!(began.elapsed() >= time);
 }

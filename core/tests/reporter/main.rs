@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod accounts;
+mod diagnostics;
 mod ends;
 mod setup;
 
@@ -11,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use opentracing_http::report::{Drops, ExportError, Exporter, Reporter, ReporterBuilder};
-use opentracing_http::{FinishedSpan, HttpTracing, InMemoryTracer, Tracer};
+use opentracing_http::{FinishedSpan, Flushed, HttpTracing, InMemoryTracer, Tracer};
 
 /// Longer than anything takes that works.
 const LONG: Duration = Duration::from_secs(30);
@@ -172,13 +174,13 @@ fn a_flush_sends_what_has_been_reported() {
     for _ in 0..2 {
         backend.accept();
     }
-    assert!(tracing.flush(LONG));
+    assert!(tracing.flush(LONG).is_complete());
     assert_eq!(
         [backend.batch(), backend.batch()],
         [vec!["a", "b"], vec!["c"]]
     );
     assert!(
-        tracing.flush(Duration::ZERO),
+        tracing.flush(Duration::ZERO).is_complete(),
         "there is nothing left to send"
     );
     assert_eq!(tracing.dropped(), 0);
@@ -194,11 +196,11 @@ fn a_flush_does_not_wait_for_spans_that_come_after_it() {
         move || tracing.flush(LONG)
     });
     backend.accept();
-    assert!(flush.join().unwrap());
+    assert!(flush.join().unwrap().is_complete());
     finish(&tracing, &["b"]);
     assert_eq!(backend.batch(), ["b"]);
     assert!(
-        !reporter.flush(Duration::from_millis(1)),
+        reporter.flush(Duration::from_millis(1)).timed_out(),
         "this one is not delivered yet"
     );
     backend.accept();
@@ -209,10 +211,13 @@ fn a_flush_tells_of_a_loss() {
     let (tracing, _, backend) = start(prompt().batch_spans(100));
     finish(&tracing, &["a"]);
     backend.answer(|| Err(ExportError::rejected("no")));
-    assert!(!tracing.flush(LONG));
+    assert_eq!(tracing.flush(LONG), Flushed::COMPLETE.with_lost(1));
     finish(&tracing, &["b"]);
     backend.accept();
-    assert!(tracing.flush(LONG), "the loss came before this flush");
+    assert!(
+        tracing.flush(LONG).is_complete(),
+        "the loss came before this flush"
+    );
 }
 
 #[test]
@@ -229,7 +234,7 @@ fn a_full_queue_drops_and_counts() {
         assert_eq!(backend.batch(), [name]);
     }
     backend.accept();
-    assert!(tracing.flush(LONG));
+    assert!(tracing.flush(LONG).is_complete());
 }
 
 #[test]
@@ -257,7 +262,7 @@ fn a_batch_is_offered_again_as_often_as_allowed() {
     }
     assert_eq!(backend.batch(), ["a"]);
     backend.accept();
-    assert!(tracing.flush(LONG));
+    assert!(tracing.flush(LONG).is_complete());
     assert_eq!(tracing.dropped(), 0);
 
     finish(&tracing, &["b"]);
@@ -295,7 +300,7 @@ fn a_flush_ends_the_pause_before_a_retry() {
     assert_eq!(backend.batch(), ["a"]);
     backend.answer(|| Err(ExportError::retry("restarting")));
     // The first may come before the pause has begun, and is then too early to end it.
-    while !tracing.flush(Duration::from_millis(1)) {
+    while tracing.flush(Duration::from_millis(1)).timed_out() {
         if let Ok(event) = backend.events.try_recv() {
             assert_eq!(event, Event::Batch(vec!["a".to_owned()]));
             backend.accept();
@@ -337,11 +342,11 @@ fn what_comes_during_a_flush_waits_for_its_batch() {
     assert_eq!(backend.batch(), ["a"]);
     finish(&tracing, &["b"]);
     backend.accept();
-    assert!(flush.join().unwrap());
+    assert!(flush.join().unwrap().is_complete());
     assert_eq!(reporter.queued_spans(), 1);
     finish(&tracing, &["c"]);
     backend.accept();
-    assert!(reporter.flush(LONG));
+    assert!(reporter.flush(LONG).is_complete());
     assert_eq!(backend.batch(), ["b", "c"]);
 }
 
@@ -358,7 +363,7 @@ fn what_was_delivered_of_a_batch_is_not_offered_again() {
     backend.answer(|| Err(ExportError::retry("busy")));
     assert_eq!(backend.batch(), ["d"]);
     backend.accept();
-    assert!(tracing.flush(LONG));
+    assert!(tracing.flush(LONG).is_complete());
     assert_eq!(tracing.dropped(), 0);
 }
 
@@ -433,14 +438,15 @@ fn many_threads_report_and_nothing_is_lost_uncounted() {
                 for number in 0..2000 {
                     tracing.span("work").start().finish();
                     if number % 500 == 0 {
-                        assert!(tracing.flush(LONG));
+                        assert!(tracing.flush(LONG).is_complete());
                     }
                 }
             });
         }
     });
-    assert!(tracing.flush(LONG));
+    assert!(tracing.flush(LONG).is_complete());
     let drops = reporter.drops();
-    assert_eq!(*delivered.lock().unwrap() + drops.queue_full, 16_000);
+    assert_eq!(*delivered.lock().unwrap(), reporter.delivered());
+    assert_eq!(reporter.delivered() + drops.queue_full, 16_000);
     assert_eq!(drops.total(), drops.queue_full);
 }

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use opentracing_http::HttpTracing;
+use opentracing_http::{Flushed, HttpTracing};
 use opentracing_jaeger::JaegerTracer;
 
 use crate::agent::Agent;
@@ -18,7 +18,7 @@ fn assert_reaches(agent: &Agent, address: &str) {
             .unwrap(),
     );
     tracing.span("hello").start().finish();
-    assert!(tracing.flush(SOON));
+    assert!(tracing.flush(SOON).is_complete());
     assert_eq!(agent.span().name, "hello");
 }
 
@@ -63,20 +63,27 @@ fn spans_for_an_absent_agent_are_counted_and_those_after_it_came_arrive() {
         .agent(address)
         .build()
         .unwrap();
-    let tracing = HttpTracing::new(tracer.clone());
+    let (tell, told) = mpsc::channel();
+    let policy = HttpTracing::builder(tracer.clone()).on_diagnostic(move |diagnostic| {
+        tell.send(diagnostic.to_string()).unwrap_or_default();
+    });
+    let tracing = policy.build().unwrap();
     for _ in 0..3 {
         tracing.span("lost").start().finish();
     }
-    assert!(!tracing.flush(SOON));
+    assert_eq!(tracing.flush(SOON), Flushed::COMPLETE.with_lost(3));
     assert_eq!((tracing.dropped(), tracer.drops().failed), (3, 3));
+    let told = told.try_recv().unwrap();
+    let expected = "spans lost so far: 3 (failed: 3); the last error: ";
+    assert!(told.starts_with(expected), "{told}");
 
     let agent = Agent::start_at(address);
     for n in 0..3 {
         tracing.span(format!("{n}")).start().finish();
-        assert!(tracing.flush(SOON));
+        assert!(tracing.flush(SOON).is_complete());
         assert_eq!(agent.span().name, n.to_string());
     }
-    assert_eq!(tracing.dropped(), 3);
+    assert_eq!((tracing.dropped(), tracer.delivered()), (3, 3));
 }
 
 #[test]
@@ -102,14 +109,14 @@ fn an_agent_that_is_restarted_gets_what_is_reported_after() {
     let agent = Agent::start_at(free_address(13));
     let (address, tracing) = (agent.address(), tracing(&agent));
     tracing.span("before").start().finish();
-    assert!(tracing.flush(SOON));
+    assert!(tracing.flush(SOON).is_complete());
     assert_eq!(agent.span().name, "before");
     drop(agent);
     tracing.span("lost").start().finish();
-    assert!(!tracing.flush(SOON));
+    assert_eq!(tracing.flush(SOON).lost(), 1);
     let agent = Agent::start_at(address);
     tracing.span("after").start().finish();
-    assert!(tracing.flush(SOON));
+    assert!(tracing.flush(SOON).is_complete());
     assert_eq!(agent.span().name, "after");
 }
 
@@ -123,9 +130,9 @@ fn a_name_that_nobody_knows_costs_spans_and_nothing_else() {
     for _ in 0..5_000 {
         tracing.span("lost").start().finish();
     }
-    assert!(!tracing.flush(Duration::from_millis(10)));
+    assert!(tracing.flush(Duration::from_millis(10)).timed_out());
     assert!(tracing.dropped() >= 5_000 - 2_048 - 512);
-    assert!(!tracer.shutdown(Duration::from_millis(50)));
+    assert!(!tracer.shutdown(Duration::from_millis(50)).is_complete());
     drop((tracing, tracer));
     assert!(
         start.elapsed() < Duration::from_secs(5),
@@ -144,21 +151,42 @@ fn a_stalled_way_to_the_agent_blocks_nobody_and_holds_no_more_than_the_queue() {
     let tracer = builder.bytes_per_second(1).build().unwrap();
     let tracing = HttpTracing::new(tracer.clone());
     tracing.span("first").start().finish();
-    assert!(tracing.flush(SOON));
+    assert!(tracing.flush(SOON).is_complete());
 
     let start = Instant::now();
     for _ in 0..20_000 {
         tracing.span("next").start().finish();
     }
-    assert!(!tracing.flush(Duration::from_millis(50)));
+    assert!(tracing.flush(Duration::from_millis(50)).timed_out());
     // The burst is gone, one batch is on its way, one queue full waits.
     let dropped = tracer.drops().queue_full;
     assert!(dropped >= 15_000, "{dropped}");
-    assert!(!tracer.shutdown(Duration::from_millis(50)));
+    assert!(!tracer.shutdown(Duration::from_millis(50)).is_complete());
     drop((tracing, tracer));
     assert!(
         start.elapsed() < Duration::from_secs(5),
         "{:?}",
         start.elapsed()
     );
+}
+
+#[test]
+fn dropping_does_not_wait_again_after_a_flush_in_vain() {
+    let agent = Agent::start();
+    let builder = JaegerTracer::builder("suite").agent(agent.address());
+    // What comes after the first burst of two packets is due in hours.
+    let tracer = builder.bytes_per_second(1).build().unwrap();
+    let tracing = HttpTracing::new(tracer.clone());
+    for name in ["first", "second", "stalled"] {
+        let span = tracing.span(name).start();
+        for number in 0..15 {
+            span.set_tag(format!("{number}"), "x".repeat(4_000));
+        }
+        span.finish();
+    }
+    let start = Instant::now();
+    assert!(tracing.flush(Duration::from_millis(50)).timed_out());
+    drop((tracing, tracer));
+    let took = start.elapsed();
+    assert!(took < Duration::from_secs(4), "{took:?}");
 }

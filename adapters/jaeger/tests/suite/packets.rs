@@ -28,7 +28,7 @@ fn a_batch_too_big_for_a_packet_is_sent_in_several() {
         span.set_tag("http.url", "http://example.com/".repeat(10))
             .set_tag("http.status_code", 200);
     }
-    assert!(tracing.flush(SOON));
+    assert!(tracing.flush(SOON).is_complete());
     let batches = agent.batches(400);
     assert!((2..=3).contains(&batches.len()), "{}", batches.len());
     for batch in &batches {
@@ -60,7 +60,7 @@ fn packets_are_never_too_big_whatever_spans_are_in_them() {
         span.set_tag("length", n)
             .set_tag("text", "x".repeat(n as usize * 7));
     }
-    assert!(tracing.flush(SOON));
+    assert!(tracing.flush(SOON).is_complete());
     let batches = agent.batches(300);
     assert!(batches.iter().all(|batch| batch.bytes <= 4_000));
     let lengths: Vec<_> = batches
@@ -92,7 +92,7 @@ fn a_span_too_big_for_a_packet_loses_its_largest_values_and_says_so() {
     ]);
     big.finish();
     tracing.span("after").start().finish();
-    assert!(tracing.flush(SOON));
+    assert!(tracing.flush(SOON).is_complete());
 
     let batches = agent.batches(3);
     assert_eq!(names(&batches), ["before", "big", "after"]);
@@ -121,14 +121,14 @@ fn a_span_too_big_for_a_packet_loses_its_largest_values_and_says_so() {
 fn spans_share_a_packet_and_nothing_sends_none() {
     let agent = Agent::start();
     let tracing = tracing(&agent);
-    assert!(tracing.flush(SOON));
+    assert!(tracing.flush(SOON).is_complete());
     for _ in 0..50 {
         tracing.span("x").start().finish();
     }
-    assert!(tracing.flush(SOON));
-    assert!(tracing.flush(SOON));
+    assert!(tracing.flush(SOON).is_complete());
+    assert!(tracing.flush(SOON).is_complete());
     tracing.span("last").start().finish();
-    assert!(tracing.flush(SOON));
+    assert!(tracing.flush(SOON).is_complete());
     assert_eq!(agent.batch().spans.len(), 50);
     assert_eq!(names(&[agent.batch()]), ["last"]);
 }
@@ -149,7 +149,7 @@ fn a_burst_reaches_a_receiver_that_reads() {
             .start()
             .finish();
     }
-    assert!(tracing.flush(SOON));
+    assert!(tracing.flush(SOON).is_complete());
     let ids: HashSet<i64> = agent.spans(SPANS).iter().map(|span| span.span_id).collect();
     assert_eq!(ids.len(), SPANS);
     assert_eq!(tracing.dropped(), 0);

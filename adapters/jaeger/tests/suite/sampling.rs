@@ -22,7 +22,7 @@ fn assert_nothing_sent(agent: &Agent, tracing: &HttpTracing) {
         .tag("sampling.priority", 1)
         .start()
         .finish();
-    assert!(tracing.flush(SOON));
+    assert!(tracing.flush(SOON).is_complete());
     let names: Vec<String> = agent
         .batch()
         .spans
@@ -74,7 +74,7 @@ fn a_caller_that_is_sampled_is_obeyed() {
             .child_of(caller(flags))
             .start()
             .finish();
-        assert!(tracing.flush(SOON));
+        assert!(tracing.flush(SOON).is_complete());
         let span = agent.span();
         assert_eq!(span.parent_span_id, 0x00f0_67aa_0ba9_02b7);
         assert_eq!(span.flags, if flags.is_debug() { 3 } else { 1 });
@@ -95,7 +95,7 @@ fn a_child_of_an_unsampled_span_keeps_its_place() {
         .tag("sampling.priority", 1)
         .start()
         .finish();
-    assert!(tracing.flush(SOON));
+    assert!(tracing.flush(SOON).is_complete());
     let span = agent.span();
     assert_eq!(
         span.trace_id(),
@@ -116,7 +116,7 @@ fn the_tracers_sampler_decides_what_the_policys_leaves_open() {
         HttpTracing::builder(builder(&agent).sampler(Never).build().unwrap()).sampler(Always);
     let tracing = policy.build().unwrap();
     tracing.span("kept").start().finish();
-    assert!(tracing.flush(SOON));
+    assert!(tracing.flush(SOON).is_complete());
     let span = agent.span();
     assert_eq!(span.tag("sampler.type"), Some(&Value::from("const")));
     assert_eq!(span.tag("sampler.param"), Some(&Value::Bool(true)));
@@ -142,7 +142,7 @@ fn a_debug_id_forces_a_debug_trace_that_can_be_found() {
     let received = |headers: &[(&str, &str)]| -> Span {
         let sent_on = debug_request(&tracing, headers);
         assert!(sent_on.ends_with(":3"), "{sent_on}");
-        assert!(tracing.flush(SOON));
+        assert!(tracing.flush(SOON).is_complete());
         agent.span()
     };
 

@@ -24,7 +24,7 @@ pub(crate) struct Kit<B> {
     pub(crate) backend: B,
     /// How many spans of our own were sent.
     closed: Cell<usize>,
-    /// Whether a flush that had all the time answered that it did not deliver.
+    /// Whether a flush that had all the time was not complete.
     refused: AtomicBool,
 }
 
@@ -73,7 +73,7 @@ impl<B: Backend> Kit<B> {
     pub(crate) fn delivers(&self) -> impl Fn() + Send + Sync + use<'_, B> {
         let (tracing, refused) = (&self.tracing, &self.refused);
         || {
-            if !tracing.flush(PATIENCE) {
+            if !tracing.flush(PATIENCE).is_complete() {
                 refused.store(true, Ordering::Relaxed);
             }
         }
@@ -95,7 +95,7 @@ impl<B: Backend> Kit<B> {
 
     fn hint(&self) -> &'static str {
         match self.refused.load(Ordering::Relaxed) {
-            true => " (a flush answered false: the case `flush_delivers` tells more)",
+            true => " (a flush was not complete: the case `flush_delivers` tells more)",
             false => "",
         }
     }

@@ -6,7 +6,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use opentracing_http::{
-    FanOut, FinishedSpan, HttpTracing, InMemoryTracer, SampleRequest, Sampling, Span, Tracer,
+    Diagnostics, FanOut, FinishedSpan, Flushed, HttpTracing, InMemoryTracer, SampleRequest,
+    Sampling, Span, Tracer,
 };
 
 use crate::tracer::kit::{Kit, in_time, named};
@@ -39,22 +40,30 @@ pub fn drop_finishes_the_span<B: Backend>() {
     named(&spans, "dropped");
 }
 
-/// A flush delivers what was reported before it, every time, and answers that it did; with nothing to deliver it does so
-/// at once.
+/// A flush delivers what was reported before it, every time, and is complete then; with nothing to deliver it is at once.
 pub fn flush_delivers<B: Backend>() {
     let kit = Kit::<B>::new();
     let flushed = kit.tracing.flush(PATIENCE);
-    assert!(flushed, "a flush with nothing to deliver answers true");
+    assert_eq!(
+        flushed,
+        Flushed::COMPLETE,
+        "a flush with nothing to deliver (left) is complete"
+    );
     for count in 1..=3 {
         kit.tracing.span("work").start().finish();
         if B::CAPABILITIES.delivery != Delivery::AtOnce {
             let flushed = kit.tracing.flush(PATIENCE);
-            assert!(flushed, "a flush that had {PATIENCE:?} answers true");
+            assert_eq!(
+                flushed,
+                Flushed::COMPLETE,
+                "a flush that had {PATIENCE:?} (left) is complete"
+            );
         }
         kit.wait_for(count);
-        assert!(
+        assert_eq!(
             kit.tracing.flush(Duration::ZERO),
-            "where nothing is left to deliver a flush answers true, also without any time"
+            Flushed::COMPLETE,
+            "where nothing is left to deliver a flush (left) is complete, also without any time"
         );
     }
     assert_eq!(kit.tracing.dropped(), 0, "nothing was to be dropped");
@@ -75,12 +84,15 @@ pub fn dropping_everything_delivers<B: Backend>() {
     assert_eq!(arrived, 4, "what was reported arrives without a flush");
 }
 
-/// A flush whose exporter hangs returns in its time and answers that it did not deliver; what it waited for arrives when
-/// the exporter goes on. A tracer that delivers at once has nothing to wait for.
+/// A flush whose exporter hangs returns in its time, and tells that this was not enough, and that nothing was lost; what it
+/// waited for arrives when the exporter goes on. A tracer that delivers at once has nothing to wait for.
 pub fn flush_with_a_stuck_exporter_returns_in_time<B: Backend>() {
     let kit = Kit::<B>::new();
     kit.tracing.span("before").start().finish();
-    assert!(kit.tracing.flush(PATIENCE), "nothing holds this flush up");
+    assert!(
+        kit.tracing.flush(PATIENCE).is_complete(),
+        "nothing holds this flush up"
+    );
     let queued = B::CAPABILITIES.delivery != Delivery::AtOnce;
     if queued {
         kit.backend.stall();
@@ -90,9 +102,13 @@ pub fn flush_with_a_stuck_exporter_returns_in_time<B: Backend>() {
         let began = Instant::now();
         let tracing = kit.tracing.clone();
         let flushed = in_time("a flush", move || tracing.flush(SHORT));
+        let expected = match queued {
+            true => Flushed::COMPLETE.with_time_out(),
+            false => Flushed::COMPLETE,
+        };
         assert_eq!(
-            flushed, !queued,
-            "a flush (left) answers false while its exporter hangs, and true where nothing waits (right)"
+            flushed, expected,
+            "a flush (left) times out while its exporter hangs, and is complete where nothing waits (right)"
         );
         let took = began.elapsed();
         assert!(took < SHORT + PATIENCE / 4, "the flush took {took:?}");
@@ -242,8 +258,16 @@ impl<T: Tracer> Tracer for Borrowed<T> {
         Tracer::report(&&self.0, span);
     }
 
-    fn flush(&self, timeout: Duration) -> bool {
+    fn flush(&self, timeout: Duration) -> Flushed {
         Tracer::flush(&&self.0, timeout)
+    }
+
+    fn end(&self, timeout: Duration) -> Flushed {
+        Tracer::end(&&self.0, timeout)
+    }
+
+    fn attach(&self, diagnostics: &Diagnostics) {
+        Tracer::attach(&&self.0, diagnostics);
     }
 
     fn dropped(&self) -> u64 {
@@ -274,8 +298,8 @@ pub fn is_usable_behind_ref_box_and_arc<B: Backend>() {
         kit.backend.stall();
         flood(&kit.tracing, 4 * bound);
         assert!(
-            !kit.tracing.flush(SHORT),
-            "a flush is handed on, so it answers false while the exporter hangs"
+            kit.tracing.flush(SHORT).timed_out(),
+            "a flush is handed on, so it times out while the exporter hangs"
         );
         assert!(kit.tracing.dropped() > 0, "the count is handed on");
         kit.backend.release();

@@ -1,0 +1,78 @@
+use std::time::{Duration, Instant};
+
+use crate::diagnostics::Diagnostics;
+
+/// How long nothing is told after something was.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// When whom to tell of losses: of the first at once, of later ones at most once a minute.
+#[derive(Debug, Default)]
+pub(super) struct News {
+    listeners: Vec<Diagnostics>,
+    /// How many lost spans were told of, and when.
+    told: Option<(u64, Instant)>,
+    /// What the exporter has said last of a batch that was lost.
+    pub(super) cause: Option<String>,
+}
+
+impl News {
+    /// Adds a policy; one that is there stays once.
+    pub(super) fn attach(&mut self, diagnostics: &Diagnostics) {
+        self.listeners
+            .retain(|known| !known.is_gone() && !known.is_same(diagnostics));
+        self.listeners.push(diagnostics.clone());
+    }
+
+    /// Those who are to be told, now that so many were lost. Nobody is told twice if two threads ask at once.
+    pub(super) fn due(&mut self, lost: u64, now: Instant) -> Option<Vec<Diagnostics>> {
+        let is_due = match self.told {
+            None => lost > 0,
+            Some((told, at)) => lost > told && now.saturating_duration_since(at) >= QUIET,
+        };
+        if !is_due || self.listeners.iter().all(Diagnostics::is_gone) {
+            return None;
+        }
+        self.told = Some((lost, now));
+        Some(self.listeners.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostics::Hook;
+
+    #[test]
+    fn the_first_loss_is_told_at_once_and_then_the_totals_once_a_minute() {
+        let hook = Hook::new(|_| ());
+        let mut news = News::default();
+        let start = Instant::now();
+        assert!(news.due(3, start).is_none(), "nobody listens");
+        news.attach(&hook.handle());
+        let mut due = |lost, seconds| {
+            let now = start + Duration::from_secs(seconds);
+            news.due(lost, now).map(|listeners| listeners.len())
+        };
+        assert_eq!(due(0, 1), None, "nothing is lost");
+        assert_eq!(due(1, 1), Some(1));
+        assert_eq!(due(2, 1), None);
+        assert_eq!(due(9, 60), None);
+        assert_eq!(due(9, 61), Some(1), "what was lost meanwhile");
+        assert_eq!(due(9, 500), None, "nothing more");
+        assert_eq!(due(10, 500), Some(1));
+        assert_eq!(due(11, 559), None);
+    }
+
+    #[test]
+    fn a_policy_is_told_once_and_not_after_its_end() {
+        let (one, other) = (Hook::new(|_| ()), Hook::new(|_| ()));
+        let mut news = News::default();
+        for hook in [&one, &other, &one] {
+            news.attach(&hook.handle());
+        }
+        let start = Instant::now();
+        assert_eq!(news.due(1, start).map(|listeners| listeners.len()), Some(2));
+        drop((one, other));
+        assert!(news.due(2, start + 2 * QUIET).is_none());
+    }
+}
