@@ -2,20 +2,37 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use opentracing_http::{
-    FinishedSpan, Log, Omitted, Reference, ReferenceKind, SpanContext, Tag, Value,
-};
+use opentracing_http::{FinishedSpan, Omitted, Reference, ReferenceKind, SpanContext, Tag, Value};
 use rustracing_jaeger::thrift::jaeger;
 
 /// `jaeger.thrift`, `Span.flags`.
 const SAMPLED: i32 = 1;
 const DEBUG: i32 = 2;
 
-/// The whole span: what its policy's limits left out is said in the tag `opentracing.omitted`.
+/// The last second of the year 9999, in microseconds since 1970. Older agents lose the whole batch for a later time, and for
+/// one before 1970.
+const LATEST: i64 = 253_402_300_799_000_000;
+
+/// The whole span: what its policy's limits left out is said in the tag `opentracing.omitted`, and which of its times Jaeger
+/// does not take in `opentracing.clamped`.
 pub(crate) fn span(span: &FinishedSpan) -> jaeger::Span {
     let context = span.context();
-    let start = micros(span.start());
+    let (start, is_start_clamped) = micros(span.start());
+    let (end, is_end_clamped) = micros(span.end());
+    let mut clamped_logs = 0;
+    let logs = span.logs().into_iter().map(|log| {
+        let (timestamp, is_clamped) = micros(log.time);
+        clamped_logs += u32::from(is_clamped);
+        jaeger::Log {
+            timestamp,
+            fields: log.fields.into_iter().map(tag).collect(),
+        }
+    });
+    let logs = logs.collect();
     let mut tags: Vec<jaeger::Tag> = span.tags().into_iter().map(tag).collect();
+    if let Some(text) = clamped(is_start_clamped, is_end_clamped, clamped_logs) {
+        tags.push(tag(Tag::new("opentracing.clamped", text)));
+    }
     if let Some(text) = omitted(span.omitted()) {
         tags.push(tag(Tag::new("opentracing.omitted", text)));
     }
@@ -30,14 +47,15 @@ pub(crate) fn span(span: &FinishedSpan) -> jaeger::Span {
         references: span.references().map(reference).collect(),
         flags: flags(&context),
         start_time: start,
-        // Both ends are rounded alike, so that a child's never stand out of its parent's.
-        duration: micros(span.end()) - start,
+        // Both ends are rounded alike, so that a child's never stand out of its parent's. Jaeger warns of a span that lasts
+        // no time.
+        duration: (end - start).max(1),
         tags,
-        logs: span.logs().into_iter().map(log).collect(),
+        logs,
     }
 }
 
-/// A tag or a log field, with its type.
+/// A tag or a log field, with its type. A float that is no number becomes text: Jaeger cannot show a trace that has one.
 pub(crate) fn tag(tag: Tag) -> jaeger::Tag {
     let key = tag.key.into_owned();
     match tag.value {
@@ -47,18 +65,11 @@ pub(crate) fn tag(tag: Tag) -> jaeger::Tag {
         },
         Value::Bool(value) => jaeger::Tag::Bool { key, value },
         Value::I64(value) => jaeger::Tag::Long { key, value },
-        Value::F64(value) => jaeger::Tag::Double { key, value },
+        Value::F64(value) if value.is_finite() => jaeger::Tag::Double { key, value },
         other => jaeger::Tag::String {
             key,
             value: other.to_string(),
         },
-    }
-}
-
-fn log(log: Log) -> jaeger::Log {
-    jaeger::Log {
-        timestamp: micros(log.time),
-        fields: log.fields.into_iter().map(tag).collect(),
     }
 }
 
@@ -90,14 +101,27 @@ fn high_half(context: &SpanContext) -> i64 {
     (context.trace_id().get() >> 64) as i64
 }
 
-/// Microseconds since 1970; negative before.
-fn micros(time: SystemTime) -> i64 {
-    match time.duration_since(UNIX_EPOCH) {
-        Ok(after) => i64::try_from(after.as_micros()).unwrap_or(i64::MAX),
-        Err(before) => {
-            i64::try_from(before.duration().as_micros()).map_or(i64::MIN, |micros| -micros)
-        }
+/// Microseconds since 1970, from there to [`LATEST`]; and whether the time was another.
+fn micros(time: SystemTime) -> (i64, bool) {
+    let Ok(since) = time.duration_since(UNIX_EPOCH) else {
+        return (0, true);
+    };
+    match i64::try_from(since.as_micros()) {
+        Ok(micros) if micros <= LATEST => (micros, false),
+        _ => (LATEST, true),
     }
+}
+
+/// Which times were clamped.
+fn clamped(start: bool, end: bool, logs: u32) -> Option<String> {
+    let logs = (logs > 0).then(|| format!("{logs} logs"));
+    let parts = [
+        start.then_some("start"),
+        end.then_some("end"),
+        logs.as_deref(),
+    ];
+    let parts: Vec<&str> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 fn omitted(omitted: Omitted) -> Option<String> {
@@ -123,8 +147,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_before_1970_are_negative() {
-        assert_eq!(micros(UNIX_EPOCH - Duration::from_micros(7)), -7);
-        assert_eq!(micros(UNIX_EPOCH + Duration::from_nanos(1_999)), 1);
+    fn times_are_rounded_down_within_what_jaeger_takes() {
+        let after = |duration| micros(UNIX_EPOCH + duration);
+        assert_eq!(micros(UNIX_EPOCH - Duration::from_nanos(100)), (0, true));
+        assert_eq!(after(Duration::from_nanos(1_999)), (1, false));
+        let latest = Duration::from_micros(LATEST.cast_unsigned());
+        assert_eq!(after(latest), (LATEST, false));
+        assert_eq!(after(latest + Duration::from_micros(1)), (LATEST, true));
     }
 }

@@ -33,8 +33,13 @@ impl Backend for Receives {
 
     const CAPABILITIES: Capabilities = Capabilities {
         resolution: Duration::from_micros(1),
+        shortest: Duration::from_micros(1),
         delivery: Delivery::Queued { spans: QUEUE },
         lacks: &[
+            (
+                Feature::NonFinite,
+                "Jaeger cannot show a trace that has such a number",
+            ),
             (Feature::Baggage, "Jaeger's spans have no place for it"),
             (Feature::Tracestate, "Jaeger's spans have no place for it"),
         ],

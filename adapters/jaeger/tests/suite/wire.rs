@@ -48,7 +48,7 @@ fn ids_parents_flags_and_times() {
         .start()
         .finish_at(at(1_700_000_000_000_251));
     parent.finish_at(at(1_700_000_001_500_000));
-    assert!(tracing.flush(SOON));
+    assert!(tracing.flush(SOON).is_complete());
 
     let spans = agent.spans(2);
     let (child, parent) = (&spans[0], &spans[1]);
@@ -77,7 +77,7 @@ fn roots_have_no_parent() {
     let agent = Agent::start();
     let tracing = tracing(&agent);
     tracing.span("root").start().finish();
-    assert!(tracing.flush(SOON));
+    assert!(tracing.flush(SOON).is_complete());
     let span = agent.span();
     assert_eq!((span.parent_span_id, span.references.len()), (0, 0));
     assert!(span.trace_id_high != 0 && span.trace_id_low != 0 && span.span_id != 0);
@@ -100,7 +100,7 @@ fn logs_keep_times_order_and_types() {
     .log_at(at(1_050), "cache miss")
     .log_at(at(1_200), Vec::<OurTag>::new());
     span.finish_at(at(2_000));
-    assert!(tracing.flush(SOON));
+    assert!(tracing.flush(SOON).is_complete());
 
     let tag = |key: &str, value: Value| Tag {
         key: key.to_owned(),
@@ -128,6 +128,120 @@ fn logs_keep_times_order_and_types() {
 }
 
 #[test]
+fn a_float_that_is_no_number_is_sent_as_text() {
+    let floats = [
+        (f64::NAN, "NaN"),
+        (-f64::NAN, "NaN"),
+        (f64::INFINITY, "inf"),
+        (f64::NEG_INFINITY, "-inf"),
+    ];
+    for (float, text) in floats {
+        let agent = Agent::start();
+        let tracer = builder(&agent).tag(("load", float)).build();
+        let tracing = HttpTracing::new(tracer.unwrap());
+        let span = tracing.span("x").tag("ratio", float).start();
+        span.log([
+            OurTag::new("event", "measured"),
+            OurTag::new("ratio", float),
+        ]);
+        span.finish();
+        assert!(tracing.flush(SOON).is_complete());
+        let batch = agent.batch();
+        let text = Some(Value::from(text));
+        assert_eq!(batch.process_tag("load"), text.as_ref());
+        let span = &batch.spans[0];
+        assert_eq!(span.tag("ratio"), text.as_ref());
+        assert_eq!(Some(&span.logs[0].fields[1].value), text.as_ref());
+    }
+}
+
+#[test]
+fn a_float_that_is_a_number_stays_one() {
+    let agent = Agent::start();
+    let tracing = tracing(&agent);
+    for float in [0.0, -0.0, f64::MAX, f64::MIN, f64::MIN_POSITIVE] {
+        tracing.span("x").tag("ratio", float).start().finish();
+        assert!(tracing.flush(SOON).is_complete());
+        assert_eq!(agent.span().tag("ratio"), Some(&Value::F64(float)));
+    }
+}
+
+#[test]
+fn a_span_lasts_a_microsecond_at_least() {
+    let agent = Agent::start();
+    let tracing = tracing(&agent);
+    let start = at(1_700_000_000_000_000);
+    for (nanoseconds, sent) in [(0, 1), (1, 1), (999, 1), (1_000, 1), (1_999, 1), (2_000, 2)] {
+        let span = tracing.span("short").start_time(start).start();
+        span.finish_at(start + Duration::from_nanos(nanoseconds));
+        assert!(tracing.flush(SOON).is_complete());
+        let span = agent.span();
+        assert_eq!((span.start, span.duration), (1_700_000_000_000_000, sent));
+        assert_eq!(span.tag("opentracing.clamped"), None);
+    }
+}
+
+/// The last second of the year 9999.
+const LATEST: u64 = 253_402_300_799_000_000;
+
+#[test]
+fn times_that_jaeger_does_not_take_are_clamped_and_a_tag_tells() {
+    let second = Duration::from_secs(1);
+    let before = |seconds| UNIX_EPOCH - Duration::from_secs(seconds);
+    let far = at(LATEST) + Duration::from_secs(1 << 33);
+    for (start, end, log, sent, text) in [
+        (
+            before(5),
+            before(1),
+            before(2),
+            [0, 1, 0],
+            Some("start, end, 1 logs"),
+        ),
+        (
+            before(5),
+            at(3_000_000),
+            at(7),
+            [0, 3_000_000, 7],
+            Some("start"),
+        ),
+        (
+            at(0),
+            at(1_000_000),
+            before(1),
+            [0, 1_000_000, 0],
+            Some("1 logs"),
+        ),
+        (
+            at(LATEST) - second,
+            far,
+            far,
+            [LATEST - 1_000_000, 1_000_000, LATEST],
+            Some("end, 1 logs"),
+        ),
+        (
+            far,
+            far + second,
+            far,
+            [LATEST, 1, LATEST],
+            Some("start, end, 1 logs"),
+        ),
+        (at(0), at(LATEST), at(LATEST), [0, LATEST, LATEST], None),
+    ] {
+        let agent = Agent::start();
+        let tracing = tracing(&agent);
+        let span = tracing.span("x").start_time(start).start();
+        span.log_at(log, "now");
+        span.finish_at(end);
+        assert!(tracing.flush(SOON).is_complete());
+        let span = agent.span();
+        let got = [span.start, span.duration, span.logs[0].time];
+        assert_eq!(got.map(i64::cast_unsigned), sent);
+        let text = text.map(Value::from);
+        assert_eq!(span.tag("opentracing.clamped"), text.as_ref());
+    }
+}
+
+#[test]
 fn a_caller_that_is_not_trusted_is_a_reference_only() {
     let agent = Agent::start();
     let tracing = HttpTracing::builder(builder(&agent).build().unwrap())
@@ -142,7 +256,7 @@ fn a_caller_that_is_not_trusted_is_a_reference_only() {
     Instrumentation::new(&tracing, "suite")
         .begin(&request.body(()).unwrap())
         .fail(Some(500), &"no luck");
-    assert!(tracing.flush(SOON));
+    assert!(tracing.flush(SOON).is_complete());
     let span = agent.span();
     assert_ne!(span.trace_id(), TRACE_ID);
     assert_eq!(span.parent_span_id, 0);
@@ -163,7 +277,7 @@ fn the_process_is_described_in_every_packet() {
     let tracing = HttpTracing::new(tracer.unwrap());
     for _ in 0..2 {
         tracing.span("x").start().finish();
-        assert!(tracing.flush(SOON));
+        assert!(tracing.flush(SOON).is_complete());
         let batch = agent.batch();
         assert_eq!(batch.service, "suite");
         assert_eq!(batch.process_tag("deployment"), Some(&Value::from("blue")));
@@ -198,7 +312,7 @@ fn what_limits_left_out_is_told() {
         span.set_tag(format!("key{n}"), n);
     }
     span.finish();
-    assert!(tracing.flush(SOON));
+    assert!(tracing.flush(SOON).is_complete());
     assert_eq!(
         agent.span().tag("opentracing.omitted"),
         Some(&Value::from("72 tags"))

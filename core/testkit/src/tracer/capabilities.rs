@@ -11,6 +11,8 @@ use opentracing_http::{Tag, Value};
 pub struct Capabilities {
     /// The step in which times arrive; what is finer is cut off.
     pub resolution: Duration,
+    /// The shortest duration that arrives: a span that lasts less arrives as one that lasts this long.
+    pub shortest: Duration,
     /// Which way spans take.
     pub delivery: Delivery,
     /// What it cannot carry, each with the reason.
@@ -43,6 +45,9 @@ impl Delivery {
 pub enum Feature {
     /// Tags and log fields arrive with their types. Without it they arrive as the text that they are shown as.
     TagTypes,
+    /// Floating-point values that are infinite or not a number arrive as such. Without it they arrive as the text that they
+    /// are shown as.
+    NonFinite,
     /// References arrive with their kinds. Without them only the parent's id does.
     References,
     /// The times of logs arrive. Without them only their order does.
@@ -59,6 +64,7 @@ impl Capabilities {
     /// Everything arrives as it was recorded, at once; to start from.
     pub const ALL: Self = Self {
         resolution: Duration::from_nanos(1),
+        shortest: Duration::ZERO,
         delivery: Delivery::AtOnce,
         lacks: &[],
     };

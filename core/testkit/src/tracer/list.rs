@@ -23,6 +23,7 @@ macro_rules! for_each_tracer_case {
             }
             "Content" {
                 tags_keep_their_types
+                floats_without_a_finite_value_arrive
                 texts_arrive_unchanged
                 last_tag_wins
                 last_of_tags_set_at_once_wins

@@ -49,25 +49,46 @@ pub fn tags_keep_their_types<B: Backend>() {
         Tag::new("whole", -2.0),
         Tag::new("huge", f64::MAX),
         Tag::new("tiny", f64::MIN_POSITIVE),
-        Tag::new("infinite", f64::NEG_INFINITY),
     ];
     let kit = Kit::<B>::new();
     let span = kit.tracing.span("work").tag("at the start", -1).start();
     for tag in tags.clone() {
         span.set_tag(tag.key, tag.value);
     }
-    span.set_tag("nan", f64::NAN);
     span.finish();
-    let mut span = kit.only();
-    let nan = span.tags.iter().position(|tag| tag.key == "nan");
-    let nan = span.tags.remove(nan.expect("it arrived")).value;
-    let is_nan = match nan {
-        Value::F64(number) => B::CAPABILITIES.has(Feature::TagTypes) && number.is_nan(),
-        text => text == "NaN" && !B::CAPABILITIES.has(Feature::TagTypes),
-    };
-    assert!(is_nan, "what is not a number arrives as such");
     let first = Tag::new("at the start", -1);
-    assert_tags::<B>(&span, [first].into_iter().chain(tags));
+    assert_tags::<B>(&kit.only(), [first].into_iter().chain(tags));
+}
+
+/// Floating-point values that are infinite or not a number arrive, in tags and logs: as such, or as text.
+pub fn floats_without_a_finite_value_arrive<B: Backend>() {
+    let kit = Kit::<B>::new();
+    let floats = [
+        (f64::NAN, "NaN"),
+        (f64::INFINITY, "inf"),
+        (f64::NEG_INFINITY, "-inf"),
+    ];
+    let as_such = B::CAPABILITIES.has(Feature::TagTypes) && B::CAPABILITIES.has(Feature::NonFinite);
+    let span = kit.tracing.span("work").start();
+    for (float, text) in floats {
+        span.set_tag(text, float).log([Tag::new(text, float)]);
+    }
+    span.finish();
+    let span = kit.only();
+    for (place, (float, text)) in floats.into_iter().enumerate() {
+        let tag = span.tag(text).cloned();
+        let log = fields(&span, place)
+            .first()
+            .map(|field| field.value.clone());
+        for arrived in [tag, log] {
+            let is_right = match &arrived {
+                Some(Value::F64(number)) => as_such && number.total_cmp(&float).is_eq(),
+                Some(other) => !as_such && other.as_str() == Some(text),
+                None => false,
+            };
+            assert!(is_right, "{text} arrives, not {arrived:?}");
+        }
+    }
 }
 
 /// Texts arrive byte for byte in names, keys, values and logs: empty ones, every script, control characters, separators.
