@@ -60,6 +60,8 @@ pub struct JaegerTracerBuilder {
     pub(crate) batch_interval: Option<Duration>,
     /// What to call the service's name in an error.
     name_option: &'static str,
+    /// What to call the tags in an error.
+    pub(crate) tags_option: &'static str,
     packet_bytes: usize,
     bytes_per_second: u32,
     reporter: ReporterBuilder,
@@ -78,6 +80,7 @@ impl JaegerTracerBuilder {
             queue_spans: None,
             batch_interval: None,
             name_option: "service_name",
+            tags_option: "tag",
             packet_bytes: if cfg!(target_vendor = "apple") {
                 APPLE_LIMIT
             } else {
@@ -136,7 +139,7 @@ impl JaegerTracerBuilder {
         self
     }
 
-    /// Bounds the size of a packet; 65,000 bytes by default, which is what Jaeger's receivers take (9,216 on macOS, which
+    /// Bounds the size of a packet, in bytes; 65,000 by default, which is what Jaeger's receivers take (9,216 on macOS, which
     /// sends no more unless it is told to).
     ///
     /// A span that is too big alone loses as much of its largest values as need be, and gets the tag
@@ -236,9 +239,20 @@ impl JaegerTracerBuilder {
             ));
         }
         let process = process::process(self.service_name, self.tags);
+        let tags_option = self.tags_option;
         let packer = Packer::new(process, self.packet_bytes).map_err(|least| {
-            let remedy = format!("the service's name and tags leave no room for spans; shorten them or give at least {least}");
-            ConfigError::new("packet_bytes", remedy)
+            let cause = "the service's name and tags leave no room for spans in a packet";
+            match least.checked_sub(RECEIVERS_LIMIT) {
+                None | Some(0) => ConfigError::new(
+                    "packet_bytes",
+                    format!("{cause}; shorten them, or give at least {least}"),
+                ),
+                // No packet that receivers take would do.
+                Some(excess) => ConfigError::new(
+                    tags_option,
+                    format!("{cause}, of which Jaeger's receivers take {RECEIVERS_LIMIT} bytes; shorten them by at least {excess} bytes"),
+                ),
+            }
         })?;
         let mut reporter = self.reporter.thread_name("jaeger-reporter");
         if let Some(spans) = self.queue_spans {

@@ -30,6 +30,7 @@ pub(crate) fn apply(
     }
     if let Some(tags) = get(source, "JAEGER_TAGS") {
         builder.tags.extend(parse_tags(&tags, source)?);
+        builder.tags_option = "JAEGER_TAGS";
     }
     if let Some(size) = get(source, "JAEGER_REPORTER_MAX_QUEUE_SIZE") {
         builder.queue_spans = Some(parse_queue_size(&size)?);

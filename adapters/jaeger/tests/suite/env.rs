@@ -69,7 +69,7 @@ fn variables_go_over_what_was_set_before_and_under_what_is_set_after() {
         .build();
     let tracing = HttpTracing::new(tracer.unwrap());
     tracing.span("x").start().finish();
-    assert!(tracing.flush(SOON));
+    assert!(tracing.flush(SOON).is_complete());
     assert_eq!(agent.batch().service, "from the environment");
 }
 
@@ -202,8 +202,6 @@ fn options_that_cannot_work_are_errors() {
             .unwrap_err(),
         "packet_bytes"
     );
-    let fat = builder().tag(("fat", "x".repeat(64_000)));
-    assert_eq!(fat.build().map_err(option).unwrap_err(), "packet_bytes");
     assert_eq!(
         builder()
             .bytes_per_second(0)
@@ -220,6 +218,44 @@ fn options_that_cannot_work_are_errors() {
             .unwrap_err(),
         "queue_spans"
     );
+}
+
+#[test]
+fn tags_that_leave_no_room_in_a_packet_are_an_error_whose_remedy_works() {
+    let tagged = |bytes: usize| JaegerTracer::builder("x").tag(("fat", "x".repeat(bytes)));
+    // A bigger packet helps, as long as receivers take it.
+    let least = |bytes: usize| {
+        let error = tagged(bytes).packet_bytes(5_000).build().unwrap_err();
+        assert_eq!(error.option(), "packet_bytes");
+        let text = error.to_string();
+        let number = text.rsplit("at least ").next().unwrap().parse::<usize>();
+        number.unwrap_or_else(|_| panic!("{text}"))
+    };
+    for bytes in [4_000, 62_000] {
+        let least = least(bytes);
+        assert!(least <= 65_000, "{least}");
+        assert!(tagged(bytes).packet_bytes(least).build().is_ok());
+        assert!(tagged(bytes).packet_bytes(least - 1).build().is_err());
+    }
+    // Else only shorter tags do.
+    for (bytes, limit) in [(64_000, 65_000), (64_000, 65_507), (70_000, 65_507)] {
+        let error = tagged(bytes).packet_bytes(limit).build().unwrap_err();
+        assert_eq!(error.option(), "tag");
+        let text = error.to_string();
+        let shorter = text.rsplit("by at least ").next().unwrap();
+        let shorter = shorter.trim_end_matches(" bytes").parse::<usize>();
+        let shorter = shorter.unwrap_or_else(|_| panic!("{text}"));
+        let fits = |bytes| tagged(bytes).packet_bytes(65_000).build().is_ok();
+        assert!(fits(bytes - shorter), "{text}");
+        assert!(!fits(bytes - shorter + 100), "{text}");
+    }
+    let variables = [("JAEGER_TAGS", format!("fat={}", "x".repeat(64_000)))];
+    let source = |name: &str| (name == variables[0].0).then(|| variables[0].1.clone());
+    let error = JaegerTracer::builder("x")
+        .env_with(source)
+        .build()
+        .unwrap_err();
+    assert_eq!(error.option(), "JAEGER_TAGS");
 }
 
 fn keeps(kind: &str, param: &str) -> usize {
@@ -289,6 +325,6 @@ fn a_disabled_tracer_passes_contexts_through_and_starts_no_thread() {
     let span = tracing.span("below").child_of(caller.clone()).start();
     assert!(!span.is_recording());
     assert_eq!(span.context(), Some(caller));
-    assert!(tracer.flush(SOON));
+    assert!(tracer.flush(SOON).is_complete());
     assert_eq!(tracer.dropped(), 0);
 }
