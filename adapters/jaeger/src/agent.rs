@@ -14,6 +14,9 @@ const LOOK_UP_AGAIN: Duration = Duration::from_secs(60);
 /// How long a send may wait for room in this host's own buffer.
 const SEND_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// How long another host has to say that nobody listens, where that is to be found out.
+const REFUSAL_COMES_WITHIN: Duration = Duration::from_millis(100);
+
 /// Where the agent is: an address, or a name that is looked up when it is needed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AgentAddress {
@@ -107,6 +110,8 @@ fn not_a_host(text: &str) -> String {
 pub(crate) struct Agent {
     address: AgentAddress,
     connection: Option<Connection>,
+    /// Whether nobody is known to listen: nothing was sent yet, or what was sent last was refused.
+    is_in_doubt: bool,
     pace: Pace,
 }
 
@@ -122,6 +127,7 @@ impl Agent {
         Self {
             address,
             connection: None,
+            is_in_doubt: true,
             pace: Pace::new(bytes_per_second),
         }
     }
@@ -138,6 +144,8 @@ impl Agent {
         {
             self.connection = Some(connection);
             return Ok(());
+        } else if old.is_none() {
+            self.is_in_doubt = true;
         }
         let addresses = match (self.address.resolve(), old) {
             (Ok(addresses), _) => addresses,
@@ -148,8 +156,9 @@ impl Agent {
         let mut failure =
             io::Error::new(io::ErrorKind::NotFound, "the agent's name has no address");
         for address in addresses {
-            match connect(address).and_then(|socket| deliver(&socket, packet).map(|()| socket)) {
+            match self.open(address, packet) {
                 Ok(socket) => {
+                    self.is_in_doubt = false;
                     let since = Instant::now();
                     self.connection = Some(Connection { socket, since });
                     return Ok(());
@@ -157,7 +166,19 @@ impl Agent {
                 Err(error) => failure = error,
             }
         }
+        self.is_in_doubt = true;
         Err(failure)
+    }
+
+    /// Sends a packet on a socket of its own, which is then open for others.
+    fn open(&self, address: SocketAddr, packet: &[u8]) -> io::Result<UdpSocket> {
+        let socket = connect(address)?;
+        deliver(&socket, packet)?;
+        // This host refuses at once.
+        if self.is_in_doubt && !address.ip().is_loopback() {
+            await_refusal(&socket, REFUSAL_COMES_WITHIN)?;
+        }
+        Ok(socket)
     }
 
     fn is_current(&self, connection: &Connection) -> bool {
@@ -187,6 +208,16 @@ fn deliver(socket: &UdpSocket, packet: &[u8]) -> io::Result<()> {
     match socket.take_error()? {
         Some(error) => Err(error),
         None => Ok(()),
+    }
+}
+
+/// Waits this long for the error that comes back when nobody listens on another host.
+fn await_refusal(socket: &UdpSocket, time: Duration) -> io::Result<()> {
+    socket.set_read_timeout(Some(time))?;
+    match socket.recv(&mut [0]) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Err(error),
+        // Agents do not answer, so the time is over; whatever else comes, it is no refusal.
+        _ => Ok(()),
     }
 }
 
@@ -266,6 +297,19 @@ mod tests {
         ] {
             assert!(AgentAddress::parse(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_refusal_that_comes_later_is_waited_for() {
+        let agent = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let socket = connect(agent.local_addr().unwrap()).unwrap();
+        socket.send(b"heard").unwrap();
+        await_refusal(&socket, Duration::from_millis(1)).unwrap();
+        drop(agent);
+        // The error stays with the socket until it is asked for, however it came.
+        socket.send(b"refused").unwrap();
+        let error = await_refusal(&socket, Duration::from_secs(20)).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
     }
 
     #[test]
