@@ -5,6 +5,7 @@ use std::error::Error;
 use std::process;
 use std::time::Duration;
 
+use env_logger::Env;
 use example_custom_tracer::PrintTracer;
 use opentracing_http::propagation::{B3, Jaeger, Propagation, W3c};
 use opentracing_http::{HttpTracing, Tracer};
@@ -13,17 +14,33 @@ use opentracing_jaeger::JaegerTracer;
 /// The policy of all examples: the tracer and the formats that the environment names, everything traced but `GET /health`.
 ///
 /// The process ends with status 2 where the environment asks for something that there is not.
+///
+/// Installs the logger, too: the policy tells it of spans that are lost.
 #[must_use]
 pub fn tracing(service: &str) -> HttpTracing {
+    log_to_stderr();
     let service = variable("JAEGER_SERVICE_NAME").unwrap_or_else(|| service.to_owned());
     policy(service).unwrap_or_else(|error| fail(&error.to_string()))
 }
 
-/// Delivers the last spans. To be called when the server has stopped.
+/// Delivers the last spans, and says what was lost. To be called when the server has stopped.
 pub fn flush(tracing: &HttpTracing) {
-    if !tracing.flush(Duration::from_secs(5)) {
-        eprintln!("not all spans were delivered");
+    let flushed = tracing.flush(Duration::from_secs(5));
+    if !flushed.is_complete() {
+        log::warn!("the last spans: {flushed}");
     }
+    let dropped = tracing.dropped();
+    if dropped > 0 {
+        log::warn!("spans lost since the start: {dropped}");
+    }
+}
+
+/// Writes what tracing has to say on the standard error output, or what `RUST_LOG` asks for. The standard output is for where
+/// the service listens, and for the spans of the custom tracer.
+fn log_to_stderr() {
+    let default = Env::default().default_filter_or("opentracing_http=warn,example_shared=warn");
+    // Fails if there is a logger, which does as well.
+    let _ = env_logger::Builder::from_env(default).try_init();
 }
 
 fn policy(service: String) -> Result<HttpTracing, Box<dyn Error>> {

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::net::TcpStream;
+use std::io::{BufRead, BufReader, Read};
+use std::net::{Ipv4Addr, TcpStream, UdpSocket};
+use std::process::{Child, Stdio};
 
 use example_contract::{App, Printed, command};
 use opentracing_http::Tag;
@@ -86,6 +88,54 @@ fn an_unknown_tracer_is_refused() {
         .unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("yeager"));
+}
+
+#[test]
+fn spans_for_an_agent_that_is_not_there_are_told_of() {
+    // A port that was free, on an address of this test's own where there are such.
+    let host = if cfg!(target_os = "linux") { 77 } else { 1 };
+    let agent = UdpSocket::bind((Ipv4Addr::new(127, 0, 0, host), 0)).unwrap();
+    let address = agent.local_addr().unwrap();
+    drop(agent);
+    let mut command = command(env!("CARGO_BIN_EXE_server"));
+    command.env("TRACER", "jaeger").stderr(Stdio::piped());
+    command.env("JAEGER_AGENT_HOST", address.ip().to_string());
+    command.env("JAEGER_AGENT_PORT", address.port().to_string());
+    let mut server = Killed(command.spawn().unwrap());
+
+    let mut ready = String::new();
+    let mut stdout = BufReader::new(server.0.stdout.take().unwrap());
+    stdout.read_line(&mut ready).unwrap();
+    let addr = ready.trim_end().strip_prefix("listening on http://");
+    let mut connection = Connection::open(addr.unwrap().parse().unwrap());
+    connection.request("GET", "/prices/7", &[("connection", "close")]);
+    assert_eq!(connection.response("GET").unwrap().status, 200);
+
+    drop(server.0.stdin.take());
+    let mut told = String::new();
+    let stderr = server.0.stderr.as_mut().unwrap();
+    stderr.read_to_string(&mut told).unwrap();
+    assert!(server.0.wait().unwrap().success());
+    for expected in [
+        "spans lost so far: 2 (failed: 2); the last error: ",
+        "spans lost since the start: 2",
+    ] {
+        assert!(told.contains(expected), "{told}");
+    }
+    let mut rest = String::new();
+    stdout.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "", "logs are not for the standard output");
+}
+
+/// A process that is gone at the latest when this is dropped.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        // Neither fails unless the process is gone, which is what is wanted.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 #[test]
