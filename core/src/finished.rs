@@ -8,6 +8,7 @@ use crate::baggage::Baggage;
 use crate::context::{Extra, SpanContext, SpanId};
 use crate::limits::Omitted;
 use crate::log::Log;
+use crate::policy::Policy;
 use crate::record::{Record, SpanData};
 use crate::reference::{Reference, ReferenceKind};
 use crate::server::{HttpFacts, Outcome, Route, error_type, is_failure, tags};
@@ -194,6 +195,10 @@ impl FinishedSpan {
             + data.logs.iter().map(|log| tags(&log.fields)).sum::<usize>()
             + data.references.capacity() * size_of::<Reference>()
             + data.http.as_ref().map_or(0, HttpFacts::heap_size)
+    }
+
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.record.policy
     }
 
     /// Which tracers of a fan-out asked for the span, a bit each.

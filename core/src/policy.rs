@@ -64,7 +64,7 @@ impl Policy {
     /// Runs code that is not ours and that what is started here would come back to: no span of this policy that starts
     /// meanwhile is recorded.
     pub(crate) fn suppressed<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
-        suppression::suppress(self, || self.guard(f))
+        suppression::suppress([self], || self.guard(f))
     }
 
     /// The same, for the tracer.

@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use crate::policy::Policy;
 
 thread_local! {
-    /// The policies that are suppressed on this thread, each as often as it is. A policy is known by its address.
+    /// The policies that are suppressed on this thread. A policy is known by its address.
     static SUPPRESSED: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -16,16 +16,29 @@ fn address(policy: &Policy) -> usize {
     std::ptr::from_ref(policy).addr()
 }
 
-/// Runs `f`. No span of this policy that starts meanwhile on this thread is recorded.
-pub(crate) fn suppress<R>(policy: &Policy, f: impl FnOnce() -> R) -> R {
-    struct Restore;
+/// Runs `f`. No span of these policies that starts meanwhile on this thread is recorded.
+pub(crate) fn suppress<'p, R>(
+    policies: impl IntoIterator<Item = &'p Policy>,
+    f: impl FnOnce() -> R,
+) -> R {
+    /// How many were suppressed before.
+    struct Restore(usize);
     impl Drop for Restore {
         fn drop(&mut self) {
-            let _ = SUPPRESSED.try_with(|suppressed| suppressed.borrow_mut().pop());
+            let _ = SUPPRESSED.try_with(|suppressed| suppressed.borrow_mut().truncate(self.0));
         }
     }
-    let entered = SUPPRESSED.try_with(|suppressed| suppressed.borrow_mut().push(address(policy)));
-    let _restore = entered.is_ok().then_some(Restore);
+    let before = SUPPRESSED.try_with(|suppressed| {
+        let mut suppressed = suppressed.borrow_mut();
+        let before = suppressed.len();
+        for policy in policies.into_iter().map(address) {
+            if !suppressed.contains(&policy) {
+                suppressed.push(policy);
+            }
+        }
+        before
+    });
+    let _restore = before.ok().map(Restore);
     f()
 }
 

@@ -7,6 +7,7 @@ use crate::finished::FinishedSpan;
 use crate::report::drops::Reason;
 use crate::report::exporter::{ExportError, Exporter};
 use crate::report::shared::{Next, Shared};
+use crate::suppression;
 use crate::value::BoundedText;
 
 pub(super) type OnError = Box<dyn Fn(&ExportError) + Send>;
@@ -49,7 +50,8 @@ impl<E: Exporter> Worker<E> {
     }
 
     fn send(&mut self, batch: &mut Vec<FinishedSpan>) {
-        self.deliver(batch);
+        let policies = batch.iter().map(FinishedSpan::policy);
+        suppression::suppress(policies, || self.deliver(batch));
         // Before the spans are gone: the last of them may take their policy along.
         self.shared.tell();
         // Before it is told: whoever has flushed may count on the spans being gone.

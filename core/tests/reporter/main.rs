@@ -5,6 +5,7 @@
 mod accounts;
 mod diagnostics;
 mod ends;
+mod own_spans;
 mod setup;
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
