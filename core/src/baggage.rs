@@ -18,21 +18,43 @@ use std::fmt;
 /// ```
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Baggage {
+    /// Key, value and properties of each pair, one after the other: one allocation, however many pairs there are.
+    text: String,
     items: Vec<Item>,
 }
 
-#[derive(Clone, PartialEq, Eq)]
+/// How many bytes of the text belong to a pair; [`Baggage::MAX_BYTES`] fits.
+#[derive(Clone, Copy, PartialEq, Eq)]
 struct Item {
-    key: Box<str>,
-    value: Box<str>,
+    /// Of the key without regard to ASCII case, so that most pairs with other keys are told apart without their text.
+    hash: u16,
+    key: u16,
+    value: u16,
     /// W3C's properties (`;a=b;c`), passed on as they came, without the leading semicolon.
-    properties: Box<str>,
+    properties: u16,
 }
 
 impl Item {
-    fn bytes(&self) -> usize {
-        self.key.len() + self.value.len() + self.properties.len()
+    fn new(key: &str, value: usize, properties: usize) -> Option<Self> {
+        Some(Self {
+            hash: hash(key),
+            key: key.len().try_into().ok()?,
+            value: value.try_into().ok()?,
+            properties: properties.try_into().ok()?,
+        })
     }
+
+    fn bytes(self) -> usize {
+        usize::from(self.key) + usize::from(self.value) + usize::from(self.properties)
+    }
+}
+
+/// FNV-1a, folded. A caller can make keys that share it, and gains nothing: there are at most 64 to compare.
+fn hash(key: &str) -> u16 {
+    let hash = key.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
+        (hash ^ u32::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0193)
+    });
+    (hash >> 16 ^ hash) as u16
 }
 
 impl Baggage {
@@ -41,7 +63,10 @@ impl Baggage {
     /// How many bytes of keys, values and properties are held at most.
     pub const MAX_BYTES: usize = 8192;
 
-    pub(crate) const EMPTY: Self = Self { items: Vec::new() };
+    pub(crate) const EMPTY: Self = Self {
+        text: String::new(),
+        items: Vec::new(),
+    };
 
     /// Makes empty baggage; does not allocate.
     #[must_use]
@@ -52,10 +77,8 @@ impl Baggage {
     /// The value under this key.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.items
-            .iter()
-            .find(|item| &*item.key == key)
-            .map(|item| &*item.value)
+        let (_, value, _) = self.parts().find(|(found, ..)| *found == key)?;
+        Some(value)
     }
 
     /// Sets a pair, in the place of the one with the same key if there is one.
@@ -72,37 +95,131 @@ impl Baggage {
         if !is_token(key) || !are_properties(properties) {
             return false;
         }
-        let item = Item {
-            key: key.into(),
-            value: value.into(),
-            properties: properties.into(),
-        };
-        let old = self.items.iter().position(|old| *old.key == *item.key);
-        let freed = old.and_then(|at| self.items.get(at)).map_or(0, Item::bytes);
-        let grows = item.bytes() > freed;
-        if grows && self.bytes() - freed + item.bytes() > Self::MAX_BYTES {
+        let Some(item) = Item::new(key, value.len(), properties.len()) else {
             return false;
+        };
+        let mut at = 0;
+        for old in &mut self.items {
+            let end = at + old.bytes();
+            let value_at = at + usize::from(old.key);
+            if old.hash == item.hash && self.text.get(at..value_at) == Some(key) {
+                let grows = item.bytes() > old.bytes();
+                if grows && self.text.len() - old.bytes() + item.bytes() > Self::MAX_BYTES {
+                    return false;
+                }
+                let properties_at = value_at + usize::from(old.value);
+                self.text.replace_range(properties_at..end, properties);
+                self.text.replace_range(value_at..properties_at, value);
+                *old = item;
+                return true;
+            }
+            at = end;
         }
         let full = self.items.len() >= Self::MAX_ITEMS;
-        match old.and_then(|at| self.items.get_mut(at)) {
-            Some(old) => *old = item,
-            None if full => return false,
-            None => self.items.push(item),
+        if full || self.text.len() + item.bytes() > Self::MAX_BYTES {
+            return false;
         }
+        // One allocation for the three of them, and nothing beyond: spans wait in queues with what they hold.
+        self.text.reserve_exact(item.bytes());
+        for part in [key, value, properties] {
+            self.text.push_str(part);
+        }
+        self.items.push(item);
         true
+    }
+
+    /// Adds a pair whose key is known to be new. `value` and `properties` append theirs to the text, so that none of them
+    /// needs an allocation of its own; `lower` has the key written in lower case.
+    ///
+    /// Answers `false`, and changes nothing, if the key, the properties or the bounds refuse it.
+    pub(crate) fn add(
+        &mut self,
+        (key, lower): (&str, bool),
+        list: &mut Unread<'_>,
+        value: impl FnOnce(&mut String),
+        properties: impl FnOnce(&mut String),
+    ) -> bool {
+        if self.is_full() || !is_token(key) {
+            return false;
+        }
+        if let Some(list) = list.0.take() {
+            let members = 1 + list.iter().filter(|byte| **byte == b',').count();
+            self.items
+                .reserve(members.min(Self::MAX_ITEMS - self.len()));
+            let most = Self::MAX_BYTES.saturating_sub(self.bytes());
+            self.text.reserve(list.len().min(most));
+        }
+        let start = self.text.len();
+        self.text.push_str(key);
+        if lower && let Some(key) = self.text.get_mut(start..) {
+            key.make_ascii_lowercase();
+        }
+        let value_at = self.text.len();
+        value(&mut self.text);
+        let properties_at = self.text.len();
+        properties(&mut self.text);
+        let properties = self.text.get(properties_at..).unwrap_or_default();
+        let valid = self.text.len() <= Self::MAX_BYTES && are_properties(properties);
+        let item = Item::new(key, properties_at - value_at, properties.len());
+        match item.filter(|_| valid) {
+            Some(item) => self.items.push(item),
+            None => self.text.truncate(start),
+        }
+        self.text.len() > start
+    }
+
+    /// Gives back room that was reserved for what was then refused.
+    pub(crate) fn give_back(&mut self) {
+        // The rule of every value that is kept: no more than twice what is needed, and some.
+        if self.text.capacity() > 2 * self.text.len() + 64 {
+            self.text.shrink_to_fit();
+        }
+        if self.items.capacity() > 2 * self.items.len() + 8 {
+            self.items.shrink_to_fit();
+        }
+    }
+
+    /// Whether a pair has this key.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        let hash = hash(key);
+        // Most of many keys end here.
+        self.items.iter().any(|item| item.hash == hash)
+            && self.parts().any(|(found, ..)| found == key)
+    }
+
+    /// Whether a pair has this key, whatever its case.
+    pub(crate) fn has_of_any_case(&self, key: &str) -> bool {
+        let hash = hash(key);
+        self.items.iter().any(|item| item.hash == hash)
+            && self
+                .parts()
+                .any(|(found, ..)| found.eq_ignore_ascii_case(key))
+    }
+
+    /// Whether no more pairs are taken.
+    pub(crate) fn is_full(&self) -> bool {
+        self.items.len() >= Self::MAX_ITEMS
     }
 
     /// Removes a pair; answers whether it was there.
     pub fn remove(&mut self, key: &str) -> bool {
-        let before = self.items.len();
-        self.items.retain(|item| &*item.key != key);
-        self.items.len() != before
+        let mut at = 0;
+        for (index, item) in self.items.iter().enumerate() {
+            let end = at + item.bytes();
+            if self.text.get(at..at + usize::from(item.key)) == Some(key) {
+                self.text.replace_range(at..end, "");
+                self.items.remove(index);
+                return true;
+            }
+            at = end;
+        }
+        false
     }
 
     /// Adds the pairs of `other` whose keys are not here yet: the first to set a key wins.
     pub fn merge(&mut self, other: &Self) {
         for (key, value, properties) in other.iter_with_properties() {
-            if self.get(key).is_none() {
+            if !self.has(key) {
                 self.set_with_properties(key, value, properties);
             }
         }
@@ -110,14 +227,36 @@ impl Baggage {
 
     /// The pairs, in the order in which they were set.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.items.iter().map(|item| (&*item.key, &*item.value))
+        self.parts().map(|(key, value, _)| (key, value))
     }
 
     /// The pairs with their properties (empty where there are none), in the order in which they were set.
     pub fn iter_with_properties(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        self.parts()
+    }
+
+    /// The pairs without those whose key an earlier one has in another case.
+    pub(crate) fn iter_unlike_in_any_case(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.parts()
+            .enumerate()
+            .filter_map(|(index, (key, value, _))| {
+                let hash = self.items.get(index)?.hash;
+                let alike = self.items.iter().take(index).any(|item| item.hash == hash);
+                let same = |(other, ..): (&str, &str, &str)| other.eq_ignore_ascii_case(key);
+                (!alike || !self.parts().take(index).any(same)).then_some((key, value))
+            })
+    }
+
+    fn parts(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        let mut rest = self.text.as_str();
+        let mut next = move |length: u16| {
+            let part;
+            (part, rest) = rest.split_at_checked(length.into()).unwrap_or_default();
+            part
+        };
         self.items
             .iter()
-            .map(|item| (&*item.key, &*item.value, &*item.properties))
+            .map(move |item| (next(item.key), next(item.value), next(item.properties)))
     }
 
     /// How many pairs there are.
@@ -133,11 +272,23 @@ impl Baggage {
     }
 
     pub(crate) fn heap_size(&self) -> usize {
-        self.items.capacity() * size_of::<Item>() + self.bytes()
+        self.items.capacity() * size_of::<Item>() + self.text.capacity()
     }
 
-    fn bytes(&self) -> usize {
-        self.items.iter().map(Item::bytes).sum()
+    /// How many bytes of keys, values and properties there are.
+    pub(crate) fn bytes(&self) -> usize {
+        self.text.len()
+    }
+}
+
+/// A header that pairs are read from, until room has been made for all that may be in it.
+///
+/// That is done with the first pair that is worth it: a header that is refused reserves nothing.
+pub(crate) struct Unread<'a>(Option<&'a [u8]>);
+
+impl<'a> Unread<'a> {
+    pub(crate) const fn new(list: &'a [u8]) -> Self {
+        Self(Some(list))
     }
 }
 

@@ -5,6 +5,8 @@ use std::hash::BuildHasher;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::propagation::Field;
+
 /// Borrowed access to headers, or to any text map that stands for them.
 ///
 /// Names are compared without regard to ASCII case. Values are bytes: what is not text is the reader's to refuse.
@@ -234,7 +236,8 @@ pub trait Carrier {
         self.set(name, value);
     }
 
-    /// Removes what an earlier injection may have left; nothing, where the carrier can only be added to.
+    /// Removes what an earlier injection may have left, or a caller has sent; nothing, where the carrier can only be added
+    /// to: such a one must have none of the formats' headers.
     fn remove(&mut self, name: &str) {
         let _ = name;
     }
@@ -243,6 +246,23 @@ pub trait Carrier {
     /// [`remove`](Self::remove) does.
     fn remove_prefixed(&mut self, prefix: &str) {
         let _ = prefix;
+    }
+
+    /// Removes every header that one of these fields [covers](Field::covers), as [`remove`](Self::remove) does.
+    ///
+    /// Called once before each injection, with the fields of all formats of the policy. The default removes one field
+    /// after the other; implement it where one pass is cheaper.
+    fn remove_fields(&mut self, fields: &[Field]) {
+        for field in fields {
+            match field {
+                Field::Known(KnownHeader::UberCtx) => {
+                    self.remove_prefixed(KnownHeader::UberCtx.name());
+                }
+                Field::Known(known) => self.remove(known.name()),
+                Field::Named(name) => self.remove(name),
+                Field::Prefixed(prefix) => self.remove_prefixed(prefix),
+            }
+        }
     }
 }
 
@@ -295,6 +315,28 @@ impl Carrier for HeaderMap {
             Self::remove(self, name);
         }
     }
+
+    fn remove_fields(&mut self, fields: &[Field]) {
+        // Of the known names mostly none is there, and a look at each that is there is cheaper than twelve look-ups.
+        let mut there = [false; KnownHeader::NAMED.len() + 1];
+        for name in self.keys() {
+            let known = KnownHeader::from_name(name.as_str());
+            if let Some(there) = known.and_then(|known| there.get_mut(known.index())) {
+                *there = true;
+            }
+        }
+        for field in fields {
+            match field {
+                Field::Known(known) if !there.get(known.index()).is_some_and(|there| *there) => {}
+                Field::Known(KnownHeader::UberCtx) => {
+                    self.remove_prefixed(KnownHeader::UberCtx.name());
+                }
+                Field::Known(known) => Carrier::remove(self, known.name()),
+                Field::Named(name) => Carrier::remove(self, name),
+                Field::Prefixed(prefix) => self.remove_prefixed(prefix),
+            }
+        }
+    }
 }
 
 /// The name as `http` has it, checked and without an allocation, if propagation knows it.
@@ -323,6 +365,10 @@ macro_rules! carrier_of_text_maps {
             fn remove_prefixed(&mut self, prefix: &str) {
                 self.retain(|found, _| !has_prefix(found, prefix));
             }
+
+            fn remove_fields(&mut self, fields: &[Field]) {
+                self.retain(|found, _| !fields.iter().any(|field| field.covers(found)));
+            }
         }
     )*};
 }
@@ -348,5 +394,9 @@ impl Carrier for Vec<(String, String)> {
 
     fn remove_prefixed(&mut self, prefix: &str) {
         self.retain(|(found, _)| !has_prefix(found, prefix));
+    }
+
+    fn remove_fields(&mut self, fields: &[Field]) {
+        self.retain(|(found, _)| !fields.iter().any(|field| field.covers(found)));
     }
 }

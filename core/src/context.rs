@@ -227,6 +227,24 @@ impl TraceFlags {
         }
     }
 
+    /// The same flags with the debug bit; the decision stays as it is.
+    ///
+    /// Jaeger's flags have a bit for each, so that debug can come without sampled. Whoever trusts the debug flag takes it
+    /// for [`DEBUG`](Self::DEBUG); for everybody else the decision holds as it was sent.
+    ///
+    /// ```
+    /// use opentracing_http::TraceFlags;
+    ///
+    /// let flags = TraceFlags::NOT_SAMPLED.with_debug();
+    /// assert!(flags.is_debug() && !flags.is_sampled());
+    /// assert_eq!(flags.without_debug(), TraceFlags::NOT_SAMPLED);
+    /// assert_eq!(TraceFlags::SAMPLED.with_debug(), TraceFlags::DEBUG);
+    /// ```
+    #[must_use]
+    pub const fn with_debug(self) -> Self {
+        Self(self.0 | Self::DEBUG_BIT)
+    }
+
     /// The same flags without the debug bit.
     #[must_use]
     pub const fn without_debug(self) -> Self {

@@ -17,7 +17,7 @@ use crate::ids::IdSource;
 use crate::limits::Limits;
 use crate::pattern::Pattern;
 use crate::policy::Policy;
-use crate::propagation::{Outgoing, Propagation};
+use crate::propagation::{IncomingHeaders, Outgoing, Propagation};
 use crate::sampler::Sampler;
 use crate::server::{
     Attribute, Convention, End, Forwarded, QueryRedaction, RequestEnd, RequestView, Route,
@@ -100,12 +100,16 @@ impl HttpTracing {
     #[must_use]
     pub fn extract(&self, headers: &dyn HeaderView) -> Option<SpanContext> {
         self.policy()
-            .guard(|| self.policy().propagation.extract(headers).context())
+            .guard(|| {
+                let headers = IncomingHeaders::read(headers).without_debug_id();
+                let found = self.policy().propagation.extract_from(&headers);
+                found.into_context()
+            })
             .flatten()
     }
 
-    /// Writes a context and its baggage into an outgoing message of any kind. A span in hand is
-    /// [injected](Span::inject) directly.
+    /// Writes a context and its baggage into an outgoing message of any kind, in the place of everything that stands there
+    /// under the headers of the policy's formats. A span in hand is [injected](Span::inject) directly.
     pub fn inject(&self, context: &SpanContext, carrier: &mut dyn Carrier) {
         self.policy().guard(|| {
             self.policy()
@@ -140,6 +144,12 @@ impl HttpTracing {
     /// How many requests each format refused because their headers broke its grammar.
     pub fn refusals(&self) -> impl Iterator<Item = (&'static str, u64)> {
         self.policy().propagation.refusals()
+    }
+
+    /// Returns how many headers, baggage items and members of tracestates each format left out of what it wrote, because
+    /// they went over the [budget](Propagation::max_bytes).
+    pub fn omissions(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.policy().propagation.omissions()
     }
 
     /// How many panics of callbacks, hooks, samplers, propagators, clocks, id sources and of the tracer were caught so far.
@@ -351,8 +361,13 @@ impl HttpTracingBuilder {
         self
     }
 
-    /// Chooses the formats that are read and written.
+    /// Chooses the formats that are read and written. A [budget](Propagation::max_bytes) without room for their ids is an
+    /// error.
     pub fn propagation(mut self, propagation: Propagation) -> Self {
+        // Formats may be the user's code.
+        if let Some(fault) = self.policy.guard(|| propagation.fault()).flatten() {
+            self.wrong("propagation", &fault);
+        }
         self.policy.propagation = propagation;
         self
     }

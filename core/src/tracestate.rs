@@ -2,9 +2,6 @@
 
 use std::fmt;
 
-/// The longest list that the grammar allows; what a header needs beyond it is blanks.
-const MAX_BYTES: usize = TraceState::MAX_MEMBERS * (256 + 1 + 256 + 1);
-
 /// A checked `tracestate` (W3C Trace Context level 2, section 3.3): at most 32 members, each `key=value`.
 ///
 /// Kept as the one text that is sent on, members in order, empty members and blanks round members left out.
@@ -37,39 +34,11 @@ impl TraceState {
     /// set last (W3C's own test suite wants such a list kept).
     #[must_use]
     pub fn parse<'a>(headers: impl IntoIterator<Item = &'a [u8]>) -> Option<Self> {
-        let (mut list, mut seen) = (Self::default(), 0);
+        let mut members = Members::new();
         headers
             .into_iter()
-            .all(|header| list.append(header, &mut seen))
-            .then_some(list)
-    }
-
-    /// Adds one header's members to the number `seen` so far; answers `false` where the whole list is to be thrown away.
-    pub(crate) fn append(&mut self, header: &[u8], seen: &mut usize) -> bool {
-        self.text.reserve(header.len().min(MAX_BYTES));
-        for member in header.split(|byte| *byte == b',').map(TrimOws::trim_ows) {
-            if member.is_empty() {
-                continue;
-            }
-            let Ok(member) = std::str::from_utf8(member) else {
-                return false;
-            };
-            let Some((key, value)) = member.split_once('=') else {
-                return false;
-            };
-            *seen += 1;
-            if *seen > Self::MAX_MEMBERS || !is_key(key) || !is_value(value) {
-                return false;
-            }
-            if self.get(key).is_some() {
-                continue;
-            }
-            if !self.text.is_empty() {
-                self.text.push(',');
-            }
-            self.text.push_str(member);
-        }
-        true
+            .all(|header| members.append(header))
+            .then(|| members.list())
     }
 
     /// The value of the member with this key.
@@ -108,6 +77,38 @@ impl TraceState {
         &self.text
     }
 
+    /// The list without as many whole members as it takes to have at most `target` bytes, and how many those are.
+    ///
+    /// As section 3.3.1.5 has it, members of more than 128 bytes are left out first, and then the last ones. At least 512
+    /// bytes are kept where there are that many, even beyond the target, if they are within `room`.
+    pub(crate) fn cut(&self, target: usize, room: usize) -> (String, usize) {
+        const LEAST: usize = 512;
+        const LARGE: usize = 128;
+        let mut kept = [""; Self::MAX_MEMBERS];
+        let mut count = 0;
+        for (place, member) in kept.iter_mut().zip(self.text.split(',')) {
+            *place = member;
+            count += 1;
+        }
+        let (mut length, mut omitted) = (self.text.len(), 0);
+        for large in [true, false] {
+            for member in kept.iter_mut().take(count).rev() {
+                let leaves = length.saturating_sub(member.len() + 1);
+                let fits = length <= target || (length <= room && leaves < LEAST);
+                if !fits && !member.is_empty() && (!large || member.len() > LARGE) {
+                    *member = "";
+                    length = leaves;
+                    omitted += 1;
+                }
+            }
+        }
+        let mut text = String::with_capacity(length);
+        for member in kept.into_iter().filter(|member| !member.is_empty()) {
+            push_member(&mut text, member);
+        }
+        (text, omitted)
+    }
+
     pub(crate) fn heap_size(&self) -> usize {
         self.text.capacity()
     }
@@ -117,6 +118,74 @@ impl TraceState {
     pub fn is_empty(&self) -> bool {
         self.text.is_empty()
     }
+}
+
+/// The members of all `tracestate` headers of a request, checked, and copied only once all of them have been.
+pub(crate) struct Members<'a> {
+    kept: [&'a str; TraceState::MAX_MEMBERS],
+    count: usize,
+    /// With those whose key was there already.
+    seen: usize,
+    bytes: usize,
+}
+
+impl<'a> Members<'a> {
+    pub(crate) const fn new() -> Self {
+        Self {
+            kept: [""; TraceState::MAX_MEMBERS],
+            count: 0,
+            seen: 0,
+            bytes: 0,
+        }
+    }
+
+    /// Adds one header's members; answers `false` where the whole list is to be thrown away.
+    pub(crate) fn append(&mut self, header: &'a [u8]) -> bool {
+        for member in header.split(|byte| *byte == b',').map(TrimOws::trim_ows) {
+            if member.is_empty() {
+                continue;
+            }
+            let Ok(member) = std::str::from_utf8(member) else {
+                return false;
+            };
+            let Some((key, value)) = member.split_once('=') else {
+                return false;
+            };
+            self.seen += 1;
+            if self.seen > TraceState::MAX_MEMBERS || !is_key(key) || !is_value(value) {
+                return false;
+            }
+            let same = |other: &&str| {
+                let rest = other.strip_prefix(key);
+                rest.is_some_and(|rest| rest.starts_with('='))
+            };
+            if self.kept.iter().take(self.count).any(same) {
+                continue;
+            }
+            if let Some(place) = self.kept.get_mut(self.count) {
+                *place = member;
+                self.count += 1;
+                self.bytes += member.len() + 1;
+            }
+        }
+        true
+    }
+
+    /// The list, in one allocation of its size.
+    pub(crate) fn list(&self) -> TraceState {
+        let mut text = String::with_capacity(self.bytes.saturating_sub(1));
+        for member in self.kept.iter().take(self.count) {
+            push_member(&mut text, member);
+        }
+        TraceState { text }
+    }
+}
+
+fn push_member(text: &mut String, member: &str) {
+    if !text.is_empty() {
+        text.push(',');
+    }
+    text.push_str(member);
 }
 
 impl fmt::Debug for TraceState {

@@ -4,9 +4,10 @@
 
 use allocation_counter::measure;
 use http::{HeaderMap, Request};
+use opentracing_http::sampler::Never;
 use opentracing_http::{
     Attribute, BodySize, FinishedSpan, HttpTracing, Instrumentation, NoopTracer, ResponseView,
-    Route, Span, SpanContext, SpanId, TraceFlags, TraceId, Tracer,
+    Route, Span, SpanContext, SpanId, TraceFlags, TraceId, Tracer, Trust,
 };
 
 struct Discard;
@@ -156,4 +157,64 @@ fn handles_scopes_and_injection_cost_none() {
         0
     );
     assert!(bytes > 0);
+}
+
+/// A caller's request with as much of everything as it may send, and the key of one baggage item.
+fn with_everything(traceparent: &str) -> Request<()> {
+    let members: Vec<_> = (0..64).map(|n| format!("key{n}=%41")).collect();
+    let states: Vec<_> = (0..32).map(|n| format!("vendor{n}=1")).collect();
+    let mut request = request(traceparent);
+    let headers = request.headers_mut();
+    headers.insert("baggage", members.join(",").parse().unwrap());
+    headers.insert("tracestate", states.join(",").parse().unwrap());
+    headers.insert("jaeger-debug-id", "find-me".parse().unwrap());
+    headers.insert("jaeger-baggage", "own=1,other=a+b".parse().unwrap());
+    headers.insert("uberctx-more", "%41".parse().unwrap());
+    request
+}
+
+#[test]
+fn a_caller_that_is_not_trusted_costs_none_whatever_it_sends() {
+    for trust in [Trust::nobody(), Trust::when(|_| false)] {
+        let tracing = HttpTracing::builder(Discard)
+            .sampler(Never)
+            .trust(trust)
+            .build()
+            .unwrap();
+        let instrumentation = Instrumentation::new(&tracing, "test");
+        let (request, headers) = (with_everything(SAMPLED), HeaderMap::new());
+        assert_eq!(
+            allocations(|| serve(&instrumentation, &request, &headers)),
+            0
+        );
+    }
+}
+
+#[test]
+fn a_debug_id_of_a_caller_whose_debug_is_not_trusted_costs_none() {
+    for trust in [None, Some(Trust::nobody()), Some(Trust::when(|_| false))] {
+        let mut tracing = HttpTracing::builder(NoopTracer);
+        if let Some(trust) = trust {
+            tracing = tracing.trust_debug(trust);
+        }
+        let tracing = tracing.build().unwrap();
+        let instrumentation = Instrumentation::new(&tracing, "test");
+        let (mut request, headers) = (request(SAMPLED), HeaderMap::new());
+        let id = "find-me".parse().unwrap();
+        request.headers_mut().insert("jaeger-debug-id", id);
+        assert_eq!(
+            allocations(|| serve(&instrumentation, &request, &headers)),
+            0
+        );
+    }
+}
+
+#[test]
+fn baggage_of_a_request_that_is_not_recorded_is_read_once() {
+    let tracing = HttpTracing::new(Discard);
+    let instrumentation = Instrumentation::new(&tracing, "test");
+    let (request, headers) = (with_everything(UNSAMPLED), HeaderMap::new());
+    // Text and lengths of the baggage, the buffer to decode in, the tracestate, and what holds both.
+    let counted = allocations(|| serve(&instrumentation, &request, &headers));
+    assert!(counted <= 8, "{counted}");
 }

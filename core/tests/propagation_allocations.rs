@@ -115,3 +115,91 @@ fn tracestate_is_copied_once() {
         assert!(counted.bytes_max < 20_000, "{} bytes", counted.bytes_max);
     }
 }
+
+/// As many members of three bytes, with their commas, as go into 8 KB.
+fn many_members() -> String {
+    (0..2_048)
+        .map(|n| {
+            char::from(
+                b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'"[n % 68],
+            )
+        })
+        .map(|key| format!("{key}=1"))
+        .collect::<Vec<_>>()
+        .join(",")
+}
+
+fn with_baggage(traceparent: &str, baggage: &str) -> HeaderMap {
+    let mut map = HeaderMap::new();
+    map.insert("traceparent", HeaderValue::from_str(traceparent).unwrap());
+    map.insert("baggage", HeaderValue::from_str(baggage).unwrap());
+    map
+}
+
+const SAMPLED: &str = "00-12345678901234567890123456789012-1234567890123456-01";
+const UNSAMPLED: &str = "00-12345678901234567890123456789012-1234567890123456-00";
+
+#[test]
+fn baggage_costs_the_same_few_allocations_however_many_members_it_has() {
+    let propagation = Propagation::default();
+    let escaped: Vec<_> = (0..64).map(|n| format!("k{n}=%41%ff;p = 1;q")).collect();
+    for (baggage, members, most) in [
+        // The text, and the lengths of its parts.
+        ("a=1".to_owned(), 1, 2),
+        // What was reserved for those that are refused is given back.
+        (many_members(), 64, 3),
+        // Decoding needs one buffer, whatever the number of values.
+        (escaped.join(","), 64, 3),
+    ] {
+        let map = with_baggage(SAMPLED, &baggage);
+        let mut found = Extraction::default();
+        let counted = measure(|| found = propagation.extract(&map));
+        assert_eq!(found.baggage().len(), members);
+        assert!(
+            counted.count_total <= most,
+            "{}: {}",
+            members,
+            counted.count_total
+        );
+        assert!(counted.bytes_max < 20_000, "{} bytes", counted.bytes_max);
+    }
+}
+
+#[test]
+fn jaegers_baggage_costs_the_same_few_allocations_however_many_items_it_has() {
+    let propagation = Propagation::default();
+    let mut map = HeaderMap::new();
+    for n in 0..100 {
+        let name: http::HeaderName = format!("uberctx-key{n}").parse().unwrap();
+        map.insert(name, HeaderValue::from_static("a+b%20c"));
+    }
+    let list: Vec<_> = (0..100).map(|n| format!("own{n}=a+b%20c")).collect();
+    map.insert(
+        "jaeger-baggage",
+        HeaderValue::from_str(&list.join(",")).unwrap(),
+    );
+    let mut found = Extraction::default();
+    let counted = measure(|| found = propagation.extract(&map));
+    assert_eq!(found.baggage().len(), 64);
+    // Texts and lengths grow a few times, and there is one buffer to decode in.
+    assert!(counted.count_total <= 16, "{}", counted.count_total);
+}
+
+#[test]
+fn refused_baggage_and_tracestate_reserve_nothing() {
+    let propagation = Propagation::default();
+    for (name, value) in [
+        ("tracestate", "=".repeat(16_000)),
+        ("tracestate", format!("a=1,{},=", " ".repeat(16_000))),
+        ("baggage", "bad,".repeat(2_000)),
+        ("baggage", " ".repeat(8_000)),
+        ("baggage", format!("k={}\"", "%zz".repeat(2_000))),
+        ("jaeger-baggage", "bad,".repeat(2_000)),
+    ] {
+        let mut map = HeaderMap::new();
+        map.insert("traceparent", HeaderValue::from_static(SAMPLED));
+        map.insert(name, HeaderValue::from_str(&value).unwrap());
+        let counted = measure(|| drop(propagation.extract(&map)));
+        assert_eq!(counted.count_total, 0, "{name}: {}", value.len());
+    }
+}

@@ -1,7 +1,7 @@
 //! B3, the format of Zipkin: <https://github.com/openzipkin/b3-propagation>.
 
 use super::short_text::ShortText;
-use super::{Duplicate, Extraction, IncomingHeaders, Outgoing, Propagator, set_or_remove};
+use super::{Duplicate, Extraction, Field, IncomingHeaders, Outgoing, Propagator};
 use crate::carrier::{Carrier, KnownHeader};
 use crate::context::{SpanContext, SpanId, TraceFlags, TraceId, hex};
 use crate::tracestate::TrimOws;
@@ -65,10 +65,24 @@ impl Propagator for B3 {
         }
     }
 
+    fn fields(&self) -> &[Field] {
+        const FIELDS: &[Field] = &[
+            Field::Known(KnownHeader::B3),
+            Field::Known(KnownHeader::B3TraceId),
+            Field::Known(KnownHeader::B3SpanId),
+            Field::Known(KnownHeader::B3ParentSpanId),
+            Field::Known(KnownHeader::B3Sampled),
+            Field::Known(KnownHeader::B3Flags),
+        ];
+        FIELDS
+    }
+
     fn inject(&self, outgoing: &Outgoing<'_>, carrier: &mut dyn Carrier) {
-        match self.encoding {
-            Encoding::Single => write_single(outgoing.context(), carrier),
-            Encoding::Multi => write_multi(outgoing.context(), carrier),
+        if let Some(context) = outgoing.context() {
+            match self.encoding {
+                Encoding::Single => write_single(context, carrier),
+                Encoding::Multi => write_multi(context, carrier),
+            }
         }
     }
 }
@@ -181,11 +195,7 @@ fn is_parent_id(digits: &[u8]) -> bool {
     digits.len() == 16 && hex(digits).is_some()
 }
 
-fn write_single(context: Option<&SpanContext>, carrier: &mut dyn Carrier) {
-    let Some(context) = context else {
-        carrier.remove(KnownHeader::B3.name());
-        return;
-    };
+fn write_single(context: &SpanContext, carrier: &mut dyn Carrier) {
     let mut text = ShortText::new();
     push_trace_id(&mut text, context.trace_id());
     text.push_str("-");
@@ -197,24 +207,18 @@ fn write_single(context: Option<&SpanContext>, carrier: &mut dyn Carrier) {
     carrier.set(KnownHeader::B3.name(), text.as_str());
 }
 
-fn write_multi(context: Option<&SpanContext>, carrier: &mut dyn Carrier) {
+fn write_multi(context: &SpanContext, carrier: &mut dyn Carrier) {
     let (mut trace_id, mut span_id) = (ShortText::new(), ShortText::new());
-    let mut decision = None;
-    if let Some(context) = context {
-        push_trace_id(&mut trace_id, context.trace_id());
-        span_id.push_hex(context.span_id().get().into(), 16);
-        decision = decision_text(context.flags());
+    push_trace_id(&mut trace_id, context.trace_id());
+    span_id.push_hex(context.span_id().get().into(), 16);
+    carrier.set(KnownHeader::B3TraceId.name(), trace_id.as_str());
+    carrier.set(KnownHeader::B3SpanId.name(), span_id.as_str());
+    match decision_text(context.flags()) {
+        // Debug implies the decision, which is then not sent.
+        Some(DEBUG) => carrier.set(KnownHeader::B3Flags.name(), "1"),
+        Some(decision) => carrier.set(KnownHeader::B3Sampled.name(), decision),
+        None => {}
     }
-    // Debug implies the decision, which is then not sent.
-    let (sampled, flags) = match decision {
-        Some(DEBUG) => ("", "1"),
-        decision => (decision.unwrap_or_default(), ""),
-    };
-    set_or_remove(carrier, KnownHeader::B3TraceId, trace_id.as_str());
-    set_or_remove(carrier, KnownHeader::B3SpanId, span_id.as_str());
-    set_or_remove(carrier, KnownHeader::B3ParentSpanId, "");
-    set_or_remove(carrier, KnownHeader::B3Sampled, sampled);
-    set_or_remove(carrier, KnownHeader::B3Flags, flags);
 }
 
 fn push_trace_id(text: &mut ShortText, id: TraceId) {
@@ -227,7 +231,8 @@ const DEBUG: &str = "d";
 /// The decision as the single header has it; `None` where it is deferred.
 fn decision_text(flags: TraceFlags) -> Option<&'static str> {
     match flags {
-        _ if flags.is_debug() => Some(DEBUG),
+        // Debug without sampled is Jaeger's; here it would make the trace a sampled one.
+        _ if flags.is_debug() && flags.is_sampled() => Some(DEBUG),
         _ if flags.is_deferred() => None,
         _ if flags.is_sampled() => Some("1"),
         _ => Some("0"),

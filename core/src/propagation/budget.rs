@@ -11,6 +11,11 @@ impl Budget {
         Self(Baggage::MAX_BYTES)
     }
 
+    /// The same where there is less room.
+    pub(super) fn of(room: usize) -> Self {
+        Self(room.min(Baggage::MAX_BYTES))
+    }
+
     /// Takes the bytes of one item; answers `false`, and takes nothing, if they are no longer there.
     pub(super) fn take(&mut self, bytes: usize) -> bool {
         let left = self.0.checked_sub(bytes);

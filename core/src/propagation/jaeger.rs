@@ -1,9 +1,10 @@
 //! Jaeger's own format: <https://www.jaegertracing.io/sdk-migration/#propagation-format>.
 
 use super::budget::Budget;
+use super::percent::{self, Decoder};
 use super::short_text::ShortText;
-use super::{Extraction, IncomingHeaders, Outgoing, Propagator, percent};
-use crate::baggage::Baggage;
+use super::{Extraction, Field, IncomingHeaders, Outgoing, Propagator};
+use crate::baggage::Unread;
 use crate::carrier::{Carrier, KnownHeader};
 use crate::context::{SpanContext, SpanId, TraceFlags, TraceId};
 use crate::tracestate::TrimOws;
@@ -12,7 +13,8 @@ use crate::tracestate::TrimOws;
 ///
 /// Ids shorter than 32 and 16 digits are filled with zeros on the left; percent-encoded colons are read. The flags are
 /// one or two hexadecimal digits, as the format's description and all reference clients write them: 1 is sampled, 2 is
-/// debug (and implies sampled), 8 (firehose) and the rest are neither kept nor passed on. A baggage item that cannot be
+/// debug, 8 (firehose) and the rest are neither kept nor passed on. Debug without sampled (`2`, which OpenTelemetry's
+/// Python propagator sends for every trace that is not sampled) is sampled only where the debug flag is trusted. A baggage item that cannot be
 /// read or goes over the bounds is left out alone; keys lose their case in HTTP, and are read and written in lower case.
 ///
 /// The random bit and a deferred decision are not known here; the latter is written as not sampled.
@@ -30,15 +32,25 @@ impl Propagator for Jaeger {
         extract_baggage(headers, found);
     }
 
+    fn fields(&self) -> &[Field] {
+        const FIELDS: &[Field] = &[
+            Field::Known(KnownHeader::UberTraceId),
+            Field::Known(KnownHeader::UberCtx),
+            Field::Known(KnownHeader::JaegerBaggage),
+            Field::Known(KnownHeader::JaegerDebugId),
+        ];
+        FIELDS
+    }
+
     fn inject(&self, outgoing: &Outgoing<'_>, carrier: &mut dyn Carrier) {
-        match outgoing.context() {
-            Some(context) => carrier.set(
-                KnownHeader::UberTraceId.name(),
-                uber_trace_id(context).as_str(),
-            ),
-            None => carrier.remove(KnownHeader::UberTraceId.name()),
+        if let Some(context) = outgoing.context() {
+            let value = uber_trace_id(context);
+            carrier.set(KnownHeader::UberTraceId.name(), value.as_str());
         }
-        write_items(outgoing.baggage(), carrier);
+    }
+
+    fn inject_items(&self, outgoing: &Outgoing<'_>, carrier: &mut dyn Carrier) {
+        write_items(outgoing, carrier);
     }
 }
 
@@ -82,10 +94,13 @@ fn split_colon(text: &[u8]) -> Option<(&[u8], &[u8])> {
 /// described as hexadecimal, the other clients read it so, and for the values in use (0, 1, 3 and 9) it is the same.
 fn parse_flags(digits: &[u8]) -> Option<TraceFlags> {
     let bits = hex(digits, 2)?;
-    Some(match bits {
-        _ if bits & 2 != 0 => TraceFlags::DEBUG,
-        _ if bits & 1 != 0 => TraceFlags::SAMPLED,
-        _ => TraceFlags::NOT_SAMPLED,
+    let flags = match bits & 1 {
+        0 => TraceFlags::NOT_SAMPLED,
+        _ => TraceFlags::SAMPLED,
+    };
+    Some(match bits & 2 {
+        0 => flags,
+        _ => flags.with_debug(),
     })
 }
 
@@ -105,18 +120,20 @@ fn uber_trace_id(context: &SpanContext) -> ShortText {
     text.push_hex(context.trace_id().get(), 32);
     text.push_str(":");
     text.push_hex(context.span_id().get().into(), 16);
-    text.push_str(match flags {
-        _ if flags.is_debug() => ":0:3",
-        _ if flags.is_sampled() => ":0:1",
-        _ => ":0:0",
+    text.push_str(match (flags.is_debug(), flags.is_sampled()) {
+        (true, true) => ":0:3",
+        (true, false) => ":0:2",
+        (false, true) => ":0:1",
+        (false, false) => ":0:0",
     });
     text
 }
 
 /// Taken as it stands, not decoded: people type it to find the trace by it, and clients do not agree on a decoding.
 fn extract_debug_id(headers: &IncomingHeaders<'_>, found: &mut Extraction) {
-    let id = headers
-        .first(KnownHeader::JaegerDebugId)
+    let id = headers.first(KnownHeader::JaegerDebugId);
+    let id = id
+        .filter(|_| headers.wants_debug_id())
         .map(TrimOws::trim_ows);
     if let Some(Ok(id)) = id.map(std::str::from_utf8)
         && !id.is_empty()
@@ -126,25 +143,35 @@ fn extract_debug_id(headers: &IncomingHeaders<'_>, found: &mut Extraction) {
 }
 
 fn extract_baggage(headers: &IncomingHeaders<'_>, found: &mut Extraction) {
-    let mut budget = Budget::new();
+    if !headers.wants_baggage() {
+        return;
+    }
+    let (mut budget, mut decoder) = (Budget::new(), Decoder::default());
     if headers.contains(KnownHeader::UberCtx) {
         headers.view().each_header(&mut |name, value| {
             let Some(key) = item_key(name) else {
                 return;
             };
-            if has_key_of_any_case(found.baggage(), key) {
+            // Another format may have brought it with its case, which HTTP takes away here.
+            if found.is_done_with_baggage() || found.baggage.has_of_any_case(key) {
                 return;
             }
-            let fits = budget.take(key.len() + value.len());
-            if !fits || !add_item(&key.to_ascii_lowercase(), value, found) {
+            let decoded = |text: &mut String| decoder.decode_form(value.trim_ows(), text);
+            if !budget.take(key.len() + value.len())
+                || !(found.baggage).add((key, true), &mut Unread::new(value), decoded, |_| {})
+            {
                 found.refuse();
             }
         });
     }
     headers.values(KnownHeader::JaegerBaggage, &mut |list| {
+        let mut unread = Unread::new(list);
         let items = list.split(|byte| *byte == b',').map(TrimOws::trim_ows);
         for item in items.filter(|item| !item.is_empty()) {
-            if !budget.take(item.len()) || !add_pair(item, found) {
+            if found.is_done_with_baggage() {
+                break;
+            }
+            if !budget.take(item.len()) || !add_pair(item, &mut unread, &mut decoder, found) {
                 found.refuse();
             }
         }
@@ -158,49 +185,46 @@ fn item_key(name: &str) -> Option<&str> {
     found.eq_ignore_ascii_case(prefix).then_some(key)
 }
 
-/// Whether another format has brought the item already, with its key's case, which HTTP takes away here.
-fn has_key_of_any_case(baggage: &Baggage, key: &str) -> bool {
-    baggage
-        .iter()
-        .any(|(found, _)| found.eq_ignore_ascii_case(key))
-}
-
-fn add_item(key: &str, value: &[u8], found: &mut Extraction) -> bool {
-    // Clients write a blank as `+` or `%20`; all of them write `+` as `%2B`.
-    found.add_baggage(key, &percent::decode_form(value.trim_ows()), "")
-}
-
 /// `key=value` of `jaeger-baggage`.
-fn add_pair(pair: &[u8], found: &mut Extraction) -> bool {
+fn add_pair(
+    pair: &[u8],
+    list: &mut Unread<'_>,
+    decoder: &mut Decoder,
+    found: &mut Extraction,
+) -> bool {
     let Some(equals) = pair.iter().position(|byte| *byte == b'=') else {
         return false;
     };
     let (key, value) = pair.split_at(equals);
-    match (std::str::from_utf8(key.trim_ows()), value) {
-        (Ok(key), [b'=', value @ ..]) => add_item(key, value, found),
-        _ => false,
-    }
+    let (Ok(key), [b'=', value @ ..]) = (std::str::from_utf8(key.trim_ows()), value) else {
+        return false;
+    };
+    // Clients write a blank as `+` or `%20`; all of them write `+` as `%2B`.
+    let decoded = |text: &mut String| decoder.decode_form(value.trim_ows(), text);
+    found.add_item(key, list, decoded, |_| {})
 }
 
-fn write_items(baggage: &Baggage, carrier: &mut dyn Carrier) {
+fn write_items(outgoing: &Outgoing<'_>, carrier: &mut dyn Carrier) {
     let prefix = KnownHeader::UberCtx.name();
-    carrier.remove_prefixed(prefix);
     let mut budget = Budget::new();
     let (mut name, mut text) = (String::new(), String::new());
-    for (index, (key, value)) in baggage.iter().enumerate() {
+    // Keys that differ in case alone are one header; as everywhere, the first wins.
+    for (key, value) in outgoing.baggage().iter_unlike_in_any_case() {
+        name.clear();
+        name.push_str(prefix);
+        name.push_str(key);
+        name.make_ascii_lowercase();
+        if value.len() > outgoing.room_for(&name) {
+            outgoing.omit();
+            continue;
+        }
         text.clear();
         percent::encode(value, is_unreserved, &mut text);
-        // Keys that differ in case alone are one header; as everywhere, the first wins.
-        let mut earlier = baggage.iter().take(index);
-        if !earlier.any(|(other, _)| other.eq_ignore_ascii_case(key))
-            && budget.take(key.len() + text.len())
-        {
-            name.clear();
-            name.push_str(prefix);
-            name.push_str(key);
-            name.make_ascii_lowercase();
-            carrier.set(&name, &text);
+        if !budget.take(key.len() + text.len()) {
+            outgoing.omit();
+            continue;
         }
+        carrier.set(&name, &text);
     }
 }
 

@@ -5,8 +5,10 @@
 
 mod b3;
 mod budget;
+mod field;
 mod jaeger;
 mod percent;
+mod room;
 mod short_text;
 mod w3c;
 
@@ -14,11 +16,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::baggage::Baggage;
+use self::room::{Metered, Room};
+use crate::baggage::{Baggage, Unread};
 use crate::carrier::{Carrier, HeaderView, KnownHeader};
-use crate::context::{SpanContext, TraceFlags};
+use crate::context::{SpanContext, SpanId, TraceFlags, TraceId};
 
 pub use self::b3::B3;
+pub use self::field::Field;
 pub use self::jaeger::Jaeger;
 pub use self::w3c::W3c;
 
@@ -27,7 +31,7 @@ pub use self::w3c::W3c;
 /// Implement it for a format that this crate does not have (Datadog's, X-Ray's, a house format):
 ///
 /// ```
-/// use opentracing_http::propagation::{Extraction, IncomingHeaders, Outgoing, Propagator};
+/// use opentracing_http::propagation::{Extraction, Field, IncomingHeaders, Outgoing, Propagator};
 /// use opentracing_http::{Carrier, HeaderView, SpanContext, SpanId, TraceFlags, TraceId};
 ///
 /// /// `x-house-trace: <trace id>/<span id>`, always sampled.
@@ -37,6 +41,11 @@ pub use self::w3c::W3c;
 /// impl Propagator for House {
 ///     fn name(&self) -> &'static str {
 ///         "house"
+///     }
+///
+///     fn fields(&self) -> &[Field] {
+///         const FIELDS: &[Field] = &[Field::named("x-house-trace")];
+///         FIELDS
 ///     }
 ///
 ///     fn extract(&self, headers: &IncomingHeaders<'_>, found: &mut Extraction) {
@@ -56,12 +65,9 @@ pub use self::w3c::W3c;
 ///     }
 ///
 ///     fn inject(&self, outgoing: &Outgoing<'_>, carrier: &mut dyn Carrier) {
-///         match outgoing.context() {
-///             Some(context) => {
-///                 let value = format!("{}/{}", context.trace_id(), context.span_id());
-///                 carrier.set("x-house-trace", &value);
-///             }
-///             None => carrier.remove("x-house-trace"),
+///         if let Some(context) = outgoing.context() {
+///             let value = format!("{}/{}", context.trace_id(), context.span_id());
+///             carrier.set("x-house-trace", &value);
 ///         }
 ///     }
 /// }
@@ -70,14 +76,33 @@ pub trait Propagator: fmt::Debug + Send + Sync {
     /// The format's name, under which its refusals are counted.
     fn name(&self) -> &'static str;
 
+    /// Returns every header field that the format reads or writes, families included.
+    ///
+    /// [`Propagation::inject`] removes them before it writes, whether this format is written or only read: headers of a
+    /// caller that a proxy has copied must not reach the next service. The default is none; then what `inject` does not
+    /// overwrite or remove itself is left where it stands.
+    fn fields(&self) -> &[Field] {
+        &[]
+    }
+
     /// Reads what the headers say in this format.
     ///
     /// Called for every request, so it must neither panic nor block on anything a caller can send. A header that breaks
-    /// the grammar is [refused](Extraction::refuse) as a whole.
+    /// the grammar is [refused](Extraction::refuse) as a whole. What is not [wanted](IncomingHeaders::wants_baggage) need
+    /// not be read, and is not kept.
     fn extract(&self, headers: &IncomingHeaders<'_>, found: &mut Extraction);
 
-    /// Writes what goes out, in the place of what an earlier injection left.
+    /// Writes what goes out. What stood under the format's [fields](Self::fields) has been removed.
+    ///
+    /// Headers beyond the [budget](Propagation::max_bytes) do not reach the carrier. A format that is refused one of its
+    /// headers writes none; one that can write less asks for [`Outgoing::room_for`].
     fn inject(&self, outgoing: &Outgoing<'_>, carrier: &mut dyn Carrier);
+
+    /// Writes baggage that has a header of its own for each item. Called when the ids of all formats have been written, so
+    /// that it is the first to be left out. The default writes nothing.
+    fn inject_items(&self, outgoing: &Outgoing<'_>, carrier: &mut dyn Carrier) {
+        let _ = (outgoing, carrier);
+    }
 }
 
 /// What came in: every trace header, found in one pass, and the view for those that are not known here.
@@ -85,6 +110,15 @@ pub struct IncomingHeaders<'a> {
     view: &'a dyn HeaderView,
     known: [Found<'a>; KnownHeader::NAMED.len()],
     uberctx: bool,
+    unwanted: Unwanted,
+}
+
+/// What is not to be read.
+#[derive(Debug, Clone, Copy, Default)]
+struct Unwanted {
+    /// Tracestate and baggage.
+    extra: bool,
+    debug_id: bool,
 }
 
 /// The values of one known header, as far as one pass without an allocation can keep them.
@@ -113,7 +147,46 @@ impl<'a> IncomingHeaders<'a> {
             view,
             known,
             uberctx,
+            unwanted: Unwanted::default(),
         }
+    }
+
+    /// The same headers, of which ids and flags alone are wanted.
+    pub(crate) fn ids_only(mut self) -> Self {
+        self.unwanted = Unwanted {
+            extra: true,
+            debug_id: true,
+        };
+        self
+    }
+
+    /// The same headers, of which no debug id is wanted.
+    pub(crate) fn without_debug_id(mut self) -> Self {
+        self.unwanted.debug_id = true;
+        self
+    }
+
+    /// Whether a header is there that is known here.
+    pub(crate) fn any_known(&self) -> bool {
+        self.uberctx || self.known.iter().any(|found| found.count > 0)
+    }
+
+    /// Returns whether baggage is wanted; it is not of a caller that is not trusted. What is added all the same is not kept.
+    #[must_use]
+    pub fn wants_baggage(&self) -> bool {
+        !self.unwanted.extra
+    }
+
+    /// Returns whether tracestate is wanted, as [`wants_baggage`](Self::wants_baggage) does.
+    #[must_use]
+    pub fn wants_tracestate(&self) -> bool {
+        !self.unwanted.extra
+    }
+
+    /// Returns whether a debug id is wanted; it is not where the policy trusts nobody's debug requests, which is the default.
+    #[must_use]
+    pub fn wants_debug_id(&self) -> bool {
+        !self.unwanted.debug_id
     }
 
     /// The header's only value, untrimmed; `Err` if it stands there more than once, which no format of ids allows.
@@ -201,6 +274,7 @@ pub struct Extraction {
     debug_id: Option<Box<str>>,
     baggage: Baggage,
     refused: bool,
+    unwanted: Unwanted,
 }
 
 impl Extraction {
@@ -244,7 +318,11 @@ impl Extraction {
 
     /// Sets the caller's span, unless an earlier format found one.
     pub fn set_context(&mut self, context: SpanContext) {
-        self.context.get_or_insert(context);
+        let extra = self.unwanted.extra;
+        self.context.get_or_insert_with(|| match extra {
+            true => context.with_extra(None),
+            false => context,
+        });
     }
 
     /// Sets a decision that came without ids, unless an earlier format found one.
@@ -254,18 +332,49 @@ impl Extraction {
 
     /// Sets the debug id, unless an earlier format found one; at most [`MAX_DEBUG_ID`](Self::MAX_DEBUG_ID) bytes of it.
     pub fn set_debug_id(&mut self, id: &str) {
-        self.debug_id
-            .get_or_insert_with(|| crate::value::prefix(id, Self::MAX_DEBUG_ID).into());
+        if !self.unwanted.debug_id {
+            self.debug_id
+                .get_or_insert_with(|| crate::value::prefix(id, Self::MAX_DEBUG_ID).into());
+        }
     }
 
     /// Adds a baggage item, unless an earlier format or item has its key; answers `false` where the bounds refuse it.
     pub fn add_baggage(&mut self, key: &str, value: &str, properties: &str) -> bool {
-        self.baggage.get(key).is_some() || self.baggage.set_with_properties(key, value, properties)
+        self.unwanted.extra
+            || self.baggage.has(key)
+            || self.baggage.set_with_properties(key, value, properties)
+    }
+
+    /// The same of a pair out of a `list`, with a value and properties that are appended where they are kept.
+    fn add_item(
+        &mut self,
+        key: &str,
+        list: &mut Unread<'_>,
+        value: impl FnOnce(&mut String),
+        properties: impl FnOnce(&mut String),
+    ) -> bool {
+        self.unwanted.extra
+            || self.baggage.has(key)
+            || self.baggage.add((key, false), list, value, properties)
+    }
+
+    /// Whether what is left of the format's baggage can neither be kept nor be counted.
+    fn is_done_with_baggage(&self) -> bool {
+        self.refused && self.baggage.is_full()
     }
 
     /// Notes that a header broke this format's grammar or bounds. It is counted once a request and format.
     pub fn refuse(&mut self) {
         self.refused = true;
+    }
+
+    /// The same as [`context`](Self::context), without a copy.
+    pub(crate) fn into_context(self) -> Option<SpanContext> {
+        let context = self.context?;
+        Some(match self.baggage.is_empty() {
+            true => context,
+            false => context.with_baggage(self.baggage),
+        })
     }
 
     pub(crate) fn into_parts(
@@ -285,6 +394,8 @@ impl Extraction {
 pub struct Outgoing<'a> {
     context: Option<&'a SpanContext>,
     baggage: &'a Baggage,
+    /// What may still be written; without bounds where no [`Propagation`] sets them.
+    room: Option<&'a Room>,
 }
 
 impl<'a> Outgoing<'a> {
@@ -294,6 +405,7 @@ impl<'a> Outgoing<'a> {
         Self {
             context: Some(context),
             baggage: context.baggage(),
+            room: None,
         }
     }
 
@@ -303,6 +415,17 @@ impl<'a> Outgoing<'a> {
         Self {
             context: None,
             baggage,
+            room: None,
+        }
+    }
+
+    fn within<'b>(self, room: &'b Room) -> Outgoing<'b>
+    where
+        'a: 'b,
+    {
+        Outgoing {
+            room: Some(room),
+            ..self
         }
     }
 
@@ -317,11 +440,26 @@ impl<'a> Outgoing<'a> {
     pub fn baggage(&self) -> &'a Baggage {
         self.baggage
     }
+
+    /// Returns how many bytes the value of this header may have; 0 where no more headers may be written.
+    #[must_use]
+    pub fn room_for(&self, name: &str) -> usize {
+        self.room.map_or(usize::MAX, |room| room.left_for(name))
+    }
+
+    /// Counts one item or member that was left out for want of room. A header that does not reach the carrier is counted
+    /// without it.
+    pub fn omit(&self) {
+        if let Some(room) = self.room {
+            room.omit(1);
+        }
+    }
 }
 
-/// Which formats are read, in what order, and which are written.
+/// Which formats are read, in what order, and which are written, and how much of it.
 ///
-/// The default reads W3C, then Jaeger, then B3, and writes W3C and Jaeger. Clones count refusals together.
+/// The default reads W3C, then Jaeger, then B3, and writes W3C and Jaeger, at most 10 KiB in 32 headers. Clones count
+/// refusals and omissions together.
 ///
 /// ```
 /// use opentracing_http::propagation::{B3, Propagation, W3c};
@@ -333,13 +471,71 @@ impl<'a> Outgoing<'a> {
 #[derive(Debug, Clone)]
 pub struct Propagation {
     readers: Vec<Reader>,
-    writers: Vec<Arc<dyn Propagator>>,
+    writers: Vec<Writer>,
+    /// Those of all readers and writers, each once.
+    fields: Vec<Field>,
+    max_bytes: usize,
+    max_headers: usize,
 }
 
 #[derive(Debug, Clone)]
 struct Reader {
     format: Arc<dyn Propagator>,
     refusals: Arc<AtomicU64>,
+}
+
+#[derive(Debug, Clone)]
+struct Writer {
+    format: Arc<dyn Propagator>,
+    rank: usize,
+    omissions: Arc<AtomicU64>,
+}
+
+impl Writer {
+    /// Writes the format's ids, all of its headers or none.
+    fn write(&self, outgoing: Outgoing<'_>, room: &Room, carrier: &mut dyn Carrier) {
+        if room.is_tight() {
+            let trial = room.clone();
+            let mut nowhere = |_: &str, _: &str| {};
+            self.inject(outgoing, &trial, &mut nowhere);
+            if trial.is_overflown() {
+                room.omit(trial.take_omitted());
+                return self.count(room);
+            }
+        }
+        self.inject(outgoing, room, carrier);
+        self.count(room);
+    }
+
+    fn write_items(&self, outgoing: Outgoing<'_>, room: &Room, carrier: &mut dyn Carrier) {
+        let mut carrier = Metered { carrier, room };
+        self.format
+            .inject_items(&outgoing.within(room), &mut carrier);
+        self.count(room);
+    }
+
+    fn inject(&self, outgoing: Outgoing<'_>, room: &Room, carrier: &mut dyn Carrier) {
+        let mut carrier = Metered { carrier, room };
+        self.format.inject(&outgoing.within(room), &mut carrier);
+    }
+
+    fn count(&self, room: &Room) {
+        let omitted = room.take_omitted();
+        if omitted > 0 {
+            self.omissions.fetch_add(omitted, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The format's turn: W3C first, which has the widest reach, then Jaeger, then B3, then those of others.
+fn rank(format: &dyn Propagator) -> usize {
+    let known = [
+        KnownHeader::Traceparent,
+        KnownHeader::UberTraceId,
+        KnownHeader::B3,
+    ];
+    let owned = |known: &KnownHeader| format.fields().contains(&Field::Known(*known));
+    known.iter().position(owned).unwrap_or(known.len())
 }
 
 impl Default for Propagation {
@@ -354,18 +550,30 @@ impl Default for Propagation {
 }
 
 impl Propagation {
+    /// How many bytes of headers are written by default: names, values, and four bytes for what stands round them.
+    pub const MAX_BYTES: usize = 10 * 1024;
+    /// How many headers are written by default.
+    pub const MAX_HEADERS: usize = 32;
+    /// How many bytes are kept for the ids of each other format before a tracestate has more than its 512. The largest
+    /// that is known, B3 in several headers, takes 100.
+    const IDS: usize = 128;
+
     /// Reads and writes nothing yet.
     #[must_use]
     pub fn none() -> Self {
         Self {
             readers: Vec::new(),
             writers: Vec::new(),
+            fields: Vec::new(),
+            max_bytes: Self::MAX_BYTES,
+            max_headers: Self::MAX_HEADERS,
         }
     }
 
     /// Reads this format as well, after those named before.
     #[must_use]
     pub fn read(mut self, format: impl Propagator + 'static) -> Self {
+        self.own(&format);
         self.readers.push(Reader {
             format: Arc::new(format),
             refusals: Arc::default(),
@@ -376,28 +584,110 @@ impl Propagation {
     /// Writes this format as well.
     #[must_use]
     pub fn write(mut self, format: impl Propagator + 'static) -> Self {
-        self.writers.push(Arc::new(format));
+        self.own(&format);
+        let rank = rank(&format);
+        let place = self.writers.partition_point(|other| other.rank <= rank);
+        self.writers.insert(
+            place,
+            Writer {
+                format: Arc::new(format),
+                rank,
+                omissions: Arc::default(),
+            },
+        );
         self
+    }
+
+    /// Sets how many bytes of headers one injection writes at most, [`MAX_BYTES`](Self::MAX_BYTES) by default: names,
+    /// values, and four bytes for each header, as HTTP/1 has them.
+    ///
+    /// What a caller sent goes out in every format that is written, and many servers refuse a request whose headers have
+    /// more than 8 or 16 KiB. So the formats share one budget, in this order:
+    ///
+    /// 1. `traceparent`
+    /// 2. `baggage`, 8,192 bytes of it at most
+    /// 3. `tracestate`: 512 bytes of it where there are as many, and more as far as the ids below keep their room
+    /// 4. `uber-trace-id`, then B3, then formats of your own in the order in which they were named
+    /// 5. baggage that has a header for each item (`uberctx-*`)
+    ///
+    /// Only whole items, members and headers are left out, and of ids all headers of a format. They are
+    /// [counted](Self::omissions). Where not even the ids fit [`build`](crate::HttpTracingBuilder::build) fails.
+    ///
+    /// ```
+    /// use opentracing_http::propagation::Propagation;
+    /// use opentracing_http::{HttpTracing, InMemoryTracer};
+    ///
+    /// let small = Propagation::default().max_bytes(4 * 1024).max_headers(16);
+    /// let tracing = HttpTracing::builder(InMemoryTracer::new()).propagation(small).build()?;
+    /// # drop(tracing);
+    ///
+    /// let nonsense = Propagation::default().max_bytes(20);
+    /// let error = HttpTracing::builder(InMemoryTracer::new()).propagation(nonsense).build().unwrap_err();
+    /// assert!(error.to_string().contains("20 bytes"));
+    /// # Ok::<(), opentracing_http::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn max_bytes(mut self, bytes: usize) -> Self {
+        self.max_bytes = bytes;
+        self
+    }
+
+    /// Sets how many headers one injection writes at most, [`MAX_HEADERS`](Self::MAX_HEADERS) by default; see
+    /// [`max_bytes`](Self::max_bytes) for what is left out.
+    #[must_use]
+    pub fn max_headers(mut self, headers: usize) -> Self {
+        self.max_headers = headers;
+        self
+    }
+
+    fn own(&mut self, format: &dyn Propagator) {
+        for field in format.fields() {
+            if !self.fields.contains(field) {
+                self.fields.push(field.clone());
+            }
+        }
     }
 
     /// Reads what a caller sent. Allocates only for tracestate, baggage and a debug id.
     #[must_use]
     pub fn extract(&self, headers: &dyn HeaderView) -> Extraction {
-        let headers = IncomingHeaders::read(headers);
-        let mut found = Extraction::default();
+        self.extract_from(&IncomingHeaders::read(headers))
+    }
+
+    /// Reads what is wanted of what a caller sent.
+    pub(crate) fn extract_from(&self, headers: &IncomingHeaders<'_>) -> Extraction {
+        let mut found = Extraction {
+            unwanted: headers.unwanted,
+            ..Extraction::default()
+        };
         for reader in &self.readers {
-            reader.format.extract(&headers, &mut found);
+            reader.format.extract(headers, &mut found);
             if std::mem::take(&mut found.refused) {
                 reader.refusals.fetch_add(1, Ordering::Relaxed);
             }
         }
+        found.baggage.give_back();
         found
     }
 
-    /// Writes what goes out, in every format. Allocates only for tracestate and baggage, and what the carrier needs.
+    /// Removes every header of the formats that are read or written, then writes what goes out, in every format that is
+    /// written, within the [budget](Self::max_bytes).
+    ///
+    /// A carrier that can only be added to keeps what it has: it must be one without headers of the formats. Allocates
+    /// only for tracestate and baggage, and what the carrier needs.
     pub fn inject(&self, outgoing: &Outgoing<'_>, carrier: &mut dyn Carrier) {
+        carrier.remove_fields(&self.fields);
+        let room = Room::new(self.max_bytes, self.max_headers);
+        let mut others = self.writers.len();
         for writer in &self.writers {
-            writer.inject(outgoing, carrier);
+            others = others.saturating_sub(1);
+            room.keep(others.saturating_mul(Self::IDS));
+            writer.write(*outgoing, &room, carrier);
+        }
+        if !outgoing.baggage().is_empty() {
+            for writer in &self.writers {
+                writer.write_items(*outgoing, &room, carrier);
+            }
         }
     }
 
@@ -411,13 +701,42 @@ impl Propagation {
             )
         })
     }
+
+    /// Returns how many headers, baggage items and members of tracestates each format left out so far, because they went
+    /// over the [budget](Self::max_bytes) or the format's own bounds, in the order of writing.
+    pub fn omissions(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.writers.iter().map(|writer| {
+            let omissions = writer.omissions.load(Ordering::Relaxed);
+            (writer.format.name(), omissions)
+        })
+    }
+
+    /// What is wrong with the budget: the first format whose ids do not fit beside those of the formats before.
+    pub(crate) fn fault(&self) -> Option<String> {
+        let id = u64::MAX;
+        let ids = TraceId::new(u128::MAX).zip(SpanId::new(id))?;
+        let context = SpanContext::new(ids.0, ids.1, TraceFlags::SAMPLED);
+        let room = Room::new(self.max_bytes, self.max_headers);
+        let mut nowhere = |_: &str, _: &str| {};
+        for writer in &self.writers {
+            writer.inject(Outgoing::new(&context), &room, &mut nowhere);
+            if room.is_overflown() {
+                return Some(format!(
+                    "{} bytes and {} headers have no room for the ids of `{}`; raise `max_bytes` or `max_headers`, or write \
+                     fewer formats",
+                    self.max_bytes,
+                    self.max_headers,
+                    writer.format.name()
+                ));
+            }
+        }
+        None
+    }
 }
 
 /// Writes a header that is left out when it is empty.
-fn set_or_remove(carrier: &mut dyn Carrier, header: KnownHeader, value: &str) {
-    if value.is_empty() {
-        carrier.remove(header.name());
-    } else {
+fn set_unless_empty(carrier: &mut dyn Carrier, header: KnownHeader, value: &str) {
+    if !value.is_empty() {
         carrier.set(header.name(), value);
     }
 }

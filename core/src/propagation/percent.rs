@@ -1,40 +1,53 @@
 //! Percent-encoding (RFC 3986, section 2.1), as the baggage formats use it.
 
-use std::borrow::Cow;
-
 /// Decodes `%XX`. What is not UTF-8 then becomes U+FFFD, as W3C Baggage has it.
 ///
 /// A `%` that no two hexadecimal digits follow stands for itself: senders that never encode are common, and nothing is
-/// lost by it.
-pub(super) fn decode(text: &[u8]) -> Cow<'_, str> {
-    decode_with(text, b'+')
+/// lost by it. Its buffer serves all values of a request, and is made for the first that needs one.
+#[derive(Default)]
+pub(super) struct Decoder {
+    bytes: Vec<u8>,
 }
 
-/// The same for HTML forms' variant, in which a blank is a `+`.
-pub(super) fn decode_form(text: &[u8]) -> Cow<'_, str> {
-    decode_with(text, b' ')
+impl Decoder {
+    /// Appends the decoded text; a `+` is a `+`.
+    pub(super) fn decode(&mut self, text: &[u8], out: &mut String) {
+        self.decode_with(text, b'+', out);
+    }
+
+    /// The same for HTML forms' variant, in which a blank is a `+`.
+    pub(super) fn decode_form(&mut self, text: &[u8], out: &mut String) {
+        self.decode_with(text, b' ', out);
+    }
+
+    fn decode_with(&mut self, text: &[u8], plus: u8, out: &mut String) {
+        let plain = |byte: &u8| *byte != b'%' && (*byte != b'+' || plus == b'+');
+        if text.iter().all(plain) {
+            return push_lossy(text, out);
+        }
+        self.bytes.clear();
+        self.bytes.reserve(text.len());
+        let mut rest = text;
+        while let [first, after @ ..] = rest {
+            let byte;
+            (byte, rest) = match (escape(rest), *first) {
+                (Some(escape), _) => escape,
+                (None, b'+') => (plus, after),
+                (None, first) => (first, after),
+            };
+            self.bytes.push(byte);
+        }
+        push_lossy(&self.bytes, out);
+    }
 }
 
-fn decode_with(text: &[u8], plus: u8) -> Cow<'_, str> {
-    let plain = |byte: &u8| *byte != b'%' && (*byte != b'+' || plus == b'+');
-    if text.iter().all(plain) {
-        return String::from_utf8_lossy(text);
+fn push_lossy(bytes: &[u8], out: &mut String) {
+    for chunk in bytes.utf8_chunks() {
+        out.push_str(chunk.valid());
+        if !chunk.invalid().is_empty() {
+            out.push(char::REPLACEMENT_CHARACTER);
+        }
     }
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let [first, after @ ..] = rest {
-        let byte;
-        (byte, rest) = match (escape(rest), *first) {
-            (Some(escape), _) => escape,
-            (None, b'+') => (plus, after),
-            (None, first) => (first, after),
-        };
-        decoded.push(byte);
-    }
-    Cow::Owned(match String::from_utf8(decoded) {
-        Ok(text) => text,
-        Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
-    })
 }
 
 fn escape(text: &[u8]) -> Option<(u8, &[u8])> {
@@ -72,6 +85,18 @@ pub(super) fn encode(text: &str, keep: fn(u8) -> bool, out: &mut String) {
 mod tests {
     use super::*;
 
+    fn decode(text: &[u8]) -> String {
+        let mut decoded = String::new();
+        Decoder::default().decode(text, &mut decoded);
+        decoded
+    }
+
+    fn decode_form(text: &[u8]) -> String {
+        let mut decoded = String::new();
+        Decoder::default().decode_form(text, &mut decoded);
+        decoded
+    }
+
     #[test]
     fn decodes_what_is_encoded_and_keeps_the_rest() {
         for (text, expected) in [
@@ -103,8 +128,11 @@ mod tests {
     }
 
     #[test]
-    fn plain_text_is_borrowed() {
-        assert!(matches!(decode(b"a+b"), Cow::Borrowed(_)));
-        assert!(matches!(decode_form(b"a-b"), Cow::Borrowed(_)));
+    fn values_are_appended_one_after_the_other() {
+        let (mut decoder, mut decoded) = (Decoder::default(), "a".to_owned());
+        for text in [&b"%41%42"[..], b"c", b"%43"] {
+            decoder.decode(text, &mut decoded);
+        }
+        assert_eq!(decoded, "aABcC");
     }
 }

@@ -1,20 +1,19 @@
 //! W3C Trace Context, level 2, and W3C Baggage.
 
-use std::fmt::Write as _;
-
 use super::budget::Budget;
+use super::percent::{self, Decoder};
 use super::short_text::ShortText;
-use super::{Extraction, IncomingHeaders, Outgoing, Propagator, percent, set_or_remove};
-use crate::baggage::{Baggage, is_baggage_octet};
+use super::{Extraction, Field, IncomingHeaders, Outgoing, Propagator, set_unless_empty};
+use crate::baggage::{Unread, is_baggage_octet};
 use crate::carrier::{Carrier, KnownHeader};
 use crate::context::{SpanContext, SpanId, TraceFlags, TraceId, hex};
-use crate::tracestate::{TraceState, TrimOws};
+use crate::tracestate::{Members, TraceState, TrimOws};
 
 /// W3C Trace Context level 2 (`traceparent`, `tracestate`) and W3C Baggage (`baggage`).
 ///
 /// A refused `traceparent`, or two of them, forbids reading the `tracestate`; a refused `tracestate` leaves the
 /// `traceparent` in force. Baggage is read without either. A baggage member that breaks the grammar or goes over the
-/// bounds is left out alone. Of the flags only the two that level 2 defines are read and written: debug and a deferred
+/// bounds is left out alone. A `+` in a baggage value is read as a `+` and written as `%2B`. Of the flags only the two that level 2 defines are read and written: debug and a deferred
 /// decision are not known here.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct W3c;
@@ -29,30 +28,44 @@ impl Propagator for W3c {
         extract_baggage(headers, found);
     }
 
-    fn inject(&self, outgoing: &Outgoing<'_>, carrier: &mut dyn Carrier) {
-        match outgoing.context() {
-            Some(context) => {
-                carrier.set(
-                    KnownHeader::Traceparent.name(),
-                    traceparent(context).as_str(),
-                );
-                set_or_remove(
-                    carrier,
-                    KnownHeader::Tracestate,
-                    context.tracestate().as_str(),
-                );
-            }
-            None => {
-                carrier.remove(KnownHeader::Traceparent.name());
-                carrier.remove(KnownHeader::Tracestate.name());
-            }
-        }
-        set_or_remove(
-            carrier,
-            KnownHeader::Baggage,
-            &baggage_string(outgoing.baggage()),
-        );
+    fn fields(&self) -> &[Field] {
+        const FIELDS: &[Field] = &[
+            Field::Known(KnownHeader::Traceparent),
+            Field::Known(KnownHeader::Tracestate),
+            Field::Known(KnownHeader::Baggage),
+        ];
+        FIELDS
     }
+
+    fn inject(&self, outgoing: &Outgoing<'_>, carrier: &mut dyn Carrier) {
+        if let Some(context) = outgoing.context() {
+            let value = traceparent(context);
+            carrier.set(KnownHeader::Traceparent.name(), value.as_str());
+        }
+        if !outgoing.baggage().is_empty() {
+            let value = baggage_string(outgoing);
+            set_unless_empty(carrier, KnownHeader::Baggage, &value);
+        }
+        if let Some(context) = outgoing.context()
+            && !context.tracestate().is_empty()
+        {
+            write_tracestate(context.tracestate(), outgoing, carrier);
+        }
+    }
+}
+
+fn write_tracestate(list: &TraceState, outgoing: &Outgoing<'_>, carrier: &mut dyn Carrier) {
+    let name = KnownHeader::Tracestate.name();
+    let room = outgoing.room_for(name);
+    let target = outgoing
+        .room
+        .map_or(usize::MAX, |room| room.left_beside_ids_for(name));
+    if list.as_str().len() <= target {
+        return carrier.set(name, list.as_str());
+    }
+    let (value, omitted) = list.cut(target, room);
+    (0..omitted).for_each(|_| outgoing.omit());
+    set_unless_empty(carrier, KnownHeader::Tracestate, &value);
 }
 
 fn extract_context(headers: &IncomingHeaders<'_>, found: &mut Extraction) {
@@ -68,7 +81,11 @@ fn extract_context(headers: &IncomingHeaders<'_>, found: &mut Extraction) {
         found.refuse();
         return;
     };
-    match parse_tracestate(headers) {
+    let tracestate = match headers.wants_tracestate() {
+        true => parse_tracestate(headers),
+        false => Some(TraceState::default()),
+    };
+    match tracestate {
         Some(tracestate) => found.set_context(context.with_tracestate(tracestate)),
         None => {
             found.refuse();
@@ -97,11 +114,14 @@ fn parse_traceparent(value: &[u8]) -> Option<SpanContext> {
 
 /// All `tracestate` headers as one list; `None` if any of them breaks the grammar.
 fn parse_tracestate(headers: &IncomingHeaders<'_>) -> Option<TraceState> {
-    let (mut list, mut seen, mut valid) = (TraceState::default(), 0, true);
+    if !headers.contains(KnownHeader::Tracestate) {
+        return Some(TraceState::default());
+    }
+    let (mut members, mut valid) = (Members::new(), true);
     headers.values(KnownHeader::Tracestate, &mut |value| {
-        valid = valid && list.append(value, &mut seen);
+        valid = valid && members.append(value);
     });
-    valid.then_some(list)
+    valid.then(|| members.list())
 }
 
 fn traceparent(context: &SpanContext) -> ShortText {
@@ -116,11 +136,18 @@ fn traceparent(context: &SpanContext) -> ShortText {
 }
 
 fn extract_baggage(headers: &IncomingHeaders<'_>, found: &mut Extraction) {
-    let mut budget = Budget::new();
+    if !headers.wants_baggage() {
+        return;
+    }
+    let (mut budget, mut decoder) = (Budget::new(), Decoder::default());
     headers.values(KnownHeader::Baggage, &mut |list| {
+        let mut unread = Unread::new(list);
         let members = list.split(|byte| *byte == b',').map(TrimOws::trim_ows);
         for member in members.filter(|member| !member.is_empty()) {
-            if !budget.take(member.len()) || !add_member(member, found) {
+            if found.is_done_with_baggage() {
+                break;
+            }
+            if !budget.take(member.len()) || !add_member(member, &mut unread, &mut decoder, found) {
                 found.refuse();
             }
         }
@@ -128,7 +155,12 @@ fn extract_baggage(headers: &IncomingHeaders<'_>, found: &mut Extraction) {
 }
 
 /// W3C Baggage, section 3.3.1: `key OWS "=" OWS value *( OWS ";" OWS property )`.
-fn add_member(member: &[u8], found: &mut Extraction) -> bool {
+fn add_member(
+    member: &[u8],
+    list: &mut Unread<'_>,
+    decoder: &mut Decoder,
+    found: &mut Extraction,
+) -> bool {
     let Ok(member) = std::str::from_utf8(member) else {
         return false;
     };
@@ -138,38 +170,43 @@ fn add_member(member: &[u8], found: &mut Extraction) -> bool {
     };
     let value = value.trim_ows().as_bytes();
     value.iter().copied().all(is_baggage_octet)
-        && found.add_baggage(
+        && found.add_item(
             key.trim_ows(),
-            &percent::decode(value),
-            &without_blanks(properties),
+            list,
+            |text| decoder.decode(value, text),
+            |text| push_without_blanks(properties, text),
         )
 }
 
-/// The properties without the blanks and the empty places that may stand between them.
-fn without_blanks(properties: &str) -> String {
-    let mut text = String::new();
+/// Appends the properties without the blanks and the empty places that may stand between them.
+fn push_without_blanks(properties: &str, text: &mut String) {
+    let mut first = true;
     for property in properties
         .split(';')
         .map(TrimOws::trim_ows)
         .filter(|text| !text.is_empty())
     {
-        if !text.is_empty() {
+        if !std::mem::take(&mut first) {
             text.push(';');
         }
         match property.split_once('=') {
             Some((key, value)) => {
-                let _ = write!(text, "{}={}", key.trim_ows(), value.trim_ows());
+                text.push_str(key.trim_ows());
+                text.push('=');
+                text.push_str(value.trim_ows());
             }
             None => text.push_str(property),
         }
     }
-    text
 }
 
-/// The members that fit, whole ones only. [`Baggage`] has made sure of their keys, properties and number.
-fn baggage_string(baggage: &Baggage) -> String {
-    let mut budget = Budget::new();
-    let mut text = String::new();
+/// The members that fit, whole ones only. [`Baggage`](crate::Baggage) has made sure of their keys, properties and number.
+fn baggage_string(outgoing: &Outgoing<'_>) -> String {
+    let baggage = outgoing.baggage();
+    let room = outgoing.room_for(KnownHeader::Baggage.name());
+    let mut budget = Budget::of(room);
+    // A `=`, a comma and perhaps a semicolon with each; encoding may need more.
+    let mut text = String::with_capacity(baggage.bytes() + 3 * baggage.len());
     for (key, value, properties) in baggage.iter_with_properties() {
         let before = text.len();
         if before > 0 {
@@ -177,18 +214,20 @@ fn baggage_string(baggage: &Baggage) -> String {
         }
         text.push_str(key);
         text.push('=');
-        percent::encode(
-            value,
-            |byte| is_baggage_octet(byte) && byte != b'%',
-            &mut text,
-        );
+        percent::encode(value, is_plain, &mut text);
         if !properties.is_empty() {
             text.push(';');
             text.push_str(properties);
         }
         if !budget.take(text.len() - before) {
             text.truncate(before);
+            outgoing.omit();
         }
     }
     text
+}
+
+/// What stands in a value as it is. A `+` could, but some readers take it for a blank (OpenTelemetry's for Python does).
+fn is_plain(byte: u8) -> bool {
+    is_baggage_octet(byte) && !matches!(byte, b'%' | b'+')
 }

@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use crate::carrier::KnownHeader;
 use crate::context::{SpanContext, TraceFlags};
 use crate::current;
 use crate::http_tracing::HttpTracing;
+use crate::propagation::IncomingHeaders;
 use crate::reference::{Reference, ReferenceKind};
 use crate::server::attribute::Attribute;
 use crate::server::chosen::Added;
@@ -13,6 +15,7 @@ use crate::server::facts::HttpFacts;
 use crate::server::guarded::Guarded;
 use crate::server::outcome::End;
 use crate::server::request_span::RequestSpan;
+use crate::server::trust::Trust;
 use crate::server::view::RequestView;
 use crate::span::Span;
 use crate::start::{Start, is_recorded_below};
@@ -278,10 +281,6 @@ impl Caller {
     fn of(view: &dyn RequestView, tracing: &HttpTracing) -> Self {
         let policy = tracing.policy();
         let settings = &policy.http;
-        let found = policy
-            .guard(|| policy.propagation.extract(view))
-            .unwrap_or_default();
-        let (mut context, decision, debug_id, baggage) = found.into_parts();
         let mut caller = Self {
             parent: None,
             stranger: None,
@@ -290,13 +289,38 @@ impl Caller {
             debug_id: None,
             baggage: None,
         };
+        let judge = |trust: &Trust| trust.judge(view, |judge| policy.guard(judge));
+        let Some(mut headers) = policy.guard(|| IncomingHeaders::read(view)) else {
+            return caller;
+        };
+        // Judged before anything is read, because of a stranger nothing but the ids is. Only a format of the user's own
+        // may still find something where no known header is.
+        let trusted = settings.trust.fixed();
+        let trusted = trusted.or_else(|| headers.any_known().then(|| judge(&settings.trust)));
+        if trusted == Some(false) {
+            headers = headers.ids_only();
+        }
+        let debug_trusted = match &settings.trust_debug {
+            Some(trust) if headers.wants_debug_id() => trust.fixed().or_else(|| {
+                let asked = headers.contains(KnownHeader::JaegerDebugId);
+                asked.then(|| judge(trust))
+            }),
+            _ => Some(false),
+        };
+        if debug_trusted == Some(false) {
+            headers = headers.without_debug_id();
+        }
+        let found = policy
+            .guard(|| policy.propagation.extract_from(&headers))
+            .unwrap_or_default();
+        let (mut context, decision, debug_id, baggage) = found.into_parts();
         let sent_nothing =
             context.is_none() && decision.is_none() && debug_id.is_none() && baggage.is_empty();
         if sent_nothing {
             return caller;
         }
-        if !settings.trust.judge(view, |judge| policy.guard(judge)) {
-            caller.stranger = context;
+        if !trusted.unwrap_or_else(|| judge(&settings.trust)) {
+            caller.stranger = context.map(|context| context.with_extra(None));
             return caller;
         }
         let debug = debug_id.is_some()
@@ -305,10 +329,7 @@ impl Caller {
                 .as_ref()
                 .is_some_and(|context| context.flags().is_debug());
         let allowed = debug
-            && settings
-                .trust_debug
-                .as_ref()
-                .is_some_and(|trust| trust.judge(view, |judge| policy.guard(judge)));
+            && debug_trusted.unwrap_or_else(|| settings.trust_debug.as_ref().is_some_and(judge));
         if debug && !allowed {
             context = context.map(|context| {
                 let flags = context.flags().without_debug();

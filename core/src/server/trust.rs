@@ -7,8 +7,8 @@ use crate::server::RequestView;
 
 /// Whose trace headers count.
 ///
-/// A caller that is not trusted starts no trace of ours and decides nothing: its context becomes a `FollowsFrom`
-/// reference, its sampling decision, debug flag, tracestate and baggage are ignored.
+/// A caller that is not trusted starts no trace of ours and decides nothing: its ids become a `FollowsFrom` reference, its
+/// sampling decision and debug flag are ignored, its tracestate, baggage and debug id are not even read.
 ///
 /// ```
 /// use opentracing_http::Trust;
@@ -46,6 +46,15 @@ impl Trust {
     /// Those of requests for which this answers `true`. A panic in it counts as `false`.
     pub fn when(trusted: impl Fn(&dyn RequestView) -> bool + Send + Sync + 'static) -> Self {
         Self(Kind::When(Arc::new(trusted)))
+    }
+
+    /// The judgement, if it is the same of every request.
+    pub(crate) fn fixed(&self) -> Option<bool> {
+        match &self.0 {
+            Kind::Everyone => Some(true),
+            Kind::Nobody => Some(false),
+            Kind::When(_) => None,
+        }
     }
 
     pub(crate) fn judge(

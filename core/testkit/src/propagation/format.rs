@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use opentracing_http::propagation::{
-    Extraction, IncomingHeaders, Outgoing, Propagation, Propagator,
+    Extraction, Field, IncomingHeaders, Outgoing, Propagation, Propagator,
 };
 use opentracing_http::{Carrier, HeaderView, SpanContext, TraceFlags};
 
@@ -120,6 +120,12 @@ impl Format {
         Shared(Arc::clone(&self.propagator))
     }
 
+    /// Whether the propagator declares a header of this name as its own.
+    pub(super) fn declares(&self, name: &str) -> bool {
+        let mut fields = self.propagator.fields().iter();
+        fields.any(|field| field.covers(name))
+    }
+
     /// What the format finds in these headers, alone.
     pub(super) fn read(&self, headers: &dyn HeaderView) -> Found {
         let propagation = Propagation::none().read(self.propagator());
@@ -132,10 +138,20 @@ impl Format {
         Found::of(&extraction, refusals == 1)
     }
 
+    /// What the format writes alone. The budget is a policy's, which a format shares with others, and not set here.
     pub(super) fn write(&self, sent: &Sent, carrier: &mut dyn Carrier) {
         Propagation::none()
             .write(self.propagator())
+            .max_bytes(usize::MAX)
+            .max_headers(usize::MAX)
             .inject(&sent.outgoing(), carrier);
+    }
+
+    /// Injects by a policy that reads the format and writes none.
+    pub(super) fn write_only_read(&self, context: &SpanContext, carrier: &mut dyn Carrier) {
+        Propagation::none()
+            .read(self.propagator())
+            .inject(&Outgoing::new(context), carrier);
     }
 
     /// What the format writes to a carrier that keeps all it is told.
@@ -188,12 +204,20 @@ impl Propagator for Shared {
         self.0.name()
     }
 
+    fn fields(&self) -> &[Field] {
+        self.0.fields()
+    }
+
     fn extract(&self, headers: &IncomingHeaders<'_>, found: &mut Extraction) {
         self.0.extract(headers, found);
     }
 
     fn inject(&self, outgoing: &Outgoing<'_>, carrier: &mut dyn Carrier) {
         self.0.inject(outgoing, carrier);
+    }
+
+    fn inject_items(&self, outgoing: &Outgoing<'_>, carrier: &mut dyn Carrier) {
+        self.0.inject_items(outgoing, carrier);
     }
 }
 
@@ -207,6 +231,8 @@ pub struct Carries {
     pub always: Option<TraceFlags>,
     /// The debug flag; otherwise a debug context comes back sampled.
     pub debug: bool,
+    /// The debug flag of a context that is not sampled; otherwise it comes back not sampled alone.
+    pub debug_alone: bool,
     /// That there is no decision yet; otherwise such a context comes back not sampled.
     pub deferred: bool,
     /// W3C's random flag; otherwise it is lost.
@@ -227,6 +253,7 @@ impl Carries {
         wide_trace_ids: true,
         always: None,
         debug: false,
+        debug_alone: false,
         deferred: false,
         random: false,
         tracestate: false,
@@ -266,7 +293,10 @@ impl Carries {
     fn flags(&self, sent: TraceFlags) -> TraceFlags {
         let kept = match self.always {
             Some(flags) => flags,
-            None if sent.is_debug() && self.debug => TraceFlags::DEBUG,
+            None if sent.is_debug() && sent.is_sampled() && self.debug => TraceFlags::DEBUG,
+            None if sent.is_debug() && !sent.is_sampled() && self.debug_alone => {
+                TraceFlags::NOT_SAMPLED.with_debug()
+            }
             None if sent.is_deferred() && self.deferred => TraceFlags::DEFERRED,
             None if sent.is_sampled() => TraceFlags::SAMPLED,
             None => TraceFlags::NOT_SAMPLED,

@@ -17,6 +17,7 @@ macro_rules! for_each_propagation_case {
                 text_pairs_and_header_maps_agree
                 header_names_come_in_any_case
                 header_names_are_taken_whole
+                declares_every_header_that_it_owns
                 headers_come_in_any_order
                 blanks_round_a_value_change_nothing
                 two_conflicting_ids_are_none
@@ -47,6 +48,7 @@ macro_rules! for_each_propagation_case {
                 what_is_written_fits_every_header_map
                 baggage_that_is_written_is_bounded
                 inject_overwrites_what_was_there
+                inject_removes_what_a_proxy_copied
                 inject_leaves_the_headers_of_others
                 inject_without_a_context_writes_no_ids
                 inject_of_nothing_leaves_nothing

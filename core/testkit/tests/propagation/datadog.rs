@@ -1,6 +1,6 @@
 //! Datadog's format: ids of 64 bits, in several headers.
 
-use opentracing_http::propagation::{Extraction, IncomingHeaders, Outgoing, Propagator};
+use opentracing_http::propagation::{Extraction, Field, IncomingHeaders, Outgoing, Propagator};
 use opentracing_http::{Carrier, SpanContext, SpanId, TraceFlags, TraceId};
 use opentracing_testkit::propagation::{Carries, Format, Table, context};
 
@@ -17,6 +17,15 @@ impl Propagator for Datadog {
         "datadog"
     }
 
+    fn fields(&self) -> &[Field] {
+        const FIELDS: &[Field] = &[
+            Field::named(TRACE_ID),
+            Field::named(PARENT_ID),
+            Field::named(PRIORITY),
+        ];
+        FIELDS
+    }
+
     fn extract(&self, headers: &IncomingHeaders<'_>, found: &mut Extraction) {
         let names = [TRACE_ID, PARENT_ID, PRIORITY];
         match names.map(|name| headers.single_named(name)) {
@@ -30,16 +39,13 @@ impl Propagator for Datadog {
     }
 
     fn inject(&self, outgoing: &Outgoing<'_>, carrier: &mut dyn Carrier) {
-        for name in [TRACE_ID, PARENT_ID, PRIORITY] {
-            carrier.remove(name);
-        }
         if let Some(context) = outgoing.context() {
             let trace_id = context.trace_id().get() as u64;
             carrier.set(TRACE_ID, &trace_id.to_string());
             carrier.set(PARENT_ID, &context.span_id().get().to_string());
             let flags = context.flags();
             match () {
-                () if flags.is_debug() => carrier.set(PRIORITY, "2"),
+                () if flags.is_debug() && flags.is_sampled() => carrier.set(PRIORITY, "2"),
                 () if flags.is_deferred() => {}
                 () if flags.is_sampled() => carrier.set(PRIORITY, "1"),
                 () => carrier.set(PRIORITY, "0"),

@@ -1,6 +1,6 @@
 //! A house format: one header, no decision.
 
-use opentracing_http::propagation::{Extraction, IncomingHeaders, Outgoing, Propagator};
+use opentracing_http::propagation::{Extraction, Field, IncomingHeaders, Outgoing, Propagator};
 use opentracing_http::{Carrier, SpanContext, SpanId, TraceFlags, TraceId};
 use opentracing_testkit::propagation::{Carries, Format, Table, context};
 
@@ -11,6 +11,11 @@ struct House;
 impl Propagator for House {
     fn name(&self) -> &'static str {
         "house"
+    }
+
+    fn fields(&self) -> &[Field] {
+        const FIELDS: &[Field] = &[Field::named("x-house-trace")];
+        FIELDS
     }
 
     fn extract(&self, headers: &IncomingHeaders<'_>, found: &mut Extraction) {
@@ -32,12 +37,9 @@ impl Propagator for House {
     }
 
     fn inject(&self, outgoing: &Outgoing<'_>, carrier: &mut dyn Carrier) {
-        match outgoing.context() {
-            Some(context) => {
-                let value = format!("{}/{}", context.trace_id(), context.span_id());
-                carrier.set("x-house-trace", &value);
-            }
-            None => carrier.remove("x-house-trace"),
+        if let Some(context) = outgoing.context() {
+            let value = format!("{}/{}", context.trace_id(), context.span_id());
+            carrier.set("x-house-trace", &value);
         }
     }
 }

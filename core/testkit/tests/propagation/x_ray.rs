@@ -1,6 +1,6 @@
 //! X-Ray's format: one header of named fields, and a trace id in pieces.
 
-use opentracing_http::propagation::{Extraction, IncomingHeaders, Outgoing, Propagator};
+use opentracing_http::propagation::{Extraction, Field, IncomingHeaders, Outgoing, Propagator};
 use opentracing_http::{Carrier, SpanContext, SpanId, TraceFlags, TraceId};
 use opentracing_testkit::propagation::{Carries, Format, Table, context};
 
@@ -16,6 +16,11 @@ impl Propagator for XRay {
         "x-ray"
     }
 
+    fn fields(&self) -> &[Field] {
+        const FIELDS: &[Field] = &[Field::named(HEADER)];
+        FIELDS
+    }
+
     fn extract(&self, headers: &IncomingHeaders<'_>, found: &mut Extraction) {
         match headers.single_named(HEADER) {
             Ok(None) => {}
@@ -28,18 +33,15 @@ impl Propagator for XRay {
     }
 
     fn inject(&self, outgoing: &Outgoing<'_>, carrier: &mut dyn Carrier) {
-        match outgoing.context() {
-            Some(context) => {
-                let [root, parent] = ids(context);
-                let flags = context.flags();
-                let sampled = match () {
-                    () if flags.is_deferred() => "",
-                    () if flags.is_sampled() => ";Sampled=1",
-                    () => ";Sampled=0",
-                };
-                carrier.set(HEADER, &format!("Root={root};Parent={parent}{sampled}"));
-            }
-            None => carrier.remove(HEADER),
+        if let Some(context) = outgoing.context() {
+            let [root, parent] = ids(context);
+            let flags = context.flags();
+            let sampled = match () {
+                () if flags.is_deferred() => "",
+                () if flags.is_sampled() => ";Sampled=1",
+                () => ";Sampled=0",
+            };
+            carrier.set(HEADER, &format!("Root={root};Parent={parent}{sampled}"));
         }
     }
 }

@@ -188,6 +188,35 @@ pub fn header_names_are_taken_whole(format: &Format) {
     assert!(tried > 0, "some name can be changed");
 }
 
+/// Whatever a header says to the format, or is written by it, stands under a name that it [declares] as its own, and the
+/// headers of others do not: an injection removes the declared ones, and no more.
+///
+/// [declares]: opentracing_http::propagation::Propagator::fields
+pub fn declares_every_header_that_it_owns(format: &Format) {
+    for row in format.rows() {
+        let others = row
+            .headers
+            .iter()
+            .filter(|(name, _)| !format.declares(name));
+        let others: Vec<_> = others.cloned().collect();
+        assert_eq!(
+            format.read(&others),
+            Found::default(),
+            "headers that the format reads are not among its `fields`:{}",
+            Lines(&others)
+        );
+    }
+    for name in format.written_names() {
+        assert!(
+            format.declares(&name),
+            "a header that the format writes is not among its `fields`: {name}"
+        );
+    }
+    for (name, _) in STRANGERS {
+        assert!(!format.declares(name), "{name:?} is another's");
+    }
+}
+
 /// Headers of different names may come in any order, and strangers between them.
 pub fn headers_come_in_any_order(format: &Format) {
     for row in format.rows() {

@@ -48,9 +48,13 @@ pub fn round_trips_an_unsampled_context(format: &Format) {
     comes_back(format, context(WIDE, SPAN, TraceFlags::NOT_SAMPLED));
 }
 
-/// The debug flag, or sampled.
+/// The debug flag, or the decision without it.
 pub fn round_trips_a_debug_context(format: &Format) {
     comes_back(format, context(WIDE, SPAN, TraceFlags::DEBUG));
+    comes_back(
+        format,
+        context(WIDE, SPAN, TraceFlags::NOT_SAMPLED.with_debug()),
+    );
 }
 
 /// That there is no decision yet, or not sampled.
@@ -64,6 +68,7 @@ pub fn round_trips_the_random_flag(format: &Format) {
         TraceFlags::NOT_SAMPLED,
         TraceFlags::SAMPLED,
         TraceFlags::DEBUG,
+        TraceFlags::NOT_SAMPLED.with_debug(),
         TraceFlags::DEFERRED,
     ] {
         comes_back(format, context(WIDE, SPAN, flags.with_random(true)));

@@ -7,7 +7,7 @@ use opentracing_http::{Baggage, KnownHeader, TraceFlags};
 
 use super::super::format::Format;
 use super::super::headers::{Kind, sorted};
-use super::super::table::{Sent, context, items};
+use super::super::table::{Found, Sent, context, items};
 
 /// A context becomes exactly the headers that the grammar says, whatever kind of carrier has them.
 pub fn writes_its_table(format: &Format) {
@@ -131,6 +131,34 @@ pub fn inject_overwrites_what_was_there(format: &Format) {
                 headers, expected,
                 "nothing is left of the first injection into the {kind:?} (left, and right what it must have); first \
                  {first}\nthen {second}"
+            );
+        }
+    }
+}
+
+/// A proxy copies what came in and injects then: nothing of what the format could read is left, whether the format is
+/// written or only read.
+pub fn inject_removes_what_a_proxy_copied(format: &Format) {
+    let other = context(0xabc, 0x12, TraceFlags::SAMPLED);
+    for row in format.rows() {
+        let text = |value: &Vec<u8>| String::from_utf8_lossy(value).into_owned();
+        let copied: Vec<_> = (row.headers.iter())
+            .map(|(name, value)| (name.clone(), text(value)))
+            .collect();
+        let mut read_only = copied.clone();
+        format.write_only_read(&other, &mut read_only);
+        assert_eq!(
+            format.read(&read_only),
+            Found::default(),
+            "what was copied is gone where the format is only read: {row}"
+        );
+        for kind in Kind::ALL {
+            let sent = Sent::from(other.clone());
+            let left = kind.inject(format, &copied, &[&sent]);
+            assert_eq!(
+                format.read(&left.0),
+                format.carries.keeps(&sent),
+                "what was copied is gone (left), and what was sent stands there (right), in the {kind:?}: {row}"
             );
         }
     }

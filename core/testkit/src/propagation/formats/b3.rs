@@ -310,7 +310,7 @@ type Decision = (
     &'static [(&'static str, &'static str)],
 );
 
-fn decisions() -> [Decision; 6] {
+fn decisions() -> [Decision; 7] {
     [
         (TraceFlags::SAMPLED, "-1", &[("x-b3-sampled", "1")]),
         (TraceFlags::NOT_SAMPLED, "-0", &[("x-b3-sampled", "0")]),
@@ -320,6 +320,12 @@ fn decisions() -> [Decision; 6] {
             &[("x-b3-sampled", "1")],
         ),
         (TraceFlags::DEBUG, "-d", &[("x-b3-flags", "1")]),
+        // Debug implies sampled here, which Jaeger's flag alone does not.
+        (
+            TraceFlags::NOT_SAMPLED.with_debug(),
+            "-0",
+            &[("x-b3-sampled", "0")],
+        ),
         (TraceFlags::DEFERRED, "", &[]),
         // A peer takes this bit for its own, deferred.
         (

@@ -11,6 +11,7 @@ use super::members;
 pub fn jaeger() -> Format {
     let carries = Carries {
         debug: true,
+        debug_alone: true,
         baggage: true,
         ..Carries::IDS_AND_DECISION
     };
@@ -48,6 +49,7 @@ fn short(flags: TraceFlags) -> SpanContext {
 fn ids() -> Table {
     let (sampled, debug) = (short(TraceFlags::SAMPLED), short(TraceFlags::DEBUG));
     let not_sampled = short(TraceFlags::NOT_SAMPLED);
+    let debug_alone = short(TraceFlags::NOT_SAMPLED.with_debug());
     let mut table = Table::new();
     for (rule, value, found) in [
         ("Trace id, span id, parent id, flags", VALID, &valid()),
@@ -84,10 +86,12 @@ fn ids() -> Table {
         ),
         ("", "abc:12:E457B5A2E4D86BD1:1", &sampled),
         (
-            "Flags: 1 is sampled, 2 is debug and implies it, 8 is firehose and not kept",
+            "Flags: 1 is sampled, 2 is debug, alone or beside it, 8 is firehose and not kept",
             "abc:12:0:2",
-            &debug,
+            &debug_alone,
         ),
+        ("", "abc:12:0:02", &debug_alone),
+        ("", "abc:12:0:a", &debug_alone),
         ("", "abc:12:0:3", &debug),
         ("", "abc:12:0:4", &not_sampled),
         ("", "abc:12:0:8", &not_sampled),
@@ -412,6 +416,7 @@ fn written() -> Table {
         (TraceFlags::SAMPLED.with_random(true), "1"),
         (TraceFlags::NOT_SAMPLED.with_random(true), "0"),
         (TraceFlags::DEBUG, "3"),
+        (TraceFlags::NOT_SAMPLED.with_debug(), "2"),
         (TraceFlags::DEFERRED, "0"),
     ] {
         let value = format!("00000000000000000000000000000abc:0000000000000012:0:{end}");

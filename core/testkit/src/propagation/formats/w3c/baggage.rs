@@ -244,7 +244,9 @@ fn write(table: Table) -> Table {
         baggage.set("tenant", "a b,c;d\"e\\f%\u{20ac}\r\n=+")
             && baggage.set_with_properties("b", "", "p=1;q")
     );
-    let written = "tenant=a%20b%2Cc%3Bd%22e%5Cf%25%E2%82%AC%0D%0A=+,b=;p=1;q";
+    let written = "tenant=a%20b%2Cc%3Bd%22e%5Cf%25%E2%82%AC%0D%0A=%2B,b=;p=1;q";
+    let mut plus = Baggage::new();
+    assert!(plus.set_with_properties("sum", "1+1=2", "p=+"));
     let limit = "v".repeat(Baggage::MAX_BYTES - 2);
     let mut longest = Baggage::new();
     assert!(longest.set("k", &limit) && longest.set("l", ""));
@@ -260,6 +262,11 @@ fn write(table: Table) -> Table {
             &[("traceparent", VALID), (BAGGAGE, written)],
         )
         .writes_over(&[(BAGGAGE, "old=1")], Baggage::new(), &[])
+        .rule(
+            "3.3.1.2: `+` is no blank, and goes out as `%2B`, because some readers take it for one",
+        )
+        .writes(plus, &[(BAGGAGE, "sum=1%2B1=2;p=+")])
+        .rule("W3C Baggage, 3.3.1: what was there is gone")
         .writes_over(&[(BAGGAGE, "old=1")], sampled(), &[("traceparent", VALID)])
         .rule("W3C Baggage, 3.3.2: 8,192 bytes with the commas, whole members only")
         .writes(longest, &[(BAGGAGE, &format!("k={limit}"))])

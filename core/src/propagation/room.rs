@@ -1,0 +1,118 @@
+//! How much one injection may write.
+
+use std::cell::Cell;
+
+use super::Field;
+use crate::carrier::Carrier;
+
+/// What HTTP/1 puts round a name and its value: a colon, a blank, and the line's end.
+const SEPARATORS: usize = 4;
+
+/// What one injection may still write.
+#[derive(Debug, Clone)]
+pub(super) struct Room {
+    bytes: Cell<usize>,
+    headers: Cell<usize>,
+    /// Bytes for the ids of the formats that have not had their turn.
+    kept: Cell<usize>,
+    /// How many pieces the format at work has left out.
+    omitted: Cell<u64>,
+    /// Whether a header was among them.
+    overflown: Cell<bool>,
+}
+
+impl Room {
+    pub(super) const fn new(bytes: usize, headers: usize) -> Self {
+        Self {
+            bytes: Cell::new(bytes),
+            headers: Cell::new(headers),
+            kept: Cell::new(0),
+            omitted: Cell::new(0),
+            overflown: Cell::new(false),
+        }
+    }
+
+    /// How many bytes a value of this header may have.
+    pub(super) fn left_for(&self, name: &str) -> usize {
+        match self.headers.get() {
+            0 => 0,
+            _ => self.bytes.get().saturating_sub(name.len() + SEPARATORS),
+        }
+    }
+
+    /// The same without what is kept for the ids of other formats.
+    pub(super) fn left_beside_ids_for(&self, name: &str) -> usize {
+        self.left_for(name).saturating_sub(self.kept.get())
+    }
+
+    pub(super) fn keep(&self, bytes: usize) {
+        self.kept.set(bytes);
+    }
+
+    /// Whether there is less left than what the ids of a format take.
+    pub(super) fn is_tight(&self) -> bool {
+        self.bytes.get() < 512 || self.headers.get() < 8
+    }
+
+    pub(super) fn omit(&self, pieces: u64) {
+        self.omitted.set(self.omitted.get().saturating_add(pieces));
+    }
+
+    /// How many pieces were left out since this was last asked.
+    pub(super) fn take_omitted(&self) -> u64 {
+        self.omitted.take()
+    }
+
+    pub(super) fn is_overflown(&self) -> bool {
+        self.overflown.get()
+    }
+
+    fn take(&self, name: &str, value: &str) -> bool {
+        let needed = name.len() + value.len() + SEPARATORS;
+        let left = self.bytes.get().checked_sub(needed);
+        match (left, self.headers.get().checked_sub(1)) {
+            (Some(bytes), Some(headers)) => {
+                self.bytes.set(bytes);
+                self.headers.set(headers);
+                true
+            }
+            _ => {
+                self.overflown.set(true);
+                self.omit(1);
+                false
+            }
+        }
+    }
+}
+
+/// A carrier that takes what there is room for.
+pub(super) struct Metered<'a> {
+    pub(super) carrier: &'a mut dyn Carrier,
+    pub(super) room: &'a Room,
+}
+
+impl Carrier for Metered<'_> {
+    fn set(&mut self, name: &str, value: &str) {
+        if self.room.take(name, value) {
+            self.carrier.set(name, value);
+        }
+    }
+
+    fn append(&mut self, name: &str, value: &str) {
+        if self.room.take(name, value) {
+            self.carrier.append(name, value);
+        }
+    }
+
+    fn remove(&mut self, name: &str) {
+        self.carrier.remove(name);
+    }
+
+    fn remove_prefixed(&mut self, prefix: &str) {
+        self.carrier.remove_prefixed(prefix);
+    }
+
+    fn remove_fields(&mut self, fields: &[Field]) {
+        self.carrier.remove_fields(fields);
+    }
+}
