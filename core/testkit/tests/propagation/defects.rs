@@ -2,7 +2,7 @@
 
 use std::panic::catch_unwind;
 
-use opentracing_http::propagation::{Extraction, IncomingHeaders, Outgoing, Propagator};
+use opentracing_http::propagation::{Extraction, Field, IncomingHeaders, Outgoing, Propagator};
 use opentracing_http::{Carrier, SpanContext, SpanId, TraceFlags, TraceId};
 use opentracing_testkit::for_each_propagation_case;
 use opentracing_testkit::propagation::{CASES, Format, cases};
@@ -11,17 +11,23 @@ use super::datadog::{Datadog, PARENT_ID, PRIORITY, TRACE_ID, datadog, datadog_as
 
 type Extract = fn(&IncomingHeaders<'_>, &mut Extraction);
 type Inject = fn(&Outgoing<'_>, &mut dyn Carrier);
+type Fields = &'static [Field];
 
 /// Datadog's format, done wrong.
 #[derive(Debug, Clone, Copy)]
 struct Broken {
     extract: Extract,
     inject: Inject,
+    fields: Fields,
 }
 
 impl Propagator for Broken {
     fn name(&self) -> &'static str {
         "broken"
+    }
+
+    fn fields(&self) -> &[Field] {
+        self.fields
     }
 
     fn extract(&self, headers: &IncomingHeaders<'_>, found: &mut Extraction) {
@@ -35,6 +41,11 @@ impl Propagator for Broken {
 
 const EXTRACT: Extract = |headers, found| Datadog.extract(headers, found);
 const INJECT: Inject = |outgoing, carrier| Datadog.inject(outgoing, carrier);
+const FIELDS: Fields = &[
+    Field::named(TRACE_ID),
+    Field::named(PARENT_ID),
+    Field::named(PRIORITY),
+];
 
 macro_rules! functions {
     ([] $($group:literal { $($case:ident)* })*) => {
@@ -189,6 +200,7 @@ fn reading_it_wrong_fails_the_case_that_says_so() {
         let broken = Broken {
             extract,
             inject: INJECT,
+            fields: FIELDS,
         };
         assert!(fails(case, &datadog_as(broken)), "{case}");
         assert!(!fails(case, &datadog()), "{case}");
@@ -197,17 +209,10 @@ fn reading_it_wrong_fails_the_case_that_says_so() {
 
 #[test]
 fn writing_it_wrong_fails_the_case_that_says_so() {
-    let defects: [(&str, Inject); 8] = [
+    let defects: [(&str, Inject); 7] = [
         ("writes_its_table", |outgoing, carrier| {
             Datadog.inject(outgoing, carrier);
             carrier.set("x-datadog-origin", "rum");
-        }),
-        ("inject_overwrites_what_was_there", |outgoing, carrier| {
-            // A priority of before is left where there is none now.
-            if let Some(context) = outgoing.context() {
-                carrier.set(TRACE_ID, &(context.trace_id().get() as u64).to_string());
-                carrier.set(PARENT_ID, &context.span_id().get().to_string());
-            }
         }),
         (
             "inject_leaves_the_headers_of_others",
@@ -225,8 +230,10 @@ fn writing_it_wrong_fails_the_case_that_says_so() {
         (
             "inject_without_a_context_writes_no_ids",
             |outgoing, carrier| {
-                if outgoing.context().is_some() {
-                    Datadog.inject(outgoing, carrier);
+                Datadog.inject(outgoing, carrier);
+                if outgoing.context().is_none() && !outgoing.baggage().is_empty() {
+                    carrier.set(TRACE_ID, "1");
+                    carrier.set(PARENT_ID, "1");
                 }
             },
         ),
@@ -253,6 +260,28 @@ fn writing_it_wrong_fails_the_case_that_says_so() {
         let broken = Broken {
             extract: EXTRACT,
             inject,
+            fields: FIELDS,
+        };
+        assert!(fails(case, &datadog_as(broken)), "{case}");
+        assert!(!fails(case, &datadog()), "{case}");
+    }
+}
+
+#[test]
+fn a_header_that_is_not_declared_fails_the_case_that_says_so() {
+    const TOO_MANY: Fields = &[Field::prefixed("x-")];
+    let defects: [(&str, Fields); 5] = [
+        ("declares_every_header_that_it_owns", &FIELDS[1..]),
+        ("declares_every_header_that_it_owns", &FIELDS[..2]),
+        ("inject_removes_what_a_proxy_copied", &FIELDS[1..]),
+        ("inject_overwrites_what_was_there", &FIELDS[..2]),
+        ("inject_leaves_the_headers_of_others", TOO_MANY),
+    ];
+    for (case, fields) in defects {
+        let broken = Broken {
+            extract: EXTRACT,
+            inject: INJECT,
+            fields,
         };
         assert!(fails(case, &datadog_as(broken)), "{case}");
         assert!(!fails(case, &datadog()), "{case}");
