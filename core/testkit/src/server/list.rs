@@ -24,6 +24,8 @@ macro_rules! for_each_server_case {
                 reads_baggage_when_not_sampled
                 merges_the_baggage_of_all_formats
                 baggage_set_in_the_handler_goes_on
+                plus_in_baggage_goes_on_as_no_blank
+                baggage_of_a_caller_does_not_make_the_next_server_refuse
             }
             "Not recorded" {
                 skipped_request_passes_its_callers_context_on
@@ -54,10 +56,14 @@ macro_rules! for_each_server_case {
             "Trust" {
                 trusts_every_caller_by_default
                 caller_that_is_not_trusted_becomes_a_reference
+                nothing_but_ids_is_read_of_a_caller_that_is_not_trusted
+                proxy_passes_nothing_on_of_a_caller_that_is_not_trusted
                 trust_can_ask_the_request
                 debug_is_ignored_until_it_is_allowed
                 debug_flag_that_is_not_allowed_ends_here
                 debug_overrides_the_sampler_once_allowed
+                debug_without_sampled_is_not_sampled_until_debug_is_allowed
+                debug_ends_where_the_handler_says_no
                 forwarded_address_is_ignored_by_default
                 forwarded_address_counts_from_trusted_hops
                 forwarded_address_counts_from_trusted_networks

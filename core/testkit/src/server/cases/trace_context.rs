@@ -235,3 +235,13 @@ pub fn baggage_set_in_the_handler_goes_on<S: Server>() {
     );
     assert_eq!(kit.span().baggage().get("user"), Some("ada"));
 }
+
+/// A `+` is a `+`, in W3C's header and in Jaeger's, for readers that take it for a blank as well.
+pub fn plus_in_baggage_goes_on_as_no_blank<S: Server>() {
+    let kit = Kit::<S>::new();
+    let response = kit.get_with("/play", &[("baggage", "sum=1+1%2B1")]);
+    for (name, value) in [("baggage", "sum=1%2B1%2B1"), ("uberctx-sum", "1%2B1%2B1")] {
+        assert_eq!(injected(&response, name).as_deref(), Some(value));
+    }
+    assert_eq!(kit.span().baggage().get("sum"), Some("1+1+1"));
+}

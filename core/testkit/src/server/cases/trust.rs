@@ -1,8 +1,9 @@
 //! The edge is a boundary: whose word counts.
 
 use opentracing_http::sampler::Never;
-use opentracing_http::{Forwarded, Network, ReferenceKind, Trust};
+use opentracing_http::{Forwarded, Network, ReferenceKind, Span, Trust};
 
+use crate::app::{Reply, injected as inject};
 use crate::server::cases::{PARENT, TRACE, TRACEPARENT, UNSAMPLED, injected, parent, text, trace};
 use crate::server::{Feature, Kit, Server};
 
@@ -52,6 +53,32 @@ pub fn caller_that_is_not_trusted_becomes_a_reference<S: Server>() {
     );
 }
 
+/// Of a caller that is not trusted only ids and flags are read: neither is its reference more than that, nor is anything
+/// else of it refused and counted.
+pub fn nothing_but_ids_is_read_of_a_caller_that_is_not_trusted<S: Server>() {
+    for trust in [Trust::nobody(), Trust::when(|_| false)] {
+        let kit = Kit::<S>::with(|policy| policy.trust(trust.clone()).trust_debug(trust));
+        let headers = [
+            ("traceparent", TRACEPARENT),
+            ("tracestate", "vendor=1,="),
+            ("baggage", "tenant=blue,bad"),
+            ("uberctx-", "bad"),
+            ("jaeger-baggage", "bad"),
+            ("jaeger-debug-id", "find-me"),
+        ];
+        assert_eq!(kit.get_with("/play", &headers).status, 200);
+        let span = kit.span();
+        let reference = span.references().next().expect("a reference");
+        assert_eq!(reference.context.span_id().to_string(), PARENT);
+        assert!(
+            reference.context.tracestate().is_empty() && reference.context.baggage().is_empty()
+        );
+        assert_eq!(text(&span, "jaeger-debug-id"), None);
+        let refused: u64 = kit.tracing().refusals().map(|(_, count)| count).sum();
+        assert_eq!(refused, 0);
+    }
+}
+
 /// Trust can be a predicate's of the request.
 pub fn trust_can_ask_the_request<S: Server>() {
     let kit = Kit::<S>::with(|policy| {
@@ -77,7 +104,7 @@ pub fn trust_can_ask_the_request<S: Server>() {
     }
 }
 
-const DEBUG: [&[(&str, &str)]; 4] = [
+const DEBUG: [&[(&str, &str)]; 6] = [
     &[("jaeger-debug-id", "ticket-1")],
     &[(
         "uber-trace-id",
@@ -89,6 +116,9 @@ const DEBUG: [&[(&str, &str)]; 4] = [
         ("x-b3-spanid", PARENT),
         ("x-b3-flags", "1"),
     ],
+    // Without ids.
+    &[("b3", "d")],
+    &[("x-b3-flags", "1")],
 ];
 
 /// No one's debug request counts: the sampler decides.
@@ -129,6 +159,47 @@ pub fn debug_overrides_the_sampler_once_allowed<S: Server>() {
         assert!(span.context().flags().is_debug());
         let id = (headers[0].0 == "jaeger-debug-id").then(|| "ticket-1".to_owned());
         assert_eq!(text(&span, "jaeger-debug-id"), id);
+    }
+}
+
+/// Jaeger's debug flag without its sampled flag, which some senders set for every trace that is not sampled, is not sampled;
+/// whoever is allowed to ask for debug gets it.
+pub fn debug_without_sampled_is_not_sampled_until_debug_is_allowed<S: Server>() {
+    let ids = "4bf92f3577b34da6a3ce929d0e0e4736:00f067aa0ba902b7:0:";
+    let kit = Kit::<S>::new();
+    for flags in ["2", "02", "a"] {
+        let header = format!("{ids}{flags}");
+        let response = kit.get_with("/play", &[("uber-trace-id", &header)]);
+        for (name, end) in [("uber-trace-id", ":0:0"), ("traceparent", "-00")] {
+            let sent = injected(&response, name).expect("a context goes on");
+            assert!(sent.ends_with(end), "{flags}: {sent}");
+        }
+    }
+    let sampled = kit.get_with("/play", &[("uber-trace-id", &format!("{ids}03"))]);
+    let sent = injected(&sampled, "uber-trace-id").expect("a context goes on");
+    assert!(sent.ends_with(":0:1"), "{sent}");
+    drop(kit.span());
+
+    let allowed = Kit::<S>::with(|policy| policy.sampler(Never).trust_debug(Trust::everyone()));
+    let response = allowed.get_with("/play", &[("uber-trace-id", &format!("{ids}02"))]);
+    let sent = injected(&response, "uber-trace-id").expect("a context goes on");
+    assert!(sent.ends_with(":0:3"), "{sent}");
+    assert!(allowed.span().context().flags().is_debug());
+}
+
+/// A debug request of the trusted whose handler decides not to sample goes on as neither.
+pub fn debug_ends_where_the_handler_says_no<S: Server>() {
+    let kit = Kit::<S>::setup()
+        .policy(|policy| policy.trust_debug(Trust::everyone()))
+        .play(|_| {
+            Span::current().set_tag("sampling.priority", 0);
+            async { Reply::text(inject()) }
+        })
+        .start();
+    for headers in DEBUG {
+        let response = kit.get_with("/play", headers);
+        let sent = injected(&response, "uber-trace-id").expect("a context goes on");
+        assert!(sent.ends_with(":0:0"), "{headers:?}: {sent}");
     }
 }
 
