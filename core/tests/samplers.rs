@@ -286,3 +286,24 @@ fn a_reporter_takes_a_sampler_of_its_own() {
         assert!(!refused.is_recording());
     }
 }
+
+#[test]
+fn a_debug_flag_does_not_outlive_a_samplers_no() {
+    let tracing = HttpTracing::builder(InMemoryTracer::new())
+        .sampler(Never)
+        .build()
+        .unwrap();
+    for flags in ["2", "3"] {
+        let message = [("uber-trace-id", format!("abc:12:0:{flags}"))];
+        let context = tracing.extract(&message).unwrap();
+        assert!(context.flags().is_debug());
+        let job = tracing.span("job").child_of(context).start();
+        assert_eq!(job.context().unwrap().flags(), TraceFlags::NOT_SAMPLED);
+        let mut headers = Vec::new();
+        job.inject(&mut headers);
+        assert!(
+            headers.iter().any(|(_, value)| value.ends_with(":0:0")),
+            "{headers:?}"
+        );
+    }
+}
