@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::LazyLock;
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use opentracing_http::propagation::Field;
 use opentracing_http::{Carrier, HeaderView, KnownHeader};
 
 /// actix-web's header map as what a span is injected into: of a response, or of a request that `awc` is to send.
@@ -55,6 +56,12 @@ impl Carrier for ActixHeaders<'_> {
 
     fn remove_prefixed(&mut self, prefix: &str) {
         self.0.retain(|name, _| !name.as_str().starts_with(prefix));
+    }
+
+    fn remove_fields(&mut self, fields: &[Field]) {
+        // One pass: outgoing requests have few headers, and a look-up for each field costs more.
+        let covers = |name: &str| fields.iter().any(|field| field.covers(name));
+        self.0.retain(|name, _| !covers(name.as_str()));
     }
 }
 
@@ -178,6 +185,12 @@ mod tests {
         carrier.remove("b3");
         carrier.set("uberctx-old", "x");
         carrier.remove_prefixed("uberctx-o");
+        carrier.set("x-b3-flags", "1");
+        carrier.set("x-house-a", "1");
+        carrier.remove_fields(&[
+            Field::Known(KnownHeader::B3Flags),
+            Field::prefixed("x-house-"),
+        ]);
 
         assert_eq!(format!("{carrier:?}").matches("traceparent").count(), 1);
         let values = |name: &str| map.get_all(name).cloned().collect::<Vec<_>>();

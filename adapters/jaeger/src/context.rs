@@ -39,11 +39,9 @@ pub fn to_rustracing(context: &SpanContext) -> rustracing_span::SpanContext {
 
 fn state(context: &SpanContext) -> SpanContextState {
     let (trace_id, span_id) = (context.trace_id().get(), context.span_id().get());
-    let flags = match context.flags() {
-        flags if flags.is_debug() => SAMPLED | DEBUG,
-        flags if flags.is_sampled() => SAMPLED,
-        _ => 0,
-    };
+    let flags = context.flags();
+    let debug = if flags.is_debug() { DEBUG } else { 0 };
+    let flags = debug | if flags.is_sampled() { SAMPLED } else { 0 };
     // The builder knows one value of the flags only; text is the way in for the others.
     let text = format!("{trace_id:x}:{span_id:x}:0:{flags:x}");
     text.parse().unwrap_or_else(|_| {
@@ -58,18 +56,22 @@ fn state(context: &SpanContext) -> SpanContextState {
 /// The same context for spans of ours: `None` where the trace id or the span id is zero, as in what
 /// `rustracing_jaeger` extracts from a lone `jaeger-debug-id`.
 ///
-/// A debug id or the debug flag makes it a [debug](TraceFlags::DEBUG) context. Baggage that no header could carry (the
+/// A debug id makes it a [debug](TraceFlags::DEBUG) context. The debug flag is kept; alone it does not make the context a
+/// sampled one, because some senders set it for every trace that is not sampled. Baggage that no header could carry (the
 /// key is not a token, or it is too much) is left out.
 #[must_use]
 pub fn from_rustracing(context: &rustracing_span::SpanContext) -> Option<SpanContext> {
     let state = context.state();
     let trace_id = u128::from(state.trace_id().high) << 64 | u128::from(state.trace_id().low);
-    let flags = if state.flags() & DEBUG != 0 {
-        TraceFlags::DEBUG
-    } else if state.is_sampled() {
+    let flags = if state.is_sampled() {
         TraceFlags::SAMPLED
     } else {
         TraceFlags::NOT_SAMPLED
+    };
+    let flags = match state.debug_id() {
+        Some(_) => TraceFlags::DEBUG,
+        None if state.flags() & DEBUG != 0 => flags.with_debug(),
+        None => flags,
     };
     let mut baggage = Baggage::new();
     for item in context.baggage_items() {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use opentracing_http::propagation::Field;
 use opentracing_http::{Carrier, HeaderView};
 use rocket::http::HeaderMap;
 use rocket::response::Response;
@@ -64,7 +65,13 @@ impl Carrier for Headers<&mut HeaderMap<'_>> {
     }
 
     fn remove_prefixed(&mut self, prefix: &str) {
-        for name in names(self.0, prefix) {
+        for name in names(self.0, |name| begins(name, prefix)) {
+            self.0.remove(&name);
+        }
+    }
+
+    fn remove_fields(&mut self, fields: &[Field]) {
+        for name in names(self.0, |name| covers(fields, name)) {
             self.0.remove(&name);
         }
     }
@@ -84,26 +91,59 @@ impl Carrier for Headers<&mut Response<'_>> {
     }
 
     fn remove_prefixed(&mut self, prefix: &str) {
-        for name in names(self.0.headers(), prefix) {
+        for name in names(self.0.headers(), |name| begins(name, prefix)) {
+            self.0.remove_header(&name);
+        }
+    }
+
+    fn remove_fields(&mut self, fields: &[Field]) {
+        for name in names(self.0.headers(), |name| covers(fields, name)) {
             self.0.remove_header(&name);
         }
     }
 }
 
-/// The names that start so, whatever their case.
-fn names(headers: &HeaderMap<'_>, prefix: &str) -> Vec<String> {
-    let names = headers.iter().map(|header| header.name.to_string());
-    names
-        .filter(|name| {
-            let start = name.get(..prefix.len());
-            start.is_some_and(|start| start.eq_ignore_ascii_case(prefix))
-        })
-        .collect()
+/// The names that are to go. Mostly there are none, and then nothing is allocated.
+fn names(headers: &HeaderMap<'_>, goes: impl Fn(&str) -> bool) -> Vec<String> {
+    let names = headers.iter().map(|header| header.name);
+    let names = names.filter(|name| goes(name.as_str()));
+    names.map(|name| name.to_string()).collect()
+}
+
+fn begins(name: &str, prefix: &str) -> bool {
+    let start = name.get(..prefix.len());
+    start.is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+}
+
+fn covers(fields: &[Field], name: &str) -> bool {
+    fields.iter().any(|field| field.covers(name))
 }
 
 #[cfg(test)]
 mod tests {
+    use opentracing_http::KnownHeader;
+
     use super::*;
+
+    #[test]
+    fn headers_that_fields_cover_are_removed_whatever_their_case() {
+        let mut map = HeaderMap::new();
+        let mut response = Response::new();
+        for name in ["B3", "Uberctx-Role", "X-House-Trace", "b3-other"] {
+            map.add_raw(name, "old");
+            response.adjoin_raw_header(name, "old");
+        }
+        let fields = [
+            Field::Known(KnownHeader::B3),
+            Field::Known(KnownHeader::UberCtx),
+            Field::named("x-house-trace"),
+        ];
+        Headers(&mut map).remove_fields(&fields);
+        Headers(&mut response).remove_fields(&fields);
+        for headers in [&map, response.headers()] {
+            assert!(headers.contains("b3-other") && headers.len() == 1);
+        }
+    }
 
     #[test]
     fn what_an_earlier_injection_left_is_removed() {

@@ -68,11 +68,15 @@ fn baggage_survives_both_ways() {
 }
 
 #[test]
-fn debug_in_any_form_is_debug() {
-    assert_eq!(
-        from_rustracing(&theirs("1:1:0:2")).unwrap().flags(),
-        TraceFlags::DEBUG
-    );
+fn debug_is_kept_and_only_a_debug_id_makes_it_sampled() {
+    for (text, flags) in [
+        ("1:1:0:2", TraceFlags::NOT_SAMPLED.with_debug()),
+        ("1:1:0:3", TraceFlags::DEBUG),
+    ] {
+        let ours = from_rustracing(&theirs(text)).unwrap();
+        assert_eq!(ours.flags(), flags);
+        assert_eq!(to_rustracing(&ours).state().to_string(), text);
+    }
     let state = SpanContextStateBuilder::new()
         .debug_id("find me".to_owned())
         .finish();
