@@ -28,6 +28,8 @@ pub struct Baggage {
 struct Item {
     /// Of the key without regard to ASCII case, so that most pairs with other keys are told apart without their text.
     hash: u16,
+    /// Where it begins in the text.
+    start: u16,
     key: u16,
     value: u16,
     /// W3C's properties (`;a=b;c`), passed on as they came, without the leading semicolon.
@@ -35,9 +37,10 @@ struct Item {
 }
 
 impl Item {
-    fn new(key: &str, value: usize, properties: usize) -> Option<Self> {
+    fn new(start: usize, key: &str, value: usize, properties: usize) -> Option<Self> {
         Some(Self {
             hash: hash(key),
+            start: start.try_into().ok()?,
             key: key.len().try_into().ok()?,
             value: value.try_into().ok()?,
             properties: properties.try_into().ok()?,
@@ -46,6 +49,24 @@ impl Item {
 
     fn bytes(self) -> usize {
         usize::from(self.key) + usize::from(self.value) + usize::from(self.properties)
+    }
+
+    fn start(self) -> usize {
+        self.start.into()
+    }
+
+    /// Where the value begins.
+    fn value(self) -> usize {
+        self.start() + usize::from(self.key)
+    }
+
+    /// Where the properties begin.
+    fn properties(self) -> usize {
+        self.value() + usize::from(self.value)
+    }
+
+    fn end(self) -> usize {
+        self.start() + self.bytes()
     }
 }
 
@@ -77,8 +98,8 @@ impl Baggage {
     /// The value under this key.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
-        let (_, value, _) = self.parts().find(|(found, ..)| *found == key)?;
-        Some(value)
+        let (_, item) = self.find(key)?;
+        self.text.get(item.value()..item.properties())
     }
 
     /// Sets a pair, in the place of the one with the same key if there is one.
@@ -95,25 +116,25 @@ impl Baggage {
         if !is_token(key) || !are_properties(properties) {
             return false;
         }
-        let Some(item) = Item::new(key, value.len(), properties.len()) else {
+        let old = self.find(key);
+        let start = old.map_or(self.text.len(), |(_, old)| old.start());
+        let Some(item) = Item::new(start, key, value.len(), properties.len()) else {
             return false;
         };
-        let mut at = 0;
-        for old in &mut self.items {
-            let end = at + old.bytes();
-            let value_at = at + usize::from(old.key);
-            if old.hash == item.hash && self.text.get(at..value_at) == Some(key) {
-                let grows = item.bytes() > old.bytes();
-                if grows && self.text.len() - old.bytes() + item.bytes() > Self::MAX_BYTES {
-                    return false;
-                }
-                let properties_at = value_at + usize::from(old.value);
-                self.text.replace_range(properties_at..end, properties);
-                self.text.replace_range(value_at..properties_at, value);
-                *old = item;
-                return true;
+        if let Some((at, old)) = old {
+            let grows = item.bytes() > old.bytes();
+            if grows && self.text.len() - old.bytes() + item.bytes() > Self::MAX_BYTES {
+                return false;
             }
-            at = end;
+            let (value_at, properties_at) = (old.value(), old.properties());
+            self.text
+                .replace_range(properties_at..old.end(), properties);
+            self.text.replace_range(value_at..properties_at, value);
+            if let Some(place) = self.items.get_mut(at) {
+                *place = item;
+            }
+            self.renumber();
+            return true;
         }
         let full = self.items.len() >= Self::MAX_ITEMS;
         if full || self.text.len() + item.bytes() > Self::MAX_BYTES {
@@ -128,46 +149,6 @@ impl Baggage {
         true
     }
 
-    /// Adds a pair whose key is known to be new. `value` and `properties` append theirs to the text, so that none of them
-    /// needs an allocation of its own; `lower` has the key written in lower case.
-    ///
-    /// Answers `false`, and changes nothing, if the key, the properties or the bounds refuse it.
-    pub(crate) fn add(
-        &mut self,
-        (key, lower): (&str, bool),
-        list: &mut Unread<'_>,
-        value: impl FnOnce(&mut String),
-        properties: impl FnOnce(&mut String),
-    ) -> bool {
-        if self.is_full() || !is_token(key) {
-            return false;
-        }
-        if let Some(list) = list.0.take() {
-            let members = 1 + list.iter().filter(|byte| **byte == b',').count();
-            self.items
-                .reserve(members.min(Self::MAX_ITEMS - self.len()));
-            let most = Self::MAX_BYTES.saturating_sub(self.bytes());
-            self.text.reserve(list.len().min(most));
-        }
-        let start = self.text.len();
-        self.text.push_str(key);
-        if lower && let Some(key) = self.text.get_mut(start..) {
-            key.make_ascii_lowercase();
-        }
-        let value_at = self.text.len();
-        value(&mut self.text);
-        let properties_at = self.text.len();
-        properties(&mut self.text);
-        let properties = self.text.get(properties_at..).unwrap_or_default();
-        let valid = self.text.len() <= Self::MAX_BYTES && are_properties(properties);
-        let item = Item::new(key, properties_at - value_at, properties.len());
-        match item.filter(|_| valid) {
-            Some(item) => self.items.push(item),
-            None => self.text.truncate(start),
-        }
-        self.text.len() > start
-    }
-
     /// Gives back room that was reserved for what was then refused.
     pub(crate) fn give_back(&mut self) {
         // The rule of every value that is kept: no more than twice what is needed, and some.
@@ -179,21 +160,29 @@ impl Baggage {
         }
     }
 
-    /// Whether a pair has this key.
-    pub(crate) fn has(&self, key: &str) -> bool {
+    fn find(&self, key: &str) -> Option<(usize, Item)> {
         let hash = hash(key);
-        // Most of many keys end here.
-        self.items.iter().any(|item| item.hash == hash)
-            && self.parts().any(|(found, ..)| found == key)
+        let mut items = self.items.iter().copied().enumerate();
+        items.find(|(_, item)| item.hash == hash && self.key(*item) == key)
     }
 
-    /// Whether a pair has this key, whatever its case.
-    pub(crate) fn has_of_any_case(&self, key: &str) -> bool {
-        let hash = hash(key);
-        self.items.iter().any(|item| item.hash == hash)
-            && self
-                .parts()
-                .any(|(found, ..)| found.eq_ignore_ascii_case(key))
+    fn key(&self, item: Item) -> &str {
+        let key = self.text.get(item.start()..item.value());
+        key.unwrap_or_default()
+    }
+
+    /// Counts the items' places anew, after one has changed its size.
+    fn renumber(&mut self) {
+        let mut start = 0;
+        for item in &mut self.items {
+            item.start = start;
+            start = start.saturating_add(item.key + item.value + item.properties);
+        }
+    }
+
+    /// Whether a pair has this key.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.find(key).is_some()
     }
 
     /// Whether no more pairs are taken.
@@ -203,17 +192,13 @@ impl Baggage {
 
     /// Removes a pair; answers whether it was there.
     pub fn remove(&mut self, key: &str) -> bool {
-        let mut at = 0;
-        for (index, item) in self.items.iter().enumerate() {
-            let end = at + item.bytes();
-            if self.text.get(at..at + usize::from(item.key)) == Some(key) {
-                self.text.replace_range(at..end, "");
-                self.items.remove(index);
-                return true;
-            }
-            at = end;
-        }
-        false
+        let Some((at, item)) = self.find(key) else {
+            return false;
+        };
+        self.text.replace_range(item.start()..item.end(), "");
+        self.items.remove(at);
+        self.renumber();
+        true
     }
 
     /// Adds the pairs of `other` whose keys are not here yet: the first to set a key wins.
@@ -237,14 +222,15 @@ impl Baggage {
 
     /// The pairs without those whose key an earlier one has in another case.
     pub(crate) fn iter_unlike_in_any_case(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.parts()
-            .enumerate()
-            .filter_map(|(index, (key, value, _))| {
-                let hash = self.items.get(index)?.hash;
-                let alike = self.items.iter().take(index).any(|item| item.hash == hash);
-                let same = |(other, ..): (&str, &str, &str)| other.eq_ignore_ascii_case(key);
-                (!alike || !self.parts().take(index).any(same)).then_some((key, value))
-            })
+        let earlier = |index: usize, key: &str| {
+            let hash = hash(key);
+            let mut before = self.items.iter().take(index);
+            before.any(|item| item.hash == hash && self.key(*item).eq_ignore_ascii_case(key))
+        };
+        let pairs = self.iter().enumerate();
+        pairs
+            .filter(move |(index, (key, _))| !earlier(*index, key))
+            .map(|(_, pair)| pair)
     }
 
     fn parts(&self) -> impl Iterator<Item = (&str, &str, &str)> {
@@ -281,14 +267,102 @@ impl Baggage {
     }
 }
 
-/// A header that pairs are read from, until room has been made for all that may be in it.
+/// Pairs on their way out of a header and into baggage.
 ///
-/// That is done with the first pair that is worth it: a header that is refused reserves nothing.
-pub(crate) struct Unread<'a>(Option<&'a [u8]>);
+/// A caller may send thousands, of which 64 are kept. So each costs a look at one place, not one at each pair that is there,
+/// and none an allocation of its own.
+pub(crate) struct Adding<'a> {
+    /// The header at work, until room has been made for all that may be in it. That is done with the first pair that is
+    /// worth it: a header that is refused reserves nothing.
+    list: Option<&'a [u8]>,
+    /// Under a key's hash one more than the number of the pair that has it; zero where no pair does.
+    slots: [u8; 256],
+}
 
-impl<'a> Unread<'a> {
-    pub(crate) const fn new(list: &'a [u8]) -> Self {
-        Self(Some(list))
+impl<'a> Adding<'a> {
+    /// Starts where other pairs may be already.
+    pub(crate) fn to(baggage: &Baggage) -> Self {
+        let mut adding = Self {
+            list: None,
+            slots: [0; 256],
+        };
+        for index in 0..baggage.len() {
+            adding.note(baggage, index);
+        }
+        adding
+    }
+
+    /// Goes on with this header.
+    pub(crate) fn read(&mut self, list: &'a [u8]) {
+        self.list = Some(list);
+    }
+
+    fn note(&mut self, baggage: &Baggage, index: usize) {
+        let hash = baggage.items.get(index).map_or(0, |item| item.hash);
+        let slot = self.slots.get_mut(usize::from(hash & 0xff));
+        if let (Some(slot), Ok(number)) = (slot, u8::try_from(index + 1)) {
+            *slot = number;
+        }
+    }
+
+    /// Whether a pair has this key; whatever its case, if `any_case`.
+    pub(crate) fn has(&self, baggage: &Baggage, key: &str, any_case: bool) -> bool {
+        let hash = hash(key);
+        let same = |item: &Item| {
+            let found = baggage.key(*item);
+            item.hash == hash && (found == key || any_case && found.eq_ignore_ascii_case(key))
+        };
+        let slot = self.slots.get(usize::from(hash & 0xff)).copied();
+        match usize::from(slot.unwrap_or_default()).checked_sub(1) {
+            None => false,
+            Some(index) => {
+                baggage.items.get(index).is_some_and(same) || baggage.items.iter().any(same)
+            }
+        }
+    }
+
+    /// Adds a pair whose key is known to be new. `value` and `properties` append theirs to the text; `lower` has the key
+    /// written in lower case.
+    ///
+    /// Answers `false`, and changes nothing, if the key, the properties or the bounds refuse it.
+    pub(crate) fn add(
+        &mut self,
+        baggage: &mut Baggage,
+        (key, lower): (&str, bool),
+        value: impl FnOnce(&mut String),
+        properties: impl FnOnce(&mut String),
+    ) -> bool {
+        if baggage.is_full() || !is_token(key) {
+            return false;
+        }
+        if let Some(list) = self.list.take() {
+            let members = 1 + list.iter().filter(|byte| **byte == b',').count();
+            let most = Baggage::MAX_ITEMS - baggage.len();
+            baggage.items.reserve(members.min(most));
+            let most = Baggage::MAX_BYTES.saturating_sub(baggage.bytes());
+            baggage.text.reserve(list.len().min(most));
+        }
+        let text = &mut baggage.text;
+        let start = text.len();
+        text.push_str(key);
+        if lower && let Some(key) = text.get_mut(start..) {
+            key.make_ascii_lowercase();
+        }
+        let value_at = text.len();
+        value(text);
+        let properties_at = text.len();
+        properties(text);
+        let properties = text.get(properties_at..).unwrap_or_default();
+        let valid = text.len() <= Baggage::MAX_BYTES && are_properties(properties);
+        let item = Item::new(start, key, properties_at - value_at, properties.len());
+        match item.filter(|_| valid) {
+            Some(item) => {
+                baggage.items.push(item);
+                self.note(baggage, baggage.len() - 1);
+            }
+            None => baggage.text.truncate(start),
+        }
+        valid
     }
 }
 

@@ -4,7 +4,7 @@ use super::budget::Budget;
 use super::percent::{self, Decoder};
 use super::short_text::ShortText;
 use super::{Extraction, Field, IncomingHeaders, Outgoing, Propagator};
-use crate::baggage::Unread;
+use crate::baggage::Adding;
 use crate::carrier::{Carrier, KnownHeader};
 use crate::context::{SpanContext, SpanId, TraceFlags, TraceId};
 use crate::tracestate::TrimOws;
@@ -143,35 +143,39 @@ fn extract_debug_id(headers: &IncomingHeaders<'_>, found: &mut Extraction) {
 }
 
 fn extract_baggage(headers: &IncomingHeaders<'_>, found: &mut Extraction) {
-    if !headers.wants_baggage() {
+    let items = headers.contains(KnownHeader::UberCtx);
+    let list = headers.contains(KnownHeader::JaegerBaggage);
+    if !headers.wants_baggage() || !(items || list) {
         return;
     }
     let (mut budget, mut decoder) = (Budget::new(), Decoder::default());
-    if headers.contains(KnownHeader::UberCtx) {
+    let mut adding = Adding::to(found.baggage());
+    if items {
         headers.view().each_header(&mut |name, value| {
             let Some(key) = item_key(name) else {
                 return;
             };
             // Another format may have brought it with its case, which HTTP takes away here.
-            if found.is_done_with_baggage() || found.baggage.has_of_any_case(key) {
+            if found.is_done_with_baggage() || adding.has(&found.baggage, key, true) {
                 return;
             }
+            adding.read(value);
             let decoded = |text: &mut String| decoder.decode_form(value.trim_ows(), text);
             if !budget.take(key.len() + value.len())
-                || !(found.baggage).add((key, true), &mut Unread::new(value), decoded, |_| {})
+                || !adding.add(&mut found.baggage, (key, true), decoded, |_| {})
             {
                 found.refuse();
             }
         });
     }
     headers.values(KnownHeader::JaegerBaggage, &mut |list| {
-        let mut unread = Unread::new(list);
+        adding.read(list);
         let items = list.split(|byte| *byte == b',').map(TrimOws::trim_ows);
         for item in items.filter(|item| !item.is_empty()) {
             if found.is_done_with_baggage() {
                 break;
             }
-            if !budget.take(item.len()) || !add_pair(item, &mut unread, &mut decoder, found) {
+            if !budget.take(item.len()) || !add_pair(item, &mut adding, &mut decoder, found) {
                 found.refuse();
             }
         }
@@ -188,7 +192,7 @@ fn item_key(name: &str) -> Option<&str> {
 /// `key=value` of `jaeger-baggage`.
 fn add_pair(
     pair: &[u8],
-    list: &mut Unread<'_>,
+    adding: &mut Adding<'_>,
     decoder: &mut Decoder,
     found: &mut Extraction,
 ) -> bool {
@@ -201,7 +205,7 @@ fn add_pair(
     };
     // Clients write a blank as `+` or `%20`; all of them write `+` as `%2B`.
     let decoded = |text: &mut String| decoder.decode_form(value.trim_ows(), text);
-    found.add_item(key, list, decoded, |_| {})
+    found.add_item(adding, key, decoded, |_| {})
 }
 
 fn write_items(outgoing: &Outgoing<'_>, carrier: &mut dyn Carrier) {

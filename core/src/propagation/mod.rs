@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use self::room::{Metered, Room};
-use crate::baggage::{Baggage, Unread};
+use crate::baggage::{Adding, Baggage};
 use crate::carrier::{Carrier, HeaderView, KnownHeader};
 use crate::context::{SpanContext, SpanId, TraceFlags, TraceId};
 
@@ -345,17 +345,16 @@ impl Extraction {
             || self.baggage.set_with_properties(key, value, properties)
     }
 
-    /// The same of a pair out of a `list`, with a value and properties that are appended where they are kept.
+    /// The same of a pair whose value and properties are appended where they are kept.
     fn add_item(
         &mut self,
+        adding: &mut Adding<'_>,
         key: &str,
-        list: &mut Unread<'_>,
         value: impl FnOnce(&mut String),
         properties: impl FnOnce(&mut String),
     ) -> bool {
-        self.unwanted.extra
-            || self.baggage.has(key)
-            || self.baggage.add((key, false), list, value, properties)
+        adding.has(&self.baggage, key, false)
+            || adding.add(&mut self.baggage, (key, false), value, properties)
     }
 
     /// Whether what is left of the format's baggage can neither be kept nor be counted.

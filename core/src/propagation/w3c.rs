@@ -4,7 +4,7 @@ use super::budget::Budget;
 use super::percent::{self, Decoder};
 use super::short_text::ShortText;
 use super::{Extraction, Field, IncomingHeaders, Outgoing, Propagator, set_unless_empty};
-use crate::baggage::{Unread, is_baggage_octet};
+use crate::baggage::{Adding, is_baggage_octet};
 use crate::carrier::{Carrier, KnownHeader};
 use crate::context::{SpanContext, SpanId, TraceFlags, TraceId, hex};
 use crate::tracestate::{Members, TraceState, TrimOws};
@@ -136,18 +136,19 @@ fn traceparent(context: &SpanContext) -> ShortText {
 }
 
 fn extract_baggage(headers: &IncomingHeaders<'_>, found: &mut Extraction) {
-    if !headers.wants_baggage() {
+    if !headers.wants_baggage() || !headers.contains(KnownHeader::Baggage) {
         return;
     }
     let (mut budget, mut decoder) = (Budget::new(), Decoder::default());
+    let mut adding = Adding::to(found.baggage());
     headers.values(KnownHeader::Baggage, &mut |list| {
-        let mut unread = Unread::new(list);
+        adding.read(list);
         let members = list.split(|byte| *byte == b',').map(TrimOws::trim_ows);
         for member in members.filter(|member| !member.is_empty()) {
             if found.is_done_with_baggage() {
                 break;
             }
-            if !budget.take(member.len()) || !add_member(member, &mut unread, &mut decoder, found) {
+            if !budget.take(member.len()) || !add_member(member, &mut adding, &mut decoder, found) {
                 found.refuse();
             }
         }
@@ -157,25 +158,34 @@ fn extract_baggage(headers: &IncomingHeaders<'_>, found: &mut Extraction) {
 /// W3C Baggage, section 3.3.1: `key OWS "=" OWS value *( OWS ";" OWS property )`.
 fn add_member(
     member: &[u8],
-    list: &mut Unread<'_>,
+    adding: &mut Adding<'_>,
     decoder: &mut Decoder,
     found: &mut Extraction,
 ) -> bool {
-    let Ok(member) = std::str::from_utf8(member) else {
+    let (pair, properties) = cut(member, b';').unwrap_or((member, &[]));
+    let Some((key, value)) = cut(pair, b'=') else {
         return false;
     };
-    let (pair, properties) = member.split_once(';').unwrap_or((member, ""));
-    let Some((key, value)) = pair.split_once('=') else {
+    let value = value.trim_ows();
+    let (Ok(key), Ok(properties)) = (
+        std::str::from_utf8(key.trim_ows()),
+        std::str::from_utf8(properties),
+    ) else {
         return false;
     };
-    let value = value.trim_ows().as_bytes();
     value.iter().copied().all(is_baggage_octet)
         && found.add_item(
-            key.trim_ows(),
-            list,
+            adding,
+            key,
             |text| decoder.decode(value, text),
             |text| push_without_blanks(properties, text),
         )
+}
+
+/// What stands before and behind the first of these bytes.
+fn cut(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
+    let (before, from) = text.split_at(text.iter().position(|byte| *byte == at)?);
+    Some((before, from.get(1..)?))
 }
 
 /// Appends the properties without the blanks and the empty places that may stand between them.
