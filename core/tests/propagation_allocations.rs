@@ -137,7 +137,6 @@ fn with_baggage(traceparent: &str, baggage: &str) -> HeaderMap {
 }
 
 const SAMPLED: &str = "00-12345678901234567890123456789012-1234567890123456-01";
-const UNSAMPLED: &str = "00-12345678901234567890123456789012-1234567890123456-00";
 
 #[test]
 fn baggage_costs_the_same_few_allocations_however_many_members_it_has() {

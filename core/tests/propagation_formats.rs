@@ -2,13 +2,16 @@
 //! the contract has as tables.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use opentracing_http::propagation::{
-    B3, Extraction, IncomingHeaders, Jaeger, Outgoing, Propagation, W3c,
+    B3, Extraction, Field, IncomingHeaders, Jaeger, Outgoing, Propagation, Propagator, W3c,
 };
 use opentracing_http::{
-    Baggage, Carrier, HeaderView, KnownHeader, SpanContext, SpanId, TraceFlags, TraceId, TraceState,
+    Baggage, Carrier, HeaderView, HttpTracing, HttpTracingBuilder, InMemoryTracer, Instrumentation,
+    KnownHeader, SpanContext, SpanId, TraceFlags, TraceId, TraceState, Trust,
 };
 
 const TRACEPARENT: (&str, &str) = (
@@ -226,4 +229,205 @@ fn every_way_to_look_at_headers_answers_alike() {
         assert!(incoming.single_named("baggage").is_err());
         assert_eq!(incoming.single_named("absent"), Ok(None));
     }
+}
+
+/// Reads whatever it can, wanted or not, from a header of its own, and owns others besides.
+#[derive(Debug)]
+struct Greedy;
+
+impl Propagator for Greedy {
+    fn name(&self) -> &'static str {
+        "greedy"
+    }
+
+    fn fields(&self) -> &[Field] {
+        const FIELDS: &[Field] = &[
+            Field::named("x-greedy"),
+            Field::prefixed("x-greedy-item-"),
+            Field::Known(KnownHeader::UberCtx),
+        ];
+        FIELDS
+    }
+
+    fn extract(&self, headers: &IncomingHeaders<'_>, found: &mut Extraction) {
+        if let Ok(Some(id)) = headers.single_named("x-greedy") {
+            let id = u128::from_str_radix(str::from_utf8(id).unwrap(), 16).unwrap();
+            let ids = (TraceId::new(id).unwrap(), SpanId::new(1).unwrap());
+            let mut baggage = Baggage::new();
+            baggage.set("inside", "1");
+            let list = TraceState::parse([&b"inside=1"[..]]).unwrap();
+            let context = SpanContext::new(ids.0, ids.1, TraceFlags::DEBUG);
+            found.set_context(context.with_baggage(baggage).with_tracestate(list));
+            found.set_debug_id("find me");
+            assert!(found.add_baggage("beside", "1", ""));
+        }
+    }
+
+    fn inject(&self, _: &Outgoing<'_>, _: &mut dyn Carrier) {}
+}
+
+fn traced(
+    policy: impl FnOnce(HttpTracingBuilder) -> HttpTracingBuilder,
+) -> (Instrumentation, InMemoryTracer) {
+    let tracer = InMemoryTracer::new();
+    let propagation = Propagation::default().read(Greedy);
+    let builder = HttpTracing::builder(tracer.clone()).propagation(propagation);
+    let tracing = policy(builder).build().unwrap();
+    (Instrumentation::new(&tracing, "test"), tracer)
+}
+
+fn served(instrumentation: &Instrumentation, headers: &[(&str, &str)]) {
+    let mut request = http::Request::get("/");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let request = request.body(()).unwrap();
+    instrumentation.begin(&request).fail(None, &"no matter");
+}
+
+#[test]
+fn what_a_format_of_ones_own_finds_of_a_stranger_beyond_the_ids_is_not_kept() {
+    for trust in [Trust::nobody(), Trust::when(|_| false)] {
+        let (instrumentation, tracer) =
+            traced(|policy| policy.trust(trust.clone()).trust_debug(trust));
+        served(&instrumentation, &[("x-greedy", "abc")]);
+        let span = tracer.take().remove(0);
+        let reference = span.references().next().unwrap();
+        assert_eq!(reference.context.trace_id().get(), 0xabc);
+        assert!(
+            reference.context.baggage().is_empty() && reference.context.tracestate().is_empty()
+        );
+        assert!(span.baggage().is_empty() && span.tag("jaeger-debug-id").is_none());
+        assert!(!span.context().flags().is_debug());
+    }
+    let (instrumentation, tracer) = traced(|policy| policy.trust_debug(Trust::everyone()));
+    served(&instrumentation, &[("x-greedy", "abc")]);
+    let span = tracer.take().remove(0);
+    assert_eq!(span.tag("jaeger-debug-id").unwrap(), "find me");
+    assert_eq!(span.baggage().get("beside"), Some("1"));
+    assert_eq!(span.context().tracestate().as_str(), "inside=1");
+}
+
+#[test]
+fn trust_is_asked_once_and_not_of_a_request_without_trace_headers() {
+    let asked = Arc::new([AtomicU64::new(0), AtomicU64::new(0)]);
+    let counting = |n: usize, answer: bool| {
+        let asked = asked.clone();
+        Trust::when(move |_| {
+            asked[n].fetch_add(1, Ordering::Relaxed);
+            answer
+        })
+    };
+    let debug = ("jaeger-debug-id", "find me");
+    let flag = ("uber-trace-id", "abc:12:0:3");
+    for (answer, headers, times) in [
+        (true, &[][..], [0, 0]),
+        (true, &[("accept", "*/*")], [0, 0]),
+        (true, &[TRACEPARENT], [1, 0]),
+        (true, &[TRACEPARENT, debug], [1, 1]),
+        (true, &[flag], [1, 1]),
+        (true, &[flag, debug], [1, 1]),
+        (true, &[("x-greedy", "abc")], [1, 1]),
+        (false, &[TRACEPARENT, debug], [1, 0]),
+        (false, &[("x-greedy", "abc")], [1, 0]),
+        (false, &[flag, ("x-greedy", "abc")], [1, 0]),
+    ] {
+        let (instrumentation, _tracer) = traced(|policy| {
+            policy
+                .trust(counting(0, answer))
+                .trust_debug(counting(1, answer))
+        });
+        served(&instrumentation, headers);
+        let counted = [0, 1].map(|n| asked[n].swap(0, Ordering::Relaxed));
+        assert_eq!(counted, times, "{answer}: {headers:?}");
+    }
+}
+
+/// Removes one name after the other, as a carrier does that knows no better.
+struct Plain(Vec<(String, String)>);
+
+impl Carrier for Plain {
+    fn set(&mut self, name: &str, value: &str) {
+        self.0.set(name, value);
+    }
+
+    fn remove(&mut self, name: &str) {
+        Carrier::remove(&mut self.0, name);
+    }
+
+    fn remove_prefixed(&mut self, prefix: &str) {
+        self.0.remove_prefixed(prefix);
+    }
+}
+
+#[test]
+fn every_carrier_loses_what_the_formats_own_and_nothing_else() {
+    let propagation = Propagation::none()
+        .read(Greedy)
+        .read(B3::multi())
+        .write(W3c);
+    let others = [
+        "x-greedy-id",
+        "x-greedy-item",
+        "uberctx",
+        "tracestat",
+        "accept",
+        "jaeger-debug-id",
+    ];
+    let own = [
+        "x-greedy",
+        "x-greedy-item-a",
+        "x-greedy-item-",
+        "uberctx-a",
+        "b3",
+        "x-b3-flags",
+        "tracestate",
+        "baggage",
+    ];
+    let there: Vec<_> = (others.iter().chain(&own))
+        .map(|name| ((*name).to_owned(), "copied".to_owned()))
+        .collect();
+    let ids = (TraceId::new(1).unwrap(), SpanId::new(1).unwrap());
+    let context = SpanContext::new(ids.0, ids.1, TraceFlags::SAMPLED);
+    let mut expected: Vec<_> = others.to_vec();
+    expected.push("traceparent");
+    expected.sort_unstable();
+
+    let mut map = HeaderMap::new();
+    for (name, value) in &there {
+        map.insert(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
+    }
+    let (mut sorted, mut hashed): (BTreeMap<_, _>, HashMap<_, _>) = (
+        there.iter().cloned().collect(),
+        there.iter().cloned().collect(),
+    );
+    let (mut pairs, mut plain) = (there.clone(), Plain(there.clone()));
+    let carriers: [&mut dyn Carrier; 5] =
+        [&mut map, &mut sorted, &mut hashed, &mut pairs, &mut plain];
+    for carrier in carriers {
+        propagation.inject(&Outgoing::new(&context), carrier);
+    }
+    for view in [&map as &dyn HeaderView, &sorted, &hashed, &pairs, &plain.0] {
+        let mut names = Vec::new();
+        view.each_header(&mut |name, _| names.push(name.to_owned()));
+        names.sort_unstable();
+        assert_eq!(names, expected);
+    }
+}
+
+#[test]
+fn a_handle_without_a_context_touches_nothing() {
+    let copied = vec![("b3".to_owned(), "0".to_owned())];
+    let mut headers = copied.clone();
+    opentracing_http::Span::none().inject(&mut headers);
+    let tracing = HttpTracing::new(opentracing_http::NoopTracer);
+    let request = http::Request::get("/").body(()).unwrap();
+    let span = Instrumentation::new(&tracing, "test").begin(&request);
+    span.span().inject(&mut headers);
+    assert_eq!(headers, copied);
+    // Baggage alone goes out, and takes the place of what was there.
+    span.span().set_baggage("a", "1");
+    span.span().inject(&mut headers);
+    let names: Vec<_> = headers.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["baggage", "uberctx-a"]);
 }

@@ -168,7 +168,98 @@ fn without_properties(baggage: &Baggage) -> Baggage {
     plain
 }
 
+/// Baggage as a list that is looked through from its start: what each operation must give.
+#[derive(Default)]
+struct Model(Vec<(String, String, String)>);
+
+impl Model {
+    fn bytes(&self) -> usize {
+        let bytes =
+            |(key, value, more): &(String, String, String)| key.len() + value.len() + more.len();
+        self.0.iter().map(bytes).sum()
+    }
+
+    fn set(&mut self, key: &str, value: &str, properties: &str) -> bool {
+        let item = (key.to_owned(), value.to_owned(), properties.to_owned());
+        let bytes = key.len() + value.len() + properties.len();
+        match self.0.iter().position(|(found, ..)| found == key) {
+            Some(at) => {
+                let old = &self.0[at];
+                let freed = old.0.len() + old.1.len() + old.2.len();
+                let fits = bytes <= freed || self.bytes() - freed + bytes <= Baggage::MAX_BYTES;
+                if fits {
+                    self.0[at] = item;
+                }
+                fits
+            }
+            None => {
+                let fits =
+                    self.0.len() < Baggage::MAX_ITEMS && self.bytes() + bytes <= Baggage::MAX_BYTES;
+                if fits {
+                    self.0.push(item);
+                }
+                fits
+            }
+        }
+    }
+}
+
 proptest! {
+    #[test]
+    fn baggage_is_a_list_of_unique_keys(
+        operations in vec(("[a-dA-D]{1,2}|k[0-9]{1,2}", 0..3usize, prop_oneof![0..20usize, 0..4_000usize], "(p(=1)?)?"), 0..200),
+    ) {
+        let (mut baggage, mut model) = (Baggage::new(), Model::default());
+        for (key, operation, length, properties) in operations {
+            match operation {
+                0 => {
+                    let was_there = model.0.iter().any(|(found, ..)| *found == key);
+                    model.0.retain(|(found, ..)| *found != key);
+                    prop_assert_eq!(baggage.remove(&key), was_there);
+                }
+                _ => {
+                    let value = "\u{e4}".repeat(length / 2);
+                    let set = baggage.set_with_properties(&key, &value, &properties);
+                    prop_assert_eq!(set, model.set(&key, &value, &properties));
+                }
+            }
+            let found: Vec<_> = baggage.iter_with_properties().collect();
+            let expected = model.0.iter().map(|(key, value, more)| (key.as_str(), value.as_str(), more.as_str()));
+            prop_assert_eq!(found, expected.collect::<Vec<_>>());
+            let value = model.0.iter().find(|(found, ..)| *found == key).map(|(_, value, _)| value.as_str());
+            prop_assert_eq!(baggage.get(&key), value);
+            prop_assert_eq!(baggage.len(), model.0.len());
+        }
+        // However it came about, what is the same is equal.
+        let mut again = Baggage::new();
+        again.merge(&baggage);
+        prop_assert_eq!(again, baggage);
+    }
+
+    #[test]
+    fn baggage_is_read_as_if_one_member_were_set_after_the_other(
+        members in vec(("[a-dA-D]{1,2}|k[0-9]{1,2}", "[!#$&-+./0-:<-Z^-~-]{0,8}", 0..40usize), 0..200),
+    ) {
+        let mut model = Model::default();
+        let mut list = Vec::new();
+        for (key, value, more) in members {
+            let value = value + &"v".repeat(more);
+            list.push(format!("{key}={value}"));
+            if list.iter().map(String::len).sum::<usize>() <= Baggage::MAX_BYTES
+                && !model.0.iter().any(|(found, ..)| *found == key)
+            {
+                model.set(&key, &value, "");
+            }
+        }
+        let headers = [("baggage", list.join(","))];
+        let found = Propagation::none().read(W3c).extract(&headers);
+        let found: Vec<_> = found.baggage().iter().collect();
+        let expected = model.0.iter().map(|(key, value, _)| (key.as_str(), value.as_str()));
+        if list.iter().map(String::len).sum::<usize>() <= Baggage::MAX_BYTES {
+            prop_assert_eq!(found, expected.collect::<Vec<_>>());
+        }
+    }
+
     #[test]
     fn nothing_that_comes_in_panics(headers in vec((select(NAMES), value()), 0..12)) {
         let propagation = Propagation::default();
