@@ -1,5 +1,7 @@
 //! What one injection writes, and what it leaves out.
 
+#![allow(clippy::unwrap_used)]
+
 use http::HeaderMap;
 use opentracing_http::propagation::{
     B3, Extraction, Field, IncomingHeaders, Jaeger, Outgoing, Propagation, Propagator, W3c,

@@ -1,6 +1,8 @@
 //! What the formats do together, and what lists and carriers do besides: all that is not one format's grammar, which
 //! the contract has as tables.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -14,8 +14,9 @@ use crate::tracestate::TrimOws;
 /// Ids shorter than 32 and 16 digits are filled with zeros on the left; percent-encoded colons are read. The flags are
 /// one or two hexadecimal digits, as the format's description and all reference clients write them: 1 is sampled, 2 is
 /// debug, 8 (firehose) and the rest are neither kept nor passed on. Debug without sampled (`2`, which OpenTelemetry's
-/// Python propagator sends for every trace that is not sampled) is sampled only where the debug flag is trusted. A baggage item that cannot be
-/// read or goes over the bounds is left out alone; keys lose their case in HTTP, and are read and written in lower case.
+/// propagator for Python sends for traces that are not sampled) counts as sampled only where the debug flag is trusted.
+/// A baggage item that cannot be read or goes over the bounds is left out alone; keys lose their case in HTTP, and are
+/// read and written in lower case.
 ///
 /// The random bit and a deferred decision are not known here; the latter is written as not sampled.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
