@@ -324,7 +324,7 @@ impl<'a> Adding<'a> {
     /// Adds a pair whose key is known to be new. `value` and `properties` append theirs to the text; `lower` has the key
     /// written in lower case.
     ///
-    /// Answers `false`, and changes nothing, if the key, the properties or the bounds refuse it.
+    /// Returns `false`, and changes nothing, if the key, the properties or the bounds refuse it.
     pub(crate) fn add(
         &mut self,
         baggage: &mut Baggage,

@@ -139,7 +139,7 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// Adds one header's members; answers `false` where the whole list is to be thrown away.
+    /// Adds one header's members. Returns `false` where the whole list is to be thrown away.
     pub(crate) fn append(&mut self, header: &'a [u8]) -> bool {
         for member in header.split(|byte| *byte == b',').map(TrimOws::trim_ows) {
             if member.is_empty() {

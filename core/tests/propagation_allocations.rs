@@ -1,5 +1,7 @@
 //! A request without tracestate and baggage costs propagation no allocation.
 
+#![allow(clippy::unwrap_used)]
+
 use allocation_counter::measure;
 use http::{HeaderMap, HeaderValue};
 use opentracing_http::propagation::{B3, Extraction, Jaeger, Outgoing, Propagation, W3c};

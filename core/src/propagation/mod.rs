@@ -94,8 +94,9 @@ pub trait Propagator: fmt::Debug + Send + Sync {
 
     /// Writes what goes out. What stood under the format's [fields](Self::fields) has been removed.
     ///
-    /// Headers beyond the [budget](Propagation::max_bytes) do not reach the carrier. A format that is refused one of its
-    /// headers writes none; one that can write less asks for [`Outgoing::room_for`].
+    /// Headers beyond the [budget](Propagation::max_bytes) do not reach the carrier. So that ids go out whole or not at all,
+    /// this is called twice where little is left, the first time with a carrier that keeps nothing. A format that can
+    /// write less asks for [`Outgoing::room_for`].
     fn inject(&self, outgoing: &Outgoing<'_>, carrier: &mut dyn Carrier);
 
     /// Writes baggage that has a header of its own for each item. Called when the ids of all formats have been written, so

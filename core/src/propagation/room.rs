@@ -49,9 +49,9 @@ impl Room {
         self.kept.set(bytes);
     }
 
-    /// Whether there is less left than what the ids of a format take.
+    /// Whether there may be less left than what the ids of a format take.
     pub(super) fn is_tight(&self) -> bool {
-        self.bytes.get() < 512 || self.headers.get() < 8
+        self.bytes.get() < 1024 || self.headers.get() < 12
     }
 
     pub(super) fn omit(&self, pieces: u64) {

@@ -13,8 +13,8 @@ use crate::tracestate::{Members, TraceState, TrimOws};
 ///
 /// A refused `traceparent`, or two of them, forbids reading the `tracestate`; a refused `tracestate` leaves the
 /// `traceparent` in force. Baggage is read without either. A baggage member that breaks the grammar or goes over the
-/// bounds is left out alone. A `+` in a baggage value is read as a `+` and written as `%2B`. Of the flags only the two that level 2 defines are read and written: debug and a deferred
-/// decision are not known here.
+/// bounds is left out alone. A `+` in a baggage value is read as a `+` and written as `%2B`. Of the flags only the two
+/// that level 2 defines are read and written: debug and a deferred decision are not known here.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct W3c;
 
