@@ -134,6 +134,7 @@ impl Baggage {
                 *place = item;
             }
             self.renumber();
+            self.give_back();
             return true;
         }
         let full = self.items.len() >= Self::MAX_ITEMS;
@@ -149,7 +150,7 @@ impl Baggage {
         true
     }
 
-    /// Gives back room that was reserved for what was then refused.
+    /// Gives back room that is not used: it was reserved for what was then refused, or for what stood there before.
     pub(crate) fn give_back(&mut self) {
         // The rule of every value that is kept: no more than twice what is needed, and some.
         if self.text.capacity() > 2 * self.text.len() + 64 {
@@ -198,6 +199,7 @@ impl Baggage {
         self.text.replace_range(item.start()..item.end(), "");
         self.items.remove(at);
         self.renumber();
+        self.give_back();
         true
     }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::baggage::Baggage;
 use crate::context::{Extra, SpanContext, SpanId};
+use crate::late_bytes::LateBytes;
 use crate::limits::Omitted;
 use crate::log::Log;
 use crate::policy::Policy;
@@ -195,6 +196,15 @@ impl FinishedSpan {
             + data.logs.iter().map(|log| tags(&log.fields)).sum::<usize>()
             + data.references.capacity() * size_of::<Reference>()
             + data.http.as_ref().map_or(0, HttpFacts::heap_size)
+    }
+
+    /// The span waits in this queue from now on: the queue counts what handles add to the span meanwhile.
+    pub(crate) fn enter_queue(&self, queue: &LateBytes) {
+        self.record.enter_queue(queue);
+    }
+
+    pub(crate) fn leave_queue(&self, queue: &LateBytes) {
+        self.record.leave_queue(queue);
     }
 
     pub(crate) fn policy(&self) -> &Policy {

@@ -14,6 +14,7 @@ mod flushed;
 mod hook;
 mod http_tracing;
 mod ids;
+mod late_bytes;
 mod limits;
 mod log;
 mod memory;

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use crate::context::{Extra, SpanContext, SpanId, TraceFlags, TraceId};
 use crate::finished::FinishedSpan;
 use crate::hook::HookSlot;
+use crate::late_bytes::{LateBytes, Queues};
 use crate::limits::Omitted;
 use crate::log::Log;
 use crate::policy::Policy;
@@ -43,6 +44,8 @@ pub(crate) struct Record {
 struct Live {
     data: Option<SpanData>,
     extra: Option<Arc<Extra>>,
+    /// The queues of reporters in which the ended span waits.
+    queues: Queues,
 }
 
 /// What a span collects between its start and its end.
@@ -93,6 +96,7 @@ impl Record {
             live: Mutex::new(Live {
                 data: Some(data),
                 extra: origin.extra,
+                queues: Queues::default(),
             }),
             done: OnceLock::new(),
         }
@@ -126,7 +130,39 @@ impl Record {
 
     /// Changes what travels with the trace, which goes on after the span's end.
     pub(crate) fn change_extra<R>(&self, change: impl FnOnce(&mut Extra) -> R) -> R {
-        change(Arc::make_mut(self.live().extra.get_or_insert_default()))
+        let live = &mut *self.live();
+        if live.queues.is_empty() {
+            return change(Arc::make_mut(live.extra.get_or_insert_default()));
+        }
+        let before = self.late_bytes(live);
+        let result = change(Arc::make_mut(live.extra.get_or_insert_default()));
+        live.queues.change(before, self.late_bytes(live));
+        result
+    }
+
+    /// Bytes that are held beside what the span had at its end.
+    fn late_bytes(&self, live: &Live) -> usize {
+        let ended = self.done.get().and_then(|data| data.extra.as_ref());
+        match &live.extra {
+            Some(extra) if ended.is_none_or(|ended| !Arc::ptr_eq(ended, extra)) => {
+                extra.heap_size()
+            }
+            _ => 0,
+        }
+    }
+
+    /// The span waits in this queue from now on.
+    pub(crate) fn enter_queue(&self, queue: &LateBytes) {
+        let live = &mut *self.live();
+        let late = self.late_bytes(live);
+        live.queues.add(queue, late);
+    }
+
+    /// The span waits in this queue no more.
+    pub(crate) fn leave_queue(&self, queue: &LateBytes) {
+        let live = &mut *self.live();
+        let late = self.late_bytes(live);
+        live.queues.remove(queue, late);
     }
 
     /// Whether a log would find its place; one that would not is counted.
@@ -182,7 +218,7 @@ impl Record {
     pub(crate) fn finish(self: Arc<Self>, duration: Duration) {
         let data = {
             let mut live = self.live();
-            let Live { data, extra } = &mut *live;
+            let Live { data, extra, .. } = &mut *live;
             // Completed in its place, and moved only once: it is large.
             if let Some(data) = data {
                 data.duration = duration;

@@ -36,9 +36,14 @@ impl<T> Queue<T> {
         self.items.len() >= batch.items || self.bytes >= batch.bytes
     }
 
-    /// Adds an item of this size, or gives it back if there is no room.
-    pub(super) fn push(&mut self, item: T, size: usize) -> Result<(), T> {
-        if self.items.len() >= self.bounds.items || size > self.bounds.bytes - self.bytes {
+    /// Adds an item of this size, or gives it back if there is no room. `late` bytes are held by the items in it beside what
+    /// they had when they were added.
+    pub(super) fn push(&mut self, item: T, size: usize, late: usize) -> Result<(), T> {
+        let room = self
+            .bounds
+            .bytes
+            .saturating_sub(self.bytes.saturating_add(late));
+        if self.items.len() >= self.bounds.items || size > room {
             return Err(item);
         }
         self.items.push_back((item, size));
@@ -78,7 +83,7 @@ mod tests {
     fn filled(sizes: &[usize]) -> Queue<usize> {
         let mut queue = Queue::new(ROOMY);
         for (index, size) in sizes.iter().enumerate() {
-            queue.push(index, *size).unwrap();
+            queue.push(index, *size, 0).unwrap();
         }
         queue
     }
@@ -96,7 +101,11 @@ mod tests {
             bytes: 1000,
         });
         assert_eq!(
-            [queue.push(0, 1), queue.push(1, 1), queue.push(2, 1)],
+            [
+                queue.push(0, 1, 0),
+                queue.push(1, 1, 0),
+                queue.push(2, 1, 0)
+            ],
             [Ok(()), Ok(()), Err(2)]
         );
         assert_eq!((queue.len(), queue.bytes()), (2, 2));
@@ -109,12 +118,29 @@ mod tests {
             bytes: 10,
         });
         assert_eq!(
-            [queue.push(0, 11), queue.push(1, 6), queue.push(2, 5)],
+            [
+                queue.push(0, 11, 0),
+                queue.push(1, 6, 0),
+                queue.push(2, 5, 0)
+            ],
             [Err(0), Ok(()), Err(2)]
         );
-        assert_eq!([queue.push(3, 4), queue.push(4, 1)], [Ok(()), Err(4)]);
-        assert_eq!(queue.push(5, usize::MAX), Err(5));
+        assert_eq!([queue.push(3, 4, 0), queue.push(4, 1, 0)], [Ok(()), Err(4)]);
+        assert_eq!(queue.push(5, usize::MAX, 0), Err(5));
         assert_eq!(queue.bytes(), 10);
+    }
+
+    #[test]
+    fn what_its_items_have_grown_by_takes_room() {
+        let mut queue = Queue::new(Bounds {
+            items: 100,
+            bytes: 10,
+        });
+        assert_eq!([queue.push(0, 6, 0), queue.push(1, 2, 3)], [Ok(()), Err(1)]);
+        assert_eq!(
+            [queue.push(2, 2, 2), queue.push(3, 1, 99)],
+            [Ok(()), Err(3)]
+        );
     }
 
     #[test]
@@ -123,11 +149,11 @@ mod tests {
             items: 2,
             bytes: 10,
         });
-        queue.push(0, 6).unwrap();
-        queue.push(1, 4).unwrap();
+        queue.push(0, 6, 0).unwrap();
+        queue.push(1, 4, 0).unwrap();
         assert_eq!(take(&mut queue, 1, 100), [0]);
         assert_eq!(queue.bytes(), 4);
-        queue.push(2, 6).unwrap();
+        queue.push(2, 6, 0).unwrap();
         assert_eq!(take(&mut queue, 9, 100), [1, 2]);
         assert_eq!((queue.len(), queue.bytes()), (0, 0));
     }

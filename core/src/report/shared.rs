@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use crate::diagnostics::{self, Diagnostic, Diagnostics, SpansLost};
 use crate::finished::FinishedSpan;
 use crate::flushed::Flushed;
+use crate::late_bytes::LateBytes;
 use crate::report::account::Account;
 use crate::report::drops::{Drops, Reason};
 use crate::report::news::News;
@@ -21,6 +22,8 @@ pub(super) struct Shared {
     /// Wakes those who wait for the worker.
     progress: Condvar,
     batch: Bounds,
+    /// What the queued spans have grown by since they ended.
+    late: LateBytes,
 }
 
 struct State {
@@ -73,6 +76,7 @@ impl Shared {
             work: Condvar::new(),
             progress: Condvar::new(),
             batch,
+            late: LateBytes::default(),
         }
     }
 
@@ -83,7 +87,7 @@ impl Shared {
     /// How many spans wait in the queue, and how many bytes they hold.
     pub(super) fn queued(&self) -> (usize, usize) {
         let state = self.lock();
-        (state.queue.len(), state.queue.bytes())
+        (state.queue.len(), state.queue.bytes() + self.late.get())
     }
 
     pub(super) fn delivered(&self) -> u64 {
@@ -102,11 +106,14 @@ impl Shared {
     /// Queues a span, or drops and counts it.
     pub(super) fn push(&self, span: FinishedSpan) {
         let size = span.size();
-        let (wake, refused) = self.lock().push(span, size, self.batch);
+        span.enter_queue(&self.late);
+        let late = self.late.get();
+        let (wake, refused) = self.lock().push(span, size, late, self.batch);
         if wake {
             self.work.notify_one();
         }
-        if let Some(_span) = refused {
+        if let Some(span) = refused {
+            span.leave_queue(&self.late);
             self.tell();
         }
     }
@@ -219,11 +226,12 @@ impl Shared {
 
     /// Tells of spans that were given up, then drops them.
     fn gave_up(&self, leftover: Option<Leftover>) {
-        if leftover.is_some() {
+        if let Some(leftover) = leftover {
             self.progress.notify_all();
             self.tell();
+            let spans = leftover.iter().map(|(span, _)| span);
+            spans.for_each(|span| span.leave_queue(&self.late));
         }
-        drop(leftover);
     }
 
     /// Waits for the next batch to be due and moves it into `batch`.
@@ -253,6 +261,8 @@ impl Shared {
             {
                 state.queue.take(self.batch, batch);
                 state.account.take(batch.len());
+                drop(state);
+                batch.iter().for_each(|span| span.leave_queue(&self.late));
                 return Next::Send;
             }
             state.is_idle = true;
@@ -324,13 +334,14 @@ impl State {
         &mut self,
         span: FinishedSpan,
         size: usize,
+        late: usize,
         batch: Bounds,
     ) -> (bool, Option<FinishedSpan>) {
         if self.deadline.is_some() {
             self.account.refuse(Reason::ShutDown);
             return (false, Some(span));
         }
-        let refused = self.queue.push(span, size).err();
+        let refused = self.queue.push(span, size, late).err();
         if refused.is_some() {
             self.account.refuse(Reason::QueueFull);
             // The queue may be full of less than a batch, if this span is a big one.
