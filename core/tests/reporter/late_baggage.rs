@@ -55,8 +55,8 @@ fn baggage_set_after_the_end_takes_room_in_the_queue_until_the_span_leaves_it() 
 
 #[test]
 fn every_queue_of_a_fan_out_counts_what_its_spans_have_grown_by() {
-    let (_, one, one_backend) = busy(prompt());
-    let (_, other, _other_backend) = busy(prompt());
+    let (_one_policy, one, one_backend) = busy(prompt());
+    let (_other_policy, other, _other_backend) = busy(prompt());
     let tracing = HttpTracing::new(FanOut::new().and(one.clone()).and(other.clone()));
     let span = ended(&tracing);
     let before = one.queued_bytes();

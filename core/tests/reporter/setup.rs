@@ -86,7 +86,9 @@ fn a_reporter_is_shared_between_threads_and_policies() {
     let (tracing, reporter, backend) = start(prompt().batch_spans(2));
     is_tracer(&reporter);
     finish(&tracing, &["a"]);
-    finish(&HttpTracing::new(reporter.clone()), &["b"]);
+    // Dropped when everything is delivered: the end of a policy waits for that.
+    let other = HttpTracing::new(reporter.clone());
+    finish(&other, &["b"]);
     assert_eq!(backend.batch(), ["a", "b"]);
     backend.accept();
 }
