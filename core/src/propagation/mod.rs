@@ -5,8 +5,11 @@
 
 mod b3;
 mod budget;
+mod extraction;
 mod field;
+mod incoming;
 mod jaeger;
+mod outgoing;
 mod percent;
 mod room;
 mod short_text;
@@ -17,13 +20,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use self::room::{Metered, Room};
-use crate::baggage::{Adding, Baggage};
 use crate::carrier::{Carrier, HeaderView, KnownHeader};
 use crate::context::{SpanContext, SpanId, TraceFlags, TraceId};
 
 pub use self::b3::B3;
+pub use self::extraction::Extraction;
 pub use self::field::Field;
+pub use self::incoming::{Duplicate, IncomingHeaders};
 pub use self::jaeger::Jaeger;
+pub use self::outgoing::Outgoing;
 pub use self::w3c::W3c;
 
 /// One format of trace headers.
@@ -103,356 +108,6 @@ pub trait Propagator: fmt::Debug + Send + Sync {
     /// that it is the first to be left out. The default writes nothing.
     fn inject_items(&self, outgoing: &Outgoing<'_>, carrier: &mut dyn Carrier) {
         let _ = (outgoing, carrier);
-    }
-}
-
-/// What came in: every trace header, found in one pass, and the view for those that are not known here.
-pub struct IncomingHeaders<'a> {
-    view: &'a dyn HeaderView,
-    known: [Found<'a>; KnownHeader::NAMED.len()],
-    uberctx: bool,
-    unwanted: Unwanted,
-}
-
-/// What is not to be read.
-#[derive(Debug, Clone, Copy, Default)]
-struct Unwanted {
-    /// Tracestate and baggage.
-    extra: bool,
-    debug_id: bool,
-}
-
-/// The values of one known header, as far as one pass without an allocation can keep them.
-#[derive(Clone, Copy, Default)]
-struct Found<'a> {
-    first: &'a [u8],
-    count: usize,
-}
-
-impl<'a> IncomingHeaders<'a> {
-    /// Looks through the headers once.
-    #[must_use]
-    pub fn read(view: &'a dyn HeaderView) -> Self {
-        let mut known = [Found::default(); KnownHeader::NAMED.len()];
-        let mut uberctx = false;
-        view.each_known_header(&mut |header, value| match known.get_mut(header.index()) {
-            Some(found) => {
-                if found.count == 0 {
-                    found.first = value;
-                }
-                found.count += 1;
-            }
-            None => uberctx = true,
-        });
-        Self {
-            view,
-            known,
-            uberctx,
-            unwanted: Unwanted::default(),
-        }
-    }
-
-    /// The same headers, of which ids and flags alone are wanted.
-    pub(crate) fn ids_only(mut self) -> Self {
-        self.unwanted = Unwanted {
-            extra: true,
-            debug_id: true,
-        };
-        self
-    }
-
-    /// The same headers, of which no debug id is wanted.
-    pub(crate) fn without_debug_id(mut self) -> Self {
-        self.unwanted.debug_id = true;
-        self
-    }
-
-    /// Whether a header is there that is known here.
-    pub(crate) fn any_known(&self) -> bool {
-        self.uberctx || self.known.iter().any(|found| found.count > 0)
-    }
-
-    /// Returns whether baggage is wanted; it is not of a caller that is not trusted. What is added all the same is not kept.
-    #[must_use]
-    pub fn wants_baggage(&self) -> bool {
-        !self.unwanted.extra
-    }
-
-    /// Returns whether tracestate is wanted, as [`wants_baggage`](Self::wants_baggage) does.
-    #[must_use]
-    pub fn wants_tracestate(&self) -> bool {
-        !self.unwanted.extra
-    }
-
-    /// Returns whether a debug id is wanted; it is not where the policy trusts nobody's debug requests, which is the default.
-    #[must_use]
-    pub fn wants_debug_id(&self) -> bool {
-        !self.unwanted.debug_id
-    }
-
-    /// The header's only value, untrimmed; `Err` if it stands there more than once, which no format of ids allows.
-    pub fn single(&self, header: KnownHeader) -> Result<Option<&'a [u8]>, Duplicate> {
-        match self.known.get(header.index()) {
-            Some(Found { count: 0, .. }) | None => Ok(None),
-            Some(Found { count: 1, first }) => Ok(Some(first)),
-            Some(_) => Err(Duplicate(())),
-        }
-    }
-
-    /// The same of a header that is not known here, whatever its name's case.
-    pub fn single_named(&self, name: &str) -> Result<Option<&'a [u8]>, Duplicate> {
-        let (mut value, mut count) = (None, 0);
-        self.view.header_values(name, &mut |found| {
-            value = Some(found);
-            count += 1;
-        });
-        match count {
-            0 | 1 => Ok(value),
-            _ => Err(Duplicate(())),
-        }
-    }
-
-    /// The header's first value, untrimmed.
-    #[must_use]
-    pub fn first(&self, header: KnownHeader) -> Option<&'a [u8]> {
-        let found = self.known.get(header.index())?;
-        (found.count > 0).then_some(found.first)
-    }
-
-    /// Whether the header is there at all.
-    #[must_use]
-    pub fn contains(&self, header: KnownHeader) -> bool {
-        self.known
-            .get(header.index())
-            .map_or(self.uberctx, |found| found.count > 0)
-    }
-
-    /// Visits every value of a header, in order.
-    pub fn values(&self, header: KnownHeader, visit: &mut dyn FnMut(&'a [u8])) {
-        match self.known.get(header.index()) {
-            Some(Found { count: 0, .. }) | None => {}
-            Some(Found { count: 1, first }) => visit(first),
-            Some(_) => self.view.header_values(header.name(), visit),
-        }
-    }
-
-    /// All the headers, for those that are not known here.
-    #[must_use]
-    pub fn view(&self) -> &'a dyn HeaderView {
-        self.view
-    }
-}
-
-impl fmt::Debug for IncomingHeaders<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list()
-            .entries(
-                KnownHeader::NAMED
-                    .iter()
-                    .filter(|header| self.contains(**header)),
-            )
-            .finish()
-    }
-}
-
-/// A header that may stand in a request only once stood there more often.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Duplicate(());
-
-impl fmt::Display for Duplicate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the header stands in the request more than once")
-    }
-}
-
-impl std::error::Error for Duplicate {}
-
-/// What the formats found in the headers of one request. The first to find a thing wins.
-#[derive(Debug, Default)]
-pub struct Extraction {
-    context: Option<SpanContext>,
-    decision: Option<TraceFlags>,
-    debug_id: Option<Box<str>>,
-    baggage: Baggage,
-    refused: bool,
-    unwanted: Unwanted,
-}
-
-impl Extraction {
-    /// How many bytes of a debug id are kept.
-    pub const MAX_DEBUG_ID: usize = 256;
-
-    /// The caller's span: ids, flags and tracestate, and the baggage of all formats.
-    #[must_use]
-    pub fn context(&self) -> Option<SpanContext> {
-        let context = self.context.clone()?;
-        Some(if self.baggage.is_empty() {
-            context
-        } else {
-            context.with_baggage(self.baggage.clone())
-        })
-    }
-
-    /// Whether ids have been found.
-    #[must_use]
-    pub fn has_context(&self) -> bool {
-        self.context.is_some()
-    }
-
-    /// The caller's decision where it came without ids (B3's `0`, `1` and `d`).
-    #[must_use]
-    pub fn decision(&self) -> Option<TraceFlags> {
-        self.decision
-    }
-
-    /// The text of `jaeger-debug-id`.
-    #[must_use]
-    pub fn debug_id(&self) -> Option<&str> {
-        self.debug_id.as_deref()
-    }
-
-    /// The baggage of all formats.
-    #[must_use]
-    pub fn baggage(&self) -> &Baggage {
-        &self.baggage
-    }
-
-    /// Sets the caller's span, unless an earlier format found one.
-    pub fn set_context(&mut self, context: SpanContext) {
-        let extra = self.unwanted.extra;
-        self.context.get_or_insert_with(|| match extra {
-            true => context.with_extra(None),
-            false => context,
-        });
-    }
-
-    /// Sets a decision that came without ids, unless an earlier format found one.
-    pub fn set_decision(&mut self, flags: TraceFlags) {
-        self.decision.get_or_insert(flags);
-    }
-
-    /// Sets the debug id, unless an earlier format found one; at most [`MAX_DEBUG_ID`](Self::MAX_DEBUG_ID) bytes of it.
-    pub fn set_debug_id(&mut self, id: &str) {
-        if !self.unwanted.debug_id {
-            self.debug_id
-                .get_or_insert_with(|| crate::value::prefix(id, Self::MAX_DEBUG_ID).into());
-        }
-    }
-
-    /// Adds a baggage item, unless an earlier format or item has its key; answers `false` where the bounds refuse it.
-    pub fn add_baggage(&mut self, key: &str, value: &str, properties: &str) -> bool {
-        self.unwanted.extra
-            || self.baggage.has(key)
-            || self.baggage.set_with_properties(key, value, properties)
-    }
-
-    /// The same of a pair whose value and properties are appended where they are kept.
-    fn add_item(
-        &mut self,
-        adding: &mut Adding<'_>,
-        key: &str,
-        value: impl FnOnce(&mut String),
-        properties: impl FnOnce(&mut String),
-    ) -> bool {
-        adding.has(&self.baggage, key, false)
-            || adding.add(&mut self.baggage, (key, false), value, properties)
-    }
-
-    /// Whether what is left of the format's baggage can neither be kept nor be counted.
-    fn is_done_with_baggage(&self) -> bool {
-        self.refused && self.baggage.is_full()
-    }
-
-    /// Notes that a header broke this format's grammar or bounds. It is counted once a request and format.
-    pub fn refuse(&mut self) {
-        self.refused = true;
-    }
-
-    /// The same as [`context`](Self::context), without a copy.
-    pub(crate) fn into_context(self) -> Option<SpanContext> {
-        let context = self.context?;
-        Some(match self.baggage.is_empty() {
-            true => context,
-            false => context.with_baggage(self.baggage),
-        })
-    }
-
-    pub(crate) fn into_parts(
-        self,
-    ) -> (
-        Option<SpanContext>,
-        Option<TraceFlags>,
-        Option<Box<str>>,
-        Baggage,
-    ) {
-        (self.context, self.decision, self.debug_id, self.baggage)
-    }
-}
-
-/// What goes out: a context, or baggage alone.
-#[derive(Debug, Clone, Copy)]
-pub struct Outgoing<'a> {
-    context: Option<&'a SpanContext>,
-    baggage: &'a Baggage,
-    /// What may still be written; without bounds where no [`Propagation`] sets them.
-    room: Option<&'a Room>,
-}
-
-impl<'a> Outgoing<'a> {
-    /// A context with its baggage.
-    #[must_use]
-    pub fn new(context: &'a SpanContext) -> Self {
-        Self {
-            context: Some(context),
-            baggage: context.baggage(),
-            room: None,
-        }
-    }
-
-    /// Baggage without a trace to belong to.
-    #[must_use]
-    pub fn baggage_only(baggage: &'a Baggage) -> Self {
-        Self {
-            context: None,
-            baggage,
-            room: None,
-        }
-    }
-
-    fn within<'b>(self, room: &'b Room) -> Outgoing<'b>
-    where
-        'a: 'b,
-    {
-        Outgoing {
-            room: Some(room),
-            ..self
-        }
-    }
-
-    /// The span that the receiver's becomes a child of.
-    #[must_use]
-    pub fn context(&self) -> Option<&'a SpanContext> {
-        self.context
-    }
-
-    /// The baggage.
-    #[must_use]
-    pub fn baggage(&self) -> &'a Baggage {
-        self.baggage
-    }
-
-    /// Returns how many bytes the value of this header may have; 0 where no more headers may be written.
-    #[must_use]
-    pub fn room_for(&self, name: &str) -> usize {
-        self.room.map_or(usize::MAX, |room| room.left_for(name))
-    }
-
-    /// Counts one item or member that was left out for want of room. A header that does not reach the carrier is counted
-    /// without it.
-    pub fn omit(&self) {
-        if let Some(room) = self.room {
-            room.omit(1);
-        }
     }
 }
 
@@ -656,10 +311,7 @@ impl Propagation {
 
     /// Reads what is wanted of what a caller sent.
     pub(crate) fn extract_from(&self, headers: &IncomingHeaders<'_>) -> Extraction {
-        let mut found = Extraction {
-            unwanted: headers.unwanted,
-            ..Extraction::default()
-        };
+        let mut found = Extraction::without(headers.unwanted);
         for reader in &self.readers {
             reader.format.extract(headers, &mut found);
             if std::mem::take(&mut found.refused) {

@@ -8,6 +8,7 @@ mod hosts;
 mod identity;
 mod names_and_attributes;
 mod policy;
+mod redacted_urls;
 mod redaction;
 mod views;
 

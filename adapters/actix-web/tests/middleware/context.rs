@@ -118,7 +118,7 @@ async fn interleaved_requests_of_one_thread_never_see_each_others_spans() {
 fn a_guard_that_a_spawned_task_holds_across_an_await_takes_no_request_over() {
     let (tracer, tracing) = tracing();
     let server = serve!(move || {
-        let leave = async || {
+        async fn leave() -> HttpResponse {
             let span = Span::current();
             // Misuse, which compiles because these tasks stay on their thread.
             actix_web::rt::spawn(async move {
@@ -126,8 +126,8 @@ fn a_guard_that_a_spawned_task_holds_across_an_await_takes_no_request_over() {
                 std::future::pending::<()>().await;
             });
             yield_now().await;
-            HttpResponse::Ok()
-        };
+            HttpResponse::Ok().finish()
+        }
         App::new()
             .route("/leave", web::get().to(leave))
             .route("/", web::get().to(HttpResponse::Ok))
