@@ -54,6 +54,7 @@ mod builder;
 mod drops;
 mod exporter;
 mod news;
+pub mod otel;
 mod queue;
 mod reporter;
 mod shared;

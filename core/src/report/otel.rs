@@ -1,0 +1,252 @@
+//! A finished span in OpenTelemetry's data model, for exporters to its wire format and to its API.
+//!
+//! The rules are those of OpenTelemetry's specification ("OpenTracing compatibility", and "HTTP spans" of its semantic
+//! conventions); what an exporter adds is the encoding. No type of OpenTelemetry's own is used here.
+//!
+//! ```
+//! use opentracing_http::report::otel::{OtelSpan, Status};
+//! use opentracing_http::{HttpTracing, InMemoryTracer};
+//!
+//! let tracer = InMemoryTracer::new();
+//! let span = HttpTracing::new(tracer.clone()).span("charge").start();
+//! span.set_tag("retries", 3).error(&std::io::Error::other("declined"));
+//! span.finish();
+//!
+//! let finished = tracer.finished();
+//! let span = OtelSpan::of(&finished[0]);
+//! assert_eq!(span.status, Status::Error(Some("declined".to_owned())));
+//! assert_eq!(span.events[0].name, "exception");
+//! ```
+
+use std::borrow::Cow;
+use std::time::SystemTime;
+
+use crate::context::{SpanContext, SpanId};
+use crate::finished::FinishedSpan;
+use crate::log::Log;
+use crate::reference::{Reference, ReferenceKind};
+use crate::server::Outcome;
+use crate::tracer::SpanKind;
+use crate::value::{Tag, Value};
+
+/// A finished span in OpenTelemetry's data model.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct OtelSpan<'a> {
+    /// Trace id, span id, flags, tracestate and baggage, as they were at the end.
+    pub context: SpanContext,
+    /// The parent in the same trace, whether the span is its child or only follows from it.
+    pub parent_id: Option<SpanId>,
+    /// The name.
+    pub name: &'a str,
+    /// On which side of a call the span stands.
+    pub kind: SpanKind,
+    /// When it started.
+    pub start: SystemTime,
+    /// When it ended: never before its start.
+    pub end: SystemTime,
+    /// The attributes, each key once: the span's tags without `span.kind`, which is [`kind`](Self::kind), and without an
+    /// `error` that is true or false, which is [`status`](Self::status).
+    pub attributes: Vec<KeyValue>,
+    /// Number of attributes left out because of the policy's limits.
+    pub dropped_attributes: u32,
+    /// The span's logs.
+    pub events: Vec<Event>,
+    /// Number of events left out because of the policy's limits.
+    pub dropped_events: u32,
+    /// The span's references, without a parent of which the span is a child.
+    pub links: Vec<Link<'a>>,
+    /// Number of links left out because of the policy's limits.
+    pub dropped_links: u32,
+    /// Whether the span failed.
+    pub status: Status,
+}
+
+/// An attribute's name and value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KeyValue {
+    /// The name.
+    pub key: Cow<'static, str>,
+    /// The value.
+    pub value: AttributeValue,
+}
+
+/// The value of an attribute.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum AttributeValue {
+    /// A truth value.
+    Bool(bool),
+    /// A whole number.
+    I64(i64),
+    /// A floating-point number.
+    F64(f64),
+    /// Text.
+    Str(Cow<'static, str>),
+    /// Several texts: the values of a header.
+    Strs(Vec<Cow<'static, str>>),
+}
+
+/// A timed event of a span.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Event {
+    /// When it happened.
+    pub time: SystemTime,
+    /// `exception` for an error's log; else the log's field `event`; else `log`.
+    pub name: Cow<'static, str>,
+    /// The log's other fields. Those of an error have the names `exception.type`, `exception.message` and
+    /// `exception.stacktrace`.
+    pub attributes: Vec<KeyValue>,
+}
+
+/// A span that this one refers to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct Link<'a> {
+    /// The other span.
+    pub context: &'a SpanContext,
+    /// How this span stands to it: the value of the link's attribute [`Link::REF_TYPE`].
+    pub ref_type: &'static str,
+}
+
+impl Link<'_> {
+    /// The name of the attribute that tells how the spans stand to each other.
+    pub const REF_TYPE: &'static str = "opentracing.ref_type";
+}
+
+/// Whether a span failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Status {
+    /// Nothing is known of a failure.
+    Unset,
+    /// The span failed. The text is the error's message where there is one, or the request's outcome where its status does
+    /// not say what failed.
+    Error(Option<String>),
+}
+
+impl<'a> OtelSpan<'a> {
+    /// Makes it of a finished span. Copies what the span renders (tags, logs), and borrows the rest.
+    #[must_use]
+    pub fn of(span: &'a FinishedSpan) -> Self {
+        let logs = span.logs();
+        let status = status(span, &logs);
+        let omitted = span.omitted();
+        Self {
+            context: span.context(),
+            parent_id: span.parent_id(),
+            name: span.name(),
+            kind: span.kind(),
+            start: span.start(),
+            end: span.end(),
+            attributes: span.tags().into_iter().filter_map(attribute).collect(),
+            dropped_attributes: omitted.tags,
+            events: logs.into_iter().map(event).collect(),
+            dropped_events: omitted.logs,
+            links: links(span),
+            dropped_links: omitted.references,
+            status,
+        }
+    }
+}
+
+/// The tag as an attribute; `None` for one that is a field of the span.
+fn attribute(Tag { key, value }: Tag) -> Option<KeyValue> {
+    let is_field = match &*key {
+        "span.kind" => true,
+        "error" => matches!(value, Value::Bool(_)),
+        _ => false,
+    };
+    let is_header =
+        key.starts_with("http.request.header.") || key.starts_with("http.response.header.");
+    let value = match AttributeValue::from(value) {
+        AttributeValue::Str(text) if is_header => AttributeValue::Strs(vec![text]),
+        value => value,
+    };
+    (!is_field).then_some(KeyValue { key, value })
+}
+
+impl From<Value> for AttributeValue {
+    fn from(value: Value) -> Self {
+        match value {
+            Value::Bool(truth) => Self::Bool(truth),
+            Value::I64(number) => Self::I64(number),
+            Value::F64(number) => Self::F64(number),
+            Value::Str(text) => Self::Str(text),
+        }
+    }
+}
+
+fn is_error(log: &Log) -> bool {
+    let mut fields = log.fields.iter();
+    fields.any(|field| field.key == "event" && field.value == "error")
+}
+
+fn event(log: Log) -> Event {
+    let is_error = is_error(&log);
+    let mut name = None;
+    let mut attributes = Vec::with_capacity(log.fields.len());
+    for Tag { key, value } in log.fields {
+        let key = match (&*key, &value) {
+            ("event", Value::Str(event)) if name.is_none() => {
+                name = Some(event.clone());
+                continue;
+            }
+            ("error.kind", _) if is_error => "exception.type".into(),
+            ("message", _) if is_error => "exception.message".into(),
+            ("stack", _) if is_error => "exception.stacktrace".into(),
+            _ => key,
+        };
+        attributes.push(KeyValue {
+            key,
+            value: value.into(),
+        });
+    }
+    Event {
+        time: log.time,
+        name: match is_error {
+            true => "exception".into(),
+            false => name.unwrap_or("log".into()),
+        },
+        attributes,
+    }
+}
+
+fn links(span: &FinishedSpan) -> Vec<Link<'_>> {
+    let is_parent = |reference: &Reference| {
+        reference.kind == ReferenceKind::ChildOf
+            && span.parent_id() == Some(reference.context.span_id())
+    };
+    let mut references = span.references().peekable();
+    references.next_if(|first| is_parent(first));
+    references
+        .map(|reference| Link {
+            context: &reference.context,
+            ref_type: reference.kind.as_str(),
+        })
+        .collect()
+}
+
+fn status(span: &FinishedSpan, logs: &[Log]) -> Status {
+    if !span.is_error() {
+        return Status::Unset;
+    }
+    let message = logs
+        .iter()
+        .rev()
+        .filter(|log| is_error(log))
+        .find_map(|log| {
+            let mut fields = log.fields.iter();
+            let message = fields.find(|field| field.key == "message")?;
+            Some(message.value.to_string())
+        });
+    let outcome = || {
+        let http = span.http()?;
+        let is_said_by_status = matches!(
+            (http.outcome(), http.status()),
+            (Outcome::Completed | Outcome::HandlerError, Some(_))
+        );
+        (!is_said_by_status).then(|| http.outcome().as_str().to_owned())
+    };
+    Status::Error(message.or_else(outcome))
+}
