@@ -16,8 +16,9 @@ pub struct Log {
 /// What can be logged: one event's name, or fields.
 ///
 /// ```
-/// # use opentracing_http::{HttpTracing, NoopTracer, Tag};
-/// # let span = HttpTracing::new(NoopTracer).span("x").start();
+/// use opentracing_http::{Span, Tag};
+///
+/// let span = Span::current();
 /// span.log("cache miss");
 /// span.log([("event", "retry"), ("reason", "timeout")]);
 /// span.log([Tag::new("event", "retry"), Tag::new("attempt", 2)]);

@@ -348,8 +348,9 @@ impl Span {
     /// The empty handle writes nothing.
     ///
     /// ```
-    /// # use opentracing_http::{HttpTracing, InMemoryTracer};
-    /// # let span = HttpTracing::new(InMemoryTracer::new()).span("x").start();
+    /// use opentracing_http::{HttpTracing, InMemoryTracer};
+    ///
+    /// let span = HttpTracing::new(InMemoryTracer::new()).span("ask for the stock").start();
     /// let mut request = http::Request::get("http://127.0.0.1/stock").body(()).unwrap();
     /// span.inject(request.headers_mut());
     /// assert!(request.headers().contains_key("traceparent"));
@@ -389,7 +390,8 @@ impl Span {
     /// Wraps a future so that the span is current whenever it is polled: the way to carry it into a spawned task.
     ///
     /// ```
-    /// # use opentracing_http::Span;
+    /// use opentracing_http::Span;
+    ///
     /// # fn spawn<F: Future<Output = ()> + Send + 'static>(_: F) {}
     /// # async fn send_mail() {}
     /// spawn(Span::current().scope(async {

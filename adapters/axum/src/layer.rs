@@ -26,8 +26,7 @@ use crate::request;
 ///
 /// ```
 /// use axum::{Router, routing::get};
-/// use opentracing_axum::{Attribute, HttpTracing, TracingLayer};
-/// # use opentracing_http::InMemoryTracer;
+/// use opentracing_axum::{Attribute, HttpTracing, InMemoryTracer, TracingLayer};
 ///
 /// let tracing = HttpTracing::new(InMemoryTracer::new());
 /// let app: Router = Router::new()

@@ -24,8 +24,7 @@ use crate::slot::{Owner, Slot};
 /// bodies run with the span current either way.
 ///
 /// ```
-/// use opentracing_rocket::{HttpTracing, TracingFairing};
-/// # use opentracing_http::InMemoryTracer;
+/// use opentracing_rocket::{HttpTracing, InMemoryTracer, TracingFairing};
 ///
 /// let tracing = HttpTracing::new(InMemoryTracer::new());
 /// let rocket = rocket::build().attach(TracingFairing::new(&tracing));

@@ -13,9 +13,8 @@ use rocket::response::Response;
 /// takes as they are; this is for messages that are kept in rocket's own [`HeaderMap`], and for a [`Response`].
 ///
 /// ```
-/// use opentracing_rocket::{Headers, HttpTracing};
+/// use opentracing_rocket::{Headers, HttpTracing, InMemoryTracer};
 /// use rocket::http::HeaderMap;
-/// # use opentracing_http::InMemoryTracer;
 ///
 /// let tracing = HttpTracing::new(InMemoryTracer::new());
 /// let span = tracing.span("send").start();

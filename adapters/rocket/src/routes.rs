@@ -19,9 +19,8 @@ use crate::slot::{Owner, Slot, Traced};
 /// format and sentinels of the routes stay as they are.
 ///
 /// ```
-/// use opentracing_rocket::{Attribute, HttpTracing, Span, traced};
+/// use opentracing_rocket::{Attribute, HttpTracing, InMemoryTracer, Span, traced};
 /// use rocket::{get, routes};
-/// # use opentracing_http::InMemoryTracer;
 ///
 /// #[get("/hello/<name>")]
 /// fn hello(name: &str) -> String {

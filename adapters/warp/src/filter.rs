@@ -15,11 +15,10 @@ use crate::request::hand_over;
 /// How a [`Traced`] filter traces, where it adds to the policy.
 ///
 /// ```
-/// use opentracing_warp::{Attribute, HttpTracing, Traced, TracingFilter};
+/// use opentracing_warp::{Attribute, HttpTracing, InMemoryTracer, Traced, TracingFilter};
 /// use warp::Filter;
-/// # use opentracing_http::InMemoryTracer as Tracer;
 ///
-/// let tracing = HttpTracing::new(Tracer::new());
+/// let tracing = HttpTracing::new(InMemoryTracer::new());
 /// let chosen = warp::path("chosen")
 ///     .map(|| "!")
 ///     .traced_route(&TracingFilter::new(&tracing).attributes([Attribute::URL]));
@@ -103,12 +102,11 @@ where
     /// Traces every request, also those that no route matches: for the filter that is served, with its `recover` inside.
     ///
     /// ```no_run
-    /// use opentracing_warp::{HttpTracing, Traced};
+    /// use opentracing_warp::{HttpTracing, InMemoryTracer, Traced};
     /// use warp::Filter;
-    /// # use opentracing_http::InMemoryTracer as Tracer;
     ///
     /// # async fn serve() {
-    /// let tracing = HttpTracing::new(Tracer::new());
+    /// let tracing = HttpTracing::new(InMemoryTracer::new());
     /// let routes = warp::path("hello").map(|| "world");
     ///
     /// warp::serve(routes.traced(&tracing)).run(([127, 0, 0, 1], 3030)).await;

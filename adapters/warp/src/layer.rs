@@ -17,13 +17,12 @@ use tower_layer::Layer;
 /// use hyper_util::rt::{TokioExecutor, TokioIo};
 /// use hyper_util::server::conn::auto::Builder;
 /// use hyper_util::service::TowerToHyperService;
-/// use opentracing_warp::{HttpTracing, TracingLayer};
+/// use opentracing_warp::{HttpTracing, InMemoryTracer, TracingLayer};
 /// use tower::{Layer, ServiceExt};
 /// use warp::Filter;
-/// # use opentracing_http::InMemoryTracer as Tracer;
 ///
 /// # async fn serve() -> std::io::Result<()> {
-/// let tracing = HttpTracing::new(Tracer::new());
+/// let tracing = HttpTracing::new(InMemoryTracer::new());
 /// let routes = warp::path!("hello" / String).map(|name| format!("hello, {name}"));
 /// let service = TracingLayer::new(&tracing).layer(warp::service(routes));
 ///
