@@ -120,6 +120,62 @@ fn the_readme_lists_the_folders_that_exist() {
     }
 }
 
+/// A code host shows the lines that rustdoc hides, and a reader copies what is shown.
+#[test]
+fn pages_hide_no_line_of_their_samples() {
+    let mut hidden = Vec::new();
+    for page in files(&root(), "md") {
+        for (number, line) in samples(&read(&page), Some) {
+            if is_hidden(line) {
+                hidden.push(format!("{}:{number}: {line}", shown(&page)));
+            }
+        }
+    }
+    assert!(hidden.is_empty(), "hidden lines: {hidden:#?}");
+}
+
+/// A name that is imported by a hidden line is one that the reader does not find, under an alias least of all.
+#[test]
+fn hidden_lines_of_examples_import_nothing() {
+    let mut hidden = Vec::new();
+    for file in files(&root(), "rs") {
+        for (number, line) in samples(&read(&file), doc_comment) {
+            let imports = line.contains("use ") || line.contains(" as ");
+            if is_hidden(line) && imports {
+                hidden.push(format!("{}:{number}: {line}", shown(&file)));
+            }
+        }
+    }
+    assert!(hidden.is_empty(), "hidden imports: {hidden:#?}");
+}
+
+#[test]
+fn every_page_with_samples_is_compiled() {
+    // Put together, so that this file does not find itself.
+    let include = format!("doc = {}!(\"", "include_str");
+    let mut compiled = Vec::new();
+    for file in files(&root(), "rs") {
+        let folder = file.parent().expect("a folder");
+        for rest in read(&file).split(&include).skip(1) {
+            let page = folder.join(rest.split('"').next().expect("a path"));
+            compiled.push(page.canonicalize().expect("a page that exists"));
+        }
+    }
+    for page in files(&root(), "md") {
+        let text = read(&page);
+        if samples(&text, Some).next().is_some() {
+            let page = page.canonicalize().expect("a page that exists");
+            assert!(compiled.contains(&page), "no doctest has {}", shown(&page));
+            let ignored = |line: &str| line.starts_with("```") && line.contains("ignore");
+            assert!(
+                !text.lines().any(ignored),
+                "{} has a sample that no doctest compiles",
+                shown(&page)
+            );
+        }
+    }
+}
+
 #[test]
 fn nothing_knows_the_machine_it_was_written_on() {
     // Put together, so that this file does not find itself.
@@ -143,6 +199,55 @@ fn is_start(before: &str) -> bool {
         .chars()
         .next_back()
         .is_none_or(|c| c.is_whitespace() || "\"'`(=:".contains(c))
+}
+
+/// The lines of the Rust samples in a page, or in what `documentation` finds in each line of a file, numbered from 1.
+fn samples<'a>(
+    text: &'a str,
+    documentation: impl Fn(&'a str) -> Option<&'a str>,
+) -> impl Iterator<Item = (usize, &'a str)> {
+    let mut block: Option<bool> = None;
+    let lines = text.lines().enumerate();
+    lines.filter_map(move |(index, line)| {
+        let Some(line) = documentation(line).map(str::trim) else {
+            block = None;
+            return None;
+        };
+        if let Some(language) = line.strip_prefix("```") {
+            block = match block {
+                Some(_) => None,
+                None => Some(is_rust(language)),
+            };
+            return None;
+        }
+        block.is_some_and(|rust| rust).then_some((index + 1, line))
+    })
+}
+
+/// Whether rustdoc compiles a block that begins so.
+fn is_rust(language: &str) -> bool {
+    let first = language.split([',', ' ']).next().unwrap_or_default();
+    let own = [
+        "",
+        "rust",
+        "no_run",
+        "should_panic",
+        "ignore",
+        "compile_fail",
+    ];
+    own.contains(&first)
+}
+
+/// Whether rustdoc hides a line of a sample.
+fn is_hidden(line: &str) -> bool {
+    line == "#" || line.starts_with("# ")
+}
+
+/// What a line of a documentation comment says.
+fn doc_comment(line: &str) -> Option<&str> {
+    let line = line.trim();
+    line.strip_prefix("///")
+        .or_else(|| line.strip_prefix("//!"))
 }
 
 /// The lines that are neither comments nor a field's name in `Debug`, numbered from 1.
