@@ -118,7 +118,7 @@ tracer_behind_a_pointer! {
     [T: Tracer + ?Sized] Arc<T>
 }
 
-/// The tracer that traces nothing: contexts pass through unchanged, and a request costs no allocation.
+/// The tracer that traces nothing: contexts pass through unchanged, and a request costs the core no allocation.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoopTracer;
 
