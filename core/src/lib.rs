@@ -7,6 +7,7 @@ mod clock;
 mod context;
 mod current;
 mod diagnostics;
+pub mod env;
 mod error;
 mod fanout;
 mod finished;

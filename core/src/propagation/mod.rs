@@ -10,7 +10,7 @@ mod field;
 mod incoming;
 mod jaeger;
 mod outgoing;
-mod percent;
+pub(crate) mod percent;
 mod room;
 mod short_text;
 mod w3c;

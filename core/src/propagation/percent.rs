@@ -41,6 +41,20 @@ impl Decoder {
     }
 }
 
+/// Decodes `%XX`; `None` where a `%` stands for no byte, or the bytes are not UTF-8.
+pub(crate) fn decode_strictly(text: &str) -> Option<String> {
+    let (mut bytes, mut rest) = (Vec::with_capacity(text.len()), text.as_bytes());
+    while let [first, after @ ..] = rest {
+        let byte;
+        (byte, rest) = match first {
+            b'%' => escape(rest)?,
+            first => (*first, after),
+        };
+        bytes.push(byte);
+    }
+    String::from_utf8(bytes).ok()
+}
+
 fn push_lossy(bytes: &[u8], out: &mut String) {
     for chunk in bytes.utf8_chunks() {
         out.push_str(chunk.valid());
@@ -125,6 +139,21 @@ mod tests {
         assert_eq!(encoded, "a%20b%25%2B%E2%82%AC%0A");
         assert_eq!(decode(encoded.as_bytes()), "a b%+€\n");
         assert_eq!(decode_form(encoded.as_bytes()), "a b%+€\n");
+    }
+
+    #[test]
+    fn strict_decoding_takes_nothing_that_it_would_have_to_guess() {
+        for (text, expected) in [
+            ("", Some("")),
+            ("a+b%2C%e2%82%aC", Some("a+b,€")),
+            ("%2525", Some("%25")),
+            ("5%", None),
+            ("%2", None),
+            ("%zz", None),
+            ("%ff", None),
+        ] {
+            assert_eq!(decode_strictly(text).as_deref(), expected, "{text}");
+        }
     }
 
     #[test]
