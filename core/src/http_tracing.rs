@@ -18,7 +18,7 @@ use crate::limits::Limits;
 use crate::pattern::Pattern;
 use crate::policy::Policy;
 use crate::propagation::{IncomingHeaders, Outgoing, Propagation};
-use crate::sampler::Sampler;
+use crate::sampler::{Rules, Sampler, TextSampler, read_rules};
 use crate::server::{
     Attribute, Convention, End, Forwarded, QueryRedaction, RequestEnd, RequestView, Route,
     TraceIdHeader, Trust,
@@ -84,6 +84,7 @@ impl HttpTracing {
     pub fn builder(tracer: impl Tracer + 'static) -> HttpTracingBuilder {
         HttpTracingBuilder {
             policy: Policy::new(Arc::new(tracer)),
+            rules: Rules::new(),
             error: None,
         }
     }
@@ -176,6 +177,8 @@ impl HttpTracing {
 #[must_use = "a policy is made by `build`"]
 pub struct HttpTracingBuilder {
     policy: Policy,
+    /// What is asked before the policy's sampler.
+    rules: Rules,
     /// The first thing that is wrong.
     error: Option<ConfigError>,
 }
@@ -237,6 +240,57 @@ impl HttpTracingBuilder {
     /// Decides which spans are recorded, before the tracer is asked; see [`sampler`](crate::sampler).
     pub fn sampler(mut self, sampler: impl Sampler + 'static) -> Self {
         self.policy.sampler = Some(Arc::new(sampler));
+        self
+    }
+
+    /// Sets the same sampler as it comes from a configuration file, such as `parent:probability:0.1`; see [`TextSampler`]. A
+    /// text that cannot be read is an error.
+    ///
+    /// ```
+    /// use opentracing_http::{HttpTracing, InMemoryTracer};
+    ///
+    /// let tracing = HttpTracing::builder(InMemoryTracer::new()).sampler_text("parent:rate:100").build()?;
+    /// # drop(tracing);
+    /// # Ok::<(), opentracing_http::ConfigError>(())
+    /// ```
+    pub fn sampler_text(mut self, sampler: &str) -> Self {
+        match sampler.parse::<TextSampler>() {
+            Ok(sampler) => self.policy.sampler = Some(Arc::new(sampler)),
+            Err(error) => self.wrong("sampler_text", &error),
+        }
+        self
+    }
+
+    /// Adds rules as they come from a configuration file, such as `GET /checkout/* = always`; the text form of
+    /// [`Rules`] shows how they are written. A rule that cannot be read is an error.
+    ///
+    /// The first rule that matches a request decides. They are asked before the policy's sampler, whether that is set
+    /// before, later or by [`env`](Self::env); a rule for the rest (`* = never`) sets that sampler.
+    ///
+    /// ```
+    /// use opentracing_http::{HttpTracing, InMemoryTracer};
+    ///
+    /// let file = "
+    ///     /health = never
+    ///     GET /checkout/* = always   # where the money is made
+    /// ";
+    /// let tracing = HttpTracing::builder(InMemoryTracer::new())
+    ///     .sampling_rules(file.lines())
+    ///     .sampler_text("parent:probability:0.1")
+    ///     .build()?;
+    /// # drop(tracing);
+    /// # Ok::<(), opentracing_http::ConfigError>(())
+    /// ```
+    pub fn sampling_rules<'a>(mut self, rules: impl IntoIterator<Item = &'a str>) -> Self {
+        match read_rules(rules) {
+            Ok((rules, rest)) => {
+                self.rules.append(rules);
+                if let Some(sampler) = rest {
+                    self.policy.sampler = Some(Arc::new(sampler));
+                }
+            }
+            Err(error) => self.wrong("sampling_rules", &error),
+        }
         self
     }
 
@@ -411,11 +465,18 @@ impl HttpTracingBuilder {
     /// # Errors
     ///
     /// The first option that was given something wrong, with the remedy.
-    pub fn build(self) -> Result<HttpTracing, ConfigError> {
-        match self.error {
-            Some(error) => Err(error),
-            None => Ok(HttpTracing::of(self.policy)),
+    pub fn build(mut self) -> Result<HttpTracing, ConfigError> {
+        if let Some(error) = self.error {
+            return Err(error);
         }
+        if !self.rules.is_empty() {
+            let rules = match self.policy.sampler.take() {
+                Some(sampler) => self.rules.otherwise(sampler),
+                None => self.rules,
+            };
+            self.policy.sampler = Some(Arc::new(rules));
+        }
+        Ok(HttpTracing::of(self.policy))
     }
 
     fn wrong(&mut self, option: &'static str, error: &dyn fmt::Display) {

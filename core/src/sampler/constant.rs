@@ -1,3 +1,5 @@
+use std::fmt;
+
 use crate::sampler::{Sampler, recorded};
 use crate::tracer::{SampleRequest, Sampling};
 
@@ -12,6 +14,12 @@ impl Sampler for Always {
     }
 }
 
+impl fmt::Display for Always {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("always")
+    }
+}
+
 /// Records nothing, and has what is called from here told so.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Never;
@@ -19,5 +27,11 @@ pub struct Never;
 impl Sampler for Never {
     fn sample(&self, _: &SampleRequest<'_>) -> Sampling {
         Sampling::drop()
+    }
+}
+
+impl fmt::Display for Never {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("never")
     }
 }

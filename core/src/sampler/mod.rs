@@ -13,12 +13,16 @@
 //! # let _ = tracing;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! The same may stand in a configuration file: [`TextSampler`] and [`Rules`] are parsed from text.
 
 mod constant;
 mod parent_based;
 mod probability;
 mod rate_limit;
+mod rule;
 mod rules;
+mod text;
 
 use std::fmt;
 use std::sync::Arc;
@@ -29,7 +33,11 @@ pub use self::constant::{Always, Never};
 pub use self::parent_based::ParentBased;
 pub use self::probability::Probability;
 pub use self::rate_limit::RateLimit;
+pub use self::rule::ParseRuleError;
 pub use self::rules::Rules;
+pub use self::text::{ParseSamplerError, TextSampler};
+
+pub(crate) use self::rule::read as read_rules;
 
 /// Judges a span before it starts.
 ///
@@ -38,6 +46,12 @@ pub use self::rules::Rules;
 pub trait Sampler: fmt::Debug + Send + Sync {
     /// Decides, or leaves it to whoever is asked next: [`Sampling::undecided`].
     fn sample(&self, request: &SampleRequest<'_>) -> Sampling;
+}
+
+impl<S: Sampler + ?Sized> Sampler for &S {
+    fn sample(&self, request: &SampleRequest<'_>) -> Sampling {
+        (**self).sample(request)
+    }
 }
 
 impl<S: Sampler + ?Sized> Sampler for Box<S> {

@@ -1,3 +1,5 @@
+use std::fmt;
+
 use crate::sampler::Sampler;
 use crate::tracer::{SampleRequest, Sampling};
 
@@ -22,5 +24,11 @@ impl<S: Sampler> Sampler for ParentBased<S> {
             Some(false) => Sampling::drop(),
             None => self.root.sample(request),
         }
+    }
+}
+
+impl<S: fmt::Display> fmt::Display for ParentBased<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "parent:{}", self.root)
     }
 }

@@ -1,3 +1,5 @@
+use std::fmt;
+
 use crate::error::ConfigError;
 use crate::sampler::{Sampler, recorded};
 use crate::tracer::{SampleRequest, Sampling};
@@ -47,5 +49,11 @@ impl Sampler for Probability {
         } else {
             Sampling::drop()
         }
+    }
+}
+
+impl fmt::Display for Probability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "probability:{}", self.share)
     }
 }

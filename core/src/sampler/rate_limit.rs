@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
@@ -65,6 +66,12 @@ impl Sampler for RateLimit {
         } else {
             Sampling::drop()
         }
+    }
+}
+
+impl fmt::Display for RateLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "rate:{}", self.per_second)
     }
 }
 

@@ -7,6 +7,32 @@ use crate::tracer::{SampleRequest, Sampling};
 /// Samplers by method and path: the first rule that matches a request decides, whatever its caller decided.
 ///
 /// Spans that are not requests match no rule.
+///
+/// Parsed from text, as a configuration file has it, they stand one a line:
+///
+/// | line | meaning |
+/// |---|---|
+/// | `GET /checkout/* = always` | requests that match the [`Pattern`] are judged by this [`TextSampler`](crate::sampler::TextSampler) |
+/// | `* = parent:probability:0.1` | so is the rest ([`Rules::otherwise`]); at the end only |
+/// | `# comment`, `/health = never # comment` | what follows a `#` is left out, and so are blank lines |
+///
+/// ```
+/// use opentracing_http::sampler::Rules;
+/// use opentracing_http::{HttpTracing, InMemoryTracer};
+///
+/// let rules: Rules = "
+///     /health = never   # asked every second
+///     GET,POST /checkout/* = always
+///     * = parent:probability:0.1
+/// "
+/// .parse()?;
+/// let tracing = HttpTracing::builder(InMemoryTracer::new()).sampler(rules).build()?;
+/// # drop(tracing);
+///
+/// let error = "/health: never".parse::<Rules>().unwrap_err();
+/// assert!(error.to_string().contains("write a pattern, `=` and a sampler"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Rules {
     rules: Vec<(Pattern, Arc<dyn Sampler>)>,
@@ -18,6 +44,16 @@ impl Rules {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Whether there is no rule.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    /// Adds the rules of another list behind these.
+    pub(crate) fn append(&mut self, other: Self) {
+        self.rules.extend(other.rules);
     }
 
     /// Has this sampler judge requests that match the pattern, if no earlier rule does.
