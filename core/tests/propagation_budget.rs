@@ -5,6 +5,7 @@
 use http::HeaderMap;
 use opentracing_http::propagation::{
     B3, Extraction, Field, IncomingHeaders, Jaeger, Outgoing, Propagation, Propagator, W3c,
+    W3cBaggage, W3cTraceContext,
 };
 use opentracing_http::{
     Baggage, Carrier, HttpTracing, InMemoryTracer, SpanContext, SpanId, TraceFlags, TraceId,
@@ -340,4 +341,30 @@ fn a_policy_counts_what_it_left_out() {
     assert_eq!(headers.len(), 32);
     let counted: Vec<_> = tracing.omissions().collect();
     assert_eq!(counted, [("w3c", 0), ("jaeger", 2 * (40 - 29))]);
+}
+
+#[test]
+fn the_halves_of_w3c_are_written_before_other_formats() {
+    let mut context = context().with_baggage(baggage(1, 4, 4));
+    context = context.with_tracestate(tracestate(1, 10));
+    let propagation = Propagation::none()
+        .write(Jaeger)
+        .write(W3cBaggage)
+        .write(W3cTraceContext);
+    assert_eq!(
+        names(&written(&propagation, &context)),
+        [
+            "traceparent",
+            "tracestate",
+            "baggage",
+            "uber-trace-id",
+            "uberctx-0000"
+        ]
+    );
+    // As with W3C as a whole, the rest is left out first.
+    let tight = propagation.max_headers(3);
+    assert_eq!(
+        names(&written(&tight, &context)),
+        ["traceparent", "tracestate", "baggage"]
+    );
 }

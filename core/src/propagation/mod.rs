@@ -29,7 +29,7 @@ pub use self::field::Field;
 pub use self::incoming::{Duplicate, IncomingHeaders};
 pub use self::jaeger::Jaeger;
 pub use self::outgoing::Outgoing;
-pub use self::w3c::W3c;
+pub use self::w3c::{W3c, W3cBaggage, W3cTraceContext};
 
 /// One format of trace headers.
 ///
@@ -186,6 +186,7 @@ impl Writer {
 fn rank(format: &dyn Propagator) -> usize {
     let known = [
         KnownHeader::Traceparent,
+        KnownHeader::Baggage,
         KnownHeader::UberTraceId,
         KnownHeader::B3,
     ];

@@ -1,4 +1,4 @@
-//! W3C Trace Context, level 2, and W3C Baggage.
+//! W3C Trace Context, level 2, and W3C Baggage, together and each alone.
 
 use super::budget::Budget;
 use super::percent::{self, Decoder};
@@ -15,8 +15,41 @@ use crate::tracestate::{Members, TraceState, TrimOws};
 /// `traceparent` in force. Baggage is read without either. A baggage member that breaks the grammar or goes over the
 /// bounds is left out alone. A `+` in a baggage value is read as a `+` and written as `%2B`. Of the flags only the two
 /// that level 2 defines are read and written: debug and a deferred decision are not known here.
+///
+/// [`W3cTraceContext`] and [`W3cBaggage`] are its halves.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct W3c;
+
+/// W3C Trace Context without W3C Baggage: as [`W3c`] reads and writes `traceparent` and `tracestate`.
+///
+/// A `baggage` header is not this format's: it is neither read, written nor removed.
+///
+/// ```
+/// use opentracing_http::propagation::{Propagation, W3cTraceContext};
+/// use opentracing_http::{HttpTracing, InMemoryTracer};
+///
+/// // The trace goes on to others, baggage does not.
+/// let propagation = Propagation::none().read(W3cTraceContext).write(W3cTraceContext);
+/// let tracing = HttpTracing::builder(InMemoryTracer::new()).propagation(propagation).build()?;
+/// # drop(tracing);
+/// # Ok::<(), opentracing_http::ConfigError>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct W3cTraceContext;
+
+/// W3C Baggage without W3C Trace Context: as [`W3c`] reads and writes `baggage`.
+///
+/// Baggage alone makes no trace: without a format of ids beside it each service starts its own. Where both halves are named
+/// one by one the tracestate is written before the baggage, and not after it as [`W3c`] does within the
+/// [budget](super::Propagation::max_bytes).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct W3cBaggage;
+
+const FIELDS: &[Field] = &[
+    Field::Known(KnownHeader::Traceparent),
+    Field::Known(KnownHeader::Tracestate),
+    Field::Known(KnownHeader::Baggage),
+];
 
 impl Propagator for W3c {
     fn name(&self) -> &'static str {
@@ -29,32 +62,75 @@ impl Propagator for W3c {
     }
 
     fn fields(&self) -> &[Field] {
-        const FIELDS: &[Field] = &[
-            Field::Known(KnownHeader::Traceparent),
-            Field::Known(KnownHeader::Tracestate),
-            Field::Known(KnownHeader::Baggage),
-        ];
         FIELDS
     }
 
     fn inject(&self, outgoing: &Outgoing<'_>, carrier: &mut dyn Carrier) {
-        if let Some(context) = outgoing.context() {
-            let value = traceparent(context);
-            carrier.set(KnownHeader::Traceparent.name(), value.as_str());
-        }
-        if !outgoing.baggage().is_empty() {
-            let value = baggage_string(outgoing);
-            set_unless_empty(carrier, KnownHeader::Baggage, &value);
-        }
-        if let Some(context) = outgoing.context()
-            && !context.tracestate().is_empty()
-        {
-            write_tracestate(context.tracestate(), outgoing, carrier);
-        }
+        write_traceparent(outgoing, carrier);
+        write_baggage(outgoing, carrier);
+        write_tracestate(outgoing, carrier);
     }
 }
 
-fn write_tracestate(list: &TraceState, outgoing: &Outgoing<'_>, carrier: &mut dyn Carrier) {
+impl Propagator for W3cTraceContext {
+    fn name(&self) -> &'static str {
+        "tracecontext"
+    }
+
+    fn extract(&self, headers: &IncomingHeaders<'_>, found: &mut Extraction) {
+        extract_context(headers, found);
+    }
+
+    fn fields(&self) -> &[Field] {
+        FIELDS.get(..2).unwrap_or_default()
+    }
+
+    fn inject(&self, outgoing: &Outgoing<'_>, carrier: &mut dyn Carrier) {
+        write_traceparent(outgoing, carrier);
+        write_tracestate(outgoing, carrier);
+    }
+}
+
+impl Propagator for W3cBaggage {
+    fn name(&self) -> &'static str {
+        "baggage"
+    }
+
+    fn extract(&self, headers: &IncomingHeaders<'_>, found: &mut Extraction) {
+        extract_baggage(headers, found);
+    }
+
+    fn fields(&self) -> &[Field] {
+        FIELDS.get(2..).unwrap_or_default()
+    }
+
+    fn inject(&self, outgoing: &Outgoing<'_>, carrier: &mut dyn Carrier) {
+        write_baggage(outgoing, carrier);
+    }
+}
+
+fn write_traceparent(outgoing: &Outgoing<'_>, carrier: &mut dyn Carrier) {
+    if let Some(context) = outgoing.context() {
+        let value = traceparent(context);
+        carrier.set(KnownHeader::Traceparent.name(), value.as_str());
+    }
+}
+
+fn write_baggage(outgoing: &Outgoing<'_>, carrier: &mut dyn Carrier) {
+    if !outgoing.baggage().is_empty() {
+        let value = baggage_string(outgoing);
+        set_unless_empty(carrier, KnownHeader::Baggage, &value);
+    }
+}
+
+fn write_tracestate(outgoing: &Outgoing<'_>, carrier: &mut dyn Carrier) {
+    let list = outgoing.context().map(SpanContext::tracestate);
+    if let Some(list) = list.filter(|list| !list.is_empty()) {
+        write_list(list, outgoing, carrier);
+    }
+}
+
+fn write_list(list: &TraceState, outgoing: &Outgoing<'_>, carrier: &mut dyn Carrier) {
     let name = KnownHeader::Tracestate.name();
     let room = outgoing.room_for(name);
     let target = outgoing

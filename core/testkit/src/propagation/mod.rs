@@ -11,6 +11,6 @@ mod list;
 mod table;
 
 pub use self::format::{Carries, Format};
-pub use self::formats::{b3_multi, b3_single, jaeger, w3c};
+pub use self::formats::{b3_multi, b3_single, jaeger, w3c, w3c_trace_context};
 pub use self::list::CASES;
 pub use self::table::{Found, Row, Sent, Table, Written, context};

@@ -5,7 +5,7 @@ mod baggage;
 mod traceparent;
 mod tracestate;
 
-use opentracing_http::propagation::W3c;
+use opentracing_http::propagation::{W3c, W3cTraceContext};
 use opentracing_http::{SpanContext, TraceFlags};
 
 use super::super::{Carries, Format, context};
@@ -24,6 +24,18 @@ pub fn w3c() -> Format {
     };
     let tables = [traceparent::table(), tracestate::table(), baggage::table()];
     Format::new(W3c, carries, tables)
+}
+
+/// W3C Trace Context level 2 without W3C Baggage.
+#[must_use]
+pub fn w3c_trace_context() -> Format {
+    let carries = Carries {
+        random: true,
+        tracestate: true,
+        ..Carries::IDS_AND_DECISION
+    };
+    let tables = [traceparent::table(), tracestate::table()];
+    Format::new(W3cTraceContext, carries, tables)
 }
 
 const VALID: &str = "00-12345678901234567890123456789012-1234567890123456-01";
