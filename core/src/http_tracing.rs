@@ -1,7 +1,10 @@
 //! The policy object that an application builds once and gives to any adapter.
 
+mod env;
+
 use std::borrow::Cow;
 use std::fmt;
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -25,7 +28,7 @@ use crate::server::{
 };
 use crate::span::Span;
 use crate::start::SpanBuilder;
-use crate::tracer::Tracer;
+use crate::tracer::{NoopTracer, Tracer};
 
 /// The tracing policy of an application: built once, given to the adapter of any framework, cheap to clone.
 ///
@@ -468,6 +471,11 @@ impl HttpTracingBuilder {
     pub fn build(mut self) -> Result<HttpTracing, ConfigError> {
         if let Some(error) = self.error {
             return Err(error);
+        }
+        if self.policy.is_disabled {
+            // What the tracer holds is let go of, such as its thread.
+            let tracer = mem::replace(&mut self.policy.tracer, Arc::new(NoopTracer));
+            self.policy.guard(|| drop(tracer));
         }
         if !self.rules.is_empty() {
             let rules = match self.policy.sampler.take() {

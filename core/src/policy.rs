@@ -22,6 +22,8 @@ use crate::tracer::{Decision, SampleRequest, Sampling, Tracer};
 pub(crate) struct Policy {
     pub(crate) tracer: Arc<dyn Tracer>,
     pub(crate) sampler: Option<Arc<dyn Sampler>>,
+    /// Whether nothing is recorded, whoever asks for it, and what callers sent is passed on.
+    pub(crate) is_disabled: bool,
     pub(crate) propagation: Propagation,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdSource>,
@@ -41,6 +43,7 @@ impl Policy {
         Self {
             tracer,
             sampler: None,
+            is_disabled: false,
             propagation: Propagation::default(),
             clock: Arc::new(SystemClock),
             ids: Arc::new(RandomIds),
@@ -100,6 +103,9 @@ impl Policy {
 
     /// Asks the policy's own sampler, then the tracer.
     pub(crate) fn sample(&self, request: &SampleRequest<'_>) -> Sampling {
+        if self.is_disabled {
+            return Sampling::pass_through();
+        }
         let asked = self
             .sampler
             .as_ref()

@@ -143,7 +143,9 @@ impl Span {
             Inner::None => {}
             Inner::Unrecorded(unrecorded) => {
                 let (key, value) = (key.into(), value.into());
-                if let Some(priority) = sampling_priority(&key, &value) {
+                if let Some(priority) = sampling_priority(&key, &value)
+                    && !unrecorded.policy.is_disabled
+                {
                     unrecorded.late_or_new().decide(priority);
                 }
             }

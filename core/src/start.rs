@@ -193,7 +193,7 @@ impl Start {
         kind: ReferenceKind,
     ) -> Span {
         let asked = self.asked(policy);
-        let records = is_recorded_below(parent, asked);
+        let records = is_recorded_below(policy, parent, asked);
         let unrecorded = parent.as_unrecorded();
         let Some(context) = parent.context() else {
             let baggage = unrecorded.and_then(Unrecorded::baggage_alone).map(Arc::new);
@@ -347,6 +347,9 @@ impl Start {
 
     /// What is decided without asking anybody: by `sampling.priority`, and where nothing is recorded whatever it says.
     pub(crate) fn asked(&self, policy: &Policy) -> Option<bool> {
+        if policy.is_disabled {
+            return None;
+        }
         if policy.is_suppressed() {
             return Some(false);
         }
@@ -358,9 +361,11 @@ impl Start {
 }
 
 /// Whether a span below this one is recorded: `asked` decides, else the parent's decision holds.
-pub(crate) fn is_recorded_below(parent: &Span, asked: Option<bool>) -> bool {
-    asked.unwrap_or_else(|| match parent.as_unrecorded() {
-        Some(unrecorded) => unrecorded.decision() == Some(true),
-        None => parent.record().is_some(),
-    })
+pub(crate) fn is_recorded_below(policy: &Policy, parent: &Span, asked: Option<bool>) -> bool {
+    // The parent may be another policy's.
+    !policy.is_disabled
+        && asked.unwrap_or_else(|| match parent.as_unrecorded() {
+            Some(unrecorded) => unrecorded.decision() == Some(true),
+            None => parent.record().is_some(),
+        })
 }

@@ -9,6 +9,7 @@ mod extraction;
 mod field;
 mod incoming;
 mod jaeger;
+mod names;
 mod outgoing;
 pub(crate) mod percent;
 mod room;
@@ -30,6 +31,8 @@ pub use self::incoming::{Duplicate, IncomingHeaders};
 pub use self::jaeger::Jaeger;
 pub use self::outgoing::Outgoing;
 pub use self::w3c::{W3c, W3cBaggage, W3cTraceContext};
+
+pub(crate) use self::names::parse as parse_names;
 
 /// One format of trace headers.
 ///
@@ -294,6 +297,12 @@ impl Propagation {
     pub fn max_headers(mut self, headers: usize) -> Self {
         self.max_headers = headers;
         self
+    }
+
+    /// The same formats within another's budget.
+    pub(crate) fn within_budget_of(self, other: &Self) -> Self {
+        self.max_bytes(other.max_bytes)
+            .max_headers(other.max_headers)
     }
 
     fn own(&mut self, format: &dyn Propagator) {

@@ -217,7 +217,7 @@ impl Instrumentation {
             let flags = TraceFlags::default();
             return start.decided(policy, trace_id, context, flags, sampling, baggage);
         }
-        if is_recorded_below(parent, start.asked(policy)) {
+        if is_recorded_below(policy, parent, start.asked(policy)) {
             start.http = Some(self.facts(view));
         }
         let span = start.below(policy, parent, ReferenceKind::ChildOf);
@@ -384,7 +384,7 @@ impl Caller {
         trace_id: crate::TraceId,
     ) -> Sampling {
         let policy = tracing.policy();
-        if policy.skips(view) {
+        if policy.is_disabled || policy.skips(view) {
             return Sampling::pass_through();
         }
         if policy.is_suppressed() {

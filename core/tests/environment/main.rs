@@ -2,11 +2,16 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod disabled;
+mod policy;
+mod process;
+mod propagators;
 mod resource;
 
-use std::time::Duration;
+use opentracing_http::{HttpTracing, HttpTracingBuilder, InMemoryTracer};
 
-use opentracing_http::env::{Resource, Variables};
+const SAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+const UNSAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
 
 /// Looks variables up in a table.
 fn table<'a>(variables: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<String> + 'a {
@@ -14,4 +19,25 @@ fn table<'a>(variables: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<Str
         let found = variables.iter().find(|(key, _)| *key == name)?;
         Some(found.1.to_owned())
     }
+}
+
+/// A policy whose builder is changed like this, and its tracer.
+fn traced(
+    change: impl FnOnce(HttpTracingBuilder) -> HttpTracingBuilder,
+) -> (HttpTracing, InMemoryTracer) {
+    let tracer = InMemoryTracer::new();
+    let builder = change(HttpTracing::builder(tracer.clone()));
+    (builder.build().unwrap(), tracer)
+}
+
+/// A policy of these variables.
+fn with(variables: &[(&str, &str)]) -> HttpTracing {
+    traced(|builder| builder.env_with(table(variables))).0
+}
+
+/// The variable that is wrong, and what is said of it.
+fn fault(variables: &[(&str, &str)]) -> (String, String) {
+    let builder = HttpTracing::builder(InMemoryTracer::new());
+    let error = builder.env_with(table(variables)).build().unwrap_err();
+    (error.option().to_owned(), error.to_string())
 }

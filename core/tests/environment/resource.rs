@@ -1,5 +1,9 @@
 //! The service's name and attributes, and lists of pairs as such.
 
+use std::time::Duration;
+
+use opentracing_http::env::{Resource, Variables};
+
 use super::*;
 
 fn resource(variables: &[(&str, &str)]) -> Resource {
