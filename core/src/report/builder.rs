@@ -39,15 +39,45 @@ use crate::sampler::Sampler;
 /// ```
 #[must_use = "a reporter is made by `build`"]
 pub struct ReporterBuilder {
-    queue: Bounds,
-    batch_spans: Option<usize>,
+    pub(super) queue: Bounds,
+    pub(super) batch_spans: Option<usize>,
     batch_bytes: Option<usize>,
-    batch_interval: Duration,
-    retries: Retries,
+    pub(super) batch_interval: Duration,
+    pub(super) retries: Retries,
     shutdown_timeout: Duration,
     thread_name: String,
     sampler: Option<Box<dyn Sampler>>,
     on_error: Option<OnError>,
+    /// What has set the bounds of spans, for errors.
+    pub(super) names: Names,
+    /// The first variable that is wrong.
+    pub(super) error: Option<ConfigError>,
+}
+
+/// The options, or the variables, that the bounds of spans come from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Names {
+    pub(super) queue: &'static str,
+    pub(super) batch: &'static str,
+}
+
+impl Names {
+    const CODE: Self = Self {
+        queue: "queue_spans",
+        batch: "batch_spans",
+    };
+    pub(super) const VARIABLES: Self = Self {
+        queue: "OTEL_BSP_MAX_QUEUE_SIZE",
+        batch: "OTEL_BSP_MAX_EXPORT_BATCH_SIZE",
+    };
+
+    /// What there is to raise for a batch that does not fit: whoever sets it by a variable knows variables.
+    fn raised(self) -> &'static str {
+        match self.batch == Self::VARIABLES.batch {
+            true => Self::VARIABLES.queue,
+            false => self.queue,
+        }
+    }
 }
 
 const BATCH_SPANS: usize = 512;
@@ -67,11 +97,14 @@ impl Default for ReporterBuilder {
                 count: 5,
                 first_pause: Duration::from_millis(250),
                 longest_pause: Duration::from_secs(30),
+                time: None,
             },
             shutdown_timeout: Duration::from_secs(5),
             thread_name: "span-reporter".into(),
             sampler: None,
             on_error: None,
+            names: Names::CODE,
+            error: None,
         }
     }
 }
@@ -81,6 +114,7 @@ impl ReporterBuilder {
     /// Default 2,048.
     pub fn queue_spans(mut self, spans: usize) -> Self {
         self.queue.items = spans;
+        self.names.queue = Names::CODE.queue;
         self
     }
 
@@ -95,6 +129,7 @@ impl ReporterBuilder {
     /// is less.
     pub fn batch_spans(mut self, spans: usize) -> Self {
         self.batch_spans = Some(spans);
+        self.names.batch = Names::CODE.batch;
         self
     }
 
@@ -125,6 +160,16 @@ impl ReporterBuilder {
     pub fn backoff(mut self, first: Duration, longest: Duration) -> Self {
         self.retries.first_pause = first;
         self.retries.longest_pause = longest;
+        self
+    }
+
+    /// Sets for how long a batch is offered again, from its first try on: it is dropped as soon as the next pause would end
+    /// later, however many [retries](Self::retries) are left. No limit by default.
+    ///
+    /// The time begins again when a part of the batch is delivered. A call of the exporter is not interrupted; it needs a
+    /// time limit of its own.
+    pub fn export_timeout(mut self, timeout: Duration) -> Self {
+        self.retries.time = Some(timeout);
         self
     }
 
@@ -192,15 +237,20 @@ impl ReporterBuilder {
 
     /// Finds what is wrong; answers the bounds of a batch.
     fn check(&self) -> Result<Bounds, ConfigError> {
+        if let Some(error) = &self.error {
+            return Err(error.clone());
+        }
         let batch = Bounds {
             items: bounded(
-                "queue_spans",
+                self.names.queue,
+                self.names.raised(),
                 self.queue.items,
-                "batch_spans",
+                self.names.batch,
                 self.batch_spans,
                 BATCH_SPANS,
             )?,
             bytes: bounded(
+                "queue_bytes",
                 "queue_bytes",
                 self.queue.bytes,
                 "batch_bytes",
@@ -240,6 +290,7 @@ impl ReporterBuilder {
 /// The bound of a batch, which has to fit into the queue.
 fn bounded(
     queue_option: &'static str,
+    raised: &'static str,
     queue: usize,
     batch_option: &'static str,
     batch: Option<usize>,
@@ -260,7 +311,7 @@ fn bounded(
         Some(batch) if batch > queue => Err(ConfigError::new(
             batch_option,
             format!(
-                "a batch of {batch} never fills in a queue of {queue}; lower it, or raise `{queue_option}`"
+                "a batch of {batch} never fills in a queue of {queue}; lower it, or raise `{raised}`"
             ),
         )),
         Some(batch) => Ok(batch),

@@ -52,6 +52,7 @@
 mod account;
 mod builder;
 mod drops;
+mod env;
 mod exporter;
 mod news;
 pub mod otel;

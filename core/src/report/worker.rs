@@ -1,7 +1,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::finished::FinishedSpan;
 use crate::report::drops::Reason;
@@ -18,6 +18,8 @@ pub(super) struct Retries {
     pub(super) count: u32,
     pub(super) first_pause: Duration,
     pub(super) longest_pause: Duration,
+    /// For how long after its first try.
+    pub(super) time: Option<Duration>,
 }
 
 /// What the reporter's thread runs.
@@ -63,6 +65,7 @@ impl<E: Exporter> Worker<E> {
     fn deliver(&mut self, batch: &[FinishedSpan]) {
         let mut left = batch;
         let mut retries = 0;
+        let mut until = self.retries.until();
         let (reason, error) = loop {
             let error = match self.export(left) {
                 Some(Ok(())) => return,
@@ -82,14 +85,13 @@ impl<E: Exporter> Worker<E> {
             // A backend that takes a part each time is not a dead one.
             if error.delivered > 0 {
                 retries = 0;
+                until = self.retries.until();
             }
-            if retries == self.retries.count {
+            let pause = self.retries.pause(retries, &error);
+            if retries == self.retries.count || is_over(until, pause) {
                 break (Reason::Failed, Some(error));
             }
-            if !self
-                .shared
-                .pause(self.retries.pause(retries, &error), error.after.is_some())
-            {
+            if !self.shared.pause(pause, error.after.is_some()) {
                 break (Reason::ShutDown, Some(error));
             }
             retries += 1;
@@ -118,7 +120,17 @@ fn shown(error: &ExportError) -> String {
     BoundedText::of(error, LONGEST).text
 }
 
+/// Whether this time has come when the pause ends.
+fn is_over(until: Option<Instant>, pause: Duration) -> bool {
+    until.is_some_and(|until| until.saturating_duration_since(Instant::now()) <= pause)
+}
+
 impl Retries {
+    /// By when a batch that is first tried now is given up; never, if nobody lives to see that.
+    fn until(&self) -> Option<Instant> {
+        Instant::now().checked_add(self.time?)
+    }
+
     /// How long to wait before the next retry, after so many.
     fn pause(&self, retries: u32, error: &ExportError) -> Duration {
         if let Some(asked) = error.after {
@@ -148,6 +160,7 @@ mod tests {
         count: 5,
         first_pause: Duration::from_millis(100),
         longest_pause: Duration::from_secs(2),
+        time: None,
     };
 
     #[test]

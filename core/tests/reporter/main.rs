@@ -5,6 +5,7 @@
 mod accounts;
 mod diagnostics;
 mod ends;
+mod environment;
 mod late_baggage;
 mod own_spans;
 mod setup;

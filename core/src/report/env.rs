@@ -1,0 +1,71 @@
+use crate::env::{self, Variables};
+use crate::error::ConfigError;
+use crate::report::builder::{Names, ReporterBuilder};
+
+impl ReporterBuilder {
+    /// Applies the variables of OpenTelemetry's batch processor that are set in the process' environment and not empty:
+    ///
+    /// | variable | sets | values |
+    /// |---|---|---|
+    /// | `OTEL_BSP_SCHEDULE_DELAY` | [`batch_interval`](Self::batch_interval) | milliseconds, 1 or more |
+    /// | `OTEL_BSP_MAX_QUEUE_SIZE` | [`queue_spans`](Self::queue_spans) | 1 or more |
+    /// | `OTEL_BSP_MAX_EXPORT_BATCH_SIZE` | [`batch_spans`](Self::batch_spans) | 1 or more, at most the queue's |
+    /// | `OTEL_BSP_EXPORT_TIMEOUT` | [`export_timeout`](Self::export_timeout) | milliseconds; 0 is no limit |
+    ///
+    /// They go over what was set before, and what is set later goes over them. A variable that is unset leaves the option as
+    /// it is, also where OpenTelemetry has another default.
+    ///
+    /// # Errors
+    ///
+    /// [`build`](Self::build) returns an error for a value that cannot be used, which names the variable, also where later
+    /// code sets the same option.
+    pub fn env(self) -> Self {
+        self.env_with(env::var)
+    }
+
+    /// Applies the same variables, which come from elsewhere than the process' environment.
+    ///
+    /// ```
+    /// use opentracing_http::FinishedSpan;
+    /// use opentracing_http::report::{ExportError, Exporter, Reporter};
+    /// # struct Discard;
+    /// # impl Exporter for Discard {
+    /// #     fn export(&mut self, _: &[FinishedSpan]) -> Result<(), ExportError> {
+    /// #         Ok(())
+    /// #     }
+    /// # }
+    ///
+    /// let error = Reporter::builder()
+    ///     .env_with(|name| (name == "OTEL_BSP_SCHEDULE_DELAY").then(|| "5s".to_owned()))
+    ///     .build(Discard)
+    ///     .unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "option `OTEL_BSP_SCHEDULE_DELAY`: `5s` is no time; give milliseconds as a whole number above 0, such as `5000`",
+    /// );
+    /// ```
+    pub fn env_with(mut self, source: impl Fn(&str) -> Option<String>) -> Self {
+        if let Err(error) = self.apply(Variables::new(&source)) {
+            self.error.get_or_insert(error);
+        }
+        self
+    }
+
+    fn apply(&mut self, variables: Variables<'_>) -> Result<(), ConfigError> {
+        if let Some(interval) = variables.milliseconds("OTEL_BSP_SCHEDULE_DELAY", 1)? {
+            self.batch_interval = interval;
+        }
+        if let Some(spans) = variables.integer(Names::VARIABLES.queue, 1)? {
+            self.queue.items = spans;
+            self.names.queue = Names::VARIABLES.queue;
+        }
+        if let Some(spans) = variables.integer(Names::VARIABLES.batch, 1)? {
+            self.batch_spans = Some(spans);
+            self.names.batch = Names::VARIABLES.batch;
+        }
+        if let Some(time) = variables.milliseconds("OTEL_BSP_EXPORT_TIMEOUT", 0)? {
+            self.retries.time = (!time.is_zero()).then_some(time);
+        }
+        Ok(())
+    }
+}
