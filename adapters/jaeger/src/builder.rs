@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
+use opentracing_http::env::{Variables, var};
 use opentracing_http::report::{ExportError, Reporter, ReporterBuilder};
 use opentracing_http::sampler::Sampler;
 use opentracing_http::{ConfigError, Tag};
@@ -14,6 +15,9 @@ use crate::exporter::JaegerExporter;
 use crate::packet::Packer;
 use crate::process;
 use crate::tracer::JaegerTracer;
+
+/// What names the service, where nothing else does.
+const SERVICE_NAME: &str = "JAEGER_SERVICE_NAME";
 
 /// What Jaeger's receivers take by default; one byte more and they drop the whole packet.
 const RECEIVERS_LIMIT: usize = 65_000;
@@ -56,15 +60,13 @@ pub struct JaegerTracerBuilder {
     pub(crate) tags: Vec<Tag>,
     pub(crate) sampler: Option<Arc<dyn Sampler>>,
     pub(crate) disabled: bool,
-    pub(crate) queue_spans: Option<usize>,
-    pub(crate) batch_interval: Option<Duration>,
     /// What to call the service's name in an error.
     name_option: &'static str,
     /// What to call the tags in an error.
     pub(crate) tags_option: &'static str,
     packet_bytes: usize,
     bytes_per_second: u32,
-    reporter: ReporterBuilder,
+    pub(crate) reporter: ReporterBuilder,
     /// The first thing that is wrong.
     error: Option<ConfigError>,
 }
@@ -77,8 +79,6 @@ impl JaegerTracerBuilder {
             tags: Vec::new(),
             sampler: None,
             disabled: false,
-            queue_spans: None,
-            batch_interval: None,
             name_option: "service_name",
             tags_option: "tag",
             packet_bytes: if cfg!(target_vendor = "apple") {
@@ -123,7 +123,7 @@ impl JaegerTracerBuilder {
 
     /// Bounds how many spans wait to be sent; what comes beyond is dropped. Default 2,048.
     pub fn queue_spans(mut self, spans: usize) -> Self {
-        self.queue_spans = Some(spans);
+        self.reporter = self.reporter.queue_spans(spans);
         self
     }
 
@@ -135,7 +135,7 @@ impl JaegerTracerBuilder {
 
     /// Says how long a span waits at most for others to share a packet with. Default 1 s.
     pub fn batch_interval(mut self, interval: Duration) -> Self {
-        self.batch_interval = Some(interval);
+        self.reporter = self.reporter.batch_interval(interval);
         self
     }
 
@@ -176,11 +176,22 @@ impl JaegerTracerBuilder {
     /// | `JAEGER_SAMPLER_TYPE`, `JAEGER_SAMPLER_PARAM` | for traces that start here: `const` (1, 0), `probabilistic` (0 to 1), `ratelimiting` (traces a second) |
     /// | `JAEGER_DISABLED` | `true`: nothing is recorded, callers' contexts are passed on unchanged |
     ///
+    /// OpenTelemetry's variables are read as well, under these where both are set:
+    ///
+    /// | variable | |
+    /// |---|---|
+    /// | `OTEL_SERVICE_NAME` | the service |
+    /// | `OTEL_RESOURCE_ATTRIBUTES` | tags of the process, and with `service.name` the service; see [`Resource`](opentracing_http::env::Resource) |
+    /// | `OTEL_BSP_*` | queue and times, as [`ReporterBuilder::env`] describes |
+    /// | `OTEL_SDK_DISABLED` | `true`: as `JAEGER_DISABLED` |
+    ///
+    /// `OTEL_TRACES_SAMPLER` is for the [policy](opentracing_http::HttpTracingBuilder::env), whose sampler is asked first.
+    ///
     /// `JAEGER_SAMPLER_TYPE=remote` and `JAEGER_ENDPOINT` ask for what this tracer does not do and are errors.
     /// `JAEGER_PROPAGATION` is not read: which headers are read and written is the
     /// [policy's](opentracing_http::HttpTracingBuilder::propagation), and Jaeger's are among the defaults.
     pub fn env(self) -> Self {
-        self.env_with(|name| std::env::var(name).ok())
+        self.env_with(var)
     }
 
     /// Applies the same variables, which come from elsewhere than the process' environment.
@@ -199,9 +210,9 @@ impl JaegerTracerBuilder {
     /// ```
     pub fn env_with(mut self, source: impl Fn(&str) -> Option<String>) -> Self {
         if self.service_name.is_empty() {
-            self.name_option = "JAEGER_SERVICE_NAME";
+            self.name_option = SERVICE_NAME;
         }
-        if let Err(error) = env::apply(&mut self, &source) {
+        if let Err(error) = env::apply(&mut self, Variables::new(&source)) {
             self.wrong(error);
         }
         self
@@ -220,10 +231,11 @@ impl JaegerTracerBuilder {
             return Ok(JaegerTracer { reporter: None });
         }
         if self.service_name.trim().is_empty() {
-            return Err(ConfigError::new(
-                self.name_option,
-                "the service has no name; give it one",
-            ));
+            let remedy = match self.name_option {
+                SERVICE_NAME => "the service has no name; set this variable or OTEL_SERVICE_NAME",
+                _ => "the service has no name; give it one",
+            };
+            return Err(ConfigError::new(self.name_option, remedy));
         }
         if self.packet_bytes > DATAGRAM_LIMIT {
             let remedy = format!(
@@ -255,12 +267,6 @@ impl JaegerTracerBuilder {
             }
         })?;
         let mut reporter = self.reporter.thread_name("jaeger-reporter");
-        if let Some(spans) = self.queue_spans {
-            reporter = reporter.queue_spans(spans);
-        }
-        if let Some(interval) = self.batch_interval {
-            reporter = reporter.batch_interval(interval);
-        }
         if let Some(sampler) = self.sampler {
             reporter = reporter.sampler(sampler);
         }

@@ -1,53 +1,54 @@
-//! The variables that every Jaeger client reads.
+//! The variables that every Jaeger client reads, and OpenTelemetry's where those are unset.
 
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
+use opentracing_http::env::{Resource, Variables};
 use opentracing_http::sampler::{Always, Never, ParentBased, Probability, RateLimit, Sampler};
 use opentracing_http::{ConfigError, Tag};
 
 use crate::agent::{Host, parse_port};
 use crate::builder::JaegerTracerBuilder;
 
-/// Where variables come from: the process' own, or a test's.
-type Source<'a> = &'a dyn Fn(&str) -> Option<String>;
-
 /// Applies every variable that is set to the builder.
 pub(crate) fn apply(
     builder: &mut JaegerTracerBuilder,
-    source: Source<'_>,
+    variables: Variables<'_>,
 ) -> Result<(), ConfigError> {
-    if let Some(name) = get(source, "JAEGER_SERVICE_NAME") {
+    open_telemetry(builder, variables)?;
+    if let Some(name) = variables.get("JAEGER_SERVICE_NAME") {
         builder.service_name = name;
     }
-    if let Some(host) = get(source, "JAEGER_AGENT_HOST") {
+    if let Some(host) = variables.get("JAEGER_AGENT_HOST") {
         builder.agent.host =
             Host::parse(&host).map_err(|remedy| ConfigError::new("JAEGER_AGENT_HOST", remedy))?;
     }
-    if let Some(port) = get(source, "JAEGER_AGENT_PORT") {
+    if let Some(port) = variables.get("JAEGER_AGENT_PORT") {
         builder.agent.port =
             parse_port(&port).map_err(|remedy| ConfigError::new("JAEGER_AGENT_PORT", remedy))?;
     }
-    if let Some(tags) = get(source, "JAEGER_TAGS") {
-        builder.tags.extend(parse_tags(&tags, source)?);
+    if let Some(tags) = variables.get("JAEGER_TAGS") {
+        builder.tags.extend(parse_tags(&tags, variables)?);
         builder.tags_option = "JAEGER_TAGS";
     }
-    if let Some(size) = get(source, "JAEGER_REPORTER_MAX_QUEUE_SIZE") {
-        builder.queue_spans = Some(parse_queue_size(&size)?);
+    if let Some(spans) = variables.integer("JAEGER_REPORTER_MAX_QUEUE_SIZE", 1)? {
+        builder.reporter = mem::take(&mut builder.reporter).queue_spans(spans);
     }
-    if let Some(interval) = get(source, "JAEGER_REPORTER_FLUSH_INTERVAL") {
-        builder.batch_interval = Some(parse_interval(&interval)?);
+    if let Some(interval) = variables.get("JAEGER_REPORTER_FLUSH_INTERVAL") {
+        let interval = parse_interval(&interval)?;
+        builder.reporter = mem::take(&mut builder.reporter).batch_interval(interval);
     }
     if let Some(sampler) = parse_sampler(
-        get(source, "JAEGER_SAMPLER_TYPE").as_deref(),
-        get(source, "JAEGER_SAMPLER_PARAM").as_deref(),
+        variables.get("JAEGER_SAMPLER_TYPE").as_deref(),
+        variables.get("JAEGER_SAMPLER_PARAM").as_deref(),
     )? {
         builder.sampler = Some(sampler);
     }
-    if let Some(disabled) = get(source, "JAEGER_DISABLED") {
+    if let Some(disabled) = variables.get("JAEGER_DISABLED") {
         builder.disabled = parse_truth(&disabled)?;
     }
-    if get(source, "JAEGER_ENDPOINT").is_some() {
+    if variables.get("JAEGER_ENDPOINT").is_some() {
         return Err(ConfigError::new(
             "JAEGER_ENDPOINT",
             "spans are sent to an agent's UDP port only; unset it and set JAEGER_AGENT_HOST and JAEGER_AGENT_PORT",
@@ -56,15 +57,31 @@ pub(crate) fn apply(
     Ok(())
 }
 
-/// A variable's value; one that is empty or blank is as good as unset.
-fn get(source: Source<'_>, name: &str) -> Option<String> {
-    let value = source(name)?;
-    let value = value.trim();
-    (!value.is_empty()).then(|| value.to_owned())
+/// What other tracers of the same service are told.
+fn open_telemetry(
+    builder: &mut JaegerTracerBuilder,
+    variables: Variables<'_>,
+) -> Result<(), ConfigError> {
+    let resource = Resource::read(&variables)?;
+    if let Some(name) = resource.service_name() {
+        builder.service_name = name.to_owned();
+    }
+    for (key, value) in resource.attributes() {
+        builder
+            .tags
+            .push(Tag::new(key.to_owned(), value.to_owned()));
+        builder.tags_option = "OTEL_RESOURCE_ATTRIBUTES";
+    }
+    if let Some(disabled) = variables.truth("OTEL_SDK_DISABLED")? {
+        builder.disabled = disabled;
+    }
+    let reporter = mem::take(&mut builder.reporter);
+    builder.reporter = reporter.env_with(|name| variables.get(name));
+    Ok(())
 }
 
 /// `key=value,key=${VARIABLE:default}`.
-fn parse_tags(text: &str, source: Source<'_>) -> Result<Vec<Tag>, ConfigError> {
+fn parse_tags(text: &str, variables: Variables<'_>) -> Result<Vec<Tag>, ConfigError> {
     let mut tags = Vec::new();
     for pair in text
         .split(',')
@@ -88,22 +105,13 @@ fn parse_tags(text: &str, source: Source<'_>) -> Result<Vec<Tag>, ConfigError> {
         let value = match variable {
             Some(variable) => {
                 let (name, default) = variable.split_once(':').unwrap_or((variable, ""));
-                get(source, name).unwrap_or_else(|| default.to_owned())
+                variables.get(name).unwrap_or_else(|| default.to_owned())
             }
             None => value.to_owned(),
         };
         tags.push(Tag::new(key.to_owned(), value));
     }
     Ok(tags)
-}
-
-fn parse_queue_size(text: &str) -> Result<usize, ConfigError> {
-    text.parse().ok().filter(|&size| size > 0).ok_or_else(|| {
-        ConfigError::new(
-            "JAEGER_REPORTER_MAX_QUEUE_SIZE",
-            format!("`{text}` is no number of spans; give a whole number above 0"),
-        )
-    })
 }
 
 /// Milliseconds; also with a unit, as Jaeger's Go client has it.

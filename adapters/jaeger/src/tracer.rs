@@ -50,14 +50,14 @@ impl JaegerTracer {
         JaegerTracerBuilder::new(service_name.into())
     }
 
-    /// Takes everything from the usual variables, of which `JAEGER_SERVICE_NAME` has to be set; see
+    /// Takes everything from the usual variables, of which `JAEGER_SERVICE_NAME` or `OTEL_SERVICE_NAME` has to be set; see
     /// [`JaegerTracerBuilder::env`].
     ///
     /// # Errors
     ///
     /// If a variable's value cannot be used, or the service has no name; the error names the variable.
     pub fn from_env() -> Result<Self, ConfigError> {
-        Self::from_env_with(|name| std::env::var(name).ok())
+        Self::from_env_with(opentracing_http::env::var)
     }
 
     /// The same, with variables that come from elsewhere than the process' environment.

@@ -171,6 +171,10 @@ fn what_is_wrong_is_named_with_a_remedy() {
 fn a_service_without_a_name_is_an_error() {
     let error = JaegerTracer::from_env_with(table(&[])).unwrap_err();
     assert_eq!(error.option(), "JAEGER_SERVICE_NAME");
+    assert!(
+        error.to_string().contains("or OTEL_SERVICE_NAME"),
+        "{error}"
+    );
     assert_eq!(JaegerTracer::new(" ").unwrap_err().option(), "service_name");
 }
 
@@ -327,4 +331,70 @@ fn a_disabled_tracer_passes_contexts_through_and_starts_no_thread() {
     assert_eq!(span.context(), Some(caller));
     assert!(tracer.flush(SOON).is_complete());
     assert_eq!(tracer.dropped(), 0);
+}
+
+#[test]
+fn what_jaegers_variables_leave_open_comes_from_open_telemetrys() {
+    let agent = Agent::start();
+    let tracer = JaegerTracer::builder("in code")
+        .agent(agent.address())
+        .tag(("a", "in code"))
+        .batch_interval(std::time::Duration::from_secs(3600))
+        .env_with(table(&[
+            ("OTEL_SERVICE_NAME", "checkout"),
+            ("OTEL_RESOURCE_ATTRIBUTES", "service.name=shop,a=1,b=2%2C3"),
+            ("OTEL_BSP_SCHEDULE_DELAY", "1"),
+        ]));
+    let tracing = HttpTracing::new(tracer.build().unwrap());
+    tracing.span("x").start().finish();
+    let batch = agent.batch();
+    assert_eq!(batch.service, "checkout");
+    for (key, value) in [("a", "1"), ("b", "2,3")] {
+        assert_eq!(batch.process_tag(key), Some(&Value::from(value)), "{key}");
+    }
+    assert_eq!(batch.process_tag("service.name"), None);
+}
+
+#[test]
+fn jaegers_variables_go_over_open_telemetrys() {
+    let agent = Agent::start();
+    let both = [
+        ("JAEGER_SERVICE_NAME", "jaeger"),
+        ("OTEL_SERVICE_NAME", "checkout"),
+        ("JAEGER_TAGS", "a=jaeger"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "a=1,b=2"),
+        ("JAEGER_REPORTER_FLUSH_INTERVAL", "1"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "3600000"),
+        ("JAEGER_DISABLED", "false"),
+        ("OTEL_SDK_DISABLED", "true"),
+    ];
+    let tracer = JaegerTracer::builder("").env_with(table(&both));
+    let tracing = HttpTracing::new(tracer.agent(agent.address()).build().unwrap());
+    tracing.span("x").start().finish();
+    let batch = agent.batch();
+    assert_eq!(batch.service, "jaeger");
+    for (key, value) in [("a", "jaeger"), ("b", "2")] {
+        assert_eq!(batch.process_tag(key), Some(&Value::from(value)), "{key}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_open_telemetrys_variables_is_named() {
+    let fat = format!("fat={}", "x".repeat(70_000));
+    for (name, value) in [
+        ("OTEL_RESOURCE_ATTRIBUTES", "a"),
+        ("OTEL_RESOURCE_ATTRIBUTES", &fat),
+        ("OTEL_SDK_DISABLED", "1"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "0"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "5s"),
+    ] {
+        let builder = JaegerTracer::builder("x").env_with(table(&[(name, value)]));
+        assert_eq!(builder.build().unwrap_err().option(), name);
+    }
+}
+
+#[test]
+fn a_service_that_is_disabled_for_open_telemetry_needs_no_name() {
+    let tracer = JaegerTracer::from_env_with(table(&[("OTEL_SDK_DISABLED", "true")])).unwrap();
+    assert!(!HttpTracing::new(tracer).span("x").start().is_recording());
 }
