@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::run::{Problem, cargo};
+use crate::run::{Problem, become_cargo, cargo};
 
 /// The project's own commands.
 #[derive(Debug, Parser)]
@@ -41,6 +41,24 @@ enum Command {
         /// Start four services again when all is done, and let them run until Enter is pressed.
         #[arg(long)]
         keep_open: bool,
+        /// Also send the traces to a real Jaeger, over every transport that reaches it, and check what its query API returns.
+        ///
+        /// Adds a row for each transport to the tables, and the cases of the tracer contract with Jaeger as the far end.
+        /// Without a value, or with `required`, it fails where there is no Jaeger and none can be built; with `if-possible` a
+        /// line then says that this was skipped. See `cargo xtask jaeger` for where the Jaeger comes from.
+        #[arg(long, value_name = "WHEN", num_args = 0..=1, require_equals = true, default_missing_value = "required")]
+        jaeger: Option<String>,
+    },
+    /// Start a real Jaeger on free ports, and stop it at Ctrl-C.
+    ///
+    /// Takes the `jaeger` on the PATH; else builds Jaeger 2.13 from its published Go module, which needs Go 1.25 or newer and
+    /// takes some minutes the first time, and keeps it below target/jaeger. It keeps traces in memory and listens on this
+    /// machine only: OTLP over gRPC and HTTP, Thrift over UDP, the query API. Its configuration and its log are written to
+    /// target/jaeger. It ends with this command, however that ends.
+    Jaeger {
+        /// Start the four examples as well, send them a little traffic, and print where to look.
+        #[arg(long)]
+        demo: bool,
     },
     /// Run what a change has to pass: formatting, lints, documentation, every package by itself, tidiness.
     ///
@@ -57,7 +75,13 @@ enum Command {
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
-        Command::Matrix { filter, keep_open } => matrix(filter, keep_open),
+        Command::Matrix {
+            filter,
+            keep_open,
+            jaeger,
+        } => matrix(filter, keep_open, jaeger),
+        Command::Jaeger { demo: false } => jaeger(),
+        Command::Jaeger { demo: true } => demo(),
         Command::Ci => ci::run(),
         Command::Bench { filter } => bench(filter),
     };
@@ -70,14 +94,32 @@ fn main() -> ExitCode {
     }
 }
 
-fn matrix(filter: Option<String>, keep_open: bool) -> Result<(), Problem> {
+fn matrix(filter: Option<String>, keep_open: bool, jaeger: Option<String>) -> Result<(), Problem> {
     println!("building the matrix …");
     let mut arguments: Vec<_> = ["run", "--package", "xtask-matrix", "--quiet", "--"]
         .map(str::to_owned)
         .into();
     arguments.extend(filter_argument(filter));
     arguments.extend(keep_open.then(|| "--keep-open".to_owned()));
+    arguments.extend(jaeger.map(|when| format!("--jaeger={when}")));
     cargo(&arguments, &[])
+}
+
+fn jaeger() -> Result<(), Problem> {
+    become_cargo(&["run", "--package", "xtask-jaeger", "--quiet"])
+}
+
+/// The matrix's program has the examples at hand.
+fn demo() -> Result<(), Problem> {
+    println!("building the demo …");
+    become_cargo(&[
+        "run",
+        "--package",
+        "xtask-matrix",
+        "--quiet",
+        "--",
+        "--demo",
+    ])
 }
 
 fn bench(filter: Option<String>) -> Result<(), Problem> {

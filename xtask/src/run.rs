@@ -31,6 +31,19 @@ pub(crate) fn cargo(
     }
 }
 
+/// Runs cargo in the place of this process, where the system can do that: who ends this one then ends that one.
+pub(crate) fn become_cargo(arguments: &[impl AsRef<str>]) -> Result<(), Problem> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::process::CommandExt as _;
+
+        let error = command(arguments).exec();
+        Err(Problem(format!("cargo does not start: {error}")))
+    }
+    #[cfg(not(unix))]
+    cargo(arguments, &[])
+}
+
 /// Runs cargo and returns what it prints.
 pub(crate) fn cargo_output(arguments: &[impl AsRef<str>]) -> Result<String, Problem> {
     let output = command(arguments)

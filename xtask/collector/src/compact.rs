@@ -133,7 +133,7 @@ fn read_span(input: &mut Input<'_>) -> Result<Span> {
         id: id.cast_unsigned(),
         parent_id: required(parent_id, "Span.parentSpanId")?.cast_unsigned(),
         references,
-        flags: required(flags, "Span.flags")?,
+        flags: Some(required(flags, "Span.flags")?),
         name: required(name, "Span.operationName")?,
         start_micros: Some(required(start, "Span.startTime")?),
         duration_micros: Some(duration),
@@ -295,7 +295,7 @@ mod tests {
         );
         assert_eq!(
             (span.flags, span.start_micros, span.duration_micros),
-            (1, Some(10), Some(5))
+            (Some(1), Some(10), Some(5))
         );
     }
 

@@ -28,8 +28,8 @@ pub struct Span {
     pub parent_id: u64,
     /// References to other spans, which may include the parent.
     pub references: Vec<Reference>,
-    /// Jaeger's flags: bit 0 sampled, bit 1 debug.
-    pub flags: i32,
+    /// Jaeger's flags, bit 0 sampled, bit 1 debug; `None` where they do not arrive.
+    pub flags: Option<i32>,
     /// The operation's name.
     pub name: String,
     /// Microseconds since the epoch; `None` if the tracer did not tell.

@@ -36,7 +36,7 @@ fn a_span_arrives_whole() {
         ["parent", "child"].map(|name| spans.iter().find(|span| span.name == name).unwrap());
     assert_eq!(
         (child.service.as_str(), child.parent_id, child.flags),
-        ("shop", parent.id, 1)
+        ("shop", parent.id, Some(1))
     );
     assert_eq!(child.tag("text"), Some(&Value::from("größe")));
     assert_eq!(child.tag("long"), Some(&Value::Long(i64::MIN)));

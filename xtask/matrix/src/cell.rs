@@ -53,7 +53,7 @@ pub(crate) struct Result {
 }
 
 impl Cell {
-    /// All cells of the matrix, in its order.
+    /// All cells of the matrix, in its order, those that need a real Jaeger included.
     pub(crate) fn all() -> Vec<Self> {
         FleetKind::all().flat_map(Self::of_fleet).collect()
     }

@@ -1,17 +1,13 @@
 //! Runs the cells.
 
-use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
-
-use xtask_collector::SpanStore;
 
 use crate::cell::{Cell, Result};
 use crate::compile::Programs;
 use crate::downstream::Downstream;
-use crate::fleet::{Fleet, FleetKind};
+use crate::fleet::{FarEnds, Fleet, FleetKind};
 use crate::http::Http;
 use crate::parallel;
 use crate::run::Run;
@@ -23,8 +19,7 @@ const AT_ONCE: usize = 12;
 #[derive(Debug)]
 pub(crate) struct Driver<'a> {
     pub(crate) programs: &'a Programs,
-    pub(crate) agent: SocketAddr,
-    pub(crate) store: &'a Arc<SpanStore>,
+    pub(crate) ends: &'a FarEnds,
     pub(crate) logs: &'a Path,
     pub(crate) downstream: &'a Downstream,
     pub(crate) http: &'a Http,
@@ -33,7 +28,7 @@ pub(crate) struct Driver<'a> {
 impl Driver<'_> {
     /// Starts four services.
     pub(crate) fn start(&self, kind: FleetKind) -> std::result::Result<Fleet, String> {
-        Fleet::start(kind, self.programs, self.agent, self.logs, self.store)
+        Fleet::start(kind, self.programs, self.ends, self.logs)
     }
 
     /// Runs the cells, fleet after fleet, and returns what came of them in their order.
@@ -104,7 +99,8 @@ impl Driver<'_> {
             duration,
             traces: traces
                 .into_iter()
-                .map(|id| (id, self.store.trace(id)))
+                // What cannot be read has failed the check.
+                .map(|id| (id, fleet.arrivals.trace(id).unwrap_or_default()))
                 .collect(),
         }
     }

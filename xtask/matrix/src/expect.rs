@@ -2,12 +2,10 @@
 
 use std::fmt::{Debug, Display};
 use std::sync::Arc;
-use std::time::Duration;
 
-use xtask_collector::{Span, SpanStore, TraceId, Value};
+use xtask_collector::{Span, TraceId, Value};
 
-/// How long spans may take from their end to the collector.
-pub(crate) const ARRIVAL: Duration = Duration::from_secs(10);
+use crate::arrivals::Arrivals;
 
 /// An expectation that does not hold.
 #[derive(Debug, Clone)]
@@ -43,10 +41,8 @@ pub(crate) struct Trace {
 
 impl Trace {
     /// Waits for a trace of so many spans; one more is as wrong as one less.
-    pub(crate) fn arrive(store: &SpanStore, trace_id: TraceId, count: usize) -> Check<Self> {
-        let spans = match store.wait_for(trace_id, count, ARRIVAL) {
-            Ok(spans) | Err(spans) => spans,
-        };
+    pub(crate) fn arrive(arrivals: &Arrivals, trace_id: TraceId, count: usize) -> Check<Self> {
+        let spans = arrivals.wait_for(trace_id, count)?;
         let names: Vec<_> = spans
             .iter()
             .map(|span| format!("{} of {}", span.name, span.service))

@@ -7,22 +7,27 @@ use std::sync::Arc;
 use std::thread;
 
 use xtask_collector::SpanStore;
+use xtask_jaeger::{Addresses, Query};
 
+use crate::arrivals::Arrivals;
 use crate::compile::Programs;
 use crate::framework::Framework;
+use crate::real::{TRANSPORTS, Transport};
 use crate::service::{Service, Settings};
 
 /// Which tracer the services have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tracer {
     /// Sends to the collector.
     Jaeger,
     /// Prints lines, which the driver reads.
     Custom,
+    /// Sends to a real Jaeger, from which the driver reads.
+    Real(&'static Transport),
 }
 
 /// Which propagation formats the services write. They read all of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
     /// W3C and Jaeger.
     Default,
@@ -32,8 +37,11 @@ pub(crate) enum Format {
     B3Multi,
 }
 
+/// Variables of the environment.
+pub(crate) type Variables = Vec<(&'static str, String)>;
+
 /// Which four services.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FleetKind {
     pub(crate) tracer: Tracer,
     pub(crate) format: Format,
@@ -45,11 +53,67 @@ pub(crate) struct Fleet {
     pub(crate) kind: FleetKind,
     pub(crate) services: Vec<Service>,
     /// Where their spans arrive.
+    pub(crate) arrivals: Arrivals,
+}
+
+/// Where services may send spans to.
+#[derive(Debug, Clone)]
+pub(crate) struct FarEnds {
+    /// The collector's address.
+    pub(crate) agent: SocketAddr,
+    /// What the collector receives, and what services print.
     pub(crate) store: Arc<SpanStore>,
+    /// A real Jaeger, if one is wanted.
+    pub(crate) jaeger: Option<Addresses>,
 }
 
 impl Tracer {
-    pub(crate) const ALL: [Self; 2] = [Self::Jaeger, Self::Custom];
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        let real = TRANSPORTS.iter().map(Self::Real);
+        [Self::Jaeger, Self::Custom].into_iter().chain(real)
+    }
+
+    pub(crate) fn is_real(self) -> bool {
+        matches!(self, Self::Real(_))
+    }
+
+    /// The process's own tags that arrive: the key, and what the value begins with.
+    pub(crate) fn process_tags(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Jaeger => &[
+                ("hostname", ""),
+                ("ip", ""),
+                ("jaeger.version", "opentracing-jaeger-"),
+            ],
+            Self::Custom => &[],
+            Self::Real(transport) => transport.process_tags,
+        }
+    }
+
+    /// Whether references arrive, and not only the parent's id.
+    pub(crate) fn has_references(self) -> bool {
+        self != Self::Custom
+    }
+
+    /// What tells a service to use it, and where its spans arrive then.
+    fn connect(self, ends: &FarEnds) -> Result<(Variables, Arrivals), String> {
+        let collector = Arrivals::Collector(ends.store.clone());
+        let tracer = ("TRACER", self.to_string());
+        match self {
+            Self::Jaeger => {
+                let host = ("JAEGER_AGENT_HOST", ends.agent.ip().to_string());
+                let port = ("JAEGER_AGENT_PORT", ends.agent.port().to_string());
+                Ok((vec![tracer, host, port], collector))
+            }
+            Self::Custom => Ok((vec![tracer], collector)),
+            Self::Real(transport) => {
+                let jaeger = ends.jaeger.as_ref();
+                let jaeger = jaeger.ok_or_else(|| format!("{self} needs a real Jaeger"))?;
+                let query = Arc::new(Query::new(jaeger.query));
+                Ok(((transport.variables)(jaeger), Arrivals::Jaeger(query)))
+            }
+        }
+    }
 }
 
 impl Format {
@@ -65,7 +129,7 @@ impl Format {
 impl FleetKind {
     pub(crate) fn all() -> impl Iterator<Item = Self> {
         let of = |tracer| Format::ALL.map(|format| Self { tracer, format });
-        Tracer::ALL.into_iter().flat_map(of)
+        Tracer::all().flat_map(of)
     }
 }
 
@@ -74,16 +138,17 @@ impl Fleet {
     pub(crate) fn start(
         kind: FleetKind,
         programs: &Programs,
-        agent: SocketAddr,
+        ends: &FarEnds,
         logs: &Path,
-        store: &Arc<SpanStore>,
     ) -> Result<Self, String> {
+        let (variables, arrivals) = kind.tracer.connect(ends)?;
         let settings = Settings {
             tracer: kind.tracer,
             format: kind.format,
-            agent,
+            variables: &variables,
             logs,
         };
+        let store = &ends.store;
         let services = thread::scope(|scope| {
             let starting: Vec<_> = programs
                 .iter()
@@ -102,7 +167,7 @@ impl Fleet {
         Ok(Self {
             kind,
             services,
-            store: store.clone(),
+            arrivals,
         })
     }
 
@@ -130,6 +195,7 @@ impl fmt::Display for Tracer {
         f.write_str(match self {
             Self::Jaeger => "jaeger",
             Self::Custom => "custom",
+            Self::Real(transport) => transport.name,
         })
     }
 }

@@ -1,10 +1,12 @@
 //! Runs the contracts, drives the example services through every pair of frameworks, and checks their traces.
 
 mod alone;
+mod arrivals;
 mod cell;
 mod chains;
 mod compile;
 mod contract;
+mod demo;
 mod downstream;
 mod drive;
 mod expect;
@@ -17,6 +19,7 @@ mod page;
 mod pairs;
 mod parallel;
 mod printed;
+mod real;
 mod run;
 mod service;
 mod terminal;
@@ -31,16 +34,19 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use xtask_collector::{Agent, SpanStore};
+use xtask_jaeger::{Addresses, Jaeger};
 
 use crate::cell::Cell;
 use crate::compile::Programs;
 use crate::downstream::Downstream;
 use crate::drive::Driver;
 use crate::filter::Filter;
+use crate::fleet::FarEnds;
 use crate::http::Http;
 use crate::matrix::Matrix;
+use crate::real::{Through, Transport};
 
 /// Runs the contracts, and checks the traces of every caller with every callee; see `cargo xtask matrix --help`.
 #[derive(Debug, Parser)]
@@ -52,10 +58,35 @@ struct Arguments {
     /// Start four services again when all is done, and let them run until Enter is pressed.
     #[arg(long)]
     keep_open: bool,
+    /// Send to a real Jaeger as well.
+    #[arg(long, value_name = "WHEN", num_args = 0..=1, require_equals = true, default_missing_value = "required")]
+    jaeger: Option<When>,
+    /// Instead of all this, keep a real Jaeger and four services up, with a little traffic.
+    #[arg(long, conflicts_with_all = ["filter", "keep_open", "jaeger"])]
+    demo: bool,
+    /// Instead of all this, run cases of the tracer contract with the real Jaeger that the environment tells of: the transport,
+    /// then the cases.
+    #[arg(long, hide = true, value_name = "NAME", num_args = 1.., exclusive = true)]
+    tracer_cases: Vec<String>,
+}
+
+/// Whether there has to be a real Jaeger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum When {
+    /// Without one the run fails.
+    Required,
+    /// Without one the run does without, and says so.
+    IfPossible,
 }
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
+    let arguments = Arguments::parse();
+    let done = match (arguments.demo, arguments.tracer_cases.as_slice()) {
+        (true, _) => demo::run(&root()).map(|()| true),
+        (false, []) => run(&arguments),
+        (false, cases) => real::serve(cases).map(|()| true),
+    };
+    match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(problem) => {
@@ -68,10 +99,31 @@ fn main() -> ExitCode {
 /// Whether all holds.
 fn run(arguments: &Arguments) -> Result<bool, String> {
     let filter = Filter::new(arguments.filter.as_deref());
-    let cells = chosen(&filter);
     let root = root();
+    let mut cells = chosen(&filter);
+    let mut through = real::chosen(&filter);
+    let wanted = arguments.jaeger.filter(|_| {
+        let real = cells.iter().any(|cell| cell.fleet.tracer.is_real());
+        real || !through.is_empty()
+    });
+    let (jaeger, skipped) = match wanted {
+        None => (None, None),
+        Some(when) => match (xtask_jaeger::find(&root), when) {
+            (Ok(program), _) => (Some(program), None),
+            (Err(problem), When::Required) => return Err(problem),
+            (Err(problem), When::IfPossible) => {
+                println!("skipped: the real Jaeger: {problem}");
+                (None, Some(problem))
+            }
+        },
+    };
+    if jaeger.is_none() {
+        cells.retain(|cell| !cell.fleet.tracer.is_real());
+        through.clear();
+    }
     let targets = contract::targets(&root, &filter)?;
-    if let (true, true, Some(cell)) = (cells.is_empty(), targets.is_empty(), Cell::all().first()) {
+    let nothing = cells.is_empty() && through.is_empty() && targets.is_empty();
+    if let (true, None, Some(cell)) = (nothing, &skipped, Cell::all().first()) {
         return Err(format!(
             "no name has {:?} in it; the first of all is {:?}",
             filter.text().unwrap_or_default(),
@@ -92,14 +144,21 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
     let io = |error| format!("{}: {error}", target.display());
     fs::create_dir_all(&logs).map_err(io)?;
     let contracts = contract::run(contracts, &filter, &logs);
+    let jaeger = jaeger
+        .map(|program| start_jaeger(&program, &logs))
+        .transpose()?;
     let store = Arc::new(SpanStore::default());
     let agent = Agent::start(store.clone()).map_err(|error| format!("the collector: {error}"))?;
+    let ends = FarEnds {
+        agent: agent.address(),
+        store,
+        jaeger: jaeger.as_ref().map(|jaeger| *jaeger.addresses()),
+    };
     let downstream =
         Downstream::start().map_err(|error| format!("the driver's own service: {error}"))?;
     let driver = Driver {
         programs: &programs,
-        agent: agent.address(),
-        store: &store,
+        ends: &ends,
         logs: &logs,
         downstream: &downstream,
         http: &Http::new(),
@@ -107,8 +166,12 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
     if !cells.is_empty() {
         println!("the collector listens on {} (UDP)", agent.address());
     }
+    let through = match &ends.jaeger {
+        Some(jaeger) => through_jaeger(&through, jaeger, &logs)?,
+        None => Vec::new(),
+    };
     let results = driver.run(&cells)?;
-    let problems = store.problems();
+    let problems = ends.store.problems();
     let seconds = start.elapsed().as_secs_f64();
 
     // A part of the matrix leaves the page of the whole alone.
@@ -119,6 +182,8 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
     let matrix = Matrix {
         results,
         contracts,
+        through,
+        skipped,
         problems,
         seconds,
     };
@@ -133,6 +198,28 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
     Ok(matrix.good())
 }
 
+fn start_jaeger(program: &Path, folder: &Path) -> Result<Jaeger, String> {
+    println!("starting {} …", program.display());
+    let jaeger = Jaeger::start(program, folder)?;
+    println!("{}", jaeger.directions());
+    Ok(jaeger)
+}
+
+/// Runs the cases of the tracer contract through a real Jaeger, and says a line for each transport.
+fn through_jaeger(
+    chosen: &[(&'static Transport, Vec<&'static str>)],
+    jaeger: &Addresses,
+    logs: &Path,
+) -> Result<Vec<Through>, String> {
+    let mut all = Vec::new();
+    for (transport, cases) in chosen {
+        let through = real::run(transport, cases, jaeger, logs)?;
+        terminal::through(&through);
+        all.extend(through);
+    }
+    Ok(all)
+}
+
 /// The cells that the filter leaves.
 fn chosen(filter: &Filter) -> Vec<Cell> {
     let mut cells = Cell::all();
@@ -145,10 +232,8 @@ fn keep_open(driver: &Driver<'_>, cells: &[Cell]) -> Result<(), String> {
         return Ok(());
     };
     let fleet = driver.start(kind)?;
-    println!("\nthe collector listens on {} (UDP)", driver.agent);
-    for service in &fleet.services {
-        println!("{:10} http://{}", service.framework.name(), service.address);
-    }
+    println!("\nthe collector listens on {} (UDP)", driver.ends.agent);
+    terminal::addresses(&fleet);
     println!("press Enter to stop them");
     // An input that cannot be read is one that nobody presses Enter on.
     let _ = stdin().read_line(&mut String::new());

@@ -2,12 +2,17 @@
 
 use crate::cell::Result;
 use crate::contract::Results;
+use crate::real::{Outcome, Through};
 
 /// All that came of a run.
 #[derive(Debug)]
 pub(crate) struct Matrix {
     pub(crate) results: Vec<Result>,
     pub(crate) contracts: Results,
+    /// The tracer contract's cases through a real Jaeger.
+    pub(crate) through: Vec<Through>,
+    /// Why there is no real Jaeger, where one was wanted if possible.
+    pub(crate) skipped: Option<String>,
     /// What went wrong besides single cells.
     pub(crate) problems: Vec<String>,
     pub(crate) seconds: f64,
@@ -22,7 +27,13 @@ impl Matrix {
 
     /// Whether all holds.
     pub(crate) fn good(&self) -> bool {
-        self.holding() == self.results.len() && self.problems.is_empty() && self.contracts.good()
+        self.holding() == self.results.len()
+            && self.problems.is_empty()
+            && self.contracts.good()
+            && self
+                .through
+                .iter()
+                .all(|through| through.failure().is_none())
     }
 
     /// What went wrong besides single cells and cases.
@@ -40,7 +51,20 @@ impl Matrix {
             let (passed, all) = self.contracts.score();
             format!("{passed} of {all} cases of the contracts pass")
         });
-        let verdicts: Vec<_> = cells.into_iter().chain(cases).collect();
+        let through = (!self.through.is_empty()).then(|| {
+            let failing = |through: &&Through| through.failure().is_some();
+            let lost = |through: &&Through| matches!(through.outcome, Outcome::Lost(_));
+            let all = self.through.len();
+            let failed = self.through.iter().filter(failing).count();
+            let lost = self.through.iter().filter(lost).count();
+            let holding = all - failed - lost;
+            let lost = match lost {
+                0 => String::new(),
+                lost => format!(" (Jaeger itself loses {lost})"),
+            };
+            format!("{holding} of {all} cases of a tracer hold through a real Jaeger{lost}")
+        });
+        let verdicts: Vec<_> = cells.into_iter().chain(cases).chain(through).collect();
         verdicts.join(", ")
     }
 }

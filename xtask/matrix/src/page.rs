@@ -1,6 +1,7 @@
 //! The page that shows the matrix and every trace, in one file that needs no network.
 
 mod contract;
+mod real;
 
 use std::sync::Arc;
 
@@ -39,17 +40,24 @@ pub(crate) fn render(matrix: &Matrix, filter: &Filter) -> String {
                     @if let Some(text) = filter.text() {
                         p.about { "Only what has “" (text) "” in its name was run; the rest is empty." }
                     }
+                    @if let Some(reason) = &matrix.skipped {
+                        p.about { "The real Jaeger was skipped: " (reason) "." }
+                    }
                     (contract::summary(&matrix.contracts))
                 }
                 main {
                     @if !good { (failures(matrix)) }
                     @for contract in &CONTRACTS { (contract::section(contract, &matrix.contracts)) }
+                    (real::section(&matrix.through))
                     @if !results.is_empty() {
                         section {
                             h2 { "Services that call each other" }
                             p.about {
                                 "Real services in four frameworks call each other over HTTP; each cell checks the traces that come of it. "
                                 "A cell leads to its trace."
+                            }
+                            @if results.iter().any(|result| result.cell.fleet.tracer.is_real()) {
+                                (real::transports())
                             }
                             (legend())
                         }
@@ -87,6 +95,7 @@ fn failures(matrix: &Matrix) -> Markup {
             ul {
                 @for problem in matrix.problems() { li { (problem) } }
                 (contract::failures(&matrix.contracts))
+                (real::failures(&matrix.through))
                 @for result in &matrix.results {
                     @if let Some(failure) = result.failure() {
                         li { a href={ "#" (anchor(result)) } { (result.cell) } ": " (failure.0) }

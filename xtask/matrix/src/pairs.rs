@@ -2,8 +2,9 @@
 
 use xtask_collector::Span;
 
+use crate::arrivals::ARRIVAL;
 use crate::cell::Scenario;
-use crate::expect::{ARRIVAL, Check, Failure, Trace, equal, holds, lies_within, no_tag, tag, text};
+use crate::expect::{Check, Failure, Trace, equal, holds, lies_within, no_tag, tag, text};
 use crate::fleet::Format;
 use crate::framework::Framework;
 use crate::http::with_query;
@@ -147,16 +148,14 @@ fn root(run: &Run<'_>, path: &[Framework]) -> Check {
     let url = text(run.service(to).url(&item));
     run.get_with(from, &run.call_to(to, &item), &Headers::new())?;
 
-    let found = run.fleet.store.wait_until(ARRIVAL, |spans| {
-        let span = spans
-            .iter()
-            .find(|span| span.name != "call" && span.tag("http.url") == Some(&url));
-        span.map(|span| span.trace_id)
-    });
+    let found = run
+        .fleet
+        .arrivals
+        .wait_for_tag(&to.package(), "http.url", &url)?;
     let trace_id =
         found.ok_or_else(|| Failure(format!("the callee's span of {item} is missing")))?;
     run.shows(trace_id);
-    let trace = Trace::arrive(&run.fleet.store, trace_id, 3)?;
+    let trace = run.trace_of(trace_id, 3)?;
     let hops = Hops::of(&trace, 0, path)?;
     equal("the root's references", hops.caller.references.len(), 0)?;
     holds(trace_id.0 >> 64 != 0, || {

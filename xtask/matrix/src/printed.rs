@@ -27,7 +27,7 @@ fn collected(Printed { service, span }: Printed) -> Span {
         id: span.span_id.get(),
         parent_id: span.parent_id.map_or(0, |id| id.get()),
         references: Vec::new(),
-        flags: 1,
+        flags: None,
         tags: span.tags.iter().map(tag).collect(),
     }
 }

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::net::SocketAddr;
 
-use xtask_collector::TraceId;
+use xtask_collector::{Reference, ReferenceKind, Span, TraceId};
 
 use crate::downstream::Downstream;
 use crate::expect::{Check, Failure, Trace, equal, holds};
@@ -108,11 +108,45 @@ impl<'a> Run<'a> {
 
     /// Waits for the spans of this caller's trace.
     pub(crate) fn trace(&self, upstream: Upstream, count: usize) -> Check<Trace> {
-        let trace = Trace::arrive(&self.fleet.store, upstream.trace_id, count)?;
-        holds(trace.spans.iter().all(|span| span.flags == 1), || {
-            "every span should have the flag sampled, and nothing else".to_owned()
-        })?;
+        self.trace_of(upstream.trace_id, count)
+    }
+
+    /// Waits for the spans of a trace, and expects of each what all spans of the services have.
+    pub(crate) fn trace_of(&self, trace_id: TraceId, count: usize) -> Check<Trace> {
+        let trace = Trace::arrive(&self.fleet.arrivals, trace_id, count)?;
+        for span in &trace.spans {
+            self.is_whole(span)?;
+        }
         Ok(trace)
+    }
+
+    /// Expects the flags, the references and the process's tags of a span, where they arrive.
+    fn is_whole(&self, span: &Span) -> Check {
+        let what = |what: &str| format!("the {what} of {} ({})", span.name, span.service);
+        if let Some(flags) = span.flags {
+            equal(what("flags"), flags, 1)?;
+        }
+        let tracer = self.fleet.kind.tracer;
+        if tracer.has_references() {
+            let parent = (span.parent_id != 0).then_some(Reference {
+                kind: ReferenceKind::ChildOf,
+                trace_id: span.trace_id,
+                span_id: span.parent_id,
+            });
+            equal(what("references"), &*span.references, parent.as_slice())?;
+        }
+        for (key, beginning) in tracer.process_tags() {
+            let found = span.process_tags.iter().find(|tag| tag.key == *key);
+            let found = found.map(|tag| tag.value.to_string()).unwrap_or_default();
+            holds(!found.is_empty() && found.starts_with(beginning), || {
+                let tags = &span.process_tags;
+                format!(
+                    "{} should have {key} {beginning:?}…: {tags:?}",
+                    what("process")
+                )
+            })?;
+        }
+        Ok(())
     }
 
     /// Expects that nothing was reported of this caller's trace.
@@ -124,7 +158,7 @@ impl<'a> Run<'a> {
             self.get(*framework, "/", later)?;
             self.trace(later, 1)?;
         }
-        let reported = self.fleet.store.trace(upstream.trace_id);
+        let reported = self.fleet.arrivals.trace(upstream.trace_id)?;
         let names: Vec<_> = reported.iter().map(|span| span.name.as_str()).collect();
         equal("what is reported", names, Vec::new())
     }

@@ -43,7 +43,8 @@ struct Process {
 pub(crate) struct Settings<'a> {
     pub(crate) tracer: Tracer,
     pub(crate) format: Format,
-    pub(crate) agent: SocketAddr,
+    /// What tells the tracer where to send spans to.
+    pub(crate) variables: &'a [(&'static str, String)],
     /// Where the files go that take what the services say on their standard error.
     pub(crate) logs: &'a Path,
 }
@@ -120,10 +121,8 @@ impl Process {
         let mut child = Command::new(program)
             .env("PORT", "0")
             .env("EXIT_ON_STDIN_EOF", "1")
-            .env("TRACER", settings.tracer.to_string())
             .env("FORMAT", settings.format.to_string())
-            .env("JAEGER_AGENT_HOST", settings.agent.ip().to_string())
-            .env("JAEGER_AGENT_PORT", settings.agent.port().to_string())
+            .envs(settings.variables.iter().map(|(name, value)| (name, value)))
             .env_remove("JAEGER_SERVICE_NAME")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

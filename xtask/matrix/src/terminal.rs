@@ -11,8 +11,10 @@ use xtask_collector::Span;
 
 use crate::cell::{Result, Shape};
 use crate::contract::Column;
+use crate::fleet::Fleet;
 use crate::framework::Framework;
 use crate::matrix::Matrix;
+use crate::real::{Outcome, TRANSPORTS, Through};
 use crate::waterfall::{duration, lines};
 
 /// How many failing cells are shown with their trace; the others are only named.
@@ -39,6 +41,38 @@ pub(crate) fn columns(columns: &[Column]) {
             column.name(),
             styled(format_args!("{passed}/{all}"), style)
         );
+    }
+}
+
+/// Prints where the services listen.
+pub(crate) fn addresses(fleet: &Fleet) {
+    for service in &fleet.services {
+        println!("{:10} http://{}", service.framework.name(), service.address);
+    }
+}
+
+/// Prints which cases of the tracer contract hold through a real Jaeger, a line for each transport.
+pub(crate) fn through(all: &[Through]) {
+    for transport in TRANSPORTS {
+        let of = || all.iter().filter(|through| through.transport == transport);
+        let (count, failed) = (of().count(), of().filter_map(Through::failure).count());
+        let lost: Vec<_> = of()
+            .filter(|through| matches!(through.outcome, Outcome::Lost(_)))
+            .map(|through| through.case)
+            .collect();
+        if count > 0 {
+            let style = match failed {
+                0 => AnsiColor::Green.on_default(),
+                _ => AnsiColor::Red.on_default().bold(),
+            };
+            let holding = format!("{}/{count}", count - failed - lost.len());
+            let lost = match lost.as_slice() {
+                [] => String::new(),
+                lost => format!(" (Jaeger itself loses {})", lost.join(", ")),
+            };
+            let name = transport.name;
+            println!("tracer contract {name} {}{lost}", styled(holding, style));
+        }
     }
 }
 
@@ -194,6 +228,12 @@ pub(crate) fn failures(matrix: &Matrix) {
             println!("\n{name} does not hold: {message}");
         }
     }
+    for through in &matrix.through {
+        if let Some(message) = through.failure() {
+            let name = styled(through, AnsiColor::Red.on_default().bold());
+            println!("\n{name} does not hold: {message}");
+        }
+    }
     let failing = matrix
         .results
         .iter()
@@ -218,6 +258,13 @@ pub(crate) fn summary(matrix: &Matrix, page: &Path) {
             "{}: {problem}",
             styled("problem", AnsiColor::Red.on_default().bold())
         );
+    }
+    if let Some(reason) = &matrix.skipped {
+        let skipped = styled(
+            "skipped: the real Jaeger",
+            AnsiColor::Yellow.on_default().bold(),
+        );
+        println!("{skipped}: {reason}");
     }
     let style = match matrix.good() {
         true => AnsiColor::Green.on_default().bold(),

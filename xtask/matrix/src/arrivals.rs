@@ -1,0 +1,93 @@
+//! Where the spans of services arrive, and how a check waits for them.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use xtask_collector::{Span, SpanStore, TraceId, Value};
+use xtask_jaeger::{Query, Received};
+
+use crate::expect::{Check, Failure};
+
+/// How long spans may take from their end to where they arrive.
+pub(crate) const ARRIVAL: Duration = Duration::from_secs(10);
+
+/// How long to wait until Jaeger is asked again.
+const PAUSE: Duration = Duration::from_millis(25);
+
+/// In how many of the latest traces a span is looked for, while other cells make some as well.
+const LATEST: usize = 100;
+
+/// The collector within the driver, or a real Jaeger.
+#[derive(Debug, Clone)]
+pub(crate) enum Arrivals {
+    Collector(Arc<SpanStore>),
+    Jaeger(Arc<Query>),
+}
+
+impl Arrivals {
+    /// The spans of a trace that are there now.
+    pub(crate) fn trace(&self, trace_id: TraceId) -> Check<Vec<Arc<Span>>> {
+        match self {
+            Self::Collector(store) => Ok(store.trace(trace_id)),
+            Self::Jaeger(query) => query.trace(trace_id).map(spans).map_err(Failure),
+        }
+    }
+
+    /// Waits until a trace has at least so many spans, but no longer than [`ARRIVAL`], and returns all that it has.
+    pub(crate) fn wait_for(&self, trace_id: TraceId, count: usize) -> Check<Vec<Arc<Span>>> {
+        match self {
+            Self::Collector(store) => match store.wait_for(trace_id, count, ARRIVAL) {
+                Ok(spans) | Err(spans) => Ok(spans),
+            },
+            Self::Jaeger(query) => {
+                let mut spans_now = Vec::new();
+                poll(|| {
+                    spans_now = query.trace(trace_id).map(spans).map_err(Failure)?;
+                    Ok((spans_now.len() >= count).then_some(()))
+                })?;
+                Ok(spans_now)
+            }
+        }
+    }
+
+    /// Waits for a span of the service with this tag; the trace that it belongs to.
+    pub(crate) fn wait_for_tag(
+        &self,
+        service: &str,
+        key: &str,
+        value: &Value,
+    ) -> Check<Option<TraceId>> {
+        let find = |spans: &[Arc<Span>]| {
+            let mut spans = spans.iter();
+            let span = spans.find(|span| span.service == service && span.tag(key) == Some(value));
+            span.map(|span| span.trace_id)
+        };
+        match self {
+            Self::Collector(store) => Ok(store.wait_until(ARRIVAL, find)),
+            Self::Jaeger(query) => poll(|| {
+                let latest = query.latest(service, LATEST).map(spans).map_err(Failure)?;
+                Ok(find(&latest))
+            }),
+        }
+    }
+}
+
+/// Asks again and again until there is an answer, or the time is over.
+fn poll<T>(mut ask: impl FnMut() -> Check<Option<T>>) -> Check<Option<T>> {
+    let deadline = Instant::now() + ARRIVAL;
+    loop {
+        let answer = ask()?;
+        if answer.is_some() || Instant::now() >= deadline {
+            return Ok(answer);
+        }
+        thread::sleep(PAUSE);
+    }
+}
+
+fn spans(received: Vec<Received>) -> Vec<Arc<Span>> {
+    received
+        .into_iter()
+        .map(|span| Arc::new(span.into()))
+        .collect()
+}

@@ -1,0 +1,119 @@
+//! Compact Thrift over UDP, which `opentracing-jaeger` sends.
+
+use std::time::Duration;
+
+use opentracing_http::{Omitted, Tag};
+use opentracing_jaeger::JaegerTracer;
+use opentracing_testkit::tracer::{Arrived, Capabilities, Delivery, Feature};
+use xtask_jaeger::{Addresses, Received};
+
+use crate::real::contract::{Sender, cases};
+use crate::real::{Loss, Transport};
+
+pub(super) const TRANSPORT: Transport = Transport {
+    name: "udp-to-jaeger",
+    about: "Compact Thrift over UDP, sent by opentracing-jaeger.",
+    variables: |addresses| {
+        vec![
+            ("TRACER", "jaeger".to_owned()),
+            ("JAEGER_AGENT_HOST", addresses.udp.ip().to_string()),
+            ("JAEGER_AGENT_PORT", addresses.udp.port().to_string()),
+        ]
+    },
+    // Jaeger gives the tags of its own clients OpenTelemetry's names.
+    process_tags: &[
+        ("host.name", ""),
+        ("ip", ""),
+        ("opencensus.exporterversion", "Jaeger-opentracing-jaeger-"),
+    ],
+    cases: cases::<Udp>,
+    lost: &[
+        Loss {
+            case: "texts_arrive_unchanged",
+            message: "a log arrives byte for byte\\n  left: []",
+            reason: "Jaeger makes the field `event` the name of an event, and an event without a name has no such field.",
+        },
+        Loss {
+            case: "log_fields_arrive",
+            message: "also two of one name",
+            reason: "Jaeger keeps the fields of a log by their names, and so the last of two with the same name.",
+        },
+    ],
+};
+
+/// What waits at most.
+const QUEUE: usize = 1_000;
+
+/// The Jaeger tracer.
+#[derive(Debug)]
+struct Udp;
+
+impl Sender for Udp {
+    type Tracer = JaegerTracer;
+
+    const CAPABILITIES: Capabilities = Capabilities {
+        resolution: Duration::from_micros(1),
+        shortest: Duration::from_micros(1),
+        delivery: Delivery::Queued { spans: QUEUE },
+        lacks: &[
+            (
+                Feature::NonFinite,
+                "Jaeger cannot show a trace that has such a number",
+            ),
+            (Feature::Baggage, "Jaeger's spans have no place for it"),
+            (Feature::Tracestate, "Thrift's spans have no place for it"),
+        ],
+    };
+
+    const NAME: &str = "udp";
+
+    fn tracer(service: &str, jaeger: &Addresses) -> JaegerTracer {
+        JaegerTracer::builder(service)
+            .agent(jaeger.udp)
+            .queue_spans(QUEUE)
+            // A case that flushes would not notice if it were sent by itself.
+            .batch_interval(Duration::from_secs(3600))
+            .build()
+            .unwrap_or_else(|error| panic!("the tracer is configured wrongly: {error}"))
+    }
+
+    fn restore(_: &Received, span: &mut Arrived) {
+        for log in &mut span.logs {
+            in_order(&mut log.fields);
+        }
+        let mut tags = span.tags.iter();
+        if let Some(place) = tags.position(|tag| tag.key == "opentracing.omitted") {
+            span.omitted = omitted(&span.tags.remove(place).value.to_string());
+        }
+    }
+}
+
+/// Jaeger makes the field `event` an event's name, and moves the last field to the place where it was: here the first.
+fn in_order(fields: &mut [Tag]) {
+    if let [Tag { key, .. }, others @ ..] = fields
+        && key == "event"
+        && !others.is_empty()
+    {
+        others.rotate_left(1);
+    }
+}
+
+/// Reads a text such as `3 tags, 1 logs`.
+fn omitted(text: &str) -> Omitted {
+    let mut omitted = Omitted::default();
+    for part in text.split(", ") {
+        let (count, what) = part.split_once(' ').unwrap_or_default();
+        let place = match what {
+            "tags" => &mut omitted.tags,
+            "logs" => &mut omitted.logs,
+            "log fields" => &mut omitted.log_fields,
+            "references" => &mut omitted.references,
+            "ends of values" => &mut omitted.cut_values,
+            other => panic!("{other:?} is left out, of which nothing is known"),
+        };
+        *place = count
+            .parse()
+            .unwrap_or_else(|_| panic!("{part:?} is left out"));
+    }
+    omitted
+}
