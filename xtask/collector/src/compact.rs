@@ -199,6 +199,8 @@ fn read_tag(input: &mut Input<'_>) -> Result<Tag> {
     let (key, value) = (required(key, "Tag.key")?, required(value, "Tag's value")?);
     let declared = required(kind, "Tag.vType")?;
     let actual = match &value {
+        // None is made of a packet.
+        Value::List(_) => -1,
         Value::Text(_) => 0,
         Value::Double(_) => 1,
         Value::Bool(_) => 2,

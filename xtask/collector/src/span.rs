@@ -75,7 +75,7 @@ pub struct Tag {
     pub value: Value,
 }
 
-/// The types that Jaeger knows.
+/// The types that Jaeger knows, and the one that only OTLP has.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     /// Text.
@@ -88,6 +88,8 @@ pub enum Value {
     Long(i64),
     /// Bytes.
     Binary(Vec<u8>),
+    /// A list, which Thrift cannot carry.
+    List(Vec<Self>),
 }
 
 impl From<&str> for Value {
@@ -122,6 +124,10 @@ impl fmt::Display for Value {
             Self::Bool(bool) => write!(f, "{bool}"),
             Self::Long(number) => write!(f, "{number}"),
             Self::Binary(bytes) => write!(f, "{} bytes", bytes.len()),
+            Self::List(values) => {
+                let values: Vec<_> = values.iter().map(Self::to_string).collect();
+                write!(f, "[{}]", values.join(", "))
+            }
         }
     }
 }

@@ -257,6 +257,11 @@ fn value(value: &Json) -> Result<Value> {
         "boolValue" => value.as_bool().map(Value::Bool),
         "intValue" => whole(value).map(Value::Long),
         "doubleValue" => value.as_f64().map(Value::Double),
+        "arrayValue" => {
+            let values = list(value, "values").iter();
+            let values = values.map(self::value).collect::<Result<_>>();
+            values.ok().map(Value::List)
+        }
         _ => None,
     });
     found.ok_or_else(|| value.to_string())

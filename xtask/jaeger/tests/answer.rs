@@ -123,6 +123,17 @@ fn values_keep_their_types_and_their_last_bit() {
 }
 
 #[test]
+fn a_list_keeps_the_types_of_its_values() {
+    let span = Span::from(only(
+        r#""attributes":[{"key":"a","value":{"arrayValue":{"values":[{"stringValue":"1"},{"intValue":"1"}]}}},
+        {"key":"b","value":{"arrayValue":{}}}]"#,
+    ));
+    let values = vec![Value::from("1"), Value::Long(1)];
+    assert_eq!(span.tag("a"), Some(&Value::List(values)));
+    assert_eq!(span.tag("b"), Some(&Value::List(Vec::new())));
+}
+
+#[test]
 fn kind_error_and_event_are_tags_and_fields_again() {
     let spans = read(RECORDED).unwrap();
     let tags = |of: fn(&&Received) -> bool| {
@@ -176,14 +187,15 @@ fn what_only_otlp_carries_is_read() {
 
 #[test]
 fn what_is_not_understood_is_an_error_and_not_left_out() {
-    let array = r#""attributes":[{"key":"a","value":{"arrayValue":{"values":[]}}}]"#;
+    let pairs =
+        r#""attributes":[{"key":"a","value":{"arrayValue":{"values":[{"kvlistValue":{}}]}}}]"#;
     for wrong in [
         String::new(),
         "{}".to_owned(),
         RECORDED[..RECORDED.len() - 3].to_owned(),
         r#"{"error":{"httpCode":500,"message":"unsupported value"}}"#.to_owned(),
         format!("{}{}", answer(r#""name":"x""#), r#"{"error":"later"}"#),
-        answer(array),
+        answer(pairs),
         answer(r#""attributes":[{"key":"a","value":{}}]"#),
         answer(r#""parentSpanId":"0c""#),
         answer(r#""startTimeUnixNano":"soon""#),

@@ -1,6 +1,6 @@
 //! What has to hold for each framework by itself, with the driver on both sides.
 
-use xtask_collector::Span;
+use xtask_collector::{Span, Value};
 
 use crate::arrivals::ARRIVAL;
 use crate::cell::Scenario;
@@ -343,7 +343,9 @@ fn chosen(run: &Run<'_>, path: &[Framework]) -> Check {
             trace.child(upstream.span_id, "the server span")?.clone(),
         ))
     };
-    let is_request_id = |span: &Span| span.tags.iter().any(|tag| tag.value == text("r-17"));
+    // A header may come several times: what can carry a list carries one.
+    let values = [text("r-17"), Value::List(vec![text("r-17")])];
+    let is_request_id = |span: &Span| span.tags.iter().any(|tag| values.contains(&tag.value));
     let (_, chosen) = ask("/chosen")?;
     holds(is_request_id(&chosen), || {
         format!("the request id should be a tag: {:?}", chosen.tags)

@@ -102,20 +102,11 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
     let root = root();
     let mut cells = chosen(&filter);
     let mut through = real::chosen(&filter);
-    let wanted = arguments.jaeger.filter(|_| {
-        let real = cells.iter().any(|cell| cell.fleet.tracer.is_real());
-        real || !through.is_empty()
-    });
-    let (jaeger, skipped) = match wanted {
-        None => (None, None),
-        Some(when) => match (xtask_jaeger::find(&root), when) {
-            (Ok(program), _) => (Some(program), None),
-            (Err(problem), When::Required) => return Err(problem),
-            (Err(problem), When::IfPossible) => {
-                println!("skipped: the real Jaeger: {problem}");
-                (None, Some(problem))
-            }
-        },
+    let real_cells = cells.iter().filter(|cell| cell.fleet.tracer.is_real());
+    let needs_jaeger = real_cells.count() + through.len() > 0;
+    let (jaeger, skipped) = match arguments.jaeger {
+        Some(when) if needs_jaeger => find_jaeger(when, &root)?,
+        _ => (None, None),
     };
     if jaeger.is_none() {
         cells.retain(|cell| !cell.fleet.tracer.is_real());
@@ -123,12 +114,16 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
     }
     let targets = contract::targets(&root, &filter)?;
     let nothing = cells.is_empty() && through.is_empty() && targets.is_empty();
-    if let (true, None, Some(cell)) = (nothing, &skipped, Cell::all().first()) {
-        return Err(format!(
-            "no name has {:?} in it; the first of all is {:?}",
-            filter.text().unwrap_or_default(),
-            cell.to_string()
-        ));
+    if nothing && skipped.is_none() {
+        let text = filter.text().unwrap_or_default();
+        let first = Cell::all().first().map(ToString::to_string);
+        return Err(match needs_jaeger {
+            true => format!("what has {text:?} in its name needs a real Jaeger: add --jaeger"),
+            false => format!(
+                "no name has {text:?} in it; the first of all is {:?}",
+                first.unwrap_or_default()
+            ),
+        });
     }
     let (cell_count, program_count) = (cells.len(), targets.len());
     println!("cells: {cell_count}, programs with contracts: {program_count}");
@@ -196,6 +191,18 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
         keep_open(&driver, &cells)?;
     }
     Ok(matrix.good())
+}
+
+/// The program, or why there is none where that is allowed.
+fn find_jaeger(when: When, root: &Path) -> Result<(Option<PathBuf>, Option<String>), String> {
+    match (xtask_jaeger::find(root), when) {
+        (Ok(program), _) => Ok((Some(program), None)),
+        (Err(problem), When::Required) => Err(problem),
+        (Err(problem), When::IfPossible) => {
+            println!("skipped: the real Jaeger: {problem}");
+            Ok((None, Some(problem)))
+        }
+    }
 }
 
 fn start_jaeger(program: &Path, folder: &Path) -> Result<Jaeger, String> {

@@ -65,6 +65,9 @@ impl Matrix {
             format!("{holding} of {all} cases of a tracer hold through a real Jaeger{lost}")
         });
         let verdicts: Vec<_> = cells.into_iter().chain(cases).chain(through).collect();
-        verdicts.join(", ")
+        match verdicts.as_slice() {
+            [] => "nothing was run".to_owned(),
+            verdicts => verdicts.join(", "),
+        }
     }
 }

@@ -156,7 +156,8 @@ fn tags(tags: &[collector::Tag]) -> Vec<Tag> {
         collector::Value::Double(number) => Value::F64(*number),
         collector::Value::Bool(truth) => Value::Bool(*truth),
         collector::Value::Long(number) => Value::I64(*number),
-        collector::Value::Binary(_) => panic!("no tag is sent as bytes"),
+        collector::Value::Binary(_) => panic!("no case has a tag of bytes"),
+        collector::Value::List(_) => panic!("no case has a tag that is a list"),
     };
     let tags = tags.iter();
     tags.map(|tag| Tag::new(tag.key.clone(), value(&tag.value)))
