@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
+use crate::server::Mark;
 use crate::span::Span;
 
 /// The scopes that a thread is in, the innermost last. Scopes that are left out of order are taken out where they stand.
@@ -29,9 +30,11 @@ struct Scope {
 pub(crate) enum Kind {
     /// A guard in the hands of the application, which can be dropped at any time, in any order, or never.
     Guard,
-    /// A function call or the poll of a future: everything entered within has to be left by its end.
+    /// A function call: everything entered within has to be left by its end.
     Call,
-    /// The same for a part of a request that its adapter runs.
+    /// The poll of a future, or its drop.
+    Poll,
+    /// A part of a request that its adapter runs: a call, a poll, a drop.
     Request,
 }
 
@@ -103,23 +106,36 @@ pub(crate) fn with_current<R>(look: impl FnOnce(&Span) -> R) -> Option<R> {
     with_scopes(|scopes| scopes.last().map(|top| look(&top.span)))
 }
 
-/// The span of the request that this thread runs a part of: the innermost one's.
-pub(crate) fn request() -> Option<Span> {
-    with_scopes(|scopes| {
-        let mut requests = scopes.iter().rev();
-        let request = requests.find(|scope| scope.kind == Kind::Request)?;
-        Some(request.span.clone())
-    })
+/// The innermost request of those that this thread runs a part of, and that `is_it` takes for the one.
+pub(crate) fn request(is_it: impl Fn(Mark) -> bool) -> Option<Span> {
+    let nth = |nth: usize| {
+        with_scopes(|scopes| {
+            let mut requests = scopes
+                .iter()
+                .rev()
+                .filter(|scope| scope.kind == Kind::Request);
+            requests
+                .nth(nth)
+                .map(|scope| (scope.span.mark(), scope.span.clone()))
+        })
+    };
+    // Asked while nothing is borrowed: it is not ours.
+    let requests = (0..).map_while(nth);
+    requests
+        .filter(|(mark, _)| is_it(*mark))
+        .map(|(_, span)| span)
+        .next()
 }
 
 /// The current span, if it is one that a request which begins now belongs to.
 ///
-/// A guard alone does not count: one that is held across an await outlives its task's turn, and what runs on the thread then
-/// is somebody else's.
+/// That is one that was entered in a poll, or by one. A guard alone does not count: one that is held across an await outlives
+/// its task's turn, and what runs on the thread then is somebody else's. Nor does a call, round a whole server for example.
 pub(crate) fn parent() -> Option<Span> {
     with_scopes(|scopes| {
-        let is_within_a_call = scopes.iter().any(|scope| scope.kind != Kind::Guard);
-        let current = scopes.last().filter(|_| is_within_a_call)?;
+        let is_poll = |scope: &Scope| matches!(scope.kind, Kind::Poll | Kind::Request);
+        let is_within_a_poll = scopes.iter().any(is_poll);
+        let current = scopes.last().filter(|_| is_within_a_poll)?;
         (!current.span.is_none()).then(|| current.span.clone())
     })
 }
@@ -289,7 +305,7 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             if this.future.is_some() {
-                in_scope(this.span, Kind::Call, || this.future.set(None));
+                in_scope(this.span, Kind::Poll, || this.future.set(None));
             }
         }
     }
@@ -310,7 +326,7 @@ impl<F: Future> Future for Scoped<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         match this.future.as_pin_mut() {
-            Some(future) => in_scope(this.span, Kind::Call, || future.poll(cx)),
+            Some(future) => in_scope(this.span, Kind::Poll, || future.poll(cx)),
             // Only `drop` empties it.
             None => Poll::Pending,
         }

@@ -9,10 +9,10 @@ use crate::context::{Extra, SpanContext, SpanId};
 use crate::late_bytes::LateBytes;
 use crate::limits::Omitted;
 use crate::log::Log;
-use crate::policy::Policy;
 use crate::record::{Record, SpanData};
 use crate::reference::{Reference, ReferenceKind};
 use crate::server::{HttpFacts, Outcome, Route, error_type, is_failure, tags};
+use crate::suppression::PolicyId;
 use crate::tracer::SpanKind;
 use crate::value::{Tag, Value, heap_size};
 
@@ -207,8 +207,8 @@ impl FinishedSpan {
         self.record.leave_queue(queue);
     }
 
-    pub(crate) fn policy(&self) -> &Policy {
-        &self.record.policy
+    pub(crate) fn policy(&self) -> PolicyId {
+        PolicyId::of(&self.record.policy)
     }
 
     /// Which tracers of a fan-out asked for the span, a bit each.

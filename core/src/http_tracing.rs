@@ -71,7 +71,7 @@ struct Owner {
 impl Drop for Owner {
     fn drop(&mut self) {
         self.policy
-            .guard(|| self.policy.tracer.end(Duration::from_secs(5)));
+            .call_tracer(|tracer| tracer.end(Duration::from_secs(5)));
     }
 }
 
@@ -133,7 +133,7 @@ impl HttpTracing {
     )]
     pub fn flush(&self, timeout: Duration) -> Flushed {
         self.policy()
-            .guard(|| self.policy().tracer.flush(timeout))
+            .call_tracer(|tracer| tracer.flush(timeout))
             .unwrap_or(Flushed::COMPLETE.with_panic())
     }
 

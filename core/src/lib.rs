@@ -56,9 +56,9 @@ pub use self::owned_span::OwnedSpan;
 pub use self::pattern::{ParsePatternError, Pattern};
 pub use self::reference::{Reference, ReferenceKind};
 pub use self::server::{
-    Attribute, BodySize, BodySpan, Convention, End, Forwarded, Instrumentation, Network, Outcome,
-    ParseAttributeError, ParseNetworkError, QueryRedaction, RequestEnd, RequestScope, RequestSpan,
-    RequestView, ResponseView, Route, TraceIdHeader, Trust,
+    Attribute, BodySize, BodySpan, Convention, End, Forwarded, Instrumentation, Mark, Marked,
+    Network, Outcome, ParseAttributeError, ParseNetworkError, QueryRedaction, RequestEnd,
+    RequestScope, RequestSpan, RequestView, ResponseView, Route, TraceIdHeader, Trust,
 };
 pub use self::span::Span;
 pub use self::start::SpanBuilder;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, RefUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use crate::clock::{Clock, SystemClock};
@@ -16,7 +16,7 @@ use crate::propagation::Propagation;
 use crate::record::Record;
 use crate::sampler::Sampler;
 use crate::server::{HttpSettings, RequestView, Route};
-use crate::suppression;
+use crate::suppression::{self, PolicyId};
 use crate::tracer::{Decision, SampleRequest, Sampling, Tracer};
 
 pub(crate) struct Policy {
@@ -30,6 +30,8 @@ pub(crate) struct Policy {
     pub(crate) limits: Limits,
     pub(crate) hooks: Vec<Arc<dyn ScopeHook>>,
     pub(crate) http: HttpSettings,
+    /// How many mount points adapters have made for it.
+    pub(crate) mounts: AtomicUsize,
     pub(crate) diagnostics: Arc<Hook>,
     /// How many panics of callbacks, hooks, clocks, ids, samplers, propagators and tracers were caught.
     pub(crate) panics: AtomicU64,
@@ -50,6 +52,7 @@ impl Policy {
             limits: Limits::default(),
             hooks: Vec::new(),
             http: HttpSettings::default(),
+            mounts: AtomicUsize::new(0),
             diagnostics: Hook::log(),
             panics: AtomicU64::new(0),
         }
@@ -67,7 +70,7 @@ impl Policy {
     /// Runs code that is not ours and that what is started here would come back to: no span of this policy that starts
     /// meanwhile is recorded.
     pub(crate) fn suppressed<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
-        suppression::suppress([self], || self.guard(f))
+        suppression::suppress([PolicyId::of(self)], || self.guard(f))
     }
 
     /// The same, for the tracer.

@@ -16,7 +16,7 @@ use crate::owned_span::OwnedSpan;
 use crate::policy::Policy;
 use crate::propagation::Outgoing;
 use crate::record::Record;
-use crate::server::Route;
+use crate::server::{Mark, Route};
 use crate::start::SpanBuilder;
 use crate::unrecorded::Unrecorded;
 use crate::value::{BoundedText, Tag, Value, prefix};
@@ -107,6 +107,15 @@ impl Span {
             Inner::Unrecorded(unrecorded) => Some(&unrecorded.policy),
             Inner::Recorded(record) => Some(&record.policy),
         }
+    }
+
+    /// The mark of the request whose span this is: a part of what tells the span from all others.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark::new(match &self.inner {
+            Inner::None => 0,
+            Inner::Unrecorded(unrecorded) => unrecorded.key(),
+            Inner::Recorded(record) => record.span_id.get(),
+        })
     }
 
     /// Whether this is the empty handle.
@@ -379,9 +388,16 @@ impl Span {
     /// Makes the span current on this thread until the guard is dropped.
     ///
     /// Do not hold the guard across an `.await`: the task may go on elsewhere, and others run here meanwhile. Use
-    /// [`scope`](Self::scope) round the future instead.
+    /// [`scope`](Self::scope) round the future instead. Do not forget it either ([`std::mem::forget`]): outside of every
+    /// [`scope`](Self::scope) and request nothing else ends it.
     pub fn enter(&self) -> Entered<'_> {
         Entered::new(self)
+    }
+
+    /// Runs `f` with the span current, as a part of the request whose span this is: for adapters that share the handle instead
+    /// of holding a [`RequestSpan`](crate::RequestSpan). What `f` makes within the process is a part of the request.
+    pub fn in_request_scope<R>(&self, f: impl FnOnce() -> R) -> R {
+        current::in_scope(self, Kind::Request, f)
     }
 
     /// Runs `f` with the span current.

@@ -8,17 +8,23 @@ use std::cell::RefCell;
 use crate::policy::Policy;
 
 thread_local! {
-    /// The policies that are suppressed on this thread. A policy is known by its address.
-    static SUPPRESSED: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+    /// The policies that are suppressed on this thread.
+    static SUPPRESSED: RefCell<Vec<PolicyId>> = const { RefCell::new(Vec::new()) };
 }
 
-fn address(policy: &Policy) -> usize {
-    std::ptr::from_ref(policy).addr()
+/// A policy, as long as it lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PolicyId(usize);
+
+impl PolicyId {
+    pub(crate) fn of(policy: &Policy) -> Self {
+        Self(std::ptr::from_ref(policy).addr())
+    }
 }
 
 /// Runs `f`. No span of these policies that starts meanwhile on this thread is recorded.
-pub(crate) fn suppress<'p, R>(
-    policies: impl IntoIterator<Item = &'p Policy>,
+pub(crate) fn suppress<R>(
+    policies: impl IntoIterator<Item = PolicyId>,
     f: impl FnOnce() -> R,
 ) -> R {
     /// How many were suppressed before.
@@ -31,7 +37,7 @@ pub(crate) fn suppress<'p, R>(
     let before = SUPPRESSED.try_with(|suppressed| {
         let mut suppressed = suppressed.borrow_mut();
         let before = suppressed.len();
-        for policy in policies.into_iter().map(address) {
+        for policy in policies {
             if !suppressed.contains(&policy) {
                 suppressed.push(policy);
             }
@@ -45,6 +51,6 @@ pub(crate) fn suppress<'p, R>(
 /// Whether no span of this policy is recorded now on this thread.
 pub(crate) fn is_suppressed(policy: &Policy) -> bool {
     SUPPRESSED
-        .try_with(|suppressed| suppressed.borrow().contains(&address(policy)))
+        .try_with(|suppressed| suppressed.borrow().contains(&PolicyId::of(policy)))
         .unwrap_or(false)
 }

@@ -63,6 +63,10 @@ impl Unrecorded {
         }
     }
 
+    pub(crate) fn key(&self) -> u64 {
+        self.key
+    }
+
     /// Gives it baggage that belongs to no context; one that has a context has its own.
     pub(crate) fn carrying(self, extra: Option<Arc<Extra>>) -> Self {
         if let (None, Some(extra)) = (&self.context, extra) {

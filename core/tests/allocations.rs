@@ -40,7 +40,7 @@ const SAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const UNSAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
 
 fn serve(instrumentation: &Instrumentation, request: &Request<()>, headers: &HeaderMap) {
-    let Some(mut span) = instrumentation.begin_or_join(request, false) else {
+    let Some(mut span) = instrumentation.begin_or_join(request, |_| false) else {
         return;
     };
     span.scope(|| {

@@ -6,10 +6,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use actix_web::body::{BodySize, MessageBody};
-use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
+use actix_web::dev::{self, Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::{Error, HttpMessage};
 use opentracing_http::{
-    Attribute, End, HttpTracing, Instrumentation, RequestSpan, ResponseView, Route,
+    Attribute, End, HttpTracing, Instrumentation, Marked, RequestSpan, ResponseView, Route,
 };
 use pin_project_lite::pin_project;
 
@@ -95,6 +95,7 @@ where
     type Future = Ready<Result<TracingService<S>, ()>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
+        self.instrumentation.mounted();
         ready(Ok(TracingService {
             service,
             instrumentation: self.instrumentation.clone(),
@@ -111,8 +112,18 @@ pub struct TracingService<S> {
     routes: Routes,
 }
 
-/// Left in the extensions of every request that is begun. It has no size, so it needs no allocation.
-struct HasSpan;
+/// The extensions of a request, in which its mark is left.
+struct Extensions<E>(E);
+
+impl<E: std::ops::DerefMut<Target = dev::Extensions>> Marked for Extensions<E> {
+    fn insert<T: Clone + Send + Sync + 'static>(&mut self, value: T) {
+        self.0.insert(value);
+    }
+
+    fn contains<T: Clone + Send + Sync + 'static>(&self) -> bool {
+        self.0.contains::<T>()
+    }
+}
 
 impl<S, B> Service<ServiceRequest> for TracingService<S>
 where
@@ -128,15 +139,16 @@ where
     }
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        let marked = request.extensions().contains::<HasSpan>();
         let mut underway = Underway {
             span: self
                 .instrumentation
-                .begin_or_join(&Request(&request), marked),
+                .begin_or_join(&Request(&request), |mark| {
+                    mark.is_on(&Extensions(request.extensions_mut()))
+                }),
             routes: self.routes.clone(),
         };
-        if underway.span.is_some() {
-            request.extensions_mut().insert(HasSpan);
+        if let Some(mark) = underway.span.as_ref().and_then(RequestSpan::mark) {
+            mark.leave(&mut Extensions(request.extensions_mut()));
         }
         if underway.is_recording() {
             self.routes.learn(&request);

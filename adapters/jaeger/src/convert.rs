@@ -47,8 +47,8 @@ pub(crate) fn span(span: &FinishedSpan) -> jaeger::Span {
         references: span.references().map(reference).collect(),
         flags: flags(&context),
         start_time: start,
-        // Both ends are rounded alike, so that a child's never stand out of its parent's. Jaeger warns of a span that lasts
-        // no time.
+        // Both ends are rounded alike, so that those of a child lie within those of its parent, but for the microsecond that a
+        // span lasts at least: Jaeger warns of one that lasts no time.
         duration: (end - start).max(1),
         tags,
         logs,

@@ -127,7 +127,7 @@ impl Traced {
     /// Runs a part of the route with the request's span current. A panic that leaves `f` is noted and goes on.
     pub(crate) fn scope<R>(&self, f: impl FnOnce() -> R) -> R {
         let mut guard = NotePanic(Some(self));
-        let result = self.span.in_scope(f);
+        let result = self.span.in_request_scope(f);
         guard.0 = None;
         result
     }

@@ -68,6 +68,7 @@ impl<S> Layer<S> for TracingLayer {
     type Service = TracingService<S>;
 
     fn layer(&self, inner: S) -> TracingService<S> {
+        self.instrumentation.mounted();
         TracingService {
             inner,
             layer: self.clone(),
@@ -82,7 +83,8 @@ pub struct TracingService<S> {
     layer: TracingLayer,
 }
 
-/// Left in the extensions of every request that a layer begins, so that an inner layer knows it to be the same request.
+/// Left beside the [mark](opentracing_http::Mark) of a request that a layer begins, where [asked](Extensions::leaving_traced):
+/// for a framework inside that can look for one type only.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Traced;
@@ -103,15 +105,23 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let marked = request.extensions().get::<Traced>().is_some();
         let view = View {
             request: &request,
             extensions: self.layer.extensions,
         };
-        let Some(mut span) = self.layer.instrumentation.begin_or_join(&view, marked) else {
+        let Some(mut span) = self
+            .layer
+            .instrumentation
+            .begin_or_join(&view, |mark| mark.is_on(request.extensions()))
+        else {
             return ResponseFuture::new(self.inner.call(request), None);
         };
-        request.extensions_mut().insert(Traced);
+        if let Some(mark) = span.mark() {
+            mark.leave(request.extensions_mut());
+            if self.layer.extensions.leaves_traced {
+                request.extensions_mut().insert(Traced);
+            }
+        }
         let future = span.scope(|| self.inner.call(request));
         ResponseFuture::new(future, Some(span))
     }

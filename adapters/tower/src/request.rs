@@ -20,6 +20,8 @@ pub struct Extensions {
     pub path: for<'a> fn(&'a http::Extensions) -> Option<&'a str>,
     /// The address of the connection's other end. The default finds a [`SocketAddr`] that stands there by itself.
     pub peer: fn(&http::Extensions) -> Option<SocketAddr>,
+    /// Whether [`Traced`](crate::Traced) is left in them. Default `false`.
+    pub leaves_traced: bool,
 }
 
 impl Default for Extensions {
@@ -29,6 +31,7 @@ impl Default for Extensions {
             route: |_| Route::Unknown,
             path: |_| None,
             peer: |extensions| extensions.get().copied(),
+            leaves_traced: false,
         }
     }
 }
@@ -61,6 +64,15 @@ impl Extensions {
     #[must_use]
     pub fn peer(mut self, peer: fn(&http::Extensions) -> Option<SocketAddr>) -> Self {
         self.peer = peer;
+        self
+    }
+}
+
+impl Extensions {
+    /// Leaves [`Traced`](crate::Traced) in the extensions of requests that have their span.
+    #[must_use]
+    pub fn leaving_traced(mut self) -> Self {
+        self.leaves_traced = true;
         self
     }
 }

@@ -37,13 +37,17 @@ fn tracing() -> HttpTracing {
 
 /// As a server hands it on: with the peer's address in its extensions.
 fn request(traceparent: &str) -> Request<()> {
-    let mut request = Request::get("/users/7?page=2")
+    Request::get("/users/7?page=2")
         .header("host", "shop.example")
         .header("user-agent", "curl/8.5.0")
         .header("accept", "text/html,application/xhtml+xml")
         .header("traceparent", traceparent)
         .body(())
-        .unwrap();
+        .unwrap()
+}
+
+/// As a server leaves it that tells the peer's address.
+fn with_extensions(mut request: Request<()>) -> Request<()> {
     request
         .extensions_mut()
         .insert(SocketAddr::from(([127, 0, 0, 1], 4711)));
@@ -63,13 +67,13 @@ fn ready<F: Future>(future: F) -> F::Output {
 }
 
 /// Allocations of one call and the reading of its body.
-fn allocations<S, B>(mut service: S, traceparent: &str) -> u64
+fn allocations<S, B>(mut service: S, request: impl Fn() -> Request<()>) -> u64
 where
     S: Service<Request<()>, Response = Response<B>, Error = Infallible>,
     B: Body<Data = Bytes>,
 {
     let mut once = || {
-        let request = request(traceparent);
+        let request = request();
         let counted = measure(|| {
             let Ok(response) = ready(service.call(request));
             let mut body = pin!(response.into_body());
@@ -87,12 +91,34 @@ const UNSAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00
 
 #[test]
 fn a_request_that_is_not_recorded_costs_none_and_a_recorded_one_its_record_and_its_text() {
-    let bare = allocations(service_fn(hello), SAMPLED);
+    let bare = allocations(service_fn(hello), || request(SAMPLED));
     let traced = |tracing: &HttpTracing| TracingLayer::new(tracing).layer(service_fn(hello));
-    assert_eq!(allocations(traced(&tracing()), UNSAMPLED), bare);
-    assert_eq!(
-        allocations(traced(&HttpTracing::new(NoopTracer)), SAMPLED),
-        bare
-    );
-    assert_eq!(allocations(traced(&tracing()), SAMPLED), bare + 2);
+    for extended in [false, true] {
+        let request = |traceparent| match extended {
+            true => with_extensions(request(traceparent)),
+            false => request(traceparent),
+        };
+        let unsampled = allocations(traced(&tracing()), || request(UNSAMPLED));
+        assert_eq!(unsampled, bare);
+        let noop = HttpTracing::new(NoopTracer);
+        assert_eq!(allocations(traced(&noop), || request(SAMPLED)), bare);
+        let recorded = allocations(traced(&tracing()), || request(SAMPLED));
+        assert_eq!(recorded, bare + 2);
+    }
+}
+
+#[test]
+fn where_a_policy_has_two_layers_a_request_costs_the_extensions_that_its_mark_is_left_in() {
+    // A map and its table, where the server has left nothing in them.
+    const EXTENSIONS: u64 = 2;
+
+    let bare = allocations(service_fn(hello), || request(SAMPLED));
+    let traced = |tracing: &HttpTracing| {
+        let layer = TracingLayer::new(tracing);
+        layer.layer(layer.layer(service_fn(hello)))
+    };
+    let unsampled = allocations(traced(&tracing()), || request(UNSAMPLED));
+    assert_eq!(unsampled, bare + EXTENSIONS);
+    let unsampled = allocations(traced(&tracing()), || with_extensions(request(UNSAMPLED)));
+    assert_eq!(unsampled, bare);
 }

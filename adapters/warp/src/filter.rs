@@ -66,6 +66,7 @@ impl TracingFilter {
     }
 
     fn place(self) -> Arc<Place> {
+        self.instrumentation.mounted();
         Arc::new(Place {
             instrumentation: self.instrumentation,
             covers: self.covers,

@@ -54,7 +54,7 @@ impl TracingLayer {
         Self {
             layer: opentracing_tower::TracingLayer::with_extensions(
                 tracing,
-                Extensions::of("warp"),
+                Extensions::of("warp").leaving_traced(),
             ),
         }
     }

@@ -44,7 +44,8 @@ impl Place {
     pub(crate) fn begin(&self, info: &warp::trace::Info<'_>) -> tracing::Span {
         let facts = request::handed_over();
         let identity = Identity::of(info.path(), info.request_headers());
-        let joins = Instrumentation::joinable(facts.marked || bridge::is_in(identity));
+        let is_marked = facts.marked || bridge::is_in(identity);
+        let joins = self.instrumentation.joinable(|_| is_marked);
         let request = joins.is_none().then(|| {
             self.instrumentation.begin(&View {
                 method: info.method(),

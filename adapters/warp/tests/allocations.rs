@@ -139,3 +139,12 @@ fn a_traced_filter_costs_one_more_and_another_for_a_stream() {
         QUERY
     );
 }
+
+#[test]
+fn the_layer_round_a_traced_filter_costs_one_more_for_the_mark() {
+    let tracing = tracing();
+    let service = TracingLayer::new(&tracing).layer(warp::service(routes().traced(&tracing)));
+    let both = allocations(&service, "/users/7", UNSAMPLED) - bare("/users/7");
+    // The query; and with the mark the request's extensions grow.
+    assert_eq!(both, 2);
+}

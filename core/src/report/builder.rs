@@ -218,6 +218,7 @@ impl ReporterBuilder {
             batch_interval: self.batch_interval,
             retries: self.retries,
             on_error: self.on_error,
+            policies: Vec::new(),
         };
         let thread = thread::Builder::new()
             .name(self.thread_name)

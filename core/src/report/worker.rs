@@ -7,7 +7,7 @@ use crate::finished::FinishedSpan;
 use crate::report::drops::Reason;
 use crate::report::exporter::{ExportError, Exporter};
 use crate::report::shared::{Next, Shared};
-use crate::suppression;
+use crate::suppression::{self, PolicyId};
 use crate::value::BoundedText;
 
 pub(super) type OnError = Box<dyn Fn(&ExportError) + Send>;
@@ -29,7 +29,12 @@ pub(super) struct Worker<E> {
     pub(super) batch_interval: Duration,
     pub(super) retries: Retries,
     pub(super) on_error: Option<OnError>,
+    /// The policies whose spans came last: what the exporter does with spans of theirs is not recorded.
+    pub(super) policies: Vec<PolicyId>,
 }
+
+/// More policies than this seldom share a reporter.
+const MOST_POLICIES: usize = 16;
 
 impl<E: Exporter> Worker<E> {
     pub(super) fn run(mut self) {
@@ -44,16 +49,26 @@ impl<E: Exporter> Worker<E> {
         let Self {
             shared,
             mut exporter,
+            policies,
             ..
         } = self;
-        guard(|| exporter.shutdown());
-        guard(|| drop(exporter));
+        suppression::suppress(policies, || {
+            guard(|| exporter.shutdown());
+            guard(|| drop(exporter));
+        });
         shared.stop();
     }
 
     fn send(&mut self, batch: &mut Vec<FinishedSpan>) {
-        let policies = batch.iter().map(FinishedSpan::policy);
-        suppression::suppress(policies, || self.deliver(batch));
+        for policy in batch.iter().map(FinishedSpan::policy) {
+            if !self.policies.contains(&policy) {
+                if self.policies.len() == MOST_POLICIES {
+                    self.policies.remove(0);
+                }
+                self.policies.push(policy);
+            }
+        }
+        suppression::suppress(self.policies.clone(), || self.deliver(batch));
         // Before the spans are gone: the last of them may take their policy along.
         self.shared.tell();
         // Before it is told: whoever has flushed may count on the spans being gone.

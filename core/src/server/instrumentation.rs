@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use crate::carrier::KnownHeader;
 use crate::context::{SpanContext, TraceFlags};
@@ -13,6 +14,7 @@ use crate::server::attribute::Attribute;
 use crate::server::chosen::Added;
 use crate::server::facts::HttpFacts;
 use crate::server::guarded::Guarded;
+use crate::server::mark::Mark;
 use crate::server::outcome::End;
 use crate::server::request_span::RequestSpan;
 use crate::server::trust::Trust;
@@ -97,12 +99,16 @@ impl Instrumentation {
 
     /// Starts the span of a request, or, if the request has one already, adds to that what this place asks for.
     ///
-    /// `marked` says that an outer place left its mark on this very request. Adapters leave it on every request that they
-    /// begin, also on one that is not recorded, and where only that request can have it: in its extensions, or in the state
-    /// that the framework keeps for it. A request without the mark is another one, whatever span is current.
+    /// `is_marked` says whether a mark was left with this very request. Adapters leave the [mark](RequestSpan::mark) of every
+    /// request that they begin, also of one that is not recorded, where only that request can have it: in its extensions, or
+    /// in the state that the framework keeps for it. A request without it is another one, whatever span is current.
     #[must_use]
-    pub fn begin_or_join(&self, view: &dyn RequestView, marked: bool) -> Option<RequestSpan> {
-        match Self::joinable(marked) {
+    pub fn begin_or_join(
+        &self,
+        view: &dyn RequestView,
+        is_marked: impl Fn(Mark) -> bool,
+    ) -> Option<RequestSpan> {
+        match self.joinable(is_marked) {
             Some(span) => {
                 self.join(&span, view);
                 None
@@ -114,11 +120,18 @@ impl Instrumentation {
     /// The span that [`begin_or_join`](Self::begin_or_join) would join, for adapters that can do so only later, when they
     /// know that the route on which they stand is the one that answers.
     ///
-    /// Of a marked request it is the span in whose [scope](RequestSpan::scope) this thread is. `None` where there is no such
-    /// scope, as on a thread to which a middleware has moved the request.
+    /// It is that of the innermost request whose mark was left, of those in whose [scope](RequestSpan::scope) this thread is.
+    /// `None` where there is no such scope, as in a task to which a middleware has handed the request.
     #[must_use]
-    pub fn joinable(marked: bool) -> Option<Span> {
-        marked.then(current::request).flatten()
+    pub fn joinable(&self, is_marked: impl Fn(Mark) -> bool) -> Option<Span> {
+        let policy = self.tracing.policy();
+        current::request(|mark| policy.guard(|| is_marked(mark)).unwrap_or(false))
+    }
+
+    /// Counts a mount point that an adapter has made: a layer's service, a middleware's, a filter. As long as a policy has only
+    /// one, no request can come to a second, and none needs a [mark](RequestSpan::mark).
+    pub fn mounted(&self) {
+        self.tracing.policy().mounts.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Adds to a request's span what this place asks for: attributes, name, route, end.
@@ -151,9 +164,9 @@ impl Instrumentation {
 
     /// Starts the span of a request: skip rules, the caller's context as far as it is trusted, samplers, facts.
     ///
-    /// A request that brings no context of its own becomes a child of the current span, if this thread is in a scope of that
-    /// span or round it ([`Span::scope`], [`Span::in_scope`], [`RequestSpan::scope`]): it is one that a handler makes within
-    /// the process. A [guard](Span::enter) alone does not count.
+    /// A request that brings no context of its own becomes a child of the current span, if that was entered within a poll
+    /// ([`Span::scope`], [`RequestSpan::scope`]): it is one that a handler makes within the process. Neither a
+    /// [guard](Span::enter) nor an [`in_scope`](Span::in_scope) counts by itself.
     pub fn begin(&self, view: &dyn RequestView) -> RequestSpan {
         let policy = self.tracing.policy();
         let guarded = Guarded::new(view, policy);

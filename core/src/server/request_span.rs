@@ -2,15 +2,17 @@
 
 use std::fmt::Display;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::carrier::Carrier;
+use crate::carrier::{Carrier, HeaderView};
 use crate::current::{self, Kind};
 use crate::policy::Policy;
 use crate::server::body_span::BodySpan;
 use crate::server::chosen::{HeaderValues, Wanted};
 use crate::server::facts::known_method;
 use crate::server::guarded::Guarded;
+use crate::server::mark::Mark;
 use crate::server::outcome::{End, Outcome};
 use crate::server::request_scope::RequestScope;
 use crate::server::view::{BodySize, RequestView, ResponseView, Route};
@@ -139,6 +141,16 @@ impl RequestSpan {
         }
     }
 
+    /// Returns the mark to leave with the request, by which an inner mount point knows that it has its span; see
+    /// [`Instrumentation::begin_or_join`](crate::Instrumentation::begin_or_join). `None` where the policy has
+    /// [no other mount point](crate::Instrumentation::mounted).
+    #[must_use]
+    pub fn mark(&self) -> Option<Mark> {
+        let policy = self.span.policy()?;
+        let is_only_mount = policy.mounts.load(Ordering::Relaxed) == 1;
+        (!is_only_mount).then(|| self.span.mark())
+    }
+
     /// Whether anyone wants to know of the request: its span is recorded, or a finish callback listens. An adapter need
     /// not ask for a route that is dear to get where this answers `false`.
     #[must_use]
@@ -190,7 +202,7 @@ impl RequestSpan {
             && let Some(header) = &policy.http.return_trace_id
             && let Some(context) = self.span.context()
         {
-            header.write(&context, headers);
+            policy.guard(|| header.write(&context, headers));
         }
     }
 
@@ -230,6 +242,7 @@ impl RequestSpan {
             open.head = Some(open.policy.monotonic().saturating_sub(open.started));
         }
         let end = open.read_head(response);
+        let headers = Guarded::new(response.headers, &open.policy);
         let bodyless = response.body == BodySize::Empty
             || response.upgrade
             || open.method == "HEAD"
@@ -237,7 +250,7 @@ impl RequestSpan {
         let streams = response.body == BodySize::Unknown;
         let at_head = match end {
             End::Head => true,
-            End::Body => streams && is_event_stream(response),
+            End::Body => streams && is_event_stream(&headers),
             End::EventStream => false,
         };
         if bodyless || (!recorded && !streams) {
@@ -252,7 +265,7 @@ impl RequestSpan {
             // What runs while the body is made still sees its request.
             return streams.then(|| BodySpan::new(None, std::mem::take(&mut self.span), None));
         }
-        let declared = content_length(response);
+        let declared = content_length(&headers, response.body);
         Some(BodySpan::new(
             Some(open),
             std::mem::take(&mut self.span),
@@ -430,22 +443,20 @@ pub(crate) fn on_panic<R>(f: impl FnOnce() -> R, then: impl FnOnce()) -> R {
     result
 }
 
-fn is_event_stream(response: &ResponseView<'_>) -> bool {
-    let content_type = response.headers.header("content-type").unwrap_or_default();
+fn is_event_stream(headers: &dyn HeaderView) -> bool {
+    let content_type = headers.header("content-type").unwrap_or_default();
     content_type
         .get(..17)
         .is_some_and(|start| start.eq_ignore_ascii_case(b"text/event-stream"))
 }
 
 /// How many bytes the client was promised.
-fn content_length(response: &ResponseView<'_>) -> Option<u64> {
+fn content_length(headers: &dyn HeaderView, body: BodySize) -> Option<u64> {
     let mut header = None;
     let name = http::header::CONTENT_LENGTH;
-    response
-        .headers
-        .named_header_values(&name, &mut |value| header = header.or(Some(value)));
+    headers.named_header_values(&name, &mut |value| header = header.or(Some(value)));
     let declared = header.and_then(|value| std::str::from_utf8(value).ok()?.trim().parse().ok());
-    match response.body {
+    match body {
         BodySize::Empty => Some(0),
         BodySize::Exact(size) => declared.or(Some(size)),
         BodySize::Unknown => declared,

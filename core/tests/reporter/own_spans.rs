@@ -34,6 +34,10 @@ impl Exporter for Traced {
             _ => Ok(()),
         }
     }
+
+    fn shutdown(&mut self) {
+        work(&self.policies);
+    }
 }
 
 #[test]
@@ -64,4 +68,6 @@ fn spans_that_an_exporter_starts_are_not_recorded() {
     assert_eq!(batches.load(Ordering::Relaxed), 2, "one that was retried");
     assert_eq!(*seen.lock().unwrap(), ["work", "work", "work", "work"]);
     assert_eq!((reporter.queued_spans(), reporter.delivered()), (0, 2));
+    assert!(reporter.shutdown(LONG).is_complete());
+    assert_eq!(reporter.drops().total(), 0);
 }

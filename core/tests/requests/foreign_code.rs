@@ -95,7 +95,7 @@ fn a_view_may_use_the_current_span_when_it_begins_joins_and_answers() {
     let inner = harness.instrumentation.clone().attributes(attributes);
     let nosy = Nosy::new(false);
     let mut span = harness.instrumentation.begin(&nosy);
-    span.scope(|| assert!(inner.begin_or_join(&nosy, true).is_none()));
+    span.scope(|| assert!(inner.begin_or_join(&nosy, |_| true).is_none()));
     let scope = span.enter();
     let answered = span.head(&ResponseView {
         status: 200,
@@ -125,7 +125,7 @@ fn a_view_that_panics_loses_what_it_would_have_shown() {
     let attributes = ALL.map(|name| name.parse::<Attribute>().unwrap());
     let inner = harness.instrumentation.clone().attributes(attributes);
     let mut span = harness.instrumentation.begin(&nosy);
-    span.scope(|| assert!(inner.begin_or_join(&nosy, true).is_none()));
+    span.scope(|| assert!(inner.begin_or_join(&nosy, |_| true).is_none()));
     let answered = span.head(&ResponseView {
         status: 200,
         headers: &nosy,
@@ -135,6 +135,36 @@ fn a_view_that_panics_loses_what_it_would_have_shown() {
     assert!(answered.is_none());
     assert_eq!(outcome(&harness.only()), Outcome::Completed);
     assert!(harness.instrumentation.tracing().caught_panics() > 20);
+}
+
+#[test]
+fn what_panics_in_a_response_does_not_reach_the_adapter() {
+    struct Broken;
+    impl HeaderView for Broken {
+        fn each_header<'a>(&'a self, _: &mut dyn FnMut(&'a str, &'a [u8])) {
+            panic!("as asked for")
+        }
+    }
+    impl opentracing_http::Carrier for Broken {
+        fn set(&mut self, _: &str, _: &str) {
+            panic!("as asked for")
+        }
+    }
+    let harness = policy(|policy| {
+        let policy = policy.attribute_names(["response.header:x-cache"]);
+        policy.return_trace_id(TraceIdHeader::TraceResponse)
+    });
+    let span = harness.begin(&get("/", &[]));
+    span.write_response_headers(&mut Broken);
+    let body = span.head(&ResponseView {
+        status: 200,
+        headers: &Broken,
+        body: BodySize::Unknown,
+        upgrade: false,
+    });
+    drop(body);
+    assert_eq!(outcome(&harness.only()), Outcome::BodyAbandoned);
+    assert_eq!(harness.instrumentation.tracing().caught_panics(), 4);
 }
 
 /// Starts and ends spans of its own policy wherever it is called.

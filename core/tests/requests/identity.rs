@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use opentracing_http::SpanContext;
+use opentracing_http::{Mark, SpanContext};
 
 use super::*;
 
@@ -27,7 +27,7 @@ fn a_guard_of_an_unrecorded_request_takes_no_other_request_over() {
     for headers in [&[("traceparent", OTHER)][..], &[]] {
         for _ in 0..50 {
             let request = get("/", headers);
-            let begun = harness.instrumentation.begin_or_join(&request, false);
+            let begun = harness.instrumentation.begin_or_join(&request, |_| false);
             drop(begun.unwrap());
         }
     }
@@ -49,12 +49,61 @@ fn a_marked_request_joins_the_request_whose_scope_it_is_in_and_no_guard() {
     let id = context(span.span()).span_id();
     span.scope(|| {
         let _guard = other.span().enter();
-        let joined = Instrumentation::joinable(true).unwrap();
+        let joined = harness.instrumentation.joinable(|_| true).unwrap();
         assert_eq!(context(&joined).span_id(), id);
     });
     // Moved to a thread, or a task, where no scope of its own is.
     let _guard = other.span().enter();
-    assert!(Instrumentation::joinable(true).is_none());
+    assert!(harness.instrumentation.joinable(|_| true).is_none());
+}
+
+#[test]
+fn a_request_that_another_ones_poll_takes_up_joins_neither_of_them() {
+    // Two mount points: requests are marked.
+    let harness = defaults();
+    (0..2).for_each(|_| harness.instrumentation.mounted());
+    let inner = harness
+        .instrumentation
+        .clone()
+        .attributes([Attribute::PATH]);
+    for caller in [UNSAMPLED, TRACEPARENT] {
+        let headers = [("traceparent", caller)];
+        let mut alice = get("/alice", &headers);
+        let waiting = harness.begin(&alice);
+        waiting.mark().unwrap().leave(alice.extensions_mut());
+        let mut bob = harness.begin(&get("/bob", &headers));
+        bob.scope(|| {
+            // As a middleware does that collects requests and sends them on together.
+            let is_marked = |mark: Mark| mark.is_on(alice.extensions());
+            assert!(harness.instrumentation.joinable(is_marked).is_none());
+            drop(inner.begin_or_join(&alice, is_marked).unwrap());
+        });
+        let id = context(waiting.span()).span_id();
+        let mut waiting = waiting;
+        waiting.scope(|| {
+            bob.scope(|| {
+                let is_marked = |mark: Mark| mark.is_on(alice.extensions());
+                let joined = harness.instrumentation.joinable(is_marked).unwrap();
+                assert_eq!(context(&joined).span_id(), id);
+            });
+        });
+        drop((waiting, bob));
+        let spans = harness.tracer.take();
+        let path = |span: &FinishedSpan| tag(span, "path");
+        let bobs = spans
+            .iter()
+            .find(|span| tag(span, "http.url").as_deref() == Some("/bob"));
+        assert_eq!(bobs.and_then(path), None);
+    }
+}
+
+#[test]
+fn a_request_needs_a_mark_where_there_is_a_second_mount_point() {
+    let harness = defaults();
+    harness.instrumentation.mounted();
+    assert!(harness.begin(&get("/", &[])).mark().is_none());
+    harness.instrumentation.clone().mounted();
+    assert!(harness.begin(&get("/", &[])).mark().is_some());
 }
 
 #[test]
@@ -68,7 +117,7 @@ fn sub_requests_of_an_unsampled_request_are_requests_of_their_own() {
     batch.scope(|| {
         for _ in 0..3 {
             let request = get("/one", &[("traceparent", OTHER)]);
-            let begun = harness.instrumentation.begin_or_join(&request, false);
+            let begun = harness.instrumentation.begin_or_join(&request, |_| false);
             drop(begun.unwrap());
         }
     });
@@ -155,12 +204,18 @@ fn a_guard_alone_is_nobodys_parent() {
     let guard = span.enter();
     drop(harness.begin(&get("/", &[])));
     drop(guard);
+    // Round a whole server, say.
     span.in_scope(|| drop(harness.begin(&get("/", &[]))));
+    let mut polled = std::pin::pin!(span.scope(async {
+        drop(harness.begin(&get("/", &[])));
+    }));
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(polled.as_mut().poll(&mut cx).is_ready());
     let parents: Vec<_> = harness
         .tracer
         .take()
         .iter()
         .map(FinishedSpan::parent_id)
         .collect();
-    assert_eq!(parents, [None, Some(context(&span).span_id())]);
+    assert_eq!(parents, [None, None, Some(context(&span).span_id())]);
 }

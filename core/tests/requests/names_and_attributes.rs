@@ -79,19 +79,19 @@ fn an_inner_place_adds_to_the_one_span() {
     let request = get("http://a.example/b?c=d", &[]);
     let mut span = outer.begin(&request);
     span.scope(|| {
-        assert!(inner.begin_or_join(&request, true).is_none());
+        assert!(inner.begin_or_join(&request, |_| true).is_none());
         // A middleware between the two places runs the inner one in a span of its own.
         Span::current().child("between").in_scope(|| {
             assert!(
                 inner
                     .clone()
                     .attributes([Attribute::PATH])
-                    .begin_or_join(&request, true)
+                    .begin_or_join(&request, |_| true)
                     .is_none()
             );
         });
         // Another request, made from within: no mark.
-        drop(inner.begin_or_join(&get("/other", &[]), false).unwrap());
+        drop(inner.begin_or_join(&get("/other", &[]), |_| false).unwrap());
     });
     let mut headers = HeaderMap::new();
     headers.insert("x-cache", "hit".parse().unwrap());

@@ -16,18 +16,17 @@ pub(crate) struct Traced<H> {
     pub(crate) instrumentation: Instrumentation,
 }
 
-/// Left on every request that is begun.
-#[derive(Clone)]
-struct Mark;
-
 impl<H: Handler> Handler for Traced<H> {
     fn handle(&self, mut request: Request) -> Result<Response, Failure> {
-        let marked = request.extensions().get::<Mark>().is_some();
-        let begun = self.instrumentation.begin_or_join(&View(&request), marked);
+        let begun = self
+            .instrumentation
+            .begin_or_join(&View(&request), |mark| mark.is_on(request.extensions()));
         let Some(mut span) = begun else {
             return self.inner.handle(request);
         };
-        request.extensions_mut().insert(Mark);
+        if let Some(mark) = span.mark() {
+            mark.leave(request.extensions_mut());
+        }
         let answer = span.scope(|| self.inner.handle(request));
         let mut response = match answer {
             Ok(response) => response,
