@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used)]
 
 use http::{HeaderMap, Request};
-use opentracing_http::report::otel::{AttributeValue, KeyValue, Link, OtelSpan, Status};
+use opentracing_http::report::otel::{
+    AttributeValue, KeyValue, Link, OMITTED, OtelSpan, SCOPE_NAME, SCOPE_VERSION, Status,
+};
 use opentracing_http::{
     BodySize, Convention, FinishedSpan, HttpTracing, HttpTracingBuilder, InMemoryTracer,
     Instrumentation, Limits, ResponseView, SpanContext, SpanKind, Tag, Trust,
@@ -198,4 +200,37 @@ fn what_was_left_out_is_counted() {
         span.dropped_links,
     );
     assert_eq!(dropped, (2, 1, 1));
+}
+
+#[test]
+fn what_has_no_counter_is_told_by_an_attribute() {
+    let attribute = |change: fn(&mut Limits)| {
+        let tracer = InMemoryTracer::new();
+        let mut limits = Limits::default();
+        change(&mut limits);
+        let policy = HttpTracing::builder(tracer.clone()).limits(limits);
+        let span = policy.build().unwrap().span("work").start();
+        span.log([("a", 1), ("b", 2), ("c", 3)])
+            .set_tag("text", "abcdef");
+        span.finish();
+        let finished = tracer.take().remove(0);
+        let attributes = OtelSpan::of(&finished).attributes;
+        value(&attributes, OMITTED).cloned()
+    };
+    assert_eq!(attribute(|_| ()), None);
+    assert_eq!(attribute(|limits| limits.logs = 0), None);
+    assert_eq!(
+        attribute(|limits| limits.log_fields = 1),
+        Some(text("2 log fields"))
+    );
+    assert_eq!(
+        attribute(|limits| (limits.log_fields, limits.value_bytes) = (2, 5)),
+        Some(text("1 log fields, 1 ends of values"))
+    );
+}
+
+#[test]
+fn scope_is_this_library() {
+    assert_eq!(SCOPE_NAME, "opentracing-http");
+    assert_eq!(SCOPE_VERSION, env!("CARGO_PKG_VERSION"));
 }

@@ -83,8 +83,14 @@ impl Account {
 
     /// What is open of the batch is lost.
     pub(super) fn lose_batch(&mut self, reason: Reason) {
+        self.lose_part(reason, self.open);
+    }
+
+    /// So many of what is open of the batch are lost.
+    pub(super) fn lose_part(&mut self, reason: Reason, spans: usize) {
         let first = self.settled + (self.batch - self.open) as u64;
-        let lost = std::mem::take(&mut self.open);
+        let lost = spans.min(self.open);
+        self.open -= lost;
         self.lose(reason, first, lost);
     }
 

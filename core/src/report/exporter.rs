@@ -15,7 +15,8 @@ pub trait Exporter: Send {
     /// # Errors
     ///
     /// If not all of it was delivered: [`ExportError::retry`] to be given the batch again later, [`ExportError::rejected`]
-    /// to give it up; [`delivered`](ExportError::delivered) tells a part that was.
+    /// to give it up; [`delivered`](ExportError::delivered) tells a part that was, and [`refused`](ExportError::refused) a
+    /// part that never will be while the rest may.
     fn export(&mut self, batch: &[FinishedSpan]) -> Result<(), ExportError>;
 
     /// Is called once, after the last batch; the exporter is dropped next, on the same thread.
@@ -51,6 +52,7 @@ pub struct ExportError {
     pub(super) retry: bool,
     pub(super) after: Option<Duration>,
     pub(super) delivered: usize,
+    pub(super) refused: usize,
 }
 
 impl ExportError {
@@ -62,6 +64,7 @@ impl ExportError {
             retry: true,
             after: None,
             delivered: 0,
+            refused: 0,
         }
     }
 
@@ -88,6 +91,25 @@ impl ExportError {
     #[must_use]
     pub const fn delivered(mut self, spans: usize) -> Self {
         self.delivered = spans;
+        self
+    }
+
+    /// Sets how many spans of the batch the backend refused for good, beside those that were delivered; none by default.
+    ///
+    /// For an exporter that sends a batch in several requests. On a retry the batch's first `delivered + refused` spans are
+    /// done with: the refused ones count as dropped, and only the rest is offered again. Means nothing for a rejected batch,
+    /// of which everything that was not delivered counts as dropped.
+    ///
+    /// ```
+    /// use opentracing_http::report::ExportError;
+    ///
+    /// // Of a first request with 8 spans 3 were refused, and the second request found the backend busy.
+    /// let error = ExportError::retry("503 Service Unavailable").delivered(5).refused(3);
+    /// # let _ = error;
+    /// ```
+    #[must_use]
+    pub const fn refused(mut self, spans: usize) -> Self {
+        self.refused = spans;
         self
     }
 
@@ -118,6 +140,7 @@ impl fmt::Debug for ExportError {
             .field("retry", &self.retry)
             .field("after", &self.after)
             .field("delivered", &self.delivered)
+            .field("refused", &self.refused)
             .finish()
     }
 }

@@ -23,11 +23,22 @@ use std::time::SystemTime;
 
 use crate::context::{SpanContext, SpanId};
 use crate::finished::FinishedSpan;
+use crate::limits::Omitted;
 use crate::log::Log;
 use crate::reference::{Reference, ReferenceKind};
 use crate::server::Outcome;
 use crate::tracer::SpanKind;
 use crate::value::{Tag, Value};
+
+/// The name of the instrumentation scope that all spans of this library have.
+pub const SCOPE_NAME: &str = env!("CARGO_PKG_NAME");
+
+/// The version of that scope.
+pub const SCOPE_VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The name of the attribute that tells what the policy's [`Limits`](crate::Limits) left out where OpenTelemetry has no
+/// counter for it: `2 log fields, 1 ends of values`.
+pub const OMITTED: &str = "opentracing.omitted";
 
 /// A finished span in OpenTelemetry's data model.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,7 +57,8 @@ pub struct OtelSpan<'a> {
     /// When it ended: never before its start.
     pub end: SystemTime,
     /// The attributes, each key once: the span's tags without `span.kind`, which is [`kind`](Self::kind), and without an
-    /// `error` that is true or false, which is [`status`](Self::status).
+    /// `error` that is true or false, which is [`status`](Self::status). Where limits have cut values or left out fields of
+    /// logs, the last one is [`OMITTED`].
     pub attributes: Vec<KeyValue>,
     /// Number of attributes left out because of the policy's limits.
     pub dropped_attributes: u32,
@@ -132,6 +144,7 @@ impl<'a> OtelSpan<'a> {
         let logs = span.logs();
         let status = status(span, &logs);
         let omitted = span.omitted();
+        let attributes = span.tags().into_iter().filter_map(attribute);
         Self {
             context: span.context(),
             parent_id: span.parent_id(),
@@ -139,7 +152,7 @@ impl<'a> OtelSpan<'a> {
             kind: span.kind(),
             start: span.start(),
             end: span.end(),
-            attributes: span.tags().into_iter().filter_map(attribute).collect(),
+            attributes: attributes.chain(omission(omitted)).collect(),
             dropped_attributes: omitted.tags,
             events: logs.into_iter().map(event).collect(),
             dropped_events: omitted.logs,
@@ -164,6 +177,22 @@ fn attribute(Tag { key, value }: Tag) -> Option<KeyValue> {
         value => value,
     };
     (!is_field).then_some(KeyValue { key, value })
+}
+
+/// The attribute that tells what was left out without a counter of its own.
+fn omission(omitted: Omitted) -> Option<KeyValue> {
+    let counts = [
+        (omitted.log_fields, "log fields"),
+        (omitted.cut_values, "ends of values"),
+    ];
+    let counts = counts.iter().filter(|(count, _)| *count > 0);
+    let parts: Vec<_> = counts
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+    (!parts.is_empty()).then(|| KeyValue {
+        key: OMITTED.into(),
+        value: AttributeValue::Str(parts.join(", ").into()),
+    })
 }
 
 impl From<Value> for AttributeValue {

@@ -291,6 +291,13 @@ impl Shared {
         state.news.cause = cause.or(state.news.cause.take());
     }
 
+    /// So many spans of what is left of the batch are lost.
+    pub(super) fn lose_part(&self, reason: Reason, spans: usize, cause: Option<String>) {
+        let mut state = self.lock();
+        state.account.lose_part(reason, spans);
+        state.news.cause = cause.or(state.news.cause.take());
+    }
+
     /// The batch is done with, and its spans are gone.
     pub(super) fn settle(&self) {
         self.lock().account.settle();

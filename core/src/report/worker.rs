@@ -94,11 +94,20 @@ impl<E: Exporter> Worker<E> {
             if left.is_empty() {
                 return;
             }
+            if error.retry && error.refused > 0 {
+                let cause = guard(|| shown(&error));
+                self.shared
+                    .lose_part(Reason::Rejected, error.refused, cause);
+                left = left.get(error.refused..).unwrap_or_default();
+                if left.is_empty() {
+                    return;
+                }
+            }
             if !error.retry {
                 break (Reason::Rejected, Some(error));
             }
             // A backend that takes a part each time is not a dead one.
-            if error.delivered > 0 {
+            if error.delivered > 0 || error.refused > 0 {
                 retries = 0;
                 until = self.retries.until();
             }

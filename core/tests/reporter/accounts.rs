@@ -64,7 +64,16 @@ fn whatever_an_exporter_does_each_span_is_delivered_or_dropped() {
     let mut reported = 0;
     let busy = |delivered| move || Err(ExportError::retry("busy").delivered(delivered));
     let no = |delivered| move || Err(ExportError::rejected("no").delivered(delivered));
-    let rounds: [(Vec<Answer>, u64, u64); 9] = [
+    let part = |delivered, refused| {
+        move || {
+            Err(ExportError::retry("no")
+                .delivered(delivered)
+                .refused(refused))
+        }
+    };
+    let rounds: [(Vec<Answer>, u64, u64); 11] = [
+        (vec![Box::new(part(1, 1)), Box::new(|| Ok(()))], 3, 1),
+        (vec![Box::new(part(0, 4))], 0, 4),
         (vec![Box::new(|| Ok(()))], 4, 0),
         (vec![Box::new(no(0))], 0, 4),
         (vec![Box::new(no(3))], 3, 1),

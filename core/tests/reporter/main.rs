@@ -371,6 +371,28 @@ fn what_was_delivered_of_a_batch_is_not_offered_again() {
 }
 
 #[test]
+fn what_was_refused_of_a_batch_is_counted_and_the_rest_offered_again() {
+    let (tracing, reporter, backend) = start(prompt().batch_spans(5).retries(1));
+    finish(&tracing, &["a", "b", "c", "d", "e"]);
+    assert_eq!(backend.batch().len(), 5);
+    backend.answer(|| Err(ExportError::retry("busy").delivered(1).refused(2)));
+    assert_eq!(backend.batch(), ["d", "e"]);
+    assert_eq!(reporter.drops().rejected, 2);
+    // A refusal is progress: the count of retries starts anew.
+    backend.answer(|| Err(ExportError::retry("busy").refused(1)));
+    assert_eq!(backend.batch(), ["e"]);
+    backend.answer(|| Err(ExportError::retry("busy").refused(100)));
+    tracing.flush(LONG);
+    assert_eq!((reporter.delivered(), reporter.drops().rejected), (1, 4));
+    // Of a rejected batch everything else is lost anyway.
+    finish(&tracing, &["a", "b", "c", "d", "e"]);
+    assert_eq!(backend.batch().len(), 5);
+    backend.answer(|| Err(ExportError::rejected("no").delivered(2).refused(1)));
+    tracing.flush(LONG);
+    assert_eq!((reporter.delivered(), reporter.drops().rejected), (3, 7));
+}
+
+#[test]
 fn a_rejected_batch_is_given_up_and_counted() {
     let (tracing, reporter, backend) = start(prompt().batch_spans(4));
     for (delivered, dropped) in [(0, 4), (3, 5), (4, 5), (100, 5)] {
