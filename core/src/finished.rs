@@ -64,6 +64,11 @@ impl FinishedSpan {
         (parent.context.trace_id() == self.record.trace_id).then(|| parent.context.span_id())
     }
 
+    /// Whether the parent is a span of another process; `None` where that is not known.
+    pub(crate) fn parent_is_remote(&self) -> Option<bool> {
+        self.record.parent_is_remote
+    }
+
     /// What the span refers to, its parent first.
     pub fn references(&self) -> impl Iterator<Item = &Reference> {
         self.record.parent.iter().chain(&self.data().references)

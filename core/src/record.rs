@@ -25,6 +25,8 @@ pub(crate) struct Record {
     pub(crate) span_id: SpanId,
     /// The first reference, kept apart because nearly every span has it and no other.
     pub(crate) parent: Option<Reference>,
+    /// Whether the parent is a span of another process, where that is known.
+    pub(crate) parent_is_remote: Option<bool>,
     pub(crate) kind: SpanKind,
     pub(crate) start: SystemTime,
     /// The start on the policy's monotonic clock.
@@ -69,6 +71,7 @@ pub(crate) struct Origin {
     pub(crate) flags: TraceFlags,
     pub(crate) extra: Option<Arc<Extra>>,
     pub(crate) parent: Option<Reference>,
+    pub(crate) parent_is_remote: Option<bool>,
     pub(crate) kind: SpanKind,
     pub(crate) start: SystemTime,
     pub(crate) started: Duration,
@@ -86,6 +89,7 @@ impl Record {
             trace_id: origin.trace_id,
             span_id: origin.span_id,
             parent: origin.parent,
+            parent_is_remote: origin.parent_is_remote,
             kind: origin.kind,
             start: origin.start,
             started: origin.started,

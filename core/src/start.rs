@@ -224,14 +224,11 @@ impl Start {
         let flags = context.flags().with_sampled(sampled);
         let trace_id = context.trace_id();
         let extra = context.extra().cloned();
-        self.record(
-            policy,
-            trace_id,
-            Some(Reference { kind, context }),
-            extra,
-            flags,
-            route,
-        )
+        let parent = Parentage {
+            reference: Some(Reference { kind, context }),
+            is_remote: Some(false),
+        };
+        self.record(policy, trace_id, parent, extra, flags, route)
     }
 
     /// Asks the samplers, and starts what they decide. `flags` are those of a trace that starts here.
@@ -299,6 +296,11 @@ impl Start {
         } else {
             self.tags.extend(sampling.tags);
         }
+        let parent = Parentage {
+            // Only a request's caller is known by the headers that it sent.
+            is_remote: (is_request && parent.is_some()).then_some(true),
+            reference: parent,
+        };
         self.record(policy, trace_id, parent, extra, flags, sampling.route)
     }
 
@@ -306,7 +308,7 @@ impl Start {
         self,
         policy: &Arc<Policy>,
         trace_id: TraceId,
-        parent: Option<Reference>,
+        parent: Parentage,
         extra: Option<Arc<crate::context::Extra>>,
         flags: TraceFlags,
         route: u64,
@@ -330,7 +332,8 @@ impl Start {
             span_id: policy.span_id(),
             flags,
             extra,
-            parent,
+            parent: parent.reference,
+            parent_is_remote: parent.is_remote,
             kind: self.kind,
             start: self.time.unwrap_or(now),
             started,
@@ -358,6 +361,12 @@ impl Start {
             .rev()
             .find_map(|tag| sampling_priority(&tag.key, &tag.value))
     }
+}
+
+/// The first reference of a span that is recorded, and whether that is a span of another process, where it is known.
+struct Parentage {
+    reference: Option<Reference>,
+    is_remote: Option<bool>,
 }
 
 /// Whether a span below this one is recorded: `asked` decides, else the parent's decision holds.

@@ -173,6 +173,38 @@ fn references_are_links_except_for_the_parent_of_a_child() {
 }
 
 #[test]
+fn parent_is_remote_where_it_is_a_requests_caller_and_not_where_it_is_a_span_of_this_process() {
+    let request = served(|policy| policy, Some(200));
+    assert_eq!(OtelSpan::of(&request).parent_is_remote, Some(true));
+    // A stranger is no parent.
+    let stranger = served(|policy| policy.trust(Trust::nobody()), Some(200));
+    assert_eq!(OtelSpan::of(&stranger).parent_is_remote, None);
+
+    let tracer = InMemoryTracer::new();
+    let tracing = HttpTracing::new(tracer.clone());
+    let root = tracing.span("root").root().start();
+    root.child("child").finish();
+    root.follower("follower").finish();
+    root.in_scope(|| {
+        let request = Request::get("/").body(()).unwrap();
+        drop(Instrumentation::new(&tracing, "test").begin(&request));
+    });
+    let by_hand = tracing.span("by hand").child_of(root.context().unwrap());
+    by_hand.start().finish();
+    root.finish();
+    let spans = tracer.take();
+    let known: Vec<_> = spans
+        .iter()
+        .map(|span| OtelSpan::of(span).parent_is_remote)
+        .collect();
+    assert_eq!(
+        known,
+        [Some(false), Some(false), Some(false), None, None],
+        "child, follower, request within the process, by hand, root"
+    );
+}
+
+#[test]
 fn what_was_left_out_is_counted() {
     let tracer = InMemoryTracer::new();
     let mut limits = Limits::default();

@@ -48,6 +48,9 @@ pub struct OtelSpan<'a> {
     pub context: SpanContext,
     /// The parent in the same trace, whether the span is its child or only follows from it.
     pub parent_id: Option<SpanId>,
+    /// Whether the parent is a span of another process: `true` for the caller of a request, `false` for a span of this
+    /// process; `None` without a parent, and for a context that the application has given by hand.
+    pub parent_is_remote: Option<bool>,
     /// The name.
     pub name: &'a str,
     /// On which side of a call the span stands.
@@ -148,6 +151,7 @@ impl<'a> OtelSpan<'a> {
         Self {
             context: span.context(),
             parent_id: span.parent_id(),
+            parent_is_remote: span.parent_id().and_then(|_| span.parent_is_remote()),
             name: span.name(),
             kind: span.kind(),
             start: span.start(),
