@@ -1,0 +1,12 @@
+//! The tracer and the scopes beside OpenTelemetry's own SDK.
+
+#![allow(clippy::unwrap_used)]
+
+mod axum;
+mod clients;
+mod contexts;
+mod contract;
+mod delivery;
+mod received;
+mod scopes;
+mod span_data;
