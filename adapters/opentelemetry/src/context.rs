@@ -116,8 +116,8 @@ pub fn from_opentelemetry_baggage(baggage: &TheirBaggage) -> Baggage {
 /// `Context::current()` is such a context within every scope of the span, except for the baggage.
 ///
 /// What is done to the active span through OpenTelemetry's API (attributes, events, status, name) is done to the span of
-/// ours, as long as that is recorded. A span without a context (the empty handle, a request that is not traced and brought no
-/// context) makes a [`Context`] without an active span.
+/// ours, as long as that is recorded. For a span without a context (the empty handle, a request that is not traced and brought
+/// no context) it is the current [`Context`] itself.
 ///
 /// ```
 /// use opentelemetry::trace::{TraceContextExt as _, Tracer as _, TracerProvider as _};
@@ -138,23 +138,17 @@ pub fn from_opentelemetry_baggage(baggage: &TheirBaggage) -> Baggage {
 /// ```
 #[must_use]
 pub fn to_context(span: &Span) -> Context {
-    let ours = span.context();
-    let current = Context::map_current(|current| with_span(current, span, ours.as_ref()));
-    match ours {
-        Some(ours) => with_baggage(current, ours.baggage()),
-        None => current,
+    match span.context() {
+        Some(ours) => {
+            let context = Context::map_current(|current| with_span(current, span, &ours));
+            with_baggage(context, ours.baggage())
+        }
+        None => Context::current(),
     }
 }
 
 /// The context with this span as the active one; `context` is what the span propagates.
-pub(crate) fn with_span(outer: &Context, span: &Span, context: Option<&SpanContext>) -> Context {
-    let Some(context) = context else {
-        return match outer.has_active_span() {
-            // There is no way to take a span out of a context; one that is not valid is no parent either.
-            true => outer.with_remote_span_context(theirs::SpanContext::NONE),
-            false => outer.clone(),
-        };
-    };
+pub(crate) fn with_span(outer: &Context, span: &Span, context: &SpanContext) -> Context {
     let theirs = to_opentelemetry(context);
     match span.is_recording() {
         true => outer.with_span(ActiveSpan::new(theirs, span.clone())),

@@ -23,7 +23,7 @@ use crate::context::{from_context, with_baggage, with_span};
 ///
 /// Other values of the surrounding [`Context`] (baggage, the application's own) stay visible within our scopes. A span that is
 /// not recorded is shown as what it sends to other services: with the sampled flag 0, or with the caller's own context where the
-/// request is not traced at all. A request that is not traced and brought no context shows no active span.
+/// request is not traced at all. A request that is not traced and brought no context changes nothing.
 ///
 /// ```
 /// use opentelemetry::trace::{Span as _, Tracer as _, TracerProvider as _};
@@ -86,10 +86,10 @@ impl OpenTelemetryScopes {
     }
 }
 
-/// What tells spans apart; `None` for one without a context.
-type Key = Option<(TraceId, SpanId)>;
+/// What tells spans apart.
+type Key = (TraceId, SpanId);
 
-fn key(context: &SpanContext) -> (TraceId, SpanId) {
+fn key(context: &SpanContext) -> Key {
     (context.trace_id(), context.span_id())
 }
 
@@ -124,7 +124,7 @@ thread_local! {
 
 /// Whether this is a span of ours in a scope of which the thread is.
 fn is_ours(context: &SpanContext) -> bool {
-    let key = Some(key(context));
+    let key = key(context);
     SCOPES
         .try_with(|scopes| scopes.borrow().0.iter().any(|scope| scope.key == key))
         .unwrap_or(false)
@@ -132,22 +132,26 @@ fn is_ours(context: &SpanContext) -> bool {
 
 impl ScopeHook for OpenTelemetryScopes {
     fn enter(&self, span: &Span) {
-        let ours = span.context();
-        let key = ours.as_ref().map(key);
+        let Some(ours) = span.context() else {
+            return;
+        };
         // Noted first: its end will come also if what follows panics.
         let noted = SCOPES.try_with(|scopes| {
-            scopes.borrow_mut().0.push(Scope { key, guard: None });
+            scopes.borrow_mut().0.push(Scope {
+                key: key(&ours),
+                guard: None,
+            });
         });
         if noted.is_err() {
             return;
         }
-        let context = Context::map_current(|current| match &ours {
-            Some(ours) if shows(current, ours) => current.clone(),
-            ours => with_span(current, span, ours.as_ref()),
+        let context = Context::map_current(|current| match shows(current, &ours) {
+            true => current.clone(),
+            false => with_span(current, span, &ours),
         });
-        let context = match &ours {
-            Some(ours) if self.baggage => with_baggage(context, ours.baggage()),
-            _ => context,
+        let context = match self.baggage {
+            true => with_baggage(context, ours.baggage()),
+            false => context,
         };
         let guard = context.attach();
         let _ = SCOPES.try_with(|scopes| {
@@ -158,8 +162,10 @@ impl ScopeHook for OpenTelemetryScopes {
     }
 
     fn exit(&self, span: &Span) {
-        let key = span.context().as_ref().map(key);
-        let scope = SCOPES.try_with(|scopes| scopes.borrow_mut().take(key));
+        let Some(ours) = span.context() else {
+            return;
+        };
+        let scope = SCOPES.try_with(|scopes| scopes.borrow_mut().take(key(&ours)));
         // Dropped outside of the borrow: a context may hold anything.
         drop(scope);
     }

@@ -113,7 +113,9 @@ impl Exporter for SinkExporter {
         result.map_err(|error| match error {
             OTelSdkError::AlreadyShutdown => ExportError::rejected(error),
             // The error does not tell whether trying again helps.
-            OTelSdkError::Timeout(_) | OTelSdkError::InternalFailure(_) => ExportError::retry(error),
+            OTelSdkError::Timeout(_) | OTelSdkError::InternalFailure(_) => {
+                ExportError::retry(error)
+            }
         })
     }
 

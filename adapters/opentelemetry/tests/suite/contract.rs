@@ -122,10 +122,9 @@ pub(crate) fn arrived(span: &SpanData) -> Arrived {
     let links = span.links.iter().map(reference);
     arrived.references = links.collect();
     // A parent that the span only follows from has a link as well.
-    let is_linked = arrived
-        .references
-        .first()
-        .is_some_and(|first| first.trace_id == arrived.trace_id && Some(first.span_id) == arrived.parent_id);
+    let is_linked = arrived.references.first().is_some_and(|first| {
+        first.trace_id == arrived.trace_id && Some(first.span_id) == arrived.parent_id
+    });
     if let (Some(parent), false) = (arrived.parent_id, is_linked) {
         let parent = ArrivedReference {
             kind: ReferenceKind::ChildOf,
@@ -147,9 +146,13 @@ pub(crate) fn arrived(span: &SpanData) -> Arrived {
         SpanKind::Consumer => Some("consumer"),
         SpanKind::Internal => None,
     };
-    arrived.tags.extend(kind.map(|kind| Tag::new("span.kind", kind)));
+    arrived
+        .tags
+        .extend(kind.map(|kind| Tag::new("span.kind", kind)));
     let is_error = matches!(span.status, Status::Error { .. });
-    arrived.tags.extend(is_error.then(|| Tag::new("error", true)));
+    arrived
+        .tags
+        .extend(is_error.then(|| Tag::new("error", true)));
 
     let logs = span.events.iter().map(|event| {
         let name = match &*event.name {

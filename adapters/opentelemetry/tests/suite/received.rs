@@ -127,5 +127,8 @@ pub(crate) fn value(attributes: &[KeyValue], key: &str) -> Option<String> {
 /// The ids of a span of ours, as OpenTelemetry shows them.
 pub(crate) fn ids(span: &FinishedSpan) -> (String, String) {
     let context = span.context();
-    (context.trace_id().to_string(), context.span_id().to_string())
+    (
+        context.trace_id().to_string(),
+        context.span_id().to_string(),
+    )
 }
