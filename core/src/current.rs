@@ -193,6 +193,14 @@ fn leave_all_within(number: u64) -> Option<Span> {
         }
         // Dropped outside of the borrow: dropping a span may be anything.
         if next == number {
+            // A list of those within costs an allocation, and there are hardly ever any.
+            let alone = STACK.try_with(|stack| {
+                let mut stack = stack.borrow_mut();
+                stack.is_top(number).then(|| stack.pop())
+            });
+            if let Some(left) = alone.ok()? {
+                return left;
+            }
             let left = STACK.try_with(|stack| stack.borrow_mut().truncate(number));
             return left.ok()?.into_iter().next().map(|scope| scope.span);
         }

@@ -7,7 +7,7 @@ use http::{HeaderMap, Request};
 use opentracing_http::sampler::Never;
 use opentracing_http::{
     Attribute, BodySize, FinishedSpan, HttpTracing, Instrumentation, NoopTracer, ResponseView,
-    Route, Span, SpanContext, SpanId, TraceFlags, TraceId, Tracer, Trust,
+    Route, ScopeHook, Span, SpanContext, SpanId, TraceFlags, TraceId, Tracer, Trust,
 };
 
 struct Discard;
@@ -217,4 +217,22 @@ fn baggage_of_a_request_that_is_not_recorded_is_read_once() {
     // Text and lengths of the baggage, the buffer to decode in, the tracestate, and what holds both.
     let counted = allocations(|| serve(&instrumentation, &request, &headers));
     assert!(counted <= 8, "{counted}");
+}
+
+#[test]
+fn a_scope_that_a_hook_follows_costs_nothing() {
+    struct Follows;
+
+    impl ScopeHook for Follows {
+        fn enter(&self, _: &Span) {}
+        fn exit(&self, _: &Span) {}
+    }
+
+    let policy = HttpTracing::builder(Discard).scope_hook(Follows);
+    let span = policy.build().unwrap().span("work").start();
+    let scopes = || {
+        span.in_scope(|| span.in_scope(|| ()));
+        drop(span.enter());
+    };
+    assert_eq!(allocations(scopes), 0);
 }

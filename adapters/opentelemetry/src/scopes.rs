@@ -58,9 +58,11 @@ use crate::context::{from_context, with_baggage, with_span};
 ///
 /// # Cost
 ///
-/// A traced request enters a scope for the call of the handler, each poll of it and each poll of its body. Each costs two
-/// allocations for a recorded span, one for a span that is not recorded, and about 0.2 µs; the members of a `tracestate`, which
-/// OpenTelemetry copies, two allocations each.
+/// A traced request enters a scope for the call of the handler, each poll of it and each poll of its body. With this hook a
+/// scope costs about 0.2 µs instead of 0.03 µs (one thread of a 2 vCPU virtual machine), and two allocations for a recorded span,
+/// one for a span that is not recorded, none within another scope of the same span. A `tracestate` is copied: four allocations
+/// more for each member, of which a caller can send 32; a list of two makes it 0.4 µs. Starting and ending a span costs the same
+/// as without the hook.
 #[derive(Debug, Clone, Default)]
 pub struct OpenTelemetryScopes {
     baggage: bool,
