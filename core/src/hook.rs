@@ -8,7 +8,8 @@ use crate::span::Span;
 /// Follows every scope of every span, so that another context system (OpenTelemetry's, `tracing`'s) can show the same.
 ///
 /// All calls come on the thread that enters and leaves the scope. A panic in one loses that call's effect and is
-/// [counted](crate::HttpTracing::caught_panics).
+/// [counted](crate::HttpTracing::caught_panics). Scopes of the [empty handle](Span::none) are not followed: it belongs to no
+/// policy.
 pub trait ScopeHook: Send + Sync {
     /// A span has become current on this thread.
     fn enter(&self, span: &Span);

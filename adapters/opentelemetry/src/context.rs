@@ -120,7 +120,7 @@ pub fn from_opentelemetry_baggage(baggage: &TheirBaggage) -> Baggage {
 /// no context) it is the current [`Context`] itself.
 ///
 /// ```
-/// use opentelemetry::trace::{TraceContextExt as _, Tracer as _, TracerProvider as _};
+/// use opentelemetry::trace::{Span as _, TraceContextExt as _, Tracer as _, TracerProvider as _};
 /// use opentelemetry_sdk::trace::SdkTracerProvider;
 /// use opentracing_http::{HttpTracing, InMemoryTracer};
 /// use opentracing_opentelemetry::to_context;
@@ -132,9 +132,8 @@ pub fn from_opentelemetry_baggage(baggage: &TheirBaggage) -> Baggage {
 /// // A span of OpenTelemetry's SDK below ours.
 /// let tracer = SdkTracerProvider::default().tracer("database");
 /// let query = tracer.start_with_context("query", &context);
-/// # let query: &dyn std::any::Any = &query;
-/// # let _ = query;
-/// assert!(context.span().span_context().is_sampled());
+/// let trace_id = context.span().span_context().trace_id();
+/// assert_eq!(query.span_context().trace_id(), trace_id);
 /// ```
 #[must_use]
 pub fn to_context(span: &Span) -> Context {

@@ -2,7 +2,9 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::panic::catch_unwind;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -11,6 +13,7 @@ use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 use opentracing_http::{ConfigError, HttpTracing};
 use opentracing_opentelemetry::OpenTelemetryTracer;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 const SOON: Duration = Duration::from_secs(20);
@@ -71,6 +74,17 @@ impl Spawned {
     }
 }
 
+static DROPPED_OUTSIDE: AtomicBool = AtomicBool::new(false);
+
+// What such a client does at its end may need the runtime as well.
+impl Drop for Spawned {
+    fn drop(&mut self) {
+        if Handle::try_current().is_err() {
+            DROPPED_OUTSIDE.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
 impl SpanExporter for Spawned {
     async fn export(&self, _: Vec<SpanData>) -> OTelSdkResult {
         let (done, is_done) = oneshot::channel();
@@ -128,6 +142,7 @@ fn deliver(kind: usize) {
     drop(tracing);
     assert_eq!((tracer.delivered(), tracer.drops().total()), (2, 0));
     drop(tracer);
+    assert!(!DROPPED_OUTSIDE.load(Ordering::Relaxed));
     backend.join().unwrap();
 }
 
@@ -142,7 +157,10 @@ fn clients_of_every_kind_deliver_from_a_task_that_is_the_only_one_its_runtime_ca
         .enable_all()
         .build()
         .unwrap();
-    runtime.block_on(async { (0..3).for_each(deliver) });
+    runtime.block_on(async {
+        assert!(catch_unwind(refuses_tasks).is_err(), "or it shows nothing");
+        (0..3).for_each(deliver);
+    });
 }
 
 #[test]
