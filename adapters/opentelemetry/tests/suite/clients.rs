@@ -33,8 +33,8 @@ fn backend(messages: usize) -> (SocketAddr, JoinHandle<()>) {
     (address, thread)
 }
 
-fn failure(error: impl ToString) -> OTelSdkError {
-    OTelSdkError::InternalFailure(error.to_string())
+fn failure(error: impl Into<Box<dyn std::error::Error>>) -> OTelSdkError {
+    OTelSdkError::InternalFailure(error.into().to_string())
 }
 
 /// Connects anew for each batch, in the future itself, with a time limit: needs the runtime that it is polled in.
