@@ -55,9 +55,12 @@ impl Endpoint {
                 )));
             }
         };
-        let uri: Uri = url
-            .parse()
-            .map_err(|_| wrong(format!("`{}` is no URL; give one like `{default}`", hidden(&url))))?;
+        let uri: Uri = url.parse().map_err(|_| {
+            wrong(format!(
+                "`{}` is no URL; give one like `{default}`",
+                hidden(&url)
+            ))
+        })?;
         let is_tls = match uri.scheme_str() {
             Some("http") => false,
             Some("https") => true,
@@ -76,7 +79,10 @@ impl Endpoint {
             ));
         }
         let host = uri.host().unwrap_or_default();
-        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let host = host
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .to_owned();
         // `http` takes a port that is none for no port at all.
         let has_port = authority
             .rsplit_once(':')
@@ -120,7 +126,9 @@ fn path(uri: &Uri, destination: &Destination, protocol: Protocol) -> Result<Stri
         Protocol::Grpc if !matches!(path, "" | "/") || query.is_some() => Err(format!(
             "gRPC has a path of its own; leave out `{path}`, or choose the protocol `http/protobuf`"
         )),
-        Protocol::Grpc => Ok("/opentelemetry.proto.collector.trace.v1.TraceService/Export".to_owned()),
+        Protocol::Grpc => {
+            Ok("/opentelemetry.proto.collector.trace.v1.TraceService/Export".to_owned())
+        }
         Protocol::HttpProtobuf => {
             let base = path.trim_end_matches('/');
             if destination.is_base && base.ends_with(TRACES_PATH) {
@@ -152,7 +160,10 @@ impl fmt::Display for Endpoint {
     /// Without the query, which may have a key in it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.is_tls { "https" } else { "http" };
-        let authority = self.uri.authority().map_or("", |authority| authority.as_str());
+        let authority = self
+            .uri
+            .authority()
+            .map_or("", |authority| authority.as_str());
         write!(f, "{scheme}://{authority}{}", self.uri.path())
     }
 }

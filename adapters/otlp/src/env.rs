@@ -23,7 +23,10 @@ macro_rules! names {
 }
 
 /// Applies every variable that is set to the builder.
-pub(crate) fn apply(builder: &mut OtlpTracerBuilder, source: Source<'_>) -> Result<(), ConfigError> {
+pub(crate) fn apply(
+    builder: &mut OtlpTracerBuilder,
+    source: Source<'_>,
+) -> Result<(), ConfigError> {
     resource(builder, source)?;
     collector(builder, source)?;
     tls(builder, source)?;
@@ -86,8 +89,7 @@ fn collector(builder: &mut OtlpTracerBuilder, source: Source<'_>) -> Result<(), 
             "http/protobuf" => Protocol::HttpProtobuf,
             "grpc" => Protocol::Grpc,
             other => {
-                let remedy =
-                    format!("`{other}` is not supported; set `http/protobuf` or `grpc`");
+                let remedy = format!("`{other}` is not supported; set `http/protobuf` or `grpc`");
                 return Err(ConfigError::new(option, remedy));
             }
         };
@@ -172,7 +174,7 @@ fn parse_pairs(option: &'static str, text: &str) -> Result<Vec<(String, String)>
 }
 
 /// Undoes percent-encoding; `None` for what is none, or no UTF-8.
-fn decode(text: &str) -> Option<String> {
+pub(crate) fn decode(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, tail)) = rest.split_first() {

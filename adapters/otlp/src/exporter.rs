@@ -89,12 +89,18 @@ impl Exporter for OtlpExporter {
             let request = self.request(rest);
             if let Some(bytes) = request.too_big {
                 let limit = self.request_bytes;
-                progress.refuse(1, format!("a span of {bytes} bytes is larger than a request may be, {limit}"));
+                progress.refuse(
+                    1,
+                    format!("a span of {bytes} bytes is larger than a request may be, {limit}"),
+                );
                 continue;
             }
             let bytes = self.envelope.request(&request.bytes);
             match self.transport.send(bytes) {
-                Ok(Receipt { refused: 0, message }) => {
+                Ok(Receipt {
+                    refused: 0,
+                    message,
+                }) => {
                     progress.delivered += request.spans;
                     self.warn(message);
                 }

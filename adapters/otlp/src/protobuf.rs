@@ -102,8 +102,7 @@ impl Writer {
         let length = self.bytes.len() - at - 1;
         let width = varint_width(length as u64);
         if width > 1 {
-            self.bytes
-                .splice(at..at, std::iter::repeat_n(0, width - 1));
+            self.bytes.splice(at..at, std::iter::repeat_n(0, width - 1));
         }
         let mut rest = length as u64;
         for byte in self.bytes.iter_mut().skip(at).take(width) {

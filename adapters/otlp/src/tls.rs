@@ -56,12 +56,21 @@ mod with {
 
     /// Whom to trust, and who we are.
     pub(crate) struct Tls {
-        #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "gRPC needs the configuration alone"))]
+        #[cfg_attr(
+            not(feature = "http"),
+            allow(dead_code, reason = "gRPC needs the configuration alone")
+        )]
         roots: Vec<CertificateDer<'static>>,
         /// The certificate and its key, in PEM.
-        #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "gRPC needs the configuration alone"))]
+        #[cfg_attr(
+            not(feature = "http"),
+            allow(dead_code, reason = "gRPC needs the configuration alone")
+        )]
         client: Option<(Vec<u8>, Vec<u8>)>,
-        #[cfg_attr(not(feature = "grpc"), allow(dead_code, reason = "HTTP makes one of its own of the parts"))]
+        #[cfg_attr(
+            not(feature = "grpc"),
+            allow(dead_code, reason = "HTTP makes one of its own of the parts")
+        )]
         config: ClientConfig,
     }
 
@@ -78,9 +87,10 @@ mod with {
             let (usable, _) = store.add_parsable_certificates(roots.iter().cloned());
             if usable == 0 {
                 return Err(match &files.certificate {
-                    Some((_, option)) => {
-                        ConfigError::new(*option, "no certificate in it can be used; give one of an authority, in PEM")
-                    }
+                    Some((_, option)) => ConfigError::new(
+                        *option,
+                        "no certificate in it can be used; give one of an authority, in PEM",
+                    ),
                     None => ConfigError::new(
                         endpoint_option.clone(),
                         "this system has no certificates of authorities; install them (`ca-certificates`), or set \
@@ -105,7 +115,10 @@ mod with {
                 (Some((chain, option)), Some((key, key_option))) => {
                     let certificates = certificates(&chain, option)?;
                     let parsed = PrivateKeyDer::from_pem_slice(&key).map_err(|_| {
-                        ConfigError::new(key_option, "there is no private key in it; give one in PEM")
+                        ConfigError::new(
+                            key_option,
+                            "there is no private key in it; give one in PEM",
+                        )
                     })?;
                     let config = builder
                         .with_client_auth_cert(certificates, parsed)
@@ -132,9 +145,14 @@ mod with {
         /// The same for the HTTP client.
         #[cfg(feature = "http")]
         pub(crate) fn for_ureq(&self) -> ureq::tls::TlsConfig {
-            use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem};
+            use ureq::tls::{
+                Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem,
+            };
 
-            let roots = self.roots.iter().map(|der| Certificate::from_der(der).to_owned());
+            let roots = self
+                .roots
+                .iter()
+                .map(|der| Certificate::from_der(der).to_owned());
             let roots: Vec<_> = roots.collect();
             let client = self.client.as_ref().and_then(|(chain, key)| {
                 let chain = parse_pem(chain).filter_map(Result::ok);

@@ -9,25 +9,30 @@ use opentracing_http::{
 
 use crate::builder::OtlpTracerBuilder;
 
-/// Sends spans to a Jaeger agent, or to any collector that takes Jaeger's compact Thrift over UDP.
+/// Sends spans to a collector by OTLP, over HTTP or gRPC.
 ///
-/// A thread of its own builds and sends the packets. What happens to the agent never reaches a request: while it is away,
-/// stalled or unknown spans wait in a bounded queue, a batch is tried for about a second, and what finds no place or no
-/// listener is dropped and [counted](Self::drops). Cloning gives another handle. An
+/// A thread of its own encodes and sends them. What happens to the collector never reaches a request: while it is away,
+/// stalled or unknown spans wait in a bounded queue, a batch is tried for about half a minute, and what finds no room or is
+/// not taken is dropped and [counted](Self::drops). Cloning gives another handle. An
 /// [`HttpTracing`](opentracing_http::HttpTracing) that is dropped has its tracer deliver what is queued, within five
-/// seconds, unless a flush has just waited in vain; [`shutdown`](Self::shutdown) does so within another time.
+/// seconds, unless a flush has just waited in vain; [`shutdown`](Self::shutdown) does so within another time. All of them can
+/// be called from anywhere, within a runtime or outside.
 ///
-/// UDP has no receipts. A packet counts as dropped if it could not be sent, or if its host said at once that nobody
-/// listens; one that is lost on the way, or in a receiver that is too slow, is lost without a sign. What is dropped is told
-/// to the policy's [diagnostics](opentracing_http::HttpTracingBuilder::on_diagnostic), by default the `log` crate.
+/// A span counts as delivered once the collector has confirmed it. One whose confirmation is lost on the way back is sent
+/// again, so that a collector may get it twice. What is dropped is told to the policy's
+/// [diagnostics](opentracing_http::HttpTracingBuilder::on_diagnostic), by default the `log` crate.
 ///
 /// ```
 /// use opentracing_http::HttpTracing;
-/// use opentracing_jaeger::OtlpTracer;
+/// use opentracing_otlp::OtlpTracer;
 ///
+/// # fn main() -> Result<(), opentracing_http::ConfigError> {
+/// # if cfg!(feature = "http") {
 /// let tracing = HttpTracing::new(OtlpTracer::new("checkout")?);
 /// # let _ = tracing;
-/// # Ok::<(), opentracing_http::ConfigError>(())
+/// # }
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Debug, Clone)]
 pub struct OtlpTracer {
@@ -36,11 +41,11 @@ pub struct OtlpTracer {
 }
 
 impl OtlpTracer {
-    /// Sends spans of this service to the agent at `127.0.0.1:6831`.
+    /// Sends spans of this service to the collector at `http://localhost:4318`, over HTTP.
     ///
     /// # Errors
     ///
-    /// If the name is empty, or the thread cannot be started.
+    /// If the name is empty, the feature `http` is off, or the thread cannot be started.
     pub fn new(service_name: impl Into<String>) -> Result<Self, ConfigError> {
         Self::builder(service_name).build()
     }
@@ -50,12 +55,12 @@ impl OtlpTracer {
         OtlpTracerBuilder::new(service_name.into())
     }
 
-    /// Takes everything from the usual variables, of which `JAEGER_SERVICE_NAME` has to be set; see
-    /// [`OtlpTracerBuilder::env`].
+    /// Takes everything from the variables of OpenTelemetry's specification, of which `OTEL_SERVICE_NAME` has to be set, or
+    /// `service.name` in `OTEL_RESOURCE_ATTRIBUTES`; see [`OtlpTracerBuilder::env`].
     ///
     /// # Errors
     ///
-    /// If a variable's value cannot be used, or the service has no name; the error names the variable.
+    /// If a variable's value cannot be used, or the service has no name; the error names the variable and the remedy.
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::from_env_with(|name| std::env::var(name).ok())
     }
@@ -78,7 +83,7 @@ impl OtlpTracer {
             .unwrap_or_default()
     }
 
-    /// How many spans were sent so far, as far as this host can tell.
+    /// How many spans the collector has confirmed so far.
     #[must_use]
     pub fn delivered(&self) -> u64 {
         self.reporter.as_ref().map_or(0, Reporter::delivered)

@@ -56,7 +56,9 @@ fn retry_info(detail: Reader<'_>) -> Option<Duration> {
     let delay = Reader(detail.bytes(2)?).bytes(1).unwrap_or_default();
     let delay = Reader(delay);
     let seconds = delay.number(1).try_into().ok().map(i64::cast_unsigned)?;
-    let nanos = u32::try_from(delay.number(2)).ok().filter(|nanos| *nanos < 1_000_000_000)?;
+    let nanos = u32::try_from(delay.number(2))
+        .ok()
+        .filter(|nanos| *nanos < 1_000_000_000)?;
     Some(Duration::new(seconds, nanos))
 }
 

@@ -64,9 +64,8 @@ impl Http {
 
 impl Transport for Http {
     fn send(&mut self, request: Vec<u8>) -> Result<Receipt, Failure> {
-        let on_the_way = |error: &dyn std::fmt::Display| {
-            Failure::on_the_way(&self.prepared.endpoint, error)
-        };
+        let on_the_way =
+            |error: &dyn std::fmt::Display| Failure::on_the_way(&self.prepared.endpoint, error);
         let request = match self.prepared.is_compressed {
             true => compress(request).map_err(|error| on_the_way(&error))?,
             false => request,

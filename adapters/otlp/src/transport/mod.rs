@@ -33,7 +33,12 @@ pub(crate) const OWN_HEADERS: [&str; 9] = [
 
 /// OpenTelemetry specification, "OTLP exporter", "User agent".
 #[cfg(any(feature = "http", feature = "grpc"))]
-const USER_AGENT: &str = concat!("OTel-OTLP-Exporter-Rust/", env!("CARGO_PKG_VERSION"), " ", env!("CARGO_PKG_NAME"));
+const USER_AGENT: &str = concat!(
+    "OTel-OTLP-Exporter-Rust/",
+    env!("CARGO_PKG_VERSION"),
+    " ",
+    env!("CARGO_PKG_NAME")
+);
 
 /// How much of a response is kept; what comes beyond is not looked at.
 #[cfg(any(feature = "http", feature = "grpc"))]
