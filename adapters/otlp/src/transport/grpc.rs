@@ -263,10 +263,10 @@ impl Response {
         Err(Failure {
             is_retry: code.is_retry(details.after.is_some()),
             after: details.after,
-            source: match (&*message, self.http) {
-                ("", StatusCode::OK) => format!("{endpoint}: gRPC status {code}"),
-                ("", http) => format!("{endpoint}: no gRPC, but HTTP status {http}"),
-                (message, _) => format!("{endpoint}: gRPC status {code}: {message}"),
+            source: match (&*message, self.trailers.contains_key("grpc-status")) {
+                (_, false) => format!("{endpoint}: no gRPC, but HTTP status {}", self.http),
+                ("", true) => format!("{endpoint}: gRPC status {code}"),
+                (message, true) => format!("{endpoint}: gRPC status {code}: {message}"),
             }
             .into(),
         })

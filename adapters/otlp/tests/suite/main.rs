@@ -3,6 +3,11 @@
 #![allow(clippy::unwrap_used)]
 
 mod contract;
+#[cfg(feature = "tls")]
+mod encrypted;
+mod ending;
+mod env;
+mod network;
 mod receiver;
 mod wire;
 

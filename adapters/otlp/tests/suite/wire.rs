@@ -7,10 +7,10 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
-use opentracing_http::sampler::{Always, Never};
+use opentracing_http::sampler::{Always, Never, Sampler};
 use opentracing_http::{
-    Convention, HttpTracing, Instrumentation, Limits, SpanContext, Tag, TraceFlags, TraceState,
-    Trust,
+    Convention, HttpTracing, Instrumentation, Limits, SampleRequest, Sampling, SpanContext, Tag,
+    TraceFlags, TraceState, Trust,
 };
 
 use crate::receiver::{Receiver, WIRES, Wire};
@@ -417,6 +417,15 @@ fn span_that_no_request_can_hold_is_rejected_and_the_others_are_delivered() {
     assert_eq!((tracer.delivered(), tracer.drops().rejected), (8, 2));
 }
 
+#[derive(Debug)]
+struct ForThisProcess;
+
+impl Sampler for ForThisProcess {
+    fn sample(&self, _: &SampleRequest<'_>) -> Sampling {
+        Sampling::record_only()
+    }
+}
+
 #[test]
 fn spans_for_this_process_only_are_never_sent() {
     for wire in WIRES {
@@ -427,6 +436,14 @@ fn spans_for_this_process_only_are_never_sent() {
         span.child("child").finish();
         span.finish();
         deliver(&tracing);
+        let tracer = builder(&receiver).sampler(ForThisProcess).build().unwrap();
+        let local = HttpTracing::new(tracer.clone());
+        let span = local.span("local").start();
+        assert!(span.is_recording());
+        span.child("child").finish();
+        span.finish();
+        deliver(&local);
+        assert_eq!((tracer.delivered(), tracer.drops().total()), (0, 0));
         let tracer = builder(&receiver).sampler(Never).build().unwrap();
         let never = HttpTracing::new(tracer);
         never.span("never").start().finish();
