@@ -1,15 +1,9 @@
 //! Encryption, by rustls.
 
-use std::borrow::Cow;
-
 use opentracing_http::ConfigError;
 
 /// Files in PEM, with what to call them in errors.
 #[derive(Debug, Default)]
-#[cfg_attr(
-    not(feature = "tls"),
-    allow(dead_code, reason = "nothing is encrypted")
-)]
 pub(crate) struct TlsFiles {
     pub(crate) certificate: Option<(Vec<u8>, &'static str)>,
     pub(crate) client_certificate: Option<(Vec<u8>, &'static str)>,
@@ -24,19 +18,16 @@ pub(crate) use self::with::Tls;
 
 #[cfg(not(feature = "tls"))]
 mod without {
-    use super::{ConfigError, Cow, TlsFiles};
+    use super::{ConfigError, TlsFiles};
 
     /// There is none without the feature.
     pub(crate) enum Tls {}
 
     impl Tls {
-        pub(crate) fn new(
-            files: TlsFiles,
-            endpoint_option: &Cow<'static, str>,
-        ) -> Result<Self, ConfigError> {
+        pub(crate) fn new(files: TlsFiles, endpoint_option: &str) -> Result<Self, ConfigError> {
             drop(files);
             Err(ConfigError::new(
-                endpoint_option.clone(),
+                endpoint_option.to_owned(),
                 "the crate `opentracing-otlp` is built without its feature `tls`; turn it on, or give an address with `http`",
             ))
         }
@@ -52,33 +43,18 @@ mod with {
     use rustls::pki_types::{CertificateDer, PrivateKeyDer};
     use rustls::{ClientConfig, RootCertStore};
 
-    use super::{ConfigError, Cow, TlsFiles};
+    use super::{ConfigError, TlsFiles};
 
     /// Whom to trust, and who we are.
     pub(crate) struct Tls {
-        #[cfg_attr(
-            not(feature = "http"),
-            allow(dead_code, reason = "gRPC needs the configuration alone")
-        )]
         roots: Vec<CertificateDer<'static>>,
         /// The certificate and its key, in PEM.
-        #[cfg_attr(
-            not(feature = "http"),
-            allow(dead_code, reason = "gRPC needs the configuration alone")
-        )]
         client: Option<(Vec<u8>, Vec<u8>)>,
-        #[cfg_attr(
-            not(feature = "grpc"),
-            allow(dead_code, reason = "HTTP makes one of its own of the parts")
-        )]
         config: ClientConfig,
     }
 
     impl Tls {
-        pub(crate) fn new(
-            files: TlsFiles,
-            endpoint_option: &Cow<'static, str>,
-        ) -> Result<Self, ConfigError> {
+        pub(crate) fn new(files: TlsFiles, endpoint_option: &str) -> Result<Self, ConfigError> {
             let roots = match &files.certificate {
                 Some((pem, option)) => certificates(pem, option)?,
                 None => rustls_native_certs::load_native_certs().certs,
@@ -92,7 +68,7 @@ mod with {
                         "no certificate in it can be used; give one of an authority, in PEM",
                     ),
                     None => ConfigError::new(
-                        endpoint_option.clone(),
+                        endpoint_option.to_owned(),
                         "this system has no certificates of authorities; install them (`ca-certificates`), or set \
                          `certificate` or OTEL_EXPORTER_OTLP_CERTIFICATE",
                     ),
@@ -105,7 +81,7 @@ mod with {
                 .with_safe_default_protocol_versions()
                 .map_err(|error| {
                     ConfigError::new(
-                        endpoint_option.clone(),
+                        endpoint_option.to_owned(),
                         format!("the process' cryptography cannot be used ({error}); install another provider"),
                     )
                 })?

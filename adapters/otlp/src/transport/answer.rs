@@ -1,8 +1,4 @@
 //! What a collector's response says (OTLP specification 1.x).
-#![cfg_attr(
-    not(all(feature = "http", feature = "grpc")),
-    allow(dead_code, reason = "each protocol uses a part of it")
-)]
 
 use std::time::Duration;
 

@@ -90,7 +90,7 @@ impl Transport for Grpc {
         };
         let is_compressed = client.prepared.is_compressed;
         let request = match is_compressed {
-            true => compress(request).map_err(|error| on_the_way(client, &error))?,
+            true => compress(&request).map_err(|error| on_the_way(client, &error))?,
             false => request,
         };
         let message = framed(&request, is_compressed)

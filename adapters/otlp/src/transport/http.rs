@@ -67,7 +67,7 @@ impl Transport for Http {
         let on_the_way =
             |error: &dyn std::fmt::Display| Failure::on_the_way(&self.prepared.endpoint, error);
         let request = match self.prepared.is_compressed {
-            true => compress(request).map_err(|error| on_the_way(&error))?,
+            true => compress(&request).map_err(|error| on_the_way(&error))?,
             false => request,
         };
         let response = self

@@ -32,7 +32,6 @@ pub(crate) const OWN_HEADERS: [&str; 9] = [
 ];
 
 /// OpenTelemetry specification, "OTLP exporter", "User agent".
-#[cfg(any(feature = "http", feature = "grpc"))]
 const USER_AGENT: &str = concat!(
     "OTel-OTLP-Exporter-Rust/",
     env!("CARGO_PKG_VERSION"),
@@ -41,7 +40,6 @@ const USER_AGENT: &str = concat!(
 );
 
 /// How much of a response is kept; what comes beyond is not looked at.
-#[cfg(any(feature = "http", feature = "grpc"))]
 const RESPONSE_BYTES: usize = 64 * 1024;
 
 /// Sends requests, one at a time, on the reporting thread.
@@ -83,10 +81,6 @@ pub(crate) struct Settings {
 }
 
 /// What a transport needs to know.
-#[cfg_attr(
-    not(any(feature = "http", feature = "grpc")),
-    allow(dead_code, reason = "there is no transport")
-)]
 pub(crate) struct Prepared {
     endpoint: Endpoint,
     headers: HeaderMap,
@@ -146,7 +140,6 @@ pub(crate) fn open(settings: Settings) -> Result<Box<dyn Transport>, ConfigError
 
 impl Failure {
     /// A failure on the way: the collector may be back later.
-    #[cfg(any(feature = "http", feature = "grpc"))]
     fn on_the_way(endpoint: &Endpoint, error: impl fmt::Display) -> Self {
         Self {
             is_retry: true,
@@ -157,16 +150,15 @@ impl Failure {
 }
 
 /// Compresses a request.
-#[cfg(any(feature = "http", feature = "grpc"))]
-fn compress(request: Vec<u8>) -> Result<Vec<u8>, std::io::Error> {
+fn compress(request: &[u8]) -> Result<Vec<u8>, std::io::Error> {
     #[cfg(feature = "gzip")]
     {
         use std::io::Write;
         let packed = Vec::with_capacity(request.len() / 4);
         let mut encoder = flate2::write::GzEncoder::new(packed, flate2::Compression::fast());
-        encoder.write_all(&request)?;
+        encoder.write_all(request)?;
         encoder.finish()
     }
     #[cfg(not(feature = "gzip"))]
-    Ok(request)
+    Ok(request.to_vec())
 }
