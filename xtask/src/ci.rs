@@ -21,6 +21,7 @@ struct Package {
     has_features: bool,
     counts_allocations: bool,
     has_contract: bool,
+    has_suite: bool,
 }
 
 /// Runs every step, also after one failed, and fails if any did.
@@ -56,6 +57,7 @@ fn steps(packages: &[Package]) -> Vec<Step> {
             ..Step::new("doc --workspace --no-deps")
         },
         Step::new("test --package xtask --test tidy"),
+        Step::new("test --package xtask --test public_api"),
     ];
     // One command for all packages would turn on, in each, the features that any of them asks of a common dependency.
     for Package {
@@ -77,6 +79,16 @@ fn steps(packages: &[Package]) -> Vec<Step> {
     {
         steps.push(Step::new(&format!(
             "test --package {} --test contract",
+            package.name
+        )));
+    }
+    // What no package of the workspace turns on is tested nowhere else.
+    for package in packages
+        .iter()
+        .filter(|package| package.has_features && package.has_suite)
+    {
+        steps.push(Step::new(&format!(
+            "test --package {} --all-features --test suite",
             package.name
         )));
     }
@@ -117,6 +129,7 @@ impl Package {
             has_features: !metadata["features"].as_object()?.is_empty(),
             counts_allocations: folder.join("tests/allocations.rs").is_file(),
             has_contract: folder.join("tests/contract.rs").is_file(),
+            has_suite: folder.join("tests/suite").is_dir(),
         })
     }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Adapters to tracers; all others are adapters to frameworks.
-const TRACERS: [&str; 3] = ["jaeger", "opentelemetry", "tracing"];
+const TRACERS: [&str; 4] = ["jaeger", "opentelemetry", "otlp", "tracing"];
 
 /// Packages that the examples stand on, or that compile what the README shows: nobody runs them.
 const SUPPORT: [&str; 3] = ["contract", "readme", "shared"];

@@ -26,13 +26,9 @@ use crate::builder::OtlpTracerBuilder;
 /// use opentracing_http::HttpTracing;
 /// use opentracing_otlp::OtlpTracer;
 ///
-/// # fn main() -> Result<(), opentracing_http::ConfigError> {
-/// # if cfg!(feature = "http") {
 /// let tracing = HttpTracing::new(OtlpTracer::new("checkout")?);
 /// # let _ = tracing;
-/// # }
-/// # Ok(())
-/// # }
+/// # Ok::<(), opentracing_http::ConfigError>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct OtlpTracer {

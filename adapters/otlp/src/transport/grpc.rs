@@ -373,7 +373,19 @@ impl From<io::Error> for Error {
 
 impl From<h2::Error> for Error {
     fn from(error: h2::Error) -> Self {
-        Self(error.to_string())
+        use h2::Reason;
+
+        // What HTTP/1 looks like if it is read as HTTP/2.
+        let is_other = matches!(
+            error.reason(),
+            Some(Reason::FRAME_SIZE_ERROR | Reason::PROTOCOL_ERROR | Reason::HTTP_1_1_REQUIRED)
+        );
+        match is_other {
+            true => Self(format!(
+                "{error}; does OTLP over gRPC come in at this port (4317 by default; HTTP's is 4318)?"
+            )),
+            false => Self(error.to_string()),
+        }
     }
 }
 

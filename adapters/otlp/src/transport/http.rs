@@ -70,9 +70,12 @@ impl Transport for Http {
             true => compress(&request).map_err(|error| on_the_way(&error))?,
             false => request,
         };
-        let response = self
-            .exchange(&request)
-            .map_err(|error| on_the_way(&error))?;
+        let response = self.exchange(&request).map_err(|error| match &error {
+            ureq::Error::Protocol(_) => on_the_way(&format_args!(
+                "{error}; does OTLP over HTTP come in at this port (4318 by default; gRPC's is 4317)?"
+            )),
+            _ => on_the_way(&error),
+        })?;
         if response.status.is_success() {
             return Ok(response.receipt());
         }

@@ -1,7 +1,13 @@
 //! What a collector receives, read from its sockets by code that is not the sender's.
 
 #![allow(clippy::unwrap_used)]
+// Each feature's tests use a part of what they share.
+#![cfg_attr(
+    not(all(feature = "grpc", feature = "tls", feature = "gzip")),
+    allow(dead_code, unused_imports)
+)]
 
+mod answers;
 mod contract;
 #[cfg(feature = "tls")]
 mod encrypted;
@@ -11,6 +17,7 @@ mod network;
 mod receiver;
 mod wire;
 
+use std::sync::mpsc::{Receiver as Messages, channel};
 use std::time::Duration;
 
 use opentracing_http::HttpTracing;
@@ -40,4 +47,38 @@ fn builder(receiver: &Receiver) -> OtlpTracerBuilder {
 /// The default policy over a tracer that sends to this collector.
 fn tracing(receiver: &Receiver) -> HttpTracing {
     HttpTracing::new(builder(receiver).build().expect("the options are right"))
+}
+
+/// Retries that take no time worth speaking of, and batches that are due at once.
+fn quick(builder: OtlpTracerBuilder) -> OtlpTracerBuilder {
+    builder
+        .batch_interval(Duration::from_millis(1))
+        .backoff(Duration::from_millis(1), Duration::from_secs(5))
+        .retries(2)
+}
+
+/// The errors of a tracer, as they come.
+fn told(builder: OtlpTracerBuilder) -> (OtlpTracerBuilder, Messages<String>) {
+    let (tell, told) = channel();
+    let builder = builder.on_error(move |error| tell.send(error.to_string()).unwrap_or_default());
+    (builder, told)
+}
+
+fn start(builder: OtlpTracerBuilder) -> (HttpTracing, OtlpTracer) {
+    let tracer = builder.build().unwrap();
+    (HttpTracing::new(tracer.clone()), tracer)
+}
+
+fn report(tracing: &HttpTracing, spans: usize) {
+    (0..spans).for_each(|number| tracing.span(format!("{number}")).start().finish());
+}
+
+#[track_caller]
+fn assert_accounts(tracer: &OtlpTracer, reported: u64) {
+    let (delivered, drops) = (tracer.delivered(), tracer.drops());
+    assert_eq!(
+        delivered + drops.total(),
+        reported,
+        "{delivered}, {drops:?}"
+    );
 }

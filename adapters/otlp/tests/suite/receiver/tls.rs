@@ -1,5 +1,4 @@
 //! Certificates that are made for one test.
-#![cfg_attr(not(feature = "tls"), allow(dead_code))]
 
 use std::sync::Arc;
 
