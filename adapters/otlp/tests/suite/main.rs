@@ -4,7 +4,7 @@
 // Each feature's tests use a part of what they share.
 #![cfg_attr(
     not(all(feature = "grpc", feature = "tls", feature = "gzip")),
-    allow(dead_code, unused_imports)
+    allow(dead_code, unused_imports, unused_mut)
 )]
 
 mod answers;
