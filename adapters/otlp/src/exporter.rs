@@ -5,6 +5,7 @@ use std::fmt;
 use opentracing_http::FinishedSpan;
 use opentracing_http::report::{ExportError, Exporter};
 
+use crate::messages::Span;
 use crate::model::{self, Envelope};
 use crate::transport::{Receipt, Transport};
 
@@ -45,20 +46,17 @@ impl OtlpExporter {
     fn request(&self, batch: &[FinishedSpan]) -> Request {
         let mut request = Request::default();
         for span in batch {
-            let bytes = model::span(span);
-            if self.envelope.size(bytes.len()) > self.request_bytes {
+            let span = model::span(span);
+            let bytes = model::size(&span);
+            if self.envelope.size(request.bytes + bytes) > self.request_bytes {
                 // In between others it would upset their order: what is delivered of a batch comes first.
-                if request.spans > 0 {
-                    break;
+                if request.spans.is_empty() {
+                    request.too_big = Some(bytes);
                 }
-                request.too_big = Some(bytes.len());
                 break;
             }
-            if self.envelope.size(request.bytes.len() + bytes.len()) > self.request_bytes {
-                break;
-            }
-            request.bytes.extend_from_slice(&bytes);
-            request.spans += 1;
+            request.bytes += bytes;
+            request.spans.push(span);
         }
         request
     }
@@ -75,9 +73,9 @@ impl OtlpExporter {
 /// What is sent next.
 #[derive(Debug, Default)]
 struct Request {
-    /// The spans, encoded.
-    bytes: Vec<u8>,
-    spans: usize,
+    spans: Vec<Span>,
+    /// How many bytes they take.
+    bytes: usize,
     /// The size of the first span, which no request can hold.
     too_big: Option<usize>,
 }
@@ -95,19 +93,19 @@ impl Exporter for OtlpExporter {
                 );
                 continue;
             }
-            let bytes = self.envelope.request(&request.bytes);
-            match self.transport.send(bytes) {
+            let spans = request.spans.len();
+            match self.transport.send(self.envelope.request(request.spans)) {
                 Ok(Receipt {
                     refused: 0,
                     message,
                 }) => {
-                    progress.delivered += request.spans;
+                    progress.delivered += spans;
                     self.warn(message);
                 }
                 Ok(Receipt { refused, message }) => {
                     let refused = usize::try_from(refused).unwrap_or(usize::MAX);
-                    let refused = refused.min(request.spans);
-                    progress.delivered += request.spans - refused;
+                    let refused = refused.min(spans);
+                    progress.delivered += spans - refused;
                     progress.refuse(refused, format!("{refused} spans were refused: {message}"));
                 }
                 Err(failure) if failure.is_retry => {
@@ -119,7 +117,7 @@ impl Exporter for OtlpExporter {
                         None => error,
                     });
                 }
-                Err(failure) => progress.refuse(request.spans, failure.source.to_string()),
+                Err(failure) => progress.refuse(spans, failure.source.to_string()),
             }
         }
         match progress.refused {

@@ -1,161 +1,173 @@
-//! Spans as OTLP's messages (`opentelemetry/proto/trace/v1/trace.proto`); the rules of what a span becomes are the core's.
+//! Spans as OTLP's messages; the rules of what a span becomes are the core's.
 
-use std::borrow::Cow;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use opentracing_http::report::otel::{
-    AttributeValue, Event, KeyValue, Link, OtelSpan, SCOPE_NAME, SCOPE_VERSION, Status,
-};
+use opentracing_http::report::otel::{self, AttributeValue, OtelSpan, SCOPE_NAME, SCOPE_VERSION};
 use opentracing_http::{FinishedSpan, SpanContext, SpanKind, Tag};
+use prost::{Message, length_delimiter_len};
 
-use crate::protobuf::{Writer, varint_width};
-
-/// Number of `ExportTraceServiceRequest.resource_spans`, `ResourceSpans.scope_spans` and `ScopeSpans.spans`.
-const RESOURCE_SPANS: u32 = 1;
-const SCOPE_SPANS: u32 = 2;
-const SPANS: u32 = 2;
+use crate::messages::{
+    AnyValue, ArrayValue, Event, ExportTraceServiceRequest, InstrumentationScope, KeyValue, Link,
+    Resource, ResourceSpans, ScopeSpans, Span, Status, Value,
+};
 
 /// What all requests begin with.
 #[derive(Debug)]
 pub(crate) struct Envelope {
-    /// `ResourceSpans.resource`.
-    resource: Vec<u8>,
-    /// `ScopeSpans.scope`.
-    scope: Vec<u8>,
+    resource: Resource,
+    scope: InstrumentationScope,
 }
 
 impl Envelope {
     pub(crate) fn new(resource: &[Tag]) -> Self {
-        let mut writer = Writer::default();
-        writer.message(1, |message| {
-            for Tag { key, value } in resource {
-                attribute(message, 1, key, &value.clone().into());
-            }
-        });
-        let resource = writer.into_bytes();
-        let mut writer = Writer::default();
-        writer.message(1, |message| {
-            message.text(1, SCOPE_NAME);
-            message.text(2, SCOPE_VERSION);
+        let attributes = resource.iter().map(|Tag { key, value }| KeyValue {
+            key: key.clone().into_owned(),
+            value: Some(any_value(value.clone().into())),
         });
         Self {
-            resource,
-            scope: writer.into_bytes(),
+            resource: Resource {
+                attributes: attributes.collect(),
+            },
+            scope: InstrumentationScope {
+                name: SCOPE_NAME.to_owned(),
+                version: SCOPE_VERSION.to_owned(),
+            },
         }
     }
 
-    /// How many bytes a request has whose spans have so many.
+    /// How many bytes a request has whose spans have so many, as [`size`] counts them.
     pub(crate) fn size(&self, spans: usize) -> usize {
-        let within = |bytes: usize| 1 + varint_width(bytes as u64) + bytes;
-        within(self.resource.len() + within(self.scope.len() + spans))
+        let in_scope = field(self.scope.encoded_len()) + spans;
+        field(field(self.resource.encoded_len()) + field(in_scope))
     }
 
-    /// A request with these spans, each of them as [`span`] writes it.
-    pub(crate) fn request(&self, spans: &[u8]) -> Vec<u8> {
-        let in_scope = self.scope.len() + spans.len();
-        let in_resource = self.resource.len() + 1 + varint_width(in_scope as u64) + in_scope;
-        let mut writer = Writer::with_capacity(self.size(spans.len()));
-        writer.open(RESOURCE_SPANS, in_resource);
-        writer.raw(&self.resource);
-        writer.open(SCOPE_SPANS, in_scope);
-        writer.raw(&self.scope);
-        writer.raw(spans);
-        writer.into_bytes()
+    /// A request with these spans.
+    pub(crate) fn request(&self, spans: Vec<Span>) -> Vec<u8> {
+        let request = ExportTraceServiceRequest {
+            resource_spans: vec![ResourceSpans {
+                resource: Some(self.resource.clone()),
+                scope_spans: vec![ScopeSpans {
+                    scope: Some(self.scope.clone()),
+                    spans,
+                }],
+            }],
+        };
+        request.encode_to_vec()
     }
 }
 
-/// A span as a field of `ScopeSpans`.
-pub(crate) fn span(finished: &FinishedSpan) -> Vec<u8> {
+/// How many bytes a span takes in a request.
+pub(crate) fn size(span: &Span) -> usize {
+    field(span.encoded_len())
+}
+
+/// How many bytes a message takes as a field; the numbers of all that count here take one.
+fn field(length: usize) -> usize {
+    1 + length_delimiter_len(length) + length
+}
+
+/// A span as a message.
+pub(crate) fn span(finished: &FinishedSpan) -> Span {
     let span = OtelSpan::of(finished);
-    let mut writer = Writer::with_capacity(512);
-    writer.message(SPANS, |message| {
-        context(message, &span.context);
-        if let Some(parent) = span.parent_id {
-            message.bytes(4, &parent.get().to_be_bytes());
-        }
-        message.text(5, span.name);
-        message.number(6, kind(span.kind));
-        message.fixed64(7, nanos(span.start));
-        message.fixed64(8, nanos(span.end));
-        for KeyValue { key, value } in &span.attributes {
-            attribute(message, 9, key, value);
-        }
-        message.number(10, span.dropped_attributes);
-        for event in &span.events {
-            message.message(11, |message| self::event(message, event));
-        }
-        message.number(12, span.dropped_events);
-        for link in &span.links {
-            message.message(13, |message| self::link(message, link));
-        }
-        message.number(14, span.dropped_links);
-        if let Status::Error(text) = &span.status {
-            message.message(15, |message| {
-                message.text(2, text.as_deref().unwrap_or_default());
-                message.number(3, 2);
-            });
-        }
-        message.fixed32(16, flags(&span.context));
-    });
-    writer.into_bytes()
+    let parent = span.parent_id.map(|parent| parent.get().to_be_bytes());
+    Span {
+        trace_id: trace_id(&span.context),
+        span_id: span_id(&span.context),
+        trace_state: span.context.tracestate().as_str().to_owned(),
+        parent_span_id: parent.map(Vec::from).unwrap_or_default(),
+        name: span.name.to_owned(),
+        kind: kind(span.kind),
+        start_time_unix_nano: nanos(span.start),
+        end_time_unix_nano: nanos(span.end),
+        attributes: attributes(span.attributes),
+        dropped_attributes_count: span.dropped_attributes,
+        events: span.events.into_iter().map(event).collect(),
+        dropped_events_count: span.dropped_events,
+        links: span.links.iter().map(link).collect(),
+        dropped_links_count: span.dropped_links,
+        status: match span.status {
+            otel::Status::Unset => None,
+            otel::Status::Error(text) => Some(Status {
+                message: text.unwrap_or_default(),
+                code: 2,
+            }),
+        },
+        flags: flags(&span.context) | remote_parent(span.parent_is_remote),
+    }
 }
 
-/// Writes what spans and links begin with.
-fn context(message: &mut Writer, context: &SpanContext) {
-    message.bytes(1, &context.trace_id().get().to_be_bytes());
-    message.bytes(2, &context.span_id().get().to_be_bytes());
-    message.text(3, context.tracestate().as_str());
+fn trace_id(context: &SpanContext) -> Vec<u8> {
+    context.trace_id().get().to_be_bytes().into()
 }
 
-/// W3C's flags. Whether a parent is remote is not known, so the bits that tell are not set either.
+fn span_id(context: &SpanContext) -> Vec<u8> {
+    context.span_id().get().to_be_bytes().into()
+}
+
+/// W3C's flags.
 fn flags(context: &SpanContext) -> u32 {
     context.flags().w3c_bits().into()
 }
 
-fn event(message: &mut Writer, event: &Event) {
-    message.fixed64(1, nanos(event.time));
-    message.text(2, &event.name);
-    for KeyValue { key, value } in &event.attributes {
-        attribute(message, 3, key, value);
+/// `SPAN_FLAGS_CONTEXT_HAS_IS_REMOTE_MASK` and `SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK`: whether the parent is of another process,
+/// where there is one.
+fn remote_parent(is_remote: Option<bool>) -> u32 {
+    match is_remote {
+        None => 0,
+        Some(false) => 0x100,
+        Some(true) => 0x300,
     }
 }
 
-fn link(message: &mut Writer, link: &Link<'_>) {
-    context(message, link.context);
-    let kind = AttributeValue::Str(Cow::Borrowed(link.ref_type));
-    attribute(message, 4, Link::REF_TYPE, &kind);
-    message.fixed32(6, flags(link.context));
+fn event(event: otel::Event) -> Event {
+    Event {
+        time_unix_nano: nanos(event.time),
+        name: event.name.into_owned(),
+        attributes: attributes(event.attributes),
+    }
 }
 
-fn attribute(message: &mut Writer, field: u32, key: &str, value: &AttributeValue) {
-    message.message(field, |message| {
-        message.text(1, key);
-        message.message(2, |message| self::value(message, value));
+fn link(link: &otel::Link<'_>) -> Link {
+    Link {
+        trace_id: trace_id(link.context),
+        span_id: span_id(link.context),
+        trace_state: link.context.tracestate().as_str().to_owned(),
+        attributes: vec![KeyValue {
+            key: otel::Link::REF_TYPE.to_owned(),
+            value: Some(any_value(AttributeValue::Str(link.ref_type.into()))),
+        }],
+        flags: flags(link.context),
+    }
+}
+
+fn attributes(attributes: Vec<otel::KeyValue>) -> Vec<KeyValue> {
+    let attributes = attributes.into_iter().map(|attribute| KeyValue {
+        key: attribute.key.into_owned(),
+        value: Some(any_value(attribute.value)),
     });
+    attributes.collect()
 }
 
-/// Writes an `AnyValue`.
-fn value(message: &mut Writer, value: &AttributeValue) {
-    const STRING: u32 = 1;
-    match value {
-        AttributeValue::Bool(truth) => message.present(2, u64::from(*truth)),
-        AttributeValue::I64(number) => message.present(3, number.cast_unsigned()),
+fn any_value(value: AttributeValue) -> AnyValue {
+    let value = match value {
+        AttributeValue::Bool(truth) => Value::Bool(truth),
+        AttributeValue::I64(number) => Value::Int(number),
         // JSON has no such number, and a receiver that answers in JSON could not show the trace.
-        AttributeValue::F64(number) if !number.is_finite() => {
-            message.bytes(STRING, number.to_string().as_bytes());
+        AttributeValue::F64(number) if !number.is_finite() => Value::String(number.to_string()),
+        AttributeValue::F64(number) => Value::Double(number),
+        AttributeValue::Str(text) => Value::String(text.into_owned()),
+        AttributeValue::Strs(texts) => {
+            let texts = texts.into_iter().map(AttributeValue::Str);
+            Value::Array(ArrayValue {
+                values: texts.map(any_value).collect(),
+            })
         }
-        AttributeValue::F64(number) => message.fixed64(4, number.to_bits()),
-        AttributeValue::Str(text) => message.bytes(STRING, text.as_bytes()),
-        AttributeValue::Strs(texts) => message.message(5, |message| {
-            for text in texts {
-                message.message(1, |message| message.bytes(STRING, text.as_bytes()));
-            }
-        }),
-        other => message.bytes(STRING, format!("{other:?}").as_bytes()),
-    }
+        other => Value::String(format!("{other:?}")),
+    };
+    AnyValue { value: Some(value) }
 }
 
-const fn kind(kind: SpanKind) -> u32 {
+const fn kind(kind: SpanKind) -> i32 {
     match kind {
         SpanKind::Server => 2,
         SpanKind::Client => 3,
@@ -169,4 +181,30 @@ const fn kind(kind: SpanKind) -> u32 {
 fn nanos(time: SystemTime) -> u64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     since.as_nanos().try_into().unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use opentracing_http::{HttpTracing, InMemoryTracer};
+
+    use super::*;
+
+    #[test]
+    fn size_of_a_request_is_known_before_it_is_made() {
+        let tracer = InMemoryTracer::new();
+        let tracing = HttpTracing::new(tracer.clone());
+        for length in [0, 1, 100, 120, 128, 4096] {
+            let span = tracing.span("work").start();
+            span.set_tag("text", "x".repeat(length)).log("logged");
+            span.finish();
+        }
+        let envelope = Envelope::new(&[Tag::new("service.name", "checkout")]);
+        let mut spans: Vec<Span> = tracer.take().iter().map(span).collect();
+        while !spans.is_empty() {
+            let bytes = spans.iter().map(size).sum();
+            let expected = envelope.size(bytes);
+            assert_eq!(envelope.request(spans.clone()).len(), expected);
+            spans.pop();
+        }
+    }
 }

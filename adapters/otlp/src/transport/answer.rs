@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::protobuf::{Field, Reader};
+use prost::Message;
+
+use crate::messages::{ExportTraceServiceResponse, RetryInfo, RpcStatus};
 use crate::transport::Receipt;
 
 /// The longest message that is kept.
@@ -16,46 +18,39 @@ pub(crate) struct Details {
     pub(crate) after: Option<Duration>,
 }
 
-/// Reads an `ExportTraceServiceResponse`.
+/// Reads an `ExportTraceServiceResponse`; what makes no sense says nothing.
 pub(crate) fn receipt(response: &[u8]) -> Receipt {
-    let Some(partial) = Reader(response).bytes(1) else {
-        return Receipt::default();
-    };
-    let partial = Reader(partial);
+    let response = ExportTraceServiceResponse::decode(response).unwrap_or_default();
+    receipt_of(response)
+}
+
+pub(crate) fn receipt_of(response: ExportTraceServiceResponse) -> Receipt {
+    let partial = response.partial_success.unwrap_or_default();
     Receipt {
         // A negative number would be nonsense.
-        refused: partial.number(1).cast_signed().max(0).cast_unsigned(),
-        message: shortened(&partial.text(2)),
+        refused: u64::try_from(partial.rejected_spans).unwrap_or(0),
+        message: shortened(&partial.error_message),
     }
 }
 
-/// Reads a `google.rpc.Status`.
+/// Reads a `google.rpc.Status`; what makes no sense says nothing.
 pub(crate) fn details(status: &[u8]) -> Details {
-    let mut after = None;
-    for (field, value) in Reader(status) {
-        if let (3, Field::Bytes(detail)) = (field, value) {
-            after = after.or(retry_info(Reader(detail)));
-        }
-    }
+    let status = RpcStatus::decode(status).unwrap_or_default();
     Details {
-        message: shortened(&Reader(status).text(2)),
-        after,
+        message: shortened(&status.message),
+        after: status.details.iter().find_map(retry_delay),
     }
 }
 
-/// The delay in an `Any`, if that is a `RetryInfo`.
-fn retry_info(detail: Reader<'_>) -> Option<Duration> {
-    let kind = detail.text(1);
-    if kind.rsplit('/').next() != Some("google.rpc.RetryInfo") {
+/// The delay, if this is a `RetryInfo`.
+fn retry_delay(detail: &prost_types::Any) -> Option<Duration> {
+    let kind = detail.type_url.rsplit('/').next();
+    if kind != Some("google.rpc.RetryInfo") {
         return None;
     }
-    let delay = Reader(detail.bytes(2)?).bytes(1).unwrap_or_default();
-    let delay = Reader(delay);
-    let seconds = delay.number(1).try_into().ok().map(i64::cast_unsigned)?;
-    let nanos = u32::try_from(delay.number(2))
-        .ok()
-        .filter(|nanos| *nanos < 1_000_000_000)?;
-    Some(Duration::new(seconds, nanos))
+    let info = RetryInfo::decode(&*detail.value).ok()?;
+    // One that is negative is an error.
+    info.retry_delay?.try_into().ok()
 }
 
 /// The first part of a text that another process wrote, without control characters.
@@ -74,63 +69,67 @@ pub(crate) fn shortened(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protobuf::Writer;
+    use crate::messages::ExportTracePartialSuccess;
 
-    fn status(kind: &str, seconds: u64, nanos: u32) -> Vec<u8> {
-        let mut writer = Writer::default();
-        writer.number(1, 8);
-        writer.text(2, "busy");
-        writer.message(3, |any| {
-            any.text(1, "type.googleapis.com/google.rpc.ErrorInfo");
-            any.message(2, |info| info.text(1, "x"));
-        });
-        writer.message(3, |any| {
-            any.text(1, kind);
-            any.message(2, |info| {
-                info.message(1, |delay| {
-                    delay.present(1, seconds);
-                    delay.number(2, nanos);
-                });
-            });
-        });
-        writer.into_bytes()
+    const RETRY_INFO: &str = "type.googleapis.com/google.rpc.RetryInfo";
+
+    fn status(kind: &str, seconds: i64, nanos: i32) -> Vec<u8> {
+        let info = RetryInfo {
+            retry_delay: Some(prost_types::Duration { seconds, nanos }),
+        };
+        let detail = |kind: &str, value| prost_types::Any {
+            type_url: kind.to_owned(),
+            value,
+        };
+        let other = detail(
+            "type.googleapis.com/google.rpc.ErrorInfo",
+            b"\x0a\x01x".into(),
+        );
+        let status = RpcStatus {
+            message: "busy".to_owned(),
+            details: vec![other, detail(kind, info.encode_to_vec())],
+        };
+        status.encode_to_vec()
     }
 
     #[test]
     fn delay_is_found_among_the_details() {
-        let kind = "type.googleapis.com/google.rpc.RetryInfo";
-        let found = details(&status(kind, 2, 500_000_000));
+        let found = details(&status(RETRY_INFO, 2, 500_000_000));
         assert_eq!(found.message, "busy");
         assert_eq!(found.after, Some(Duration::from_millis(2500)));
-        assert_eq!(details(&status(kind, 0, 0)).after, Some(Duration::ZERO));
+        assert_eq!(
+            details(&status(RETRY_INFO, 0, 0)).after,
+            Some(Duration::ZERO)
+        );
     }
 
     #[test]
     fn delay_that_makes_no_sense_is_none() {
-        let kind = "type.googleapis.com/google.rpc.RetryInfo";
         assert_eq!(details(&status("other", 2, 0)).after, None);
-        assert_eq!(details(&status(kind, u64::MAX, 0)).after, None, "negative");
-        assert_eq!(details(&status(kind, 1, u32::MAX)).after, None);
+        assert_eq!(details(&status(RETRY_INFO, -1, 0)).after, None);
         assert_eq!(details(b"\xff\xff"), Details::default());
     }
 
     #[test]
     fn receipt_tells_what_was_refused() {
-        let mut writer = Writer::default();
-        writer.message(1, |partial| {
-            partial.present(1, 3);
-            partial.text(2, "too\nlarge");
-        });
+        let response = |rejected_spans| {
+            let partial = ExportTracePartialSuccess {
+                rejected_spans,
+                error_message: "too\nlarge".to_owned(),
+            };
+            let response = ExportTraceServiceResponse {
+                partial_success: Some(partial),
+            };
+            response.encode_to_vec()
+        };
         let expected = Receipt {
             refused: 3,
             message: "too large".to_owned(),
         };
-        assert_eq!(receipt(&writer.into_bytes()), expected);
+        assert_eq!(receipt(&response(3)), expected);
+        assert_eq!(receipt(&response(-1)).refused, 0);
         assert_eq!(receipt(b""), Receipt::default());
         assert_eq!(receipt(b"not protobuf"), Receipt::default());
-        let mut writer = Writer::default();
-        writer.message(1, |partial| partial.present(1, u64::MAX));
-        assert_eq!(receipt(&writer.into_bytes()).refused, 0, "negative");
     }
 
     #[test]

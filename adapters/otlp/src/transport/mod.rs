@@ -149,7 +149,7 @@ impl Failure {
     }
 }
 
-/// Compresses a request.
+/// Compresses a request; gRPC does that itself.
 fn compress(request: &[u8]) -> Result<Vec<u8>, std::io::Error> {
     #[cfg(feature = "gzip")]
     {

@@ -80,7 +80,7 @@ fn everything_can_come_from_variables() {
         assert_eq!(call.header("x-tenant"), Some("blue"));
         #[cfg(feature = "grpc")]
         if *wire == Wire::Grpc {
-            assert_eq!(call.header("grpc-timeout"), Some("9000m"));
+            assert_eq!(call.header("grpc-timeout"), Some("9000000u"));
         }
     }
 }
