@@ -1,10 +1,13 @@
 //! What a collector answers.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::sync::mpsc::channel;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::receiver::{Receiver, Reply, WIRES, Wire};
-use crate::{SOON, builder, quick, report, start, told};
+use crate::receiver::{Receiver, Reply, WIRES, Wire, own_address};
+use crate::{SOON, builder, builder_to, quick, report, start, told};
 
 #[test]
 fn statuses_are_retried_as_the_specification_says() {
@@ -301,7 +304,7 @@ fn redirect_is_not_followed_and_the_error_tells_where_it_leads() {
 }
 
 #[test]
-fn endless_response_is_read_to_a_bound() {
+fn long_response_is_cut() {
     for wire in WIRES {
         let receiver =
             Receiver::answering(*wire, |_| Reply::Http(400, Vec::new(), vec![b'x'; 3 << 20]));
@@ -313,4 +316,25 @@ fn endless_response_is_read_to_a_bound() {
         let error = errors.recv_timeout(SOON).unwrap();
         assert!(error.len() < 1_200, "{}", error.len());
     }
+}
+
+#[test]
+fn endless_response_is_read_to_a_bound() {
+    let listener = TcpListener::bind(own_address()).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = thread::spawn(move || {
+        let (mut connection, _) = listener.accept().unwrap();
+        connection.read_exact(&mut [0; 16]).unwrap();
+        let head = b"HTTP/1.1 400 Bad Request\r\ntransfer-encoding: chunked\r\n\r\n";
+        connection.write_all(head).unwrap();
+        let chunk = [&b"10000\r\n"[..], &[b'x'; 0x1_0000], b"\r\n"].concat();
+        // More than all buffers on the way hold; then silence.
+        let is_read = (0..500).all(|_| connection.write_all(&chunk).is_ok());
+        assert!(!is_read, "everything was read");
+    });
+    let (tracing, tracer) = start(quick(builder_to(Wire::Http, url)).timeout(SOON));
+    tracing.span("x").start().finish();
+    assert_eq!(tracing.flush(SOON).lost(), 1);
+    assert_eq!(tracer.drops().rejected, 1);
+    server.join().unwrap();
 }
