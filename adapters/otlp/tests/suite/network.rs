@@ -81,6 +81,23 @@ fn collector_that_is_restarted_in_the_middle_loses_nothing() {
 }
 
 #[test]
+fn idle_connection_that_the_collector_closed_costs_no_retry() {
+    for wire in WIRES {
+        let mut receiver = Receiver::start(*wire);
+        let address = receiver.address();
+        let (builder, errors) = told(quick(builder(&receiver)).retries(0));
+        let (tracing, tracer) = start(builder);
+        for _ in 0..5 {
+            tracing.span("x").start().finish();
+            assert!(tracing.flush(SOON).is_complete(), "{:?}", errors.try_recv());
+            drop(receiver);
+            receiver = Receiver::start_at(*wire, address, |_| Reply::Taken);
+        }
+        assert_eq!((tracer.delivered(), errors.try_recv().ok()), (5, None));
+    }
+}
+
+#[test]
 fn hang_up_without_an_answer_is_tried_again() {
     for wire in WIRES {
         let mut calls = 0;
