@@ -20,24 +20,19 @@ const EXPORT_TIMEOUT: Duration = Duration::from_secs(30);
 /// Changes the defaults of an [`OpenTelemetryTracer`].
 ///
 /// ```
-/// # use opentelemetry_sdk::error::OTelSdkResult;
-/// # use opentelemetry_sdk::trace::{SpanData, SpanExporter};
-/// # #[derive(Debug)]
-/// # struct MyExporter;
-/// # impl SpanExporter for MyExporter {
-/// #     async fn export(&self, _: Vec<SpanData>) -> OTelSdkResult { Ok(()) }
-/// # }
 /// use std::time::Duration;
 ///
+/// use opentelemetry_sdk::trace::SpanExporter;
+/// use opentracing_http::ConfigError;
 /// use opentracing_opentelemetry::OpenTelemetryTracer;
 ///
-/// let tracer = OpenTelemetryTracer::builder()
-///     .service_name("checkout")
-///     .queue_spans(10_000)
-///     .batch_interval(Duration::from_millis(500))
-///     .of_exporter(MyExporter)?;
-/// # let _ = tracer;
-/// # Ok::<(), opentracing_http::ConfigError>(())
+/// fn tracer(exporter: impl SpanExporter + 'static) -> Result<OpenTelemetryTracer, ConfigError> {
+///     OpenTelemetryTracer::builder()
+///         .service_name("checkout")
+///         .queue_spans(10_000)
+///         .batch_interval(Duration::from_millis(500))
+///         .of_exporter(exporter)
+/// }
 /// ```
 #[derive(Debug)]
 #[must_use = "a tracer is made by `of_exporter` or `of_processor`"]
@@ -157,25 +152,18 @@ impl OpenTelemetryTracerBuilder {
     /// the tracer, and not with the application's runtime.
     ///
     /// ```
-    /// # mod opentelemetry_otlp {
-    /// #     use opentelemetry_sdk::error::OTelSdkResult;
-    /// #     #[derive(Debug)]
-    /// #     pub struct SpanExporter;
-    /// #     impl SpanExporter {
-    /// #         pub fn builder() -> Self { Self }
-    /// #         pub fn with_tonic(self) -> Self { self }
-    /// #         pub fn build(self) -> Result<Self, std::fmt::Error> { Ok(self) }
-    /// #     }
-    /// #     impl opentelemetry_sdk::trace::SpanExporter for SpanExporter {
-    /// #         async fn export(&self, _: Vec<opentelemetry_sdk::trace::SpanData>) -> OTelSdkResult { Ok(()) }
-    /// #     }
-    /// # }
+    /// use std::fmt::Display;
+    ///
+    /// use opentelemetry_sdk::trace::SpanExporter;
+    /// use opentracing_http::ConfigError;
     /// use opentracing_opentelemetry::OpenTelemetryTracer;
     ///
-    /// let tracer = OpenTelemetryTracer::builder()
-    ///     .of_exporter_made_by(|| opentelemetry_otlp::SpanExporter::builder().with_tonic().build())?;
-    /// # let _ = tracer;
-    /// # Ok::<(), opentracing_http::ConfigError>(())
+    /// // With `|| opentelemetry_otlp::SpanExporter::builder().with_tonic().build()`, for one.
+    /// fn tracer<E: SpanExporter + 'static, X: Display>(
+    ///     make: impl FnOnce() -> Result<E, X>,
+    /// ) -> Result<OpenTelemetryTracer, ConfigError> {
+    ///     OpenTelemetryTracer::builder().of_exporter_made_by(make)
+    /// }
     /// ```
     ///
     /// # Errors

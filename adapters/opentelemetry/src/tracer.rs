@@ -24,21 +24,15 @@ use crate::sink::Sink;
 /// time.
 ///
 /// ```
-/// # use opentelemetry_sdk::error::OTelSdkResult;
-/// # use opentelemetry_sdk::trace::{SpanData, SpanExporter};
-/// # #[derive(Debug)]
-/// # struct MyExporter;
-/// # impl SpanExporter for MyExporter {
-/// #     async fn export(&self, _: Vec<SpanData>) -> OTelSdkResult { Ok(()) }
-/// # }
-/// use opentracing_http::HttpTracing;
+/// use opentelemetry_sdk::trace::SpanExporter;
+/// use opentracing_http::{ConfigError, HttpTracing};
 /// use opentracing_opentelemetry::{OpenTelemetryScopes, OpenTelemetryTracer};
 ///
-/// let tracing = HttpTracing::builder(OpenTelemetryTracer::of_exporter(MyExporter)?)
-///     .scope_hook(OpenTelemetryScopes::new())
-///     .build()?;
-/// # drop(tracing);
-/// # Ok::<(), opentracing_http::ConfigError>(())
+/// fn tracing(exporter: impl SpanExporter + 'static) -> Result<HttpTracing, ConfigError> {
+///     HttpTracing::builder(OpenTelemetryTracer::of_exporter(exporter)?)
+///         .scope_hook(OpenTelemetryScopes::new())
+///         .build()
+/// }
 /// ```
 #[derive(Debug, Clone)]
 pub struct OpenTelemetryTracer {
