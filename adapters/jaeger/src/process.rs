@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 
 use opentracing_http::Tag;
+use opentracing_http::env::host_name;
 use rustracing_jaeger::thrift::jaeger;
 
 use crate::convert;
@@ -23,19 +24,6 @@ pub(crate) fn process(service_name: String, tags: Vec<Tag>) -> jaeger::Process {
         service_name,
         tags: all.into_iter().map(convert::tag).collect(),
     }
-}
-
-/// What the system says, as far as it can be asked without a further dependency: on Linux the kernel, elsewhere the
-/// variables that Windows and some shells set.
-fn host_name() -> Option<String> {
-    let kernel = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
-    let variable = || {
-        std::env::var("HOSTNAME")
-            .or_else(|_| std::env::var("COMPUTERNAME"))
-            .ok()
-    };
-    let name = kernel.or_else(variable)?.trim().to_owned();
-    (!name.is_empty()).then_some(name)
 }
 
 /// The address from which this host would call others. Connecting a datagram socket chooses it and sends nothing.

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
+use opentracing_http::env::{Variables, var};
 use opentracing_http::report::{ExportError, Reporter, ReporterBuilder};
 use opentracing_http::sampler::Sampler;
 use opentracing_http::{ConfigError, Tag};
@@ -84,16 +84,10 @@ pub struct OtlpTracerBuilder {
     pub(crate) tls: TlsFiles,
     pub(crate) tags: Vec<Tag>,
     pub(crate) disabled: bool,
-    pub(crate) queue_spans: Option<usize>,
-    pub(crate) batch_spans: Option<usize>,
-    pub(crate) batch_interval: Option<Duration>,
+    pub(crate) reporter: ReporterBuilder,
     /// What to call the service's name in an error.
     name_option: &'static str,
-    sampler: Option<Arc<dyn Sampler>>,
     request_bytes: usize,
-    retries: u32,
-    backoff: (Duration, Duration),
-    reporter: ReporterBuilder,
     /// The first thing that is wrong.
     error: Option<ConfigError>,
 }
@@ -111,15 +105,12 @@ impl OtlpTracerBuilder {
             tls: TlsFiles::default(),
             tags: Vec::new(),
             disabled: false,
-            queue_spans: None,
-            batch_spans: None,
-            batch_interval: None,
+            reporter: Reporter::builder()
+                .thread_name("otlp-reporter")
+                .retries(RETRIES)
+                .backoff(FIRST_PAUSE, LONGEST_PAUSE),
             name_option: "service_name",
-            sampler: None,
             request_bytes: REQUEST_BYTES,
-            retries: RETRIES,
-            backoff: (FIRST_PAUSE, LONGEST_PAUSE),
-            reporter: Reporter::builder(),
             error: None,
         }
     }
@@ -231,7 +222,7 @@ impl OtlpTracerBuilder {
     }
 
     /// Adds an attribute of the resource, which is told with each request. It takes the place of one of the same name:
-    /// `service.name` and `telemetry.sdk.*` are there by default.
+    /// `service.name`, `host.name` and `telemetry.sdk.*` are there by default.
     pub fn tag(mut self, tag: impl Into<Tag>) -> Self {
         self.tags.push(tag.into());
         self
@@ -240,13 +231,13 @@ impl OtlpTracerBuilder {
     /// Decides which spans are recorded, where the [policy](opentracing_http::HttpTracing) has no sampler that does; see
     /// [`sampler`](opentracing_http::sampler). By default the caller's decision holds, and everything else is recorded.
     pub fn sampler(mut self, sampler: impl Sampler + 'static) -> Self {
-        self.sampler = Some(Arc::new(sampler));
+        self.reporter = self.reporter.sampler(sampler);
         self
     }
 
     /// Bounds how many spans wait to be sent; what comes beyond is dropped. Default 2,048.
     pub fn queue_spans(mut self, spans: usize) -> Self {
-        self.queue_spans = Some(spans);
+        self.reporter = self.reporter.queue_spans(spans);
         self
     }
 
@@ -259,13 +250,13 @@ impl OtlpTracerBuilder {
     /// Bounds how many spans are sent together; as soon as so many wait, they are sent. Default 512, or the queue's bound if
     /// that is less.
     pub fn batch_spans(mut self, spans: usize) -> Self {
-        self.batch_spans = Some(spans);
+        self.reporter = self.reporter.batch_spans(spans);
         self
     }
 
     /// Sets how long a span waits at most for others to share a request with. Default 1 s.
     pub fn batch_interval(mut self, interval: Duration) -> Self {
-        self.batch_interval = Some(interval);
+        self.reporter = self.reporter.batch_interval(interval);
         self
     }
 
@@ -282,14 +273,14 @@ impl OtlpTracerBuilder {
     /// Sets how often a batch is tried again that the collector did not take, or that did not get there; then it is dropped.
     /// Default 7, which is about half a minute. Other spans wait in the queue meanwhile.
     pub fn retries(mut self, retries: u32) -> Self {
-        self.retries = retries;
+        self.reporter = self.reporter.retries(retries);
         self
     }
 
     /// Sets the pause before the first retry, and the longest one: they double, less up to a half by chance. Default 250 ms
     /// and 30 s. A collector that asks for a pause (`Retry-After`, `RetryInfo`) gets it, up to the longest one.
     pub fn backoff(mut self, first: Duration, longest: Duration) -> Self {
-        self.backoff = (first, longest);
+        self.reporter = self.reporter.backoff(first, longest);
         self
     }
 
@@ -314,18 +305,16 @@ impl OtlpTracerBuilder {
     /// | `OTEL_EXPORTER_OTLP_INSECURE` | `true`: an address for gRPC that has no scheme means http |
     /// | `OTEL_EXPORTER_OTLP_CERTIFICATE` | a file with the collector's authority, in PEM |
     /// | `OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE`, `OTEL_EXPORTER_OTLP_CLIENT_KEY` | files with this service's certificate and key, in PEM |
-    /// | `OTEL_BSP_SCHEDULE_DELAY` | how long a span waits for others, in milliseconds |
-    /// | `OTEL_BSP_MAX_QUEUE_SIZE` | how many spans wait at most |
-    /// | `OTEL_BSP_MAX_EXPORT_BATCH_SIZE` | how many spans are sent together at most |
+    /// | `OTEL_BSP_*` | queue, batches and times, as [`ReporterBuilder::env`] describes |
     /// | `OTEL_SDK_DISABLED` | `true`: nothing is recorded, callers' contexts are passed on unchanged |
     ///
     /// Each `OTEL_EXPORTER_OTLP_…` has a form `OTEL_EXPORTER_OTLP_TRACES_…`, which wins. The protocol `http/json` is an error.
-    /// `OTEL_BSP_EXPORT_TIMEOUT` is not read: a batch's time is that of its requests and retries. What the policy decides
-    /// (`OTEL_TRACES_SAMPLER`, `OTEL_PROPAGATORS`, limits) is not the tracer's.
+    /// What the policy decides (`OTEL_TRACES_SAMPLER`, `OTEL_PROPAGATORS`, limits) is read by
+    /// [its own `env`](opentracing_http::HttpTracingBuilder::env).
     ///
     /// The files are read here, once.
     pub fn env(self) -> Self {
-        self.env_with(|name| std::env::var(name).ok())
+        self.env_with(var)
     }
 
     /// Applies the same variables, which come from elsewhere than the process' environment.
@@ -339,14 +328,14 @@ impl OtlpTracerBuilder {
     ///     .unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "option `OTEL_EXPORTER_OTLP_TIMEOUT`: `10s` is no time; give milliseconds as a whole number above 0, such as `10000`",
+    ///     "option `OTEL_EXPORTER_OTLP_TIMEOUT`: `10s` is no time; give milliseconds as a whole number above 0, such as `5000`",
     /// );
     /// ```
     pub fn env_with(mut self, source: impl Fn(&str) -> Option<String>) -> Self {
         if self.service_name.is_empty() {
             self.name_option = "OTEL_SERVICE_NAME";
         }
-        if let Err(error) = env::apply(&mut self, &source) {
+        if let Err(error) = env::apply(&mut self, Variables::new(&source)) {
             self.wrong(error);
         }
         self
@@ -403,26 +392,9 @@ impl OtlpTracerBuilder {
                 ),
             ));
         }
-        let mut reporter = self
-            .reporter
-            .thread_name("otlp-reporter")
-            .retries(self.retries)
-            .backoff(self.backoff.0, self.backoff.1);
-        if let Some(spans) = self.queue_spans {
-            reporter = reporter.queue_spans(spans);
-        }
-        if let Some(spans) = self.batch_spans {
-            reporter = reporter.batch_spans(spans);
-        }
-        if let Some(interval) = self.batch_interval {
-            reporter = reporter.batch_interval(interval);
-        }
-        if let Some(sampler) = self.sampler {
-            reporter = reporter.sampler(sampler);
-        }
         let exporter = OtlpExporter::new(envelope, self.request_bytes, transport);
         Ok(OtlpTracer {
-            reporter: Some(reporter.build(exporter)?),
+            reporter: Some(self.reporter.build(exporter)?),
         })
     }
 

@@ -1,9 +1,10 @@
 //! What is told once per request about the service that the spans come from.
 
 use opentracing_http::Tag;
+use opentracing_http::env::host_name;
 
-/// The resource's attributes: the service's name, what the specification demands of a library, and the user's own, which win
-/// over these.
+/// The resource's attributes: the service's name, what the specification demands of a library, the host's name, and the
+/// user's own, which win over these.
 ///
 /// OpenTelemetry specification, "Resource SDK": a library that is not OpenTelemetry's own must not call itself
 /// `opentelemetry`.
@@ -14,6 +15,7 @@ pub(crate) fn resource(service_name: String, tags: Vec<Tag>) -> Vec<Tag> {
         Tag::new("telemetry.sdk.name", env!("CARGO_PKG_NAME")),
         Tag::new("telemetry.sdk.version", env!("CARGO_PKG_VERSION")),
     ];
+    all.extend(host_name().map(|name| Tag::new("host.name", name)));
     for tag in tags {
         all.retain(|old| old.key != tag.key);
         all.push(tag);

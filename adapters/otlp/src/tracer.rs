@@ -58,7 +58,7 @@ impl OtlpTracer {
     ///
     /// If a variable's value cannot be used, or the service has no name; the error names the variable and the remedy.
     pub fn from_env() -> Result<Self, ConfigError> {
-        Self::from_env_with(|name| std::env::var(name).ok())
+        Self::from_env_with(opentracing_http::env::var)
     }
 
     /// The same, with variables that come from elsewhere than the process' environment.

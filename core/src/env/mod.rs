@@ -33,8 +33,10 @@
 //! # Ok::<(), ConfigError>(())
 //! ```
 
+mod host;
 mod resource;
 mod variables;
 
+pub use self::host::host_name;
 pub use self::resource::Resource;
 pub use self::variables::{Variables, var};

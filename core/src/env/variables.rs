@@ -108,36 +108,33 @@ impl<'a> Variables<'a> {
     ///
     /// # Errors
     ///
-    /// If a pair has no `=` or no key, or a `%` does not stand for a byte, or what is decoded is not UTF-8.
+    /// If a pair has no `=` or no key, or a `%` does not stand for a byte, or what is decoded is not UTF-8. The error tells
+    /// which pair it is and does not show it: a header's value may be a secret.
     pub fn pairs(&self, name: &str) -> Result<Vec<(String, String)>, ConfigError> {
         let list = self.get(name).unwrap_or_default();
         let members = list.split(',').map(str::trim);
-        members
-            .filter(|member| !member.is_empty())
-            .map(|member| pair(name, member))
-            .collect()
+        let members = members.filter(|member| !member.is_empty());
+        let pairs = members.zip(1..).map(|(member, number)| {
+            pair(member).map_err(|problem| {
+                let remedy = format_args!(
+                    "pair {number} {problem}; write `key=value`, with commas between pairs, and `%2C` for a comma in a value"
+                );
+                wrong(name, &remedy)
+            })
+        });
+        pairs.collect()
     }
 }
 
-fn pair(name: &str, member: &str) -> Result<(String, String), ConfigError> {
+fn pair(member: &str) -> Result<(String, String), &'static str> {
+    let (key, value) = member.split_once('=').ok_or("has no `=`")?;
     let decode = |text: &str| {
-        percent::decode_strictly(text.trim()).ok_or_else(|| {
-            wrong(
-                name,
-                &format_args!(
-                    "`{text}` cannot be decoded; write `%` as `%25`, and any other text as percent-encoded UTF-8"
-                ),
-            )
-        })
+        percent::decode_strictly(text.trim())
+            .ok_or("is not percent-encoded UTF-8 (a `%` by itself is `%25`)")
     };
-    match member.split_once('=') {
-        Some((key, value)) if !key.trim().is_empty() => Ok((decode(key)?, decode(value)?)),
-        _ => Err(wrong(
-            name,
-            &format_args!(
-                "`{member}` is no pair; write `key=value`, with commas between pairs and `%2C` for a comma in a value"
-            ),
-        )),
+    match decode(key)? {
+        key if key.is_empty() => Err("has no key"),
+        key => Ok((key, decode(value)?)),
     }
 }
 

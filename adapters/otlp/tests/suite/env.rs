@@ -202,9 +202,9 @@ fn what_is_wrong_is_named_with_a_remedy() {
         (
             "OTEL_RESOURCE_ATTRIBUTES",
             "a",
-            "entry 1 has no `=`; write `name=value`",
+            "pair 1 has no `=`; write `key=value`",
         ),
-        ("OTEL_RESOURCE_ATTRIBUTES", "a=1,=b", "entry 2 has no name"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "a=1,=b", "pair 2 has no key"),
         ("OTEL_RESOURCE_ATTRIBUTES", "a=%zz", "percent-encoded"),
         ("OTEL_RESOURCE_ATTRIBUTES", "a=%ff", "percent-encoded"),
         ("OTEL_RESOURCE_ATTRIBUTES", "a=%2", "percent-encoded"),
@@ -276,7 +276,7 @@ fn what_is_wrong_is_named_with_a_remedy() {
             "1",
             "neither `true` nor `false`",
         ),
-        ("OTEL_EXPORTER_OTLP_HEADERS", "secret", "entry 1 has no `=`"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "secret", "pair 1 has no `=`"),
         ("OTEL_EXPORTER_OTLP_HEADERS", "a b=1", "no name of a header"),
         (
             "OTEL_EXPORTER_OTLP_HEADERS",

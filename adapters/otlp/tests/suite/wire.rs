@@ -284,6 +284,8 @@ fn resource_and_scope_are_told_in_every_request() {
             for (key, expected) in expected {
                 assert_eq!(value(resource, key), Some(&expected), "{key}");
             }
+            let host = opentracing_http::env::host_name().as_deref().map(text);
+            assert_eq!(value(resource, "host.name"), host.as_ref());
             let [scope] = &spans.scope_spans[..] else {
                 panic!("{call:?}")
             };
