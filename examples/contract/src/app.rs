@@ -111,7 +111,7 @@ pub fn command(program: &str) -> Command {
         .env_clear()
         .envs([
             ("PORT", "0"),
-            ("TRACER", "custom"),
+            ("OTEL_TRACES_EXPORTER", "console"),
             ("EXIT_ON_STDIN_EOF", "1"),
         ])
         .stdin(Stdio::piped())

@@ -1,9 +1,12 @@
 #![doc = include_str!("../README.md")]
 
 mod app;
+mod collector;
+mod environment;
 mod printed;
 mod routes;
 
 pub use self::app::{App, command};
+pub use self::environment::reaches_a_collector_by_variables_alone;
 pub use self::printed::{Printed, printed};
 pub use self::routes::ROUTES;

@@ -8,8 +8,9 @@ use std::time::Duration;
 use env_logger::Env;
 use example_custom_tracer::PrintTracer;
 use opentracing_http::propagation::{B3, Jaeger, Propagation, W3c};
-use opentracing_http::{HttpTracing, Tracer};
+use opentracing_http::{HttpTracing, NoopTracer, Tracer};
 use opentracing_jaeger::JaegerTracer;
+use opentracing_otlp::OtlpTracer;
 
 /// The policy of all examples: the tracer and the formats that the environment names, everything traced but `GET /health`.
 ///
@@ -19,8 +20,9 @@ use opentracing_jaeger::JaegerTracer;
 #[must_use]
 pub fn tracing(service: &str) -> HttpTracing {
     log_to_stderr();
-    let service = variable("JAEGER_SERVICE_NAME").unwrap_or_else(|| service.to_owned());
-    policy(service).unwrap_or_else(|error| fail(&error.to_string()))
+    let named = variable("OTEL_SERVICE_NAME").or_else(|| variable("JAEGER_SERVICE_NAME"));
+    policy(named.unwrap_or_else(|| service.to_owned()))
+        .unwrap_or_else(|error| fail(&error.to_string()))
 }
 
 /// Delivers the last spans, and says what was lost. To be called when the server has stopped.
@@ -47,18 +49,32 @@ fn policy(service: String) -> Result<HttpTracing, Box<dyn Error>> {
     let policy = HttpTracing::builder(tracer(service)?)
         .propagation(propagation()?)
         .skip("GET /health")
+        .env()
         .build()?;
     Ok(policy)
 }
 
 fn tracer(service: String) -> Result<Box<dyn Tracer>, Box<dyn Error>> {
-    match variable("TRACER").as_deref().unwrap_or("jaeger") {
+    // Often, so that who tries it out sees spans at once.
+    let interval = Duration::from_millis(100);
+    match variable("OTEL_TRACES_EXPORTER")
+        .as_deref()
+        .unwrap_or("otlp")
+    {
+        "otlp" => {
+            let otlp = OtlpTracer::builder(service).batch_interval(interval);
+            Ok(Box::new(otlp.env().build()?))
+        }
         "jaeger" => {
-            let jaeger = JaegerTracer::builder(service).batch_interval(Duration::from_millis(100));
+            let jaeger = JaegerTracer::builder(service).batch_interval(interval);
             Ok(Box::new(jaeger.env().build()?))
         }
-        "custom" => Ok(Box::new(PrintTracer::new(service))),
-        other => Err(format!("TRACER is {other:?}; there are jaeger and custom").into()),
+        "console" => Ok(Box::new(PrintTracer::new(service))),
+        "none" => Ok(Box::new(NoopTracer)),
+        other => Err(format!(
+            "OTEL_TRACES_EXPORTER is {other:?}; there are otlp, jaeger, console and none"
+        )
+        .into()),
     }
 }
 

@@ -81,9 +81,9 @@ fn a_call_to_nobody_fails_and_says_so_in_the_trace() {
 }
 
 #[test]
-fn an_unknown_tracer_is_refused() {
+fn an_unknown_exporter_is_refused() {
     let output = command(env!("CARGO_BIN_EXE_server"))
-        .env("TRACER", "yeager")
+        .env("OTEL_TRACES_EXPORTER", "yeager")
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(2));
@@ -98,7 +98,8 @@ fn spans_for_an_agent_that_is_not_there_are_told_of() {
     let address = agent.local_addr().unwrap();
     drop(agent);
     let mut command = command(env!("CARGO_BIN_EXE_server"));
-    command.env("TRACER", "jaeger").stderr(Stdio::piped());
+    command.env("OTEL_TRACES_EXPORTER", "jaeger");
+    command.stderr(Stdio::piped());
     command.env("JAEGER_AGENT_HOST", address.ip().to_string());
     command.env("JAEGER_AGENT_PORT", address.port().to_string());
     let mut server = Killed(command.spawn().unwrap());

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use example_contract::{App, ROUTES};
+use example_contract::{App, ROUTES, reaches_a_collector_by_variables_alone};
 use opentracing_testkit::service::{Routes, Service};
 use opentracing_testkit::service_contract;
 use opentracing_testkit::tracer::Arrived;
@@ -26,3 +26,8 @@ impl Service for Warp {
 }
 
 service_contract!(Warp);
+
+#[test]
+fn spans_reach_a_collector_by_variables_alone() {
+    reaches_a_collector_by_variables_alone(env!("CARGO_BIN_EXE_example-warp"));
+}

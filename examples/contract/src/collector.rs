@@ -1,0 +1,88 @@
+//! A collector that no example knows: OpenTelemetry's own service and messages, over both of OTLP's protocols on one port.
+
+use std::net::SocketAddr;
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::post;
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
+    TraceService, TraceServiceServer,
+};
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
+use prost::Message;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tonic::service::Routes;
+use tonic::{Request, Response, Status};
+
+/// A running collector, which keeps what it receives.
+#[derive(Debug)]
+pub(crate) struct Collector {
+    address: SocketAddr,
+    received: Receiver<(Protocol, ExportTraceServiceRequest)>,
+    _runtime: Runtime,
+}
+
+/// How a request came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Http,
+    Grpc,
+}
+
+type Keep = Sender<(Protocol, ExportTraceServiceRequest)>;
+
+impl Collector {
+    pub(crate) fn start() -> std::io::Result<Self> {
+        let runtime = Runtime::new()?;
+        let listener = runtime.block_on(TcpListener::bind(("127.0.0.1", 0)))?;
+        let address = listener.local_addr()?;
+        let (keep, received) = channel();
+        let routes = Routes::new(TraceServiceServer::new(Grpc(keep.clone())))
+            .into_axum_router()
+            .route("/v1/traces", post(over_http).with_state(keep));
+        runtime.spawn(async { axum::serve(listener, routes).await });
+        Ok(Self {
+            address,
+            received,
+            _runtime: runtime,
+        })
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// What has come until now.
+    pub(crate) fn received(&self) -> Vec<(Protocol, ExportTraceServiceRequest)> {
+        self.received.try_iter().collect()
+    }
+}
+
+async fn over_http(State(keep): State<Keep>, body: Bytes) -> StatusCode {
+    match ExportTraceServiceRequest::decode(body) {
+        Ok(request) => {
+            // Nobody wants it any more when the collector is being dropped.
+            let _ = keep.send((Protocol::Http, request));
+            StatusCode::OK
+        }
+        Err(_) => StatusCode::BAD_REQUEST,
+    }
+}
+
+struct Grpc(Keep);
+
+#[tonic::async_trait]
+impl TraceService for Grpc {
+    async fn export(
+        &self,
+        request: Request<ExportTraceServiceRequest>,
+    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
+        let _ = self.0.send((Protocol::Grpc, request.into_inner()));
+        Ok(Response::new(ExportTraceServiceResponse::default()))
+    }
+}
