@@ -23,6 +23,7 @@ mod real;
 mod run;
 mod service;
 mod terminal;
+mod tracers;
 mod upstream;
 mod waterfall;
 
@@ -138,7 +139,12 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
     let logs = target.join("logs");
     let io = |error| format!("{}: {error}", target.display());
     fs::create_dir_all(&logs).map_err(io)?;
-    let contracts = contract::run(contracts, &filter, &logs);
+    let mut contracts = contract::run(contracts, &filter, &logs);
+    // A part of the contracts says nothing of the whole.
+    if filter.text().is_none() {
+        let problem = tracers::check(&contracts, &root.join(tracers::PAGE), &target);
+        contracts.problems.extend(problem.err());
+    }
     let jaeger = jaeger
         .map(|program| start_jaeger(&program, &logs))
         .transpose()?;

@@ -60,6 +60,33 @@ pub enum Feature {
     Omitted,
 }
 
+impl Feature {
+    /// All of them, in the order in which they are shown.
+    pub const ALL: [Self; 7] = [
+        Self::TagTypes,
+        Self::NonFinite,
+        Self::References,
+        Self::LogTimes,
+        Self::Baggage,
+        Self::Tracestate,
+        Self::Omitted,
+    ];
+
+    /// Returns what arrives with it, in a few words.
+    #[must_use]
+    pub const fn what(self) -> &'static str {
+        match self {
+            Self::TagTypes => "types of tags and log fields",
+            Self::NonFinite => "floats that are infinite or not a number, as such",
+            Self::References => "references of both kinds",
+            Self::LogTimes => "times of logs",
+            Self::Baggage => "baggage at the span's end",
+            Self::Tracestate => "tracestate",
+            Self::Omitted => "how much the policy's limits left out",
+        }
+    }
+}
+
 impl Capabilities {
     /// Everything arrives as it was recorded, at once; to start from.
     pub const ALL: Self = Self {

@@ -1,6 +1,6 @@
 //! The one list of the tracer contract.
 
-use crate::tracer::Backend;
+use crate::tracer::{Backend, Delivery};
 
 /// The one list of what a tracer does, in groups: every test of every tracer comes from here.
 ///
@@ -118,15 +118,26 @@ macro_rules! names {
 
 for_each_tracer_case!(names,);
 
-/// Prints what a tracer cannot carry, a line for each: the feature, a tab, the reason.
+/// Prints what a tracer can and cannot carry, with tabs between: `carries` with the name and the value of a figure, `lacks`
+/// with the feature and the reason. The matrix page and the page that compares tracers are made of it.
 ///
 /// # Panics
 ///
 /// If a reason is missing, a feature is named twice, or the queue is shorter than
 /// [`SHORTEST_QUEUE`](crate::tracer::Delivery::SHORTEST_QUEUE).
 pub fn declare<B: Backend>() {
-    B::CAPABILITIES.check();
-    let lacks = B::CAPABILITIES.lacks;
+    let capabilities = B::CAPABILITIES;
+    capabilities.check();
+    println!("carries\tresolution\t{:?}", capabilities.resolution);
+    println!("carries\tshortest\t{:?}", capabilities.shortest);
+    println!(
+        "carries\tdelivery\t{}",
+        match capabilities.delivery {
+            Delivery::AtOnce => "at once",
+            Delivery::Queued { .. } => "in batches, from a queue",
+        }
+    );
+    let lacks = capabilities.lacks;
     for (number, (feature, reason)) in lacks.iter().enumerate() {
         assert!(!reason.trim().is_empty(), "{feature:?} needs a reason");
         let mut others = lacks.iter().skip(number + 1);

@@ -23,6 +23,8 @@ pub(crate) struct Column {
     /// The verdicts on the cases that were to be run.
     pub(crate) cases: BTreeMap<&'static str, Verdict>,
     pub(crate) lacks: Vec<Lack>,
+    /// Figures of what it can do, by name.
+    pub(crate) carries: BTreeMap<String, String>,
 }
 
 /// What came of a case.
@@ -153,7 +155,8 @@ pub(crate) fn column(
         .names()
         .filter(|name| filter.takes(&target.case(contract, name)));
     let declared = tests.get(&path(module, DECLARATION));
-    let lacks = declared.into_iter().flat_map(|test| test.told("lacks"));
+    let told = |word| declared.into_iter().flat_map(move |test| test.told(word));
+    let carries = told("carries").filter_map(|line| line.split_once('\t'));
     Column {
         contract,
         folder: target.folder().to_owned(),
@@ -164,7 +167,10 @@ pub(crate) fn column(
                 (name, Verdict::of(&path, tests.get(&path)))
             })
             .collect(),
-        lacks: lacks.filter_map(Lack::read).collect(),
+        lacks: told("lacks").filter_map(Lack::read).collect(),
+        carries: carries
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect(),
     }
 }
 
@@ -203,13 +209,13 @@ fn path(module: &str, name: &str) -> String {
 
 /// `w3c` for the module `w3c_format`.
 fn form(module: &str) -> String {
-    let name = module.rsplit("::").next().unwrap_or(module);
-    let name = name.strip_suffix("_form").or(name.strip_suffix("_format"));
-    name.unwrap_or(module).replace('_', " ")
+    let last = module.rsplit("::").next().unwrap_or(module);
+    let name = last.strip_suffix("_form").or(last.strip_suffix("_format"));
+    name.unwrap_or(last).replace('_', " ")
 }
 
 /// `catch layer` for `CatchLayer`.
-fn words(name: &str) -> String {
+pub(crate) fn words(name: &str) -> String {
     let mut words = String::with_capacity(name.len() + 4);
     for letter in name.chars() {
         if letter.is_uppercase() && !words.is_empty() {
@@ -269,7 +275,8 @@ mod tests {
             passed: Some(false),
             output: "no".to_owned(),
         };
-        let declared = passed("lacks\tCatchLayer\tThere is none.\nsomething else\n");
+        let declared =
+            passed("carries\tresolution\t1ms\nlacks\tCatchLayer\tThere is none.\nsomething else\n");
         let tests = [
             ("a_form::one", passed("")),
             (
@@ -299,6 +306,7 @@ mod tests {
             reason: "There is none.".to_owned(),
         };
         assert_eq!(column.lacks, [lack]);
+        assert_eq!(column.carries["resolution"], "1ms");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use opentracing_testkit::{propagation, server, service, tracer};
 use crate::filter::Filter;
 use crate::{parallel, terminal};
 
-pub(crate) use self::column::{Column, Verdict};
+pub(crate) use self::column::{Column, Lack, Verdict, words};
 pub(crate) use self::program::Program;
 pub(crate) use self::target::{Target, targets};
 

@@ -99,11 +99,15 @@ fn read(file: &Path) -> Result<String, String> {
 /// Whether a source calls the macro of a contract, outside of comments.
 fn calls(text: &str, contract: &str) -> bool {
     let call = format!("{contract}_contract!(");
+    let is_path = |text: &str| text.split("::").all(|part| part.chars().all(is_of_name));
     text.lines().any(|line| {
-        line.trim_start()
-            .trim_start_matches("opentracing_testkit::")
-            .starts_with(&call)
+        let before = line.trim_start().split_once(&call);
+        before.is_some_and(|(path, _)| path.is_empty() || (path.ends_with("::") && is_path(path)))
     })
+}
+
+fn is_of_name(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || letter == '_'
 }
 
 #[cfg(test)]
@@ -117,6 +121,8 @@ mod tests {
             "opentracing_testkit::server_contract!(Server);",
             "server"
         ));
+        assert!(calls("        super::server_contract!($server);", "server"));
+        assert!(!calls("a_server_contract!(Server);", "server"));
         assert!(!calls(
             "use opentracing_testkit::server_contract;",
             "server"
