@@ -10,8 +10,8 @@ use xtask_collector::{Log, Reference, ReferenceKind, Span, Tag, TraceId, Value};
 /// A span as it came back.
 ///
 /// What Jaeger turned into fields of OTLP's is a tag, a field or a reference again: the kind is the tag `span.kind`, the
-/// status of an error is the tag `error`, an event's name is the field `event`, and the parent is the first reference if no
-/// link names it.
+/// status of an error is the tag `error`, an event's name is the field `event`, an exception is the log of an error, and the
+/// parent is the first reference if no link names it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Received {
     /// The service that the reporting process calls itself.
@@ -42,6 +42,8 @@ pub struct Received {
     pub logs: Vec<(Duration, Vec<Tag>)>,
     /// What the sender says that it left out.
     pub left: Left,
+    /// What Jaeger thinks is wrong with the span.
+    pub warnings: Vec<String>,
 }
 
 /// How much the sender of a span left out, by its own account.
@@ -138,14 +140,12 @@ fn read_span(span: &Json, service: &str, process_tags: &[Tag]) -> Result<Receive
         references: count(span, "droppedLinksCount")?,
     };
     for event in list(span, "events") {
-        let mut fields = tags(event)?;
-        let name = text(event, "name");
-        if !name.is_empty() {
-            fields.insert(0, tag("event", Value::from(name)));
-        }
+        let fields = fields(event)?;
         left.log_fields += count(event, "droppedAttributesCount")?;
         logs.push((time(event, "timeUnixNano")?, fields));
     }
+    let mut tags = span_tags(span)?;
+    let warnings = take_warnings(&mut tags);
     Ok(Received {
         service: service.to_owned(),
         process_tags: process_tags.to_vec(),
@@ -162,10 +162,42 @@ fn read_span(span: &Json, service: &str, process_tags: &[Tag]) -> Result<Receive
         name: text(span, "name").to_owned(),
         start: time(span, "startTimeUnixNano")?,
         end: time(span, "endTimeUnixNano")?,
-        tags: span_tags(span)?,
+        tags,
         logs,
         left,
+        warnings,
     })
+}
+
+/// Jaeger keeps its warnings among the attributes.
+fn take_warnings(tags: &mut Vec<Tag>) -> Vec<String> {
+    let place = tags.iter().position(|tag| tag.key == "@jaeger@warnings");
+    match place.map(|place| tags.remove(place).value) {
+        Some(Value::List(warnings)) => warnings.iter().map(ToString::to_string).collect(),
+        Some(warning) => vec![warning.to_string()],
+        None => Vec::new(),
+    }
+}
+
+/// The attributes of an event as the fields of a log, its name first. OpenTelemetry's `exception` is OpenTracing's `error`.
+fn fields(event: &Json) -> Result<Vec<Tag>> {
+    let mut fields = tags(event)?;
+    let mut name = text(event, "name");
+    if name == "exception" {
+        name = "error";
+        for field in &mut fields {
+            match field.key.as_str() {
+                "exception.type" => field.key = "error.kind".to_owned(),
+                "exception.message" => field.key = "message".to_owned(),
+                "exception.stacktrace" => field.key = "stack".to_owned(),
+                _ => {}
+            }
+        }
+    }
+    if !name.is_empty() {
+        fields.insert(0, tag("event", Value::from(name)));
+    }
+    Ok(fields)
 }
 
 /// The attributes, with the kind before and the error after them.

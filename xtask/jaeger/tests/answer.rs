@@ -208,3 +208,36 @@ fn what_is_not_understood_is_an_error_and_not_left_out() {
         assert!(read(&wrong).is_err(), "{wrong}");
     }
 }
+
+#[test]
+fn an_exception_is_the_log_of_an_error() {
+    let span = only(
+        r#""events":[{"timeUnixNano":"5","name":"exception","attributes":[
+            {"key":"exception.message","value":{"stringValue":"no stock"}},
+            {"key":"exception.type","value":{"stringValue":"Sold"}},
+            {"key":"exception.stacktrace","value":{"stringValue":"at a"}},
+            {"key":"shelf","value":{"intValue":"7"}}
+        ]}]"#,
+    );
+    let fields = span.logs[0].1.iter();
+    let fields: Vec<_> = fields
+        .map(|field| (field.key.as_str(), field.value.to_string()))
+        .collect();
+    let expected = [
+        ("event", "error"),
+        ("message", "no stock"),
+        ("error.kind", "Sold"),
+        ("stack", "at a"),
+        ("shelf", "7"),
+    ];
+    assert_eq!(fields, expected.map(|(key, value)| (key, value.to_owned())));
+}
+
+#[test]
+fn warnings_are_no_tags() {
+    let span = only(
+        r#""attributes":[{"key":"@jaeger@warnings","value":{"arrayValue":{"values":[{"stringValue":"odd"}]}}}]"#,
+    );
+    assert_eq!(span.warnings, ["odd"]);
+    assert_eq!(span.tags, []);
+}

@@ -98,14 +98,14 @@ impl Tracer {
     /// What tells a service to use it, and where its spans arrive then.
     fn connect(self, ends: &FarEnds) -> Result<(Variables, Arrivals), String> {
         let collector = Arrivals::Collector(ends.store.clone());
-        let tracer = ("TRACER", self.to_string());
+        let exporter = |name: &str| ("OTEL_TRACES_EXPORTER", name.to_owned());
         match self {
             Self::Jaeger => {
                 let host = ("JAEGER_AGENT_HOST", ends.agent.ip().to_string());
                 let port = ("JAEGER_AGENT_PORT", ends.agent.port().to_string());
-                Ok((vec![tracer, host, port], collector))
+                Ok((vec![exporter("jaeger"), host, port], collector))
             }
-            Self::Custom => Ok((vec![tracer], collector)),
+            Self::Custom => Ok((vec![exporter("console")], collector)),
             Self::Real(transport) => {
                 let jaeger = ends.jaeger.as_ref();
                 let jaeger = jaeger.ok_or_else(|| format!("{self} needs a real Jaeger"))?;

@@ -1,5 +1,7 @@
 //! One running example service.
 
+use std::env;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader};
 use std::net::SocketAddr;
@@ -118,12 +120,20 @@ impl Process {
         log: &Path,
         store: Arc<SpanStore>,
     ) -> io::Result<Self> {
-        let mut child = Command::new(program)
+        let mut command = Command::new(program);
+        // What is set for other services would change what is expected of these.
+        let is_tracing = |name: &OsStr| {
+            let name = name.to_string_lossy();
+            name.starts_with("OTEL_") || name.starts_with("JAEGER_")
+        };
+        for (name, _) in env::vars_os().filter(|(name, _)| is_tracing(name)) {
+            command.env_remove(name);
+        }
+        let mut child = command
             .env("PORT", "0")
             .env("EXIT_ON_STDIN_EOF", "1")
             .env("FORMAT", settings.format.to_string())
             .envs(settings.variables.iter().map(|(name, value)| (name, value)))
-            .env_remove("JAEGER_SERVICE_NAME")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(File::create(log)?)

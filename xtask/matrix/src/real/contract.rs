@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use opentracing_http::{ReferenceKind, SpanId, Tag, TraceId, Tracer, Value};
+use opentracing_http::report::otel::OMITTED;
+use opentracing_http::{Omitted, ReferenceKind, SpanId, Tag, TraceId, Tracer, Value};
 use opentracing_testkit::for_each_tracer_case;
 use opentracing_testkit::tracer::{
     self, Arrived, ArrivedLog, ArrivedReference, Backend, Capabilities, PATIENCE,
@@ -52,6 +53,9 @@ pub(super) trait Sender: Sized + 'static {
 
     /// What the services of its cases are called by, of letters and digits.
     const NAME: &str;
+
+    /// What Jaeger's warnings about spans of the cases begin with; `None` if there are to be none.
+    const WARNING: Option<&str>;
 
     /// A tracer of a service that sends to this Jaeger, and not by itself.
     fn tracer(service: &str, jaeger: &Addresses) -> Self::Tracer;
@@ -138,8 +142,39 @@ fn arrived<S: Sender>(span: &Received) -> Arrived {
     });
     arrived.logs = logs.collect();
     arrived.tracestate.clone_from(&span.tracestate);
+    let is_known = |warning: &str| S::WARNING.is_some_and(|known| warning.starts_with(known));
+    let unknown = span.warnings.iter().find(|warning| !is_known(warning));
+    assert_eq!(unknown, None, "Jaeger warns");
     S::restore(span, &mut arrived);
     arrived
+}
+
+/// Takes what the policy's limits left out from the tag that tells of it.
+pub(super) fn take_omitted(span: &mut Arrived) {
+    let mut tags = span.tags.iter();
+    if let Some(place) = tags.position(|tag| tag.key == OMITTED) {
+        span.omitted = omitted(&span.tags.remove(place).value.to_string());
+    }
+}
+
+/// Reads a text such as `3 tags, 1 logs`.
+fn omitted(text: &str) -> Omitted {
+    let mut omitted = Omitted::default();
+    for part in text.split(", ") {
+        let (count, what) = part.split_once(' ').unwrap_or_default();
+        let place = match what {
+            "tags" => &mut omitted.tags,
+            "logs" => &mut omitted.logs,
+            "log fields" => &mut omitted.log_fields,
+            "references" => &mut omitted.references,
+            "ends of values" => &mut omitted.cut_values,
+            other => panic!("{other:?} is left out, of which nothing is known"),
+        };
+        *place = count
+            .parse()
+            .unwrap_or_else(|_| panic!("{part:?} is left out"));
+    }
+    omitted
 }
 
 fn trace_id(id: collector::TraceId) -> TraceId {
@@ -157,7 +192,7 @@ fn tags(tags: &[collector::Tag]) -> Vec<Tag> {
         collector::Value::Bool(truth) => Value::Bool(*truth),
         collector::Value::Long(number) => Value::I64(*number),
         collector::Value::Binary(_) => panic!("no case has a tag of bytes"),
-        collector::Value::List(_) => panic!("no case has a tag that is a list"),
+        collector::Value::List(list) => panic!("no case has a tag that is a list: {list:?}"),
     };
     let tags = tags.iter();
     tags.map(|tag| Tag::new(tag.key.clone(), value(&tag.value)))

@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
-use opentracing_http::{Omitted, Tag};
+use opentracing_http::Tag;
 use opentracing_jaeger::JaegerTracer;
 use opentracing_testkit::tracer::{Arrived, Capabilities, Delivery, Feature};
 use xtask_jaeger::{Addresses, Received};
 
-use crate::real::contract::{Sender, cases};
-use crate::real::{Loss, Transport};
+use crate::real::contract::{Sender, cases, take_omitted};
+use crate::real::{EVENT_WITHOUT_TEXT, Loss, Transport};
 
 pub(super) const TRANSPORT: Transport = Transport {
     name: "udp-to-jaeger",
     about: "Compact Thrift over UDP, sent by opentracing-jaeger.",
     variables: |addresses| {
         vec![
-            ("TRACER", "jaeger".to_owned()),
+            ("OTEL_TRACES_EXPORTER", "jaeger".to_owned()),
             ("JAEGER_AGENT_HOST", addresses.udp.ip().to_string()),
             ("JAEGER_AGENT_PORT", addresses.udp.port().to_string()),
         ]
@@ -28,11 +28,7 @@ pub(super) const TRANSPORT: Transport = Transport {
     ],
     cases: cases::<Udp>,
     lost: &[
-        Loss {
-            case: "texts_arrive_unchanged",
-            message: "a log arrives byte for byte\\n  left: []",
-            reason: "Jaeger makes the field `event` the name of an event, and an event without a name has no such field.",
-        },
+        EVENT_WITHOUT_TEXT,
         Loss {
             case: "log_fields_arrive",
             message: "also two of one name",
@@ -67,6 +63,8 @@ impl Sender for Udp {
 
     const NAME: &str = "udp";
 
+    const WARNING: Option<&str> = None;
+
     fn tracer(service: &str, jaeger: &Addresses) -> JaegerTracer {
         JaegerTracer::builder(service)
             .agent(jaeger.udp)
@@ -81,10 +79,7 @@ impl Sender for Udp {
         for log in &mut span.logs {
             in_order(&mut log.fields);
         }
-        let mut tags = span.tags.iter();
-        if let Some(place) = tags.position(|tag| tag.key == "opentracing.omitted") {
-            span.omitted = omitted(&span.tags.remove(place).value.to_string());
-        }
+        take_omitted(span);
     }
 }
 
@@ -96,24 +91,4 @@ fn in_order(fields: &mut [Tag]) {
     {
         others.rotate_left(1);
     }
-}
-
-/// Reads a text such as `3 tags, 1 logs`.
-fn omitted(text: &str) -> Omitted {
-    let mut omitted = Omitted::default();
-    for part in text.split(", ") {
-        let (count, what) = part.split_once(' ').unwrap_or_default();
-        let place = match what {
-            "tags" => &mut omitted.tags,
-            "logs" => &mut omitted.logs,
-            "log fields" => &mut omitted.log_fields,
-            "references" => &mut omitted.references,
-            "ends of values" => &mut omitted.cut_values,
-            other => panic!("{other:?} is left out, of which nothing is known"),
-        };
-        *place = count
-            .parse()
-            .unwrap_or_else(|_| panic!("{part:?} is left out"));
-    }
-    omitted
 }
