@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::pin::pin;
+use std::task::{Context, Waker};
+
 use http::{HeaderMap, Request};
 use opentracing_http::report::otel::{
     AttributeValue, KeyValue, Link, OMITTED, OtelSpan, SCOPE_NAME, SCOPE_VERSION, Status,
@@ -185,10 +188,16 @@ fn parent_is_remote_where_it_is_a_requests_caller_and_not_where_it_is_a_span_of_
     let root = tracing.span("root").root().start();
     root.child("child").finish();
     root.follower("follower").finish();
-    root.in_scope(|| {
+    // A request is a child of the span that polls it.
+    let request = pin!(root.scope(async {
         let request = Request::get("/").body(()).unwrap();
         drop(Instrumentation::new(&tracing, "test").begin(&request));
-    });
+    }));
+    assert!(
+        request
+            .poll(&mut Context::from_waker(Waker::noop()))
+            .is_ready()
+    );
     let by_hand = tracing.span("by hand").child_of(root.context().unwrap());
     by_hand.start().finish();
     root.finish();
