@@ -30,7 +30,7 @@ impl Arrivals {
     pub(crate) fn trace(&self, trace_id: TraceId) -> Check<Vec<Arc<Span>>> {
         match self {
             Self::Collector(store) => Ok(store.trace(trace_id)),
-            Self::Jaeger(query) => query.trace(trace_id).map(spans).map_err(Failure),
+            Self::Jaeger(query) => query.trace(trace_id).and_then(spans).map_err(Failure),
         }
     }
 
@@ -43,7 +43,7 @@ impl Arrivals {
             Self::Jaeger(query) => {
                 let mut spans_now = Vec::new();
                 poll(|| {
-                    spans_now = query.trace(trace_id).map(spans).map_err(Failure)?;
+                    spans_now = query.trace(trace_id).and_then(spans).map_err(Failure)?;
                     Ok((spans_now.len() >= count).then_some(()))
                 })?;
                 Ok(spans_now)
@@ -66,7 +66,8 @@ impl Arrivals {
         match self {
             Self::Collector(store) => Ok(store.wait_until(ARRIVAL, find)),
             Self::Jaeger(query) => poll(|| {
-                let latest = query.latest(service, LATEST).map(spans).map_err(Failure)?;
+                let latest = query.latest(service, LATEST).and_then(spans);
+                let latest = latest.map_err(Failure)?;
                 Ok(find(&latest))
             }),
         }
@@ -85,9 +86,17 @@ fn poll<T>(mut ask: impl FnMut() -> Check<Option<T>>) -> Check<Option<T>> {
     }
 }
 
-fn spans(received: Vec<Received>) -> Vec<Arc<Span>> {
-    received
-        .into_iter()
-        .map(|span| Arc::new(span.into()))
-        .collect()
+/// The spans as they came back, or what Jaeger thinks is wrong with one.
+fn spans(received: Vec<Received>) -> Result<Vec<Arc<Span>>, String> {
+    let warned = |span: &Received| {
+        let warning = span.warnings.first()?;
+        Some(format!("Jaeger warns of {}: {warning}", span.name))
+    };
+    match received.iter().find_map(warned) {
+        Some(warning) => Err(warning),
+        None => Ok(received
+            .into_iter()
+            .map(|span| Arc::new(span.into()))
+            .collect()),
+    }
 }

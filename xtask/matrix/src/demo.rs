@@ -63,8 +63,8 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
         println!("  {}", query.page(&framework.package(), 20));
     }
     println!(
-        "\nthe services send over {} and call each other twice a second; Ctrl-C stops them all",
-        transport.name
+        "\nthe services call each other twice a second; Ctrl-C stops them all\nwhat they send: {}",
+        transport.about
     );
     traffic(&fleet)
 }

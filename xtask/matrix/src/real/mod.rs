@@ -52,7 +52,7 @@ const EVENT_WITHOUT_TEXT: Loss = Loss {
 };
 
 /// All of them.
-pub(crate) static TRANSPORTS: &[Transport] = &[udp::TRANSPORT, otlp::OVER_HTTP, otlp::OVER_GRPC];
+pub(crate) static TRANSPORTS: &[Transport] = &[otlp::OVER_HTTP, otlp::OVER_GRPC, udp::TRANSPORT];
 
 impl PartialEq for Transport {
     fn eq(&self, other: &Self) -> bool {
