@@ -42,7 +42,8 @@ impl FinishedSpan {
     /// The operation name.
     #[must_use]
     pub fn name(&self) -> &str {
-        match (&*self.data().name, self.facts()) {
+        let given = self.data().name.text().map_or("", |name| name);
+        match (given, self.facts()) {
             ("", Some(http)) => http.name(),
             (name, _) => name,
         }
@@ -195,7 +196,7 @@ impl FinishedSpan {
                 .filter_map(|reference| reference.context.extra())
                 .map(extra)
                 .sum::<usize>()
-            + heap_size(&data.name)
+            + data.name.text().map_or(0, heap_size)
             + tags(&data.tags)
             + data.logs.capacity() * size_of::<Log>()
             + data.logs.iter().map(|log| tags(&log.fields)).sum::<usize>()

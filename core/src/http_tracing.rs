@@ -210,9 +210,12 @@ impl HttpTracingBuilder {
         self
     }
 
-    /// Names requests' spans: called with the method (`_OTHER` for an unknown one) when a span starts, and again when its
-    /// route becomes known. `None` leaves the name as it is: method and route template, with `HTTP` in the place of an
-    /// unknown method. Keep names bounded.
+    /// Sets the rule that names requests' spans. It is called once for each recorded request that no mount point or handler
+    /// has named, when the request ends, on the thread where it ends. It gets the method (`_OTHER` for an unknown one) and
+    /// the route as it is known then.
+    ///
+    /// Where it returns `None` or panics, the name is the method and the route's template, with `HTTP` instead of an unknown
+    /// method. Keep the number of different names bounded.
     pub fn name_with(
         mut self,
         name: impl Fn(&str, Route<'_>) -> Option<String> + Send + Sync + 'static,

@@ -13,7 +13,7 @@ use crate::hook::ScopeHook;
 use crate::ids::{IdSource, RandomIds};
 use crate::limits::Limits;
 use crate::propagation::Propagation;
-use crate::record::Record;
+use crate::record::{Name, Record};
 use crate::sampler::Sampler;
 use crate::server::{HttpSettings, RequestView, Route};
 use crate::suppression::{self, PolicyId};
@@ -142,14 +142,16 @@ impl Policy {
             .find_map(|hook| self.guard(|| hook.ambient_parent()).flatten())
     }
 
-    /// Names a request's span after the user's rule, if there is one and nobody has named the span yet.
+    /// Names a request's span at its end, if there is a rule and nothing else has named the span: nothing can read the name
+    /// before, and the route may be known only then.
     pub(crate) fn name_by_rule(&self, record: &Record) {
         let Some(naming) = &self.http.naming else {
             return;
         };
         let known = record.change(|data| {
-            let http = data.http.as_ref().filter(|http| !http.is_named())?;
-            Some((http.method(), http.template().map(str::to_owned)))
+            let http = data.http.as_ref()?;
+            let is_derived = matches!(data.name, Name::Derived);
+            is_derived.then(|| (http.method(), http.template().map(str::to_owned)))
         });
         let Some((method, template)) = known.flatten() else {
             return;
@@ -157,7 +159,7 @@ impl Policy {
         let route = template.as_deref().map_or(Route::Unknown, Route::Template);
         // Called outside the lock: it is the user's code, and may look at the span.
         if let Some(name) = self.guard(|| naming(method, route)).flatten() {
-            record.change(|data| data.set_name(name.into(), self));
+            record.change(|data| data.give_name(name.into(), self));
         }
     }
 }

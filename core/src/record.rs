@@ -53,7 +53,7 @@ struct Live {
 /// What a span collects between its start and its end.
 #[derive(Default)]
 pub(crate) struct SpanData {
-    pub(crate) name: Cow<'static, str>,
+    pub(crate) name: Name,
     pub(crate) duration: Duration,
     pub(crate) tags: Vec<Tag>,
     pub(crate) logs: Vec<Log>,
@@ -62,6 +62,28 @@ pub(crate) struct SpanData {
     pub(crate) extra: Option<Arc<Extra>>,
     pub(crate) flags: TraceFlags,
     pub(crate) http: Option<HttpFacts>,
+}
+
+/// What a span is called.
+#[derive(Default)]
+pub(crate) enum Name {
+    /// After the request's method and route, unless the policy's rule names it at its end.
+    #[default]
+    Derived,
+    /// As its builder, a mount point or the policy's rule has it. A mount point that joins later can change it.
+    Given(Cow<'static, str>),
+    /// As a handler or a callback has it, which nothing else overrides.
+    Final(Cow<'static, str>),
+}
+
+impl Name {
+    /// The name, where it is not derived.
+    pub(crate) fn text(&self) -> Option<&Cow<'static, str>> {
+        match self {
+            Self::Derived => None,
+            Self::Given(name) | Self::Final(name) => Some(name),
+        }
+    }
 }
 
 /// What a record starts with and never changes.
@@ -257,7 +279,7 @@ impl Record {
 
 impl SpanData {
     pub(crate) const EMPTY: Self = Self {
-        name: Cow::Borrowed(""),
+        name: Name::Derived,
         duration: Duration::ZERO,
         tags: Vec::new(),
         logs: Vec::new(),
@@ -268,11 +290,27 @@ impl SpanData {
         http: None,
     };
 
-    /// Sets the name; within the bounds.
-    pub(crate) fn set_name(&mut self, mut name: Cow<'static, str>, policy: &Policy) {
+    /// Returns a name within the bounds.
+    pub(crate) fn bound_name(
+        &mut self,
+        mut name: Cow<'static, str>,
+        policy: &Policy,
+    ) -> Cow<'static, str> {
         let is_cut = bound(&mut name, policy.limits.value_bytes);
         self.omitted.cut_values += u32::from(is_cut);
-        self.name = name;
+        name
+    }
+
+    /// Sets the name that a builder, a mount point or the policy's rule gives, unless a handler has named the span.
+    pub(crate) fn give_name(&mut self, name: Cow<'static, str>, policy: &Policy) {
+        if !matches!(self.name, Name::Final(_)) {
+            self.name = Name::Given(self.bound_name(name, policy));
+        }
+    }
+
+    /// Sets the name that a handler or a callback gives.
+    pub(crate) fn set_name(&mut self, name: Cow<'static, str>, policy: &Policy) {
+        self.name = Name::Final(self.bound_name(name, policy));
     }
 
     /// Sets a tag in the place of one with the same key; within the bounds.

@@ -229,12 +229,7 @@ impl Span {
         if let Some(record) = self.record() {
             // Before the lock is taken: it is the user's code.
             let name = name.into();
-            record.change(|data| {
-                data.set_name(name, &record.policy);
-                if let Some(http) = &mut data.http {
-                    http.name_is_final();
-                }
-            });
+            record.change(|data| data.set_name(name, &record.policy));
         }
         self
     }
@@ -260,7 +255,6 @@ impl Span {
                     http.set_route(Route::Template(template), limit);
                     Some(())
                 });
-                record.policy.name_by_rule(record);
             }
         }
         self

@@ -317,7 +317,10 @@ impl Start {
             http: self.http,
             ..SpanData::default()
         };
-        data.set_name(self.name, policy);
+        // A request is named after its method and route where nothing else names it.
+        if !self.name.is_empty() {
+            data.give_name(self.name, policy);
+        }
         for tag in self.tags {
             data.set_tag(tag, policy);
         }

@@ -38,10 +38,6 @@ pub(crate) struct HttpFacts {
     route: KnownRoute,
     /// Method and route, adjacent in the buffer.
     name: Option<Text>,
-    /// Whether a handler or the configuration has named the span.
-    named: bool,
-    /// Whether it was the handler, or a callback: no place's name overrides theirs, also one that joins later.
-    name_is_final: bool,
     pub(crate) status: Option<u16>,
     pub(crate) outcome: Option<Outcome>,
     /// From the start to the response head.
@@ -297,25 +293,6 @@ impl HttpFacts {
             start: old.start,
             end: template.end,
         });
-    }
-
-    pub(crate) fn name_is_set(&mut self) {
-        self.named = true;
-    }
-
-    pub(crate) fn name_is_final(&mut self) {
-        self.named = true;
-        self.name_is_final = true;
-    }
-
-    /// Whether a place may still name the span.
-    pub(crate) fn takes_name(&self) -> bool {
-        !self.name_is_final
-    }
-
-    /// Whether the name is still the one that follows from method and route.
-    pub(crate) fn is_named(&self) -> bool {
-        self.named
     }
 
     fn text(&self, text: Text) -> &str {

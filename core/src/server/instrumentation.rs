@@ -151,15 +151,11 @@ impl Instrumentation {
             http.set_route(route, limit);
             let (options, added) = (options?, added.as_ref()?);
             http.join(options, added);
-            if let Some(name) = &options.name
-                && http.takes_name()
-            {
-                http.name_is_set();
-                data.set_name(name.clone(), policy);
+            if let Some(name) = &options.name {
+                data.give_name(name.clone(), policy);
             }
             Some(())
         });
-        policy.name_by_rule(record);
     }
 
     /// Starts the span of a request: skip rules, the caller's context as far as it is trusted, samplers, facts.
@@ -176,11 +172,7 @@ impl Instrumentation {
             Some(parent) => self.start_below(&guarded, &parent, caller),
             None => self.start_from(&guarded, caller),
         };
-        if let Some(record) = span.record() {
-            if !self.fixed_name().is_empty() {
-                record.change(|data| data.http.as_mut().map(HttpFacts::name_is_set));
-            }
-            policy.name_by_rule(record);
+        if span.record().is_some() {
             for on_start in &policy.http.on_start {
                 policy.guard(|| on_start(&span, view));
             }

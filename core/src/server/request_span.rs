@@ -331,7 +331,6 @@ impl OpenRequest {
             Some(record) => {
                 let limit = self.policy.limits.value_bytes;
                 record.change(|data| data.http.as_mut().map(|http| http.set_route(route, limit)));
-                self.policy.name_by_rule(record);
             }
             None if self.is_watched() => {
                 if let Route::Template(template) = route {
@@ -421,6 +420,7 @@ impl OpenRequest {
             }
         }
         if let Some(record) = record {
+            self.policy.name_by_rule(record);
             record.clone().finish(duration);
         }
     }

@@ -51,6 +51,36 @@ fn names_follow_route_rule_place_and_handler() {
 }
 
 #[test]
+fn the_naming_rule_is_called_once_with_the_route_of_the_end() {
+    let calls = Arc::new(Mutex::new(Vec::new()));
+    let seen = calls.clone();
+    let named = policy(|policy| {
+        policy
+            .name_with(move |method, route| {
+                seen.lock().unwrap().push(format!("{method} {route:?}"));
+                None
+            })
+            .on_finish(|end| {
+                end.span.set_route("/late/{id}");
+            })
+    });
+    let mut span = named.begin(&get("/users/7", &[]));
+    span.set_route(Route::Template("/users/{id}"));
+    named
+        .instrumentation
+        .join(span.span(), &get("/users/7", &[]));
+    drop(span);
+    assert_eq!(named.only().name(), "GET /late/{id}");
+    assert_eq!(*calls.lock().unwrap(), [r#"GET Template("/late/{id}")"#]);
+
+    let span = named.begin(&get("/users/7", &[]));
+    span.span().set_name("mine");
+    drop(span);
+    assert_eq!(named.only().name(), "mine");
+    assert_eq!(calls.lock().unwrap().len(), 1);
+}
+
+#[test]
 fn a_route_is_found_by_the_path_where_none_is_known() {
     let harness = defaults();
     let mut span = harness.begin(&get("/users/7?page=2", &[]));
