@@ -8,7 +8,7 @@ use http::HeaderName;
 use crate::carrier::HeaderView;
 use crate::server::attribute::{Attribute, What};
 use crate::server::host::{Host, append_url};
-use crate::server::instrumentation::Options;
+use crate::server::options::Options;
 use crate::server::redaction::{Bounded, HeaderRule, append_header};
 use crate::server::settings::HttpSettings;
 use crate::server::view::{RequestView, canonical};

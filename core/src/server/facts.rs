@@ -12,7 +12,7 @@ use crate::server::chosen::{
     Added, HeaderValues, SPARE_TEXT, Slot, Slots, Text, Wanted, append, cut, header_rule,
 };
 use crate::server::host::{Host, append_url};
-use crate::server::instrumentation::Options;
+use crate::server::options::Options;
 use crate::server::outcome::Outcome;
 use crate::server::redaction::{Bounded, HeaderRule, REDACTED, append_header, append_value};
 use crate::server::settings::HttpSettings;

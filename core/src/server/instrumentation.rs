@@ -15,6 +15,7 @@ use crate::server::chosen::Added;
 use crate::server::facts::HttpFacts;
 use crate::server::guarded::Guarded;
 use crate::server::mark::Mark;
+use crate::server::options::Options;
 use crate::server::outcome::End;
 use crate::server::request_span::RequestSpan;
 use crate::server::trust::Trust;
@@ -45,14 +46,6 @@ pub struct Instrumentation {
     tracing: HttpTracing,
     component: &'static str,
     options: Option<Arc<Options>>,
-}
-
-/// What one place adds to the policy.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Options {
-    pub(crate) attributes: Vec<Attribute>,
-    pub(crate) name: Option<Cow<'static, str>>,
-    pub(crate) ends: Option<End>,
 }
 
 impl Instrumentation {

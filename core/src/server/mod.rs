@@ -12,6 +12,7 @@ mod hops;
 mod host;
 mod instrumentation;
 mod mark;
+mod options;
 mod outcome;
 mod redaction;
 mod request_scope;
