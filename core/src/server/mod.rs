@@ -15,6 +15,7 @@ mod mark;
 mod options;
 mod outcome;
 mod redaction;
+mod request_end;
 mod request_scope;
 mod request_span;
 mod secret_names;
@@ -32,8 +33,9 @@ pub use self::instrumentation::Instrumentation;
 pub use self::mark::{Mark, Marked};
 pub use self::outcome::{End, Outcome};
 pub use self::redaction::QueryRedaction;
+pub use self::request_end::RequestEnd;
 pub use self::request_scope::RequestScope;
-pub use self::request_span::{RequestEnd, RequestSpan};
+pub use self::request_span::RequestSpan;
 pub use self::trust::Trust;
 pub use self::view::{BodySize, RequestView, ResponseView, Route};
 

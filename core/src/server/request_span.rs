@@ -14,6 +14,7 @@ use crate::server::facts::known_method;
 use crate::server::guarded::Guarded;
 use crate::server::mark::Mark;
 use crate::server::outcome::{End, Outcome};
+use crate::server::request_end::RequestEnd;
 use crate::server::request_scope::RequestScope;
 use crate::server::view::{BodySize, RequestView, ResponseView, Route};
 use crate::span::Span;
@@ -48,29 +49,6 @@ pub(crate) struct OpenRequest {
     error: Option<BoundedText>,
     /// When a scope was left by a panic: the request's true end, whatever is called later.
     panicked: Option<Duration>,
-}
-
-/// A request's end, as finish callbacks see it. The span is still open: tags set now are kept.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct RequestEnd<'a> {
-    /// The request's span, also where it is not recorded.
-    pub span: &'a Span,
-    /// The method, `_OTHER` if it is no known one, so that it can be a metric's label.
-    pub method: &'static str,
-    /// The route, as far as the framework told.
-    pub route: Route<'a>,
-    /// The response's status, if there was a response.
-    pub status: Option<u16>,
-    /// How the request ended.
-    pub outcome: Outcome,
-    /// From the start to the end.
-    pub duration: Duration,
-    /// From the start to the response head.
-    pub time_to_head: Option<Duration>,
-    /// How many bytes of the body were handed to the server by then. A request that is not recorded ends with its response
-    /// head if the size of its body is known, which is what stands here.
-    pub body_bytes: u64,
 }
 
 impl RequestSpan {

@@ -12,7 +12,7 @@ use crate::server::convention::Convention;
 use crate::server::forwarded::Forwarded;
 use crate::server::outcome::End;
 use crate::server::redaction::QueryRedaction;
-use crate::server::request_span::RequestEnd;
+use crate::server::request_end::RequestEnd;
 use crate::server::trust::Trust;
 use crate::server::view::{RequestView, Route};
 use crate::span::Span;
