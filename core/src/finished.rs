@@ -109,7 +109,14 @@ impl FinishedSpan {
     /// All tags, each key once: those of the policy's convention, the chosen attributes, and those set by hand, which win.
     #[must_use]
     pub fn tags(&self) -> Vec<Tag> {
-        tags(&self.record, self.data())
+        let (policy, data) = (&self.record.policy, self.data());
+        tags(
+            self.record.kind,
+            data.http.as_ref(),
+            &policy.http,
+            policy.limits.value_bytes,
+            &data.tags,
+        )
     }
 
     /// One tag. To look at many, call [`tags`](Self::tags) once.

@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 
-use crate::policy::Policy;
-use crate::record::{Record, SpanData};
 use crate::server::facts::{HttpFacts, shown_query};
 use crate::server::outcome::Outcome;
+use crate::server::settings::HttpSettings;
 use crate::server::view::Route;
+use crate::tracer::SpanKind;
 use crate::value::{Tag, Value};
 
 /// Which names a request's tags have.
@@ -46,26 +46,33 @@ impl Convention {
     }
 }
 
-/// All tags of a finished span: those of the convention, the chosen attributes, then the user's, of which the last wins.
-pub(crate) fn tags(record: &Record, data: &SpanData) -> Vec<Tag> {
-    let mut tags = Tags(Vec::with_capacity(data.tags.len() + 16));
-    if let Some(kind) = record.kind.as_str() {
+/// Returns all tags of a finished span: those of the convention, the chosen attributes, then the span's own, which win.
+///
+/// `value_bytes` bounds each value.
+pub(crate) fn tags(
+    kind: SpanKind,
+    http: Option<&HttpFacts>,
+    settings: &HttpSettings,
+    value_bytes: usize,
+    own: &[Tag],
+) -> Vec<Tag> {
+    let mut tags = Tags(Vec::with_capacity(own.len() + 16));
+    if let Some(kind) = kind.as_str() {
         tags.set("span.kind", kind);
     }
-    if let Some(http) = &data.http {
-        let settings = &record.policy.http;
+    if let Some(http) = http {
         if settings.convention.open_tracing() {
             open_tracing(http, &mut tags);
         }
         if settings.convention.open_telemetry() {
-            open_telemetry(record, http, &mut tags);
+            open_telemetry(http, settings, value_bytes, &mut tags);
         }
         shared(http, &mut tags);
         for (attribute, value) in http.attributes(settings) {
             tags.set(attribute.key.clone(), value.to_owned());
         }
     }
-    for tag in &data.tags {
+    for tag in own {
         tags.set(tag.key.clone(), tag.value.clone());
     }
     tags.0
@@ -105,7 +112,7 @@ fn open_tracing(http: &HttpFacts, tags: &mut Tags) {
 }
 
 /// OpenTelemetry semantic conventions, "HTTP server", required and conditionally required attributes first.
-fn open_telemetry(record: &Record, http: &HttpFacts, tags: &mut Tags) {
+fn open_telemetry(http: &HttpFacts, settings: &HttpSettings, value_bytes: usize, tags: &mut Tags) {
     tags.set("http.request.method", http.method());
     if let Some(method) = http.other_method() {
         tags.set("http.request.method_original", method.to_owned());
@@ -113,8 +120,7 @@ fn open_telemetry(record: &Record, http: &HttpFacts, tags: &mut Tags) {
     tags.set("url.scheme", http.scheme().to_owned());
     tags.set("url.path", http.path().to_owned());
     if let Some(query) = http.query() {
-        let Policy { http, limits, .. } = &*record.policy;
-        tags.set("url.query", shown_query(query, http, limits.value_bytes));
+        tags.set("url.query", shown_query(query, settings, value_bytes));
     }
     if let Some(status) = http.status {
         tags.set("http.response.status_code", status);
