@@ -220,7 +220,7 @@ impl HttpTracingBuilder {
         mut self,
         name: impl Fn(&str, Route<'_>) -> Option<String> + Send + Sync + 'static,
     ) -> Self {
-        self.policy.http.naming = Some(Arc::new(name));
+        self.policy.callbacks.naming = Some(Arc::new(name));
         self
     }
 
@@ -239,7 +239,7 @@ impl HttpTracingBuilder {
         mut self,
         skip: impl Fn(&dyn RequestView) -> bool + Send + Sync + 'static,
     ) -> Self {
-        self.policy.http.skip_when.push(Arc::new(skip));
+        self.policy.callbacks.skip_when.push(Arc::new(skip));
         self
     }
 
@@ -306,7 +306,7 @@ impl HttpTracingBuilder {
         mut self,
         callback: impl Fn(&Span, &dyn RequestView) + Send + Sync + 'static,
     ) -> Self {
-        self.policy.http.on_start.push(Arc::new(callback));
+        self.policy.callbacks.on_start.push(Arc::new(callback));
         self
     }
 
@@ -316,7 +316,7 @@ impl HttpTracingBuilder {
     /// The end of a request that is not recorded is its response head, if the size of its body is known by then: that size
     /// counts as sent, and the duration is the time to the head.
     pub fn on_finish(mut self, callback: impl Fn(&RequestEnd<'_>) + Send + Sync + 'static) -> Self {
-        self.policy.http.on_finish.push(Arc::new(callback));
+        self.policy.callbacks.on_finish.push(Arc::new(callback));
         self
     }
 

@@ -2,6 +2,7 @@
 #![doc = include_str!("../README.md")]
 
 mod baggage;
+mod callbacks;
 mod carrier;
 mod clock;
 mod context;

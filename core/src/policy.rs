@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
+use crate::callbacks::Callbacks;
 use crate::clock::{Clock, SystemClock};
 use crate::context::{SpanContext, SpanId, TraceId};
 use crate::diagnostics::Hook;
@@ -30,6 +31,7 @@ pub(crate) struct Policy {
     pub(crate) limits: Limits,
     pub(crate) hooks: Vec<Arc<dyn ScopeHook>>,
     pub(crate) http: HttpSettings,
+    pub(crate) callbacks: Callbacks,
     /// How many mount points adapters have made for it.
     pub(crate) mounts: AtomicUsize,
     pub(crate) diagnostics: Arc<Hook>,
@@ -52,6 +54,7 @@ impl Policy {
             limits: Limits::default(),
             hooks: Vec::new(),
             http: HttpSettings::default(),
+            callbacks: Callbacks::default(),
             mounts: AtomicUsize::new(0),
             diagnostics: Hook::log(),
             panics: AtomicU64::new(0),
@@ -122,17 +125,16 @@ impl Policy {
         }
     }
 
+    /// Returns whether a request is not traced.
     pub(crate) fn skips(&self, view: &dyn RequestView) -> bool {
-        let http = &self.http;
-        (!http.skip.is_empty() && {
+        let by_pattern = || {
             let (method, path) = (view.method(), view.path());
-            http.skip
-                .iter()
-                .any(|pattern| pattern.matches(method, path))
-        }) || http
-            .skip_when
-            .iter()
-            .any(|skip| self.guard(|| skip(view)).unwrap_or(false))
+            let mut patterns = self.http.skip.iter();
+            patterns.any(|pattern| pattern.matches(method, path))
+        };
+        let mut callbacks = self.callbacks.skip_when.iter();
+        (!self.http.skip.is_empty() && by_pattern())
+            || callbacks.any(|skip| self.guard(|| skip(view)).unwrap_or(false))
     }
 
     /// The parent that another context system would give a span started now.
@@ -145,7 +147,7 @@ impl Policy {
     /// Names a request's span at its end, if there is a rule and nothing else has named the span: nothing can read the name
     /// before, and the route may be known only then.
     pub(crate) fn name_by_rule(&self, record: &Record) {
-        let Some(naming) = &self.http.naming else {
+        let Some(naming) = &self.callbacks.naming else {
             return;
         };
         let known = record.change(|data| {

@@ -241,7 +241,7 @@ impl Span {
         match &self.inner {
             Inner::None => {}
             Inner::Unrecorded(unrecorded) => {
-                if unrecorded.is_request && !unrecorded.policy.http.on_finish.is_empty() {
+                if unrecorded.is_request && !unrecorded.policy.callbacks.on_finish.is_empty() {
                     let late = unrecorded.late_or_new();
                     let limit = unrecorded.policy.limits.value_bytes;
                     *late.route.lock().unwrap_or_else(PoisonError::into_inner) =

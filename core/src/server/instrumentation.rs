@@ -166,7 +166,7 @@ impl Instrumentation {
             None => self.start_from(&guarded, caller),
         };
         if span.record().is_some() {
-            for on_start in &policy.http.on_start {
+            for on_start in &policy.callbacks.on_start {
                 policy.guard(|| on_start(&span, view));
             }
         }

@@ -53,7 +53,7 @@ pub(crate) struct OpenRequest {
 
 impl RequestSpan {
     pub(crate) fn new(span: Span, policy: Arc<Policy>, view: &dyn RequestView) -> Self {
-        let calls_back = !policy.http.on_finish.is_empty() && !policy.is_suppressed();
+        let calls_back = !policy.callbacks.on_finish.is_empty() && !policy.is_suppressed();
         let mut open = OpenRequest {
             calls_back,
             started: match span.record() {
@@ -393,7 +393,7 @@ impl OpenRequest {
                 time_to_head: self.head,
                 body_bytes: self.body_bytes,
             };
-            for on_finish in &self.policy.http.on_finish {
+            for on_finish in &self.policy.callbacks.on_finish {
                 self.policy.suppressed(|| on_finish(&end));
             }
         }
