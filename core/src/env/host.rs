@@ -1,4 +1,4 @@
-use crate::env::var;
+use crate::env::variables::var;
 
 /// Returns the name of this host, for tracers that send it with the spans; `None` where the system does not tell.
 ///

@@ -1,4 +1,4 @@
-use crate::env::Variables;
+use crate::env::variables::Variables;
 use crate::error::ConfigError;
 
 const SERVICE_NAME: &str = "service.name";

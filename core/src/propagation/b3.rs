@@ -2,9 +2,8 @@
 
 use super::short_text::ShortText;
 use super::{Duplicate, Extraction, Field, IncomingHeaders, Outgoing, Propagator};
-use crate::carrier::{Carrier, KnownHeader};
-use crate::context::{SpanContext, SpanId, TraceFlags, TraceId, hex};
-use crate::tracestate::TrimOws;
+use crate::context::{SpanContext, SpanId, TraceFlags, TraceId, TrimOws, hex};
+use crate::propagation::carrier::{Carrier, KnownHeader};
 
 /// B3, the format of Zipkin, in one header or in several.
 ///

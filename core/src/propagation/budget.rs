@@ -1,6 +1,6 @@
 //! How much baggage a format reads or writes.
 
-use crate::baggage::Baggage;
+use crate::context::Baggage;
 
 /// The bytes of baggage that one format may still read or write, counted as they stand in the headers: what a caller
 /// sends is bounded before it is decoded, and so is what a receiver will have to read.

@@ -1,9 +1,8 @@
 //! What a caller's headers say.
 
 use super::incoming::Unwanted;
-use crate::baggage::{Adding, Baggage};
-use crate::context::{SpanContext, TraceFlags};
-use crate::value::prefix;
+use crate::context::{Adding, Baggage, SpanContext, TraceFlags};
+use crate::tag::prefix;
 
 /// What the formats found in the headers of one request. The first to find a thing wins.
 #[derive(Debug, Default)]

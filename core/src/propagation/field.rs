@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::carrier::KnownHeader;
+use crate::propagation::carrier::KnownHeader;
 
 /// A header field, or a family of them, that a [`Propagator`](super::Propagator) owns.
 ///

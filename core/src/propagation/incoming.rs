@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::carrier::{HeaderView, KnownHeader};
+use crate::propagation::carrier::{HeaderView, KnownHeader};
 
 /// What came in: every trace header, found in one pass, and the view for those that are not known here.
 pub struct IncomingHeaders<'a> {

@@ -4,10 +4,8 @@ use super::budget::Budget;
 use super::percent::{self, Decoder};
 use super::short_text::ShortText;
 use super::{Extraction, Field, IncomingHeaders, Outgoing, Propagator};
-use crate::baggage::Adding;
-use crate::carrier::{Carrier, KnownHeader};
-use crate::context::{SpanContext, SpanId, TraceFlags, TraceId};
-use crate::tracestate::TrimOws;
+use crate::context::{Adding, SpanContext, SpanId, TraceFlags, TraceId, TrimOws};
+use crate::propagation::carrier::{Carrier, KnownHeader};
 
 /// Jaeger's own format: `uber-trace-id`, `uberctx-*`, and from people's hands `jaeger-baggage` and `jaeger-debug-id`.
 ///

@@ -5,6 +5,7 @@
 
 mod b3;
 mod budget;
+mod carrier;
 mod extraction;
 mod field;
 mod incoming;
@@ -21,10 +22,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use self::room::{Metered, Room};
-use crate::carrier::{Carrier, HeaderView, KnownHeader};
 use crate::context::{SpanContext, SpanId, TraceFlags, TraceId};
 
 pub use self::b3::B3;
+pub use self::carrier::{Carrier, HeaderView, KnownHeader};
 pub use self::extraction::Extraction;
 pub use self::field::Field;
 pub use self::incoming::{Duplicate, IncomingHeaders};

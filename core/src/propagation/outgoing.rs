@@ -1,8 +1,7 @@
 //! What is written into headers.
 
 use super::room::Room;
-use crate::baggage::Baggage;
-use crate::context::SpanContext;
+use crate::context::{Baggage, SpanContext};
 
 /// What goes out: a context, or baggage alone.
 #[derive(Debug, Clone, Copy)]

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use super::Field;
-use crate::carrier::Carrier;
+use crate::propagation::carrier::Carrier;
 
 /// What HTTP/1 puts round a name and its value: a colon, a blank, and the line's end.
 const SEPARATORS: usize = 4;

@@ -4,10 +4,11 @@ use super::budget::Budget;
 use super::percent::{self, Decoder};
 use super::short_text::ShortText;
 use super::{Extraction, Field, IncomingHeaders, Outgoing, Propagator, set_unless_empty};
-use crate::baggage::{Adding, is_baggage_octet};
-use crate::carrier::{Carrier, KnownHeader};
-use crate::context::{SpanContext, SpanId, TraceFlags, TraceId, hex};
-use crate::tracestate::{Members, TraceState, TrimOws};
+use crate::context::{
+    Adding, Members, SpanContext, SpanId, TraceFlags, TraceId, TraceState, TrimOws, hex,
+    is_baggage_octet,
+};
+use crate::propagation::carrier::{Carrier, KnownHeader};
 
 /// W3C Trace Context level 2 (`traceparent`, `tracestate`) and W3C Baggage (`baggage`).
 ///

@@ -1,4 +1,4 @@
-use crate::report::drops::{Drops, Reason};
+use crate::delivery::{Drops, Reason};
 
 /// What becomes of each span: what was reported waits in the queue, is in the batch, was delivered or was dropped, one of
 /// these at a time.

@@ -1,4 +1,5 @@
-use crate::env::{self, Variables};
+use crate::env;
+use crate::env::Variables;
 use crate::error::ConfigError;
 use crate::report::builder::{Names, ReporterBuilder};
 

@@ -2,7 +2,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use crate::finished::FinishedSpan;
+use crate::span::FinishedSpan;
 
 /// Sends batches of finished spans to a backend; a [`Reporter`](super::Reporter) calls it on its own thread.
 ///

@@ -51,7 +51,6 @@
 
 mod account;
 mod builder;
-mod drops;
 mod env;
 mod exporter;
 mod news;
@@ -62,6 +61,6 @@ mod shared;
 mod worker;
 
 pub use self::builder::ReporterBuilder;
-pub use self::drops::Drops;
 pub use self::exporter::{ExportError, Exporter};
 pub use self::reporter::Reporter;
+pub use crate::delivery::Drops;

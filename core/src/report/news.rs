@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use crate::diagnostics::Diagnostics;
+use crate::delivery::Diagnostics;
 
 /// How long nothing is told after something was.
 const QUIET: Duration = Duration::from_secs(60);
@@ -40,7 +40,7 @@ impl News {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnostics::Hook;
+    use crate::delivery::Hook;
 
     #[test]
     fn the_first_loss_is_told_at_once_and_then_the_totals_once_a_minute() {

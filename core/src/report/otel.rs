@@ -21,14 +21,10 @@
 use std::borrow::Cow;
 use std::time::SystemTime;
 
-use crate::context::{SpanContext, SpanId};
-use crate::finished::FinishedSpan;
-use crate::limits::Omitted;
-use crate::log::Log;
-use crate::reference::{Reference, ReferenceKind};
-use crate::server::Outcome;
-use crate::tracer::SpanKind;
-use crate::value::{Tag, Value};
+use crate::context::{Reference, ReferenceKind, SpanContext, SpanId};
+use crate::http::Outcome;
+use crate::span::{FinishedSpan, SpanKind};
+use crate::tag::{Log, Omitted, Tag, Value};
 
 /// The name of the instrumentation scope that all spans of this library have.
 pub const SCOPE_NAME: &str = env!("CARGO_PKG_NAME");

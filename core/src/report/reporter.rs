@@ -3,16 +3,13 @@ use std::sync::Arc;
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
-use crate::diagnostics::Diagnostics;
+use crate::delivery::{Diagnostics, Drops, Flushed};
 use crate::error::ConfigError;
-use crate::finished::FinishedSpan;
-use crate::flushed::Flushed;
 use crate::report::builder::ReporterBuilder;
-use crate::report::drops::Drops;
 use crate::report::exporter::Exporter;
 use crate::report::shared::Shared;
 use crate::sampler::Sampler;
-use crate::tracer::{SampleRequest, Sampling, Tracer};
+use crate::span::{FinishedSpan, SampleRequest, Sampling, Tracer};
 
 /// The tracer around an [`Exporter`]: queues spans, and sends them in batches from a thread of its own.
 ///

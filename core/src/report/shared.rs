@@ -2,14 +2,11 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::diagnostics::{self, Diagnostic, Diagnostics, SpansLost};
-use crate::finished::FinishedSpan;
-use crate::flushed::Flushed;
-use crate::late_bytes::LateBytes;
+use crate::delivery::{Diagnostic, Diagnostics, Drops, Flushed, Reason, SpansLost, diagnostics};
 use crate::report::account::Account;
-use crate::report::drops::{Drops, Reason};
 use crate::report::news::News;
 use crate::report::queue::{Bounds, Queue};
+use crate::span::{FinishedSpan, LateBytes};
 
 /// What the reporter's handles and its thread share.
 ///

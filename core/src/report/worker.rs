@@ -3,12 +3,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::finished::FinishedSpan;
-use crate::report::drops::Reason;
+use crate::delivery::Reason;
 use crate::report::exporter::{ExportError, Exporter};
 use crate::report::shared::{Next, Shared};
-use crate::suppression::{self, PolicyId};
-use crate::value::BoundedText;
+use crate::span::{FinishedSpan, PolicyId, suppression};
+use crate::tag::BoundedText;
 
 pub(super) type OnError = Box<dyn Fn(&ExportError) + Send>;
 

@@ -1,7 +1,7 @@
 use std::fmt;
 
 use crate::sampler::{Sampler, recorded};
-use crate::tracer::{SampleRequest, Sampling};
+use crate::span::{SampleRequest, Sampling};
 
 /// Records and samples everything, whatever callers decided. Wrap it in [`ParentBased`](crate::sampler::ParentBased) to
 /// follow them.

@@ -27,7 +27,7 @@ mod text;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::tracer::{SampleRequest, Sampling};
+use crate::span::{SampleRequest, Sampling};
 
 pub use self::constant::{Always, Never};
 pub use self::parent_based::ParentBased;

@@ -2,7 +2,7 @@ use std::fmt;
 
 use crate::error::ConfigError;
 use crate::sampler::{Sampler, recorded};
-use crate::tracer::{SampleRequest, Sampling};
+use crate::span::{SampleRequest, Sampling};
 
 /// Records a share of traces, chosen by trace id: every service that asks for the same share, or a greater one, chooses
 /// the same traces.

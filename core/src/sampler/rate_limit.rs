@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::error::ConfigError;
 use crate::sampler::{Sampler, recorded};
-use crate::tracer::{SampleRequest, Sampling};
+use crate::span::{SampleRequest, Sampling};
 
 /// Records at most so many spans a second: a bucket that fills at this rate, and holds what a second brings, at least one.
 ///

@@ -1,8 +1,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::pattern::{ParsePatternError, Pattern};
-use crate::sampler::{ParseSamplerError, Rules, TextSampler};
+use crate::http::{ParsePatternError, Pattern};
+use crate::sampler::rules::Rules;
+use crate::sampler::text::{ParseSamplerError, TextSampler};
 
 /// A rule that was written as text.
 struct Rule {

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
-use crate::pattern::Pattern;
+use crate::http::Pattern;
 use crate::sampler::Sampler;
-use crate::tracer::{SampleRequest, Sampling};
+use crate::span::{SampleRequest, Sampling};
 
 /// Samplers by method and path: the first rule that matches a request decides, whatever its caller decided.
 ///

@@ -2,8 +2,12 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::sampler::{Always, Never, ParentBased, Probability, RateLimit, Sampler};
-use crate::tracer::{SampleRequest, Sampling};
+use crate::sampler::Sampler;
+use crate::sampler::constant::{Always, Never};
+use crate::sampler::parent_based::ParentBased;
+use crate::sampler::probability::Probability;
+use crate::sampler::rate_limit::RateLimit;
+use crate::span::{SampleRequest, Sampling};
 
 /// A sampler that was written as text, as it comes from a configuration file.
 ///

@@ -2,10 +2,9 @@
 
 use std::fmt::Display;
 
-use crate::current::{self, Kind};
-use crate::server::outcome::Outcome;
+use crate::http::Outcome;
 use crate::server::request_span::OpenRequest;
-use crate::span::Span;
+use crate::span::{Kind, Span, current};
 
 /// Follows a response body to its end; held by the adapter's body wrapper.
 ///

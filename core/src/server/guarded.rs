@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 
 use http::HeaderName;
 
-use crate::carrier::{HeaderView, KnownHeader};
-use crate::policy::Policy;
-use crate::server::view::{RequestView, Route};
+use crate::http::{RequestView, Route};
+use crate::propagation::{HeaderView, KnownHeader};
+use crate::span::Policy;
 
 /// A view whose methods may be anybody's: an adapter's, or functions that an application gave to one. A panic in one is
 /// counted, and loses what that one would have returned.

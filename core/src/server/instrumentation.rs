@@ -4,25 +4,15 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::carrier::KnownHeader;
-use crate::context::{SpanContext, TraceFlags};
-use crate::current;
+use crate::context::{Reference, ReferenceKind, SpanContext, TraceFlags};
+use crate::http::{Added, Attribute, End, HttpFacts, Options, RequestView, Trust};
 use crate::http_tracing::HttpTracing;
-use crate::propagation::IncomingHeaders;
-use crate::reference::{Reference, ReferenceKind};
-use crate::server::attribute::Attribute;
-use crate::server::chosen::Added;
-use crate::server::facts::HttpFacts;
+use crate::propagation::{IncomingHeaders, KnownHeader};
 use crate::server::guarded::Guarded;
-use crate::server::mark::Mark;
-use crate::server::options::Options;
-use crate::server::outcome::End;
 use crate::server::request_span::RequestSpan;
-use crate::server::trust::Trust;
-use crate::server::view::RequestView;
-use crate::span::Span;
-use crate::start::{Start, is_recorded_below};
-use crate::tracer::{Decision, SampleRequest, Sampling, SpanKind};
+use crate::span::{
+    Decision, Mark, SampleRequest, Sampling, Span, SpanKind, Start, current, is_recorded_below,
+};
 
 /// A policy, together with what one place adds to it: what an adapter's layer, middleware, filter or fairing holds.
 ///
@@ -396,7 +386,7 @@ impl Caller {
             parent: self.parent.as_ref(),
             decision: self.decision,
             trace_id,
-            name: crate::server::facts::known_method(method).unwrap_or("HTTP"),
+            name: crate::http::known_method(method).unwrap_or("HTTP"),
             kind: SpanKind::Server,
             method: Some(method),
             path: Some(view.path()),

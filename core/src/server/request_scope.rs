@@ -4,8 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::thread;
 
-use crate::current::{self, Kind};
-use crate::span::Span;
+use crate::span::{Kind, Span, current};
 
 /// A scope of a request that is entered by one call and left by another; see [`RequestSpan::enter`].
 ///

@@ -5,20 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::carrier::{Carrier, HeaderView};
-use crate::current::{self, Kind};
-use crate::policy::Policy;
+use crate::http::{
+    BodySize, End, HeaderValues, Outcome, RequestView, ResponseView, Route, Wanted, known_method,
+};
+use crate::propagation::{Carrier, HeaderView};
 use crate::server::body_span::BodySpan;
-use crate::server::chosen::{HeaderValues, Wanted};
-use crate::server::facts::known_method;
 use crate::server::guarded::Guarded;
-use crate::server::mark::Mark;
-use crate::server::outcome::{End, Outcome};
-use crate::server::request_end::RequestEnd;
 use crate::server::request_scope::RequestScope;
-use crate::server::view::{BodySize, RequestView, ResponseView, Route};
-use crate::span::Span;
-use crate::value::{BoundedText, prefix};
+use crate::span::{Kind, Mark, Policy, RequestEnd, Span, current};
+use crate::tag::{BoundedText, prefix};
 
 /// The right to end a request's span; held by the adapter from the request's arrival to its response head.
 ///

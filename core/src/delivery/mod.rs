@@ -1,0 +1,12 @@
+//! What became of spans: delivered, dropped and why, and who is told.
+
+pub(crate) mod diagnostics;
+mod drops;
+mod flushed;
+
+pub use self::diagnostics::{Diagnostic, Diagnostics, SpansLost};
+pub use self::drops::Drops;
+pub use self::flushed::Flushed;
+
+pub(crate) use self::diagnostics::Hook;
+pub(crate) use self::drops::Reason;

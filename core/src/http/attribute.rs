@@ -1,0 +1,199 @@
+//! Attributes of a request or a response, chosen by name to become tags.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use http::HeaderName;
+
+use crate::http::redaction::HeaderRule;
+
+/// An attribute of the request or the response that becomes a tag, where it has a value.
+///
+/// The tag's key is the attribute's name, for headers `http.request.header.<name>` and `http.response.header.<name>`;
+/// [`tag`](Self::tag) gives it another. Several values of one header are joined by `, `; bytes that are not UTF-8 become
+/// U+FFFD.
+///
+/// What may be a secret is left out, or replaced by `REDACTED`, unless [`unredacted`](Self::unredacted) asks for all of it:
+///
+/// - values of the query, as [`QueryRedaction`](crate::QueryRedaction) describes;
+/// - headers that carry credentials, in a request or a response: `Authorization`, `Cookie`, `WWW-Authenticate`, `DPoP`,
+///   `Sec-WebSocket-Protocol`, all with a part of their name such as `token`, `secret`, `password`, `session`, `auth`, `jwt`,
+///   `signature` or `csrf`, alone or in a compound (`x-access-token`, `sessionid`, `api-key`), and those that
+///   [`HttpTracingBuilder::redact_headers`](crate::HttpTracingBuilder::redact_headers) names;
+/// - of the URI in `Referer`, `Location`, `Content-Location`, `Destination`, `Link`, `Refresh` and headers such as
+///   `X-Original-URL` or `X-Forwarded-Uri`, of the host in `Host`, and of each `scheme://…` in other headers: user
+///   information and fragment are left out, and the query is redacted like the request's own. A URI that cannot be read, or
+///   that has no authority and no path, such as `data:` and `mailto:`, becomes `REDACTED`.
+///
+/// In configuration an attribute is its name, `header:<name>` or `response.header:<name>`; an unknown name is an error:
+///
+/// ```
+/// use http::header::HeaderName;
+/// use opentracing_http::Attribute;
+///
+/// let chosen = [Attribute::URL, Attribute::header(HeaderName::from_static("x-request-id"))];
+/// assert_eq!("url".parse(), Ok(chosen[0].clone()));
+/// assert_eq!("header:x-request-id".parse(), Ok(chosen[1].clone()));
+/// assert!("ulr".parse::<Attribute>().unwrap_err().to_string().contains("ulr"));
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Attribute {
+    pub(crate) what: What,
+    pub(crate) key: Cow<'static, str>,
+    pub(crate) unredacted: bool,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) enum What {
+    Url,
+    Query,
+    Path,
+    Method,
+    Host,
+    Scheme,
+    Version,
+    RemoteAddr,
+    RequestHeader(HeaderName, HeaderRule),
+    ResponseHeader(HeaderName, HeaderRule),
+}
+
+macro_rules! attributes {
+    ($($(#[$doc:meta])* $constant:ident = $name:literal, $what:expr;)*) => {
+        impl Attribute {
+            $($(#[$doc])* pub const $constant: Self = Self::named($what, $name);)*
+        }
+
+        static NAMED: [Attribute; [$($name),*].len()] = [$(Attribute::$constant,)*];
+    };
+}
+
+attributes! {
+    /// `url`: scheme, host, path and query.
+    URL = "url", What::Url;
+    /// `query`: the query.
+    QUERY = "query", What::Query;
+    /// `path`: the path, as it came.
+    PATH = "path", What::Path;
+    /// `method`: the method, as it came.
+    METHOD = "method", What::Method;
+    /// `host`: the host that the client asked for.
+    HOST = "host", What::Host;
+    /// `scheme`: `http` or `https`.
+    SCHEME = "scheme", What::Scheme;
+    /// `version`: the HTTP version.
+    VERSION = "version", What::Version;
+    /// `remote_addr`: the address and port of the connection's other end.
+    REMOTE_ADDR = "remote_addr", What::RemoteAddr;
+    /// `user_agent`: the header of that name.
+    USER_AGENT = "user_agent", What::RequestHeader(http::header::USER_AGENT, HeaderRule::Text);
+    /// `referrer`: the header `Referer`.
+    REFERRER = "referrer", What::RequestHeader(http::header::REFERER, HeaderRule::Reference);
+    /// `content_type`: the request's header of that name.
+    CONTENT_TYPE = "content_type", What::RequestHeader(http::header::CONTENT_TYPE, HeaderRule::Text);
+    /// `content_length`: the request's header of that name.
+    CONTENT_LENGTH = "content_length", What::RequestHeader(http::header::CONTENT_LENGTH, HeaderRule::Text);
+}
+
+impl Attribute {
+    const fn named(what: What, name: &'static str) -> Self {
+        Self {
+            what,
+            key: Cow::Borrowed(name),
+            unredacted: false,
+        }
+    }
+
+    /// A header of the request.
+    #[must_use]
+    pub fn header(name: HeaderName) -> Self {
+        let rule = HeaderRule::of(&name);
+        Self {
+            key: format!("http.request.header.{name}").into(),
+            what: What::RequestHeader(name, rule),
+            unredacted: false,
+        }
+    }
+
+    /// A header of the response.
+    #[must_use]
+    pub fn response_header(name: HeaderName) -> Self {
+        let rule = HeaderRule::of(&name);
+        Self {
+            key: format!("http.response.header.{name}").into(),
+            what: What::ResponseHeader(name, rule),
+            unredacted: false,
+        }
+    }
+
+    /// The same attribute under another tag key.
+    #[must_use]
+    pub fn tag(mut self, key: impl Into<Cow<'static, str>>) -> Self {
+        self.key = key.into();
+        self
+    }
+
+    /// Returns the same attribute with all of its value, secrets included.
+    #[must_use]
+    pub fn unredacted(mut self) -> Self {
+        self.unredacted = true;
+        self
+    }
+}
+
+impl FromStr for Attribute {
+    type Err = ParseAttributeError;
+
+    fn from_str(text: &str) -> Result<Self, ParseAttributeError> {
+        let header = |name: &str| {
+            name.parse().map_err(|_| ParseAttributeError {
+                text: name.to_owned(),
+                is_header: true,
+            })
+        };
+        if let Some(name) = text.strip_prefix("header:") {
+            return header(name).map(Self::header);
+        }
+        if let Some(name) = text.strip_prefix("response.header:") {
+            return header(name).map(Self::response_header);
+        }
+        let named = NAMED.iter().find(|attribute| attribute.key == text);
+        named.cloned().ok_or_else(|| ParseAttributeError {
+            text: text.to_owned(),
+            is_header: false,
+        })
+    }
+}
+
+impl fmt::Debug for Attribute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Attribute({})", self.key)
+    }
+}
+
+/// The error of parsing an [`Attribute`]: no attribute has this name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParseAttributeError {
+    text: String,
+    /// Whether it was to be a header's name.
+    is_header: bool,
+}
+
+impl fmt::Display for ParseAttributeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = &self.text;
+        if self.is_header {
+            return write!(
+                f,
+                "{text:?} is no header's name; write it as in `header:x-request-id`"
+            );
+        }
+        write!(f, "no request attribute is called {text:?}; there are ")?;
+        for attribute in &NAMED {
+            write!(f, "{}, ", attribute.key)?;
+        }
+        f.write_str("header:<name> and response.header:<name>")
+    }
+}
+
+impl std::error::Error for ParseAttributeError {}

@@ -1,0 +1,263 @@
+//! The attributes that a service has chosen: their values, as text.
+
+use std::cell::Cell;
+use std::fmt::Write as _;
+
+use http::HeaderName;
+
+use crate::http::attribute::{Attribute, What};
+use crate::http::host::{Host, append_url};
+use crate::http::options::Options;
+use crate::http::redaction::{Bounded, HeaderRule, append_header};
+use crate::http::settings::HttpSettings;
+use crate::http::view::{RequestView, canonical};
+use crate::propagation::HeaderView;
+use crate::tag::prefix;
+
+/// Attributes that find their place in the record itself; more of them cost an allocation.
+const INLINE_ATTRIBUTES: usize = 8;
+
+/// Room for what is not known when the buffer is made: the route, and attributes of the response.
+pub(crate) const SPARE_TEXT: usize = 96;
+
+/// A thread's buffer that has grown beyond this is not kept.
+const MAX_BUFFER: usize = 1024;
+
+/// A part of the text buffer.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Text {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+}
+
+/// One attribute's value, and whose list it stands in.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Slot {
+    /// 0 the policy's list, 1 the options', from 2 on those of each that joined.
+    pub(crate) list: u16,
+    pub(crate) index: u16,
+    pub(crate) value: Text,
+}
+
+/// The values of all chosen attributes.
+#[derive(Default)]
+pub(crate) struct Slots {
+    inline: [Slot; INLINE_ATTRIBUTES],
+    used: usize,
+    more: Vec<Slot>,
+}
+
+impl Slots {
+    pub(crate) fn push(&mut self, slot: Slot) {
+        match self.inline.get_mut(self.used) {
+            Some(free) => {
+                *free = slot;
+                self.used += 1;
+            }
+            None => self.more.push(slot),
+        }
+    }
+
+    /// Bytes on the heap.
+    pub(crate) fn heap_size(&self) -> usize {
+        self.more.capacity() * size_of::<Slot>()
+    }
+
+    /// Follows text that stood from `from` on and stands from `to` on now.
+    pub(crate) fn shift(&mut self, from: u32, to: u32) {
+        let inline = self.inline.iter_mut().take(self.used);
+        for Slot { value, .. } in inline.chain(&mut self.more) {
+            if value.start >= from {
+                value.start = value.start - from + to;
+                value.end = value.end - from + to;
+            }
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Slot> {
+        self.inline.iter().take(self.used).chain(&self.more)
+    }
+}
+
+/// Appends the attribute's value; returns whether it has one.
+pub(crate) fn append(
+    attribute: &Attribute,
+    view: &dyn RequestView,
+    settings: &HttpSettings,
+    limit: usize,
+    text: &mut String,
+) -> bool {
+    let found = match &attribute.what {
+        What::RequestHeader(name, rule) => {
+            let rule = header_rule(attribute, name, *rule, settings);
+            let out = &mut Bounded::new(text, limit);
+            return append_header(view, name, rule, &settings.query_redaction, out);
+        }
+        What::ResponseHeader(..) => return false,
+        What::RemoteAddr => {
+            return view
+                .peer()
+                .is_some_and(|peer| write!(text, "{}", canonical(peer)).is_ok());
+        }
+        What::Query => {
+            let query = view.query();
+            if let Some(query) = query {
+                append_query(query, attribute, settings, &mut Bounded::new(text, limit));
+            }
+            return query.is_some();
+        }
+        What::Url => {
+            append_url(
+                text,
+                view.scheme(),
+                Host::of(view).map(|host| host.text),
+                view.path(),
+            );
+            if let Some(query) = view.query() {
+                text.push('?');
+                append_query(query, attribute, settings, &mut Bounded::new(text, limit));
+            }
+            return true;
+        }
+        What::Path => Some(view.path()),
+        What::Method => Some(view.method()),
+        What::Host => Host::of(view).map(|host| host.text),
+        What::Scheme => Some(view.scheme().unwrap_or("http")),
+        What::Version => view.version(),
+    };
+    if let Some(found) = found {
+        text.push_str(found);
+    }
+    found.is_some()
+}
+
+fn append_query(
+    query: &str,
+    attribute: &Attribute,
+    settings: &HttpSettings,
+    out: &mut Bounded<'_>,
+) {
+    if attribute.unredacted {
+        out.push(query);
+    } else {
+        settings.query_redaction.append(query, out);
+    }
+}
+
+/// How a header's values are shown; `None` as they are.
+pub(crate) fn header_rule(
+    attribute: &Attribute,
+    name: &HeaderName,
+    rule: HeaderRule,
+    settings: &HttpSettings,
+) -> Option<HeaderRule> {
+    match attribute.unredacted {
+        true => None,
+        false if settings.redacted_headers.contains(name) => Some(HeaderRule::Secret),
+        false => Some(rule),
+    }
+}
+
+/// Cuts what was appended from `start` on to at most `limit` bytes; returns whether that was necessary.
+pub(crate) fn cut(text: &mut String, start: usize, limit: usize) -> bool {
+    if text.len() - start <= limit {
+        return false;
+    }
+    let appended = text.get(start..).unwrap_or_default();
+    let kept = prefix(appended, limit).len();
+    text.truncate(start + kept);
+    // What was cut off is not to be kept in the queue all the same.
+    text.shrink_to(text.len() + SPARE_TEXT);
+    true
+}
+
+thread_local! {
+    /// An empty buffer of a thread, used again and again.
+    static BUFFER: Cell<String> = const { Cell::new(String::new()) };
+}
+
+/// What an inner place of a request adds, read before the span is locked.
+pub(crate) struct Added {
+    pub(crate) text: String,
+    pub(crate) values: Slots,
+    pub(crate) cut_values: u32,
+}
+
+impl Added {
+    pub(crate) fn read(
+        options: &Options,
+        view: &dyn RequestView,
+        settings: &HttpSettings,
+        limit: usize,
+    ) -> Self {
+        let mut added = Self {
+            text: BUFFER.try_with(Cell::take).unwrap_or_default(),
+            values: Slots::default(),
+            cut_values: 0,
+        };
+        for (index, attribute) in options.attributes.iter().enumerate() {
+            let start = added.text.len();
+            if append(attribute, view, settings, limit, &mut added.text) {
+                added.cut_values += u32::from(cut(&mut added.text, start, limit));
+                let position = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+                let (start, end) = (position(start), position(added.text.len()));
+                added.values.push(Slot {
+                    list: 0,
+                    index: u16::try_from(index).unwrap_or(u16::MAX),
+                    value: Text { start, end },
+                });
+            }
+        }
+        added
+    }
+}
+
+impl Drop for Added {
+    fn drop(&mut self) {
+        let mut text = std::mem::take(&mut self.text);
+        if text.capacity() <= MAX_BUFFER {
+            text.clear();
+            let _ = BUFFER.try_with(|buffer| buffer.set(text));
+        }
+    }
+}
+
+/// How far the attributes of the response have been read.
+#[derive(Default)]
+pub(crate) struct Wanted {
+    pub(crate) list: u16,
+    pub(crate) index: usize,
+    pub(crate) next: usize,
+    pub(crate) rule: Option<HeaderRule>,
+}
+
+/// The values of one header, read before the span is locked.
+pub(crate) struct HeaderValues<'a> {
+    first: Option<&'a [u8]>,
+    more: Vec<&'a [u8]>,
+}
+
+impl<'a> HeaderValues<'a> {
+    pub(crate) fn read(headers: &'a dyn HeaderView, name: &HeaderName) -> Self {
+        let (mut first, mut more) = (None, Vec::new());
+        headers.named_header_values(name, &mut |value| match first {
+            None => first = Some(value),
+            Some(_) => more.push(value),
+        });
+        Self { first, more }
+    }
+}
+
+/// Shows its values under whatever name they are asked for: it has those of one header only.
+impl HeaderView for HeaderValues<'_> {
+    fn each_header<'a>(&'a self, visit: &mut dyn FnMut(&'a str, &'a [u8])) {
+        self.header_values("", &mut |value| visit("", value));
+    }
+
+    fn header_values<'a>(&'a self, _: &str, visit: &mut dyn FnMut(&'a [u8])) {
+        self.first
+            .iter()
+            .chain(&self.more)
+            .for_each(|value| visit(value));
+    }
+}

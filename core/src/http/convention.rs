@@ -1,0 +1,201 @@
+//! The tags that a convention makes of a request's facts.
+
+use std::net::IpAddr;
+
+use crate::http::facts::{HttpFacts, shown_query};
+use crate::http::outcome::Outcome;
+use crate::http::settings::HttpSettings;
+use crate::http::view::Route;
+use crate::span::SpanKind;
+use crate::tag::{Tag, Value};
+
+/// Which names a request's tags have.
+///
+/// The host is that of [`RequestView::host`](crate::RequestView::host), if it is one. Without a host `http.url` is the path,
+/// and there is neither `server.address` nor `server.port`.
+///
+/// The URL of `OPTIONS *` is `http://shop.example:8080`, without a path (RFC 9112, section 3.3). `url.path` is `*` then, as
+/// the client sent it: a deviation from OpenTelemetry's convention, whose path is that of the URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Convention {
+    /// OpenTracing's semantic conventions: `http.method`, `http.url`, `http.status_code`, … The default.
+    #[default]
+    OpenTracing,
+    /// OpenTelemetry's stable HTTP convention: `http.request.method`, `url.path`, `http.response.status_code`, …
+    OpenTelemetry,
+    /// Both, for the time of a migration.
+    Both,
+}
+
+impl Convention {
+    fn open_tracing(self) -> bool {
+        self != Self::OpenTelemetry
+    }
+
+    fn open_telemetry(self) -> bool {
+        self != Self::OpenTracing
+    }
+
+    pub(crate) fn has_query(self) -> bool {
+        self.open_telemetry()
+    }
+
+    pub(crate) fn has_user_agent(self) -> bool {
+        self.open_telemetry()
+    }
+}
+
+/// Returns all tags of a finished span: those of the convention, the chosen attributes, then the span's own, which win.
+///
+/// `value_bytes` bounds each value.
+pub(crate) fn tags(
+    kind: SpanKind,
+    http: Option<&HttpFacts>,
+    settings: &HttpSettings,
+    value_bytes: usize,
+    own: &[Tag],
+) -> Vec<Tag> {
+    let mut tags = Tags(Vec::with_capacity(own.len() + 16));
+    if let Some(kind) = kind.as_str() {
+        tags.set("span.kind", kind);
+    }
+    if let Some(http) = http {
+        if settings.convention.open_tracing() {
+            open_tracing(http, &mut tags);
+        }
+        if settings.convention.open_telemetry() {
+            open_telemetry(http, settings, value_bytes, &mut tags);
+        }
+        shared(http, &mut tags);
+        for (attribute, value) in http.attributes(settings) {
+            tags.set(attribute.key.clone(), value.to_owned());
+        }
+    }
+    for tag in own {
+        tags.set(tag.key.clone(), tag.value.clone());
+    }
+    tags.0
+}
+
+struct Tags(Vec<Tag>);
+
+impl Tags {
+    fn set(&mut self, key: impl Into<std::borrow::Cow<'static, str>>, value: impl Into<Value>) {
+        let tag = Tag::new(key, value);
+        match self.0.iter_mut().find(|old| old.key == tag.key) {
+            Some(old) => old.value = tag.value,
+            None => self.0.push(tag),
+        }
+    }
+}
+
+fn open_tracing(http: &HttpFacts, tags: &mut Tags) {
+    tags.set("component", http.component);
+    tags.set("http.method", http.method());
+    tags.set("http.url", http.url());
+    if let Some(status) = http.status {
+        tags.set("http.status_code", status);
+    }
+    match http.client.or(http.peer.map(|peer| peer.ip())) {
+        Some(IpAddr::V4(address)) => tags.set("peer.ipv4", address.to_string()),
+        Some(IpAddr::V6(address)) => tags.set("peer.ipv6", address.to_string()),
+        None => {}
+    }
+    // The port is the peer's; a client behind a proxy has another, which nobody knows.
+    if let (None, Some(peer)) = (http.client, http.peer) {
+        tags.set("peer.port", peer.port());
+    }
+    if is_failure(http) {
+        tags.set("error", true);
+    }
+}
+
+/// OpenTelemetry semantic conventions, "HTTP server", required and conditionally required attributes first.
+fn open_telemetry(http: &HttpFacts, settings: &HttpSettings, value_bytes: usize, tags: &mut Tags) {
+    tags.set("http.request.method", http.method());
+    if let Some(method) = http.other_method() {
+        tags.set("http.request.method_original", method.to_owned());
+    }
+    tags.set("url.scheme", http.scheme().to_owned());
+    tags.set("url.path", http.path().to_owned());
+    if let Some(query) = http.query() {
+        tags.set("url.query", shown_query(query, settings, value_bytes));
+    }
+    if let Some(status) = http.status {
+        tags.set("http.response.status_code", status);
+    }
+    if let Some(kind) = error_type(http) {
+        tags.set("error.type", kind);
+    }
+    if let Some((address, port)) = http.server() {
+        tags.set("server.address", address.to_owned());
+        if let Some(port) = port.or(default_port(http.scheme())) {
+            tags.set("server.port", port);
+        }
+    }
+    if let Some(version) = http.version {
+        tags.set("network.protocol.version", version);
+    }
+    if let Some(client) = http.client.or(http.peer.map(|peer| peer.ip())) {
+        tags.set("client.address", client.to_string());
+    }
+    if let Some(peer) = http.peer {
+        tags.set("network.peer.address", peer.ip().to_string());
+        tags.set("network.peer.port", peer.port());
+    }
+    if let Some(agent) = http.user_agent() {
+        tags.set("user_agent.original", agent.to_owned());
+    }
+}
+
+/// What both conventions name alike, and what neither has a name for.
+fn shared(http: &HttpFacts, tags: &mut Tags) {
+    if let Route::Template(template) = http.route() {
+        tags.set("http.route", template.to_owned());
+    }
+    match http.outcome {
+        Some(Outcome::Completed) | None => {}
+        Some(outcome) => tags.set("http.outcome", outcome.as_str()),
+    }
+    if let Some(head) = http.head {
+        tags.set(
+            "http.time_to_head_us",
+            i64::try_from(head.as_micros()).unwrap_or(i64::MAX),
+        );
+    }
+}
+
+pub(crate) fn is_failure(http: &HttpFacts) -> bool {
+    http.outcome
+        .is_some_and(|outcome| outcome.is_failure(http.status))
+}
+
+/// The status where it says what failed, else what happened.
+pub(crate) fn error_type(http: &HttpFacts) -> Option<String> {
+    let outcome = http.outcome.filter(|_| is_failure(http))?;
+    Some(match (outcome, http.status) {
+        (Outcome::Completed | Outcome::HandlerError, Some(status)) => status.to_string(),
+        _ => outcome.as_str().to_owned(),
+    })
+}
+
+fn default_port(scheme: &str) -> Option<u16> {
+    match scheme {
+        "http" => Some(80),
+        "https" => Some(443),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::default_port;
+
+    #[test]
+    fn schemes_have_ports() {
+        assert_eq!(default_port("http"), Some(80));
+        assert_eq!(default_port("https"), Some(443));
+        assert_eq!(default_port("ws+unix"), None);
+    }
+}

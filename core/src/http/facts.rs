@@ -1,0 +1,437 @@
+//! What a recorded span keeps of its request: raw, in one buffer, rendered only when a tracer reads it.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderName;
+use http::header::USER_AGENT;
+
+use crate::http::attribute::{Attribute, What};
+use crate::http::chosen::{
+    Added, HeaderValues, SPARE_TEXT, Slot, Slots, Text, Wanted, append, cut, header_rule,
+};
+use crate::http::host::{Host, append_url};
+use crate::http::options::Options;
+use crate::http::outcome::Outcome;
+use crate::http::redaction::{Bounded, HeaderRule, REDACTED, append_header, append_value};
+use crate::http::settings::HttpSettings;
+use crate::http::view::{RequestView, Route, canonical};
+use crate::tag::prefix;
+
+#[derive(Default)]
+pub(crate) struct HttpFacts {
+    /// All text of the request; everything below points into it.
+    text: String,
+    pub(crate) component: &'static str,
+    /// The method if it is a known one.
+    known_method: Option<&'static str>,
+    other_method: Text,
+    scheme: Option<Text>,
+    host: Option<KnownHost>,
+    path: Text,
+    query: Option<Text>,
+    user_agent: Option<Text>,
+    pub(crate) version: Option<&'static str>,
+    pub(crate) peer: Option<SocketAddr>,
+    pub(crate) client: Option<IpAddr>,
+    route: KnownRoute,
+    /// Method and route, adjacent in the buffer.
+    name: Option<Text>,
+    pub(crate) status: Option<u16>,
+    pub(crate) outcome: Option<Outcome>,
+    /// From the start to the response head.
+    pub(crate) head: Option<Duration>,
+    pub(crate) body_bytes: u64,
+    /// What went wrong, where the framework tells.
+    pub(crate) error: Option<String>,
+    attributes: Slots,
+    /// The options of the place where the span was started, then of each inner place that joined it.
+    pub(crate) options: Option<Arc<Options>>,
+    joined: Vec<Arc<Options>>,
+    pub(crate) cut_values: u32,
+}
+
+/// The host and its port as they came, and apart. The port is that of the request also where the text was cut.
+#[derive(Clone, Copy)]
+struct KnownHost {
+    whole: Text,
+    address: Text,
+    port: Option<u16>,
+}
+
+#[derive(Clone, Copy, Default)]
+enum KnownRoute {
+    #[default]
+    Unknown,
+    Unmatched,
+    Template(Text),
+}
+
+impl HttpFacts {
+    /// Copies what the request says, once.
+    pub(crate) fn read(
+        view: &dyn RequestView,
+        settings: &HttpSettings,
+        options: Option<&Arc<Options>>,
+        component: &'static str,
+        limit: usize,
+    ) -> Self {
+        let mut facts = Self {
+            component,
+            version: view.version(),
+            peer: view.peer().map(canonical),
+            options: options.cloned(),
+            ..Self::default()
+        };
+        let (path, host, scheme) = (view.path(), Host::of(view), view.scheme());
+        let query = view.query().filter(|_| settings.convention.has_query());
+        let user_agent = match settings.convention.has_user_agent() {
+            true => view
+                .header("user-agent")
+                .and_then(|value| std::str::from_utf8(value).ok()),
+            false => None,
+        };
+        let host_text = host.map(|host| host.text);
+        let room = [Some(path), host_text, scheme, query, user_agent];
+        let room: usize = room
+            .iter()
+            .flatten()
+            .map(|text| text.len().min(limit))
+            .sum();
+        let chosen =
+            settings.attributes.len() + options.map_or(0, |options| options.attributes.len());
+        facts.text.reserve_exact(room + SPARE_TEXT + chosen * 64);
+
+        let method = view.method();
+        facts.known_method = known_method(method);
+        if facts.known_method.is_none() {
+            facts.other_method = facts.push(method, limit);
+        }
+        facts.path = facts.push(path, limit);
+        facts.host = host.map(|host| facts.push_host(&host, limit));
+        facts.scheme = scheme.map(|scheme| facts.push(scheme, limit));
+        facts.query = query.map(|query| facts.push(query, limit));
+        facts.user_agent = user_agent.map(|agent| {
+            let start = facts.text.len();
+            let rule = match settings.redacted_headers.contains(&USER_AGENT) {
+                true => HeaderRule::Secret,
+                false => HeaderRule::Text,
+            };
+            let out = &mut Bounded::new(&mut facts.text, limit);
+            append_value(agent, Some(rule), &settings.query_redaction, out);
+            facts.cut(start, limit)
+        });
+        facts.read_attributes(0, &settings.attributes, view, settings, limit);
+        if let Some(options) = options {
+            facts.read_attributes(1, &options.attributes, view, settings, limit);
+        }
+        facts
+    }
+
+    /// Adds what an inner place of the same request asks for.
+    pub(crate) fn join(&mut self, options: &Arc<Options>, added: &Added) {
+        let mut known = self.joined.iter().chain(&self.options);
+        if known.any(|known| Arc::ptr_eq(known, options)) {
+            // The request was sent on more than once: by a layer that retries, say.
+            return;
+        }
+        self.joined.push(options.clone());
+        let list = u16::try_from(self.joined.len() + 1).unwrap_or(u16::MAX);
+        self.cut_values += added.cut_values;
+        let start = u32::try_from(self.text.len()).unwrap_or(u32::MAX);
+        self.text.push_str(&added.text);
+        for slot in added.values.iter() {
+            let value = Text {
+                start: start.saturating_add(slot.value.start),
+                end: start.saturating_add(slot.value.end),
+            };
+            self.attributes.push(Slot {
+                list,
+                value,
+                ..*slot
+            });
+        }
+    }
+
+    /// The next header of the response that is wanted as an attribute, by the policy or any place.
+    pub(crate) fn next_header(
+        &self,
+        wanted: &mut Wanted,
+        settings: &HttpSettings,
+    ) -> Option<HeaderName> {
+        let lists = 2 + self.joined.len();
+        while usize::from(wanted.list) < lists {
+            let mut attributes = self.list(settings, wanted.list).iter().enumerate();
+            let next = attributes.find_map(|(index, attribute)| match &attribute.what {
+                // Cloning a header's name copies no text.
+                What::ResponseHeader(name, rule) if index >= wanted.next => {
+                    let rule = header_rule(attribute, name, *rule, settings);
+                    Some((index, name.clone(), rule))
+                }
+                _ => None,
+            });
+            if let Some((index, name, rule)) = next {
+                (wanted.index, wanted.next, wanted.rule) = (index, index + 1, rule);
+                return Some(name);
+            }
+            wanted.list += 1;
+            wanted.next = 0;
+        }
+        None
+    }
+
+    /// Adds the values of the header that was wanted last.
+    pub(crate) fn add_header(
+        &mut self,
+        wanted: &Wanted,
+        name: &HeaderName,
+        values: &HeaderValues<'_>,
+        settings: &HttpSettings,
+        limit: usize,
+    ) {
+        let start = self.text.len();
+        let out = &mut Bounded::new(&mut self.text, limit);
+        if append_header(values, name, wanted.rule, &settings.query_redaction, out) {
+            self.push_slot(wanted.list, wanted.index, start, limit);
+        }
+    }
+
+    fn read_attributes(
+        &mut self,
+        list: u16,
+        attributes: &[Attribute],
+        view: &dyn RequestView,
+        settings: &HttpSettings,
+        limit: usize,
+    ) {
+        for (index, attribute) in attributes.iter().enumerate() {
+            let start = self.text.len();
+            if append(attribute, view, settings, limit, &mut self.text) {
+                self.push_slot(list, index, start, limit);
+            }
+        }
+    }
+
+    /// Notes the text from `start` on as an attribute's value, within the limit.
+    fn push_slot(&mut self, list: u16, index: usize, start: usize, limit: usize) {
+        let value = self.cut(start, limit);
+        if let Ok(index) = u16::try_from(index) {
+            self.attributes.push(Slot { list, index, value });
+        }
+    }
+
+    /// The text from `start` on, cut to the limit.
+    fn cut(&mut self, start: usize, limit: usize) -> Text {
+        self.cut_values += u32::from(cut(&mut self.text, start, limit));
+        match (u32::try_from(start), u32::try_from(self.text.len())) {
+            (Ok(start), Ok(end)) => Text { start, end },
+            _ => Text::default(),
+        }
+    }
+
+    fn push(&mut self, text: &str, limit: usize) -> Text {
+        let kept = prefix(text, limit);
+        if kept.len() < text.len() {
+            self.cut_values += 1;
+        }
+        let start = self.text.len();
+        self.text.push_str(kept);
+        match (u32::try_from(start), u32::try_from(self.text.len())) {
+            (Ok(start), Ok(end)) => Text { start, end },
+            _ => Text::default(),
+        }
+    }
+
+    fn push_host(&mut self, host: &Host<'_>, limit: usize) -> KnownHost {
+        let whole = self.push(host.text, limit);
+        // Behind the bracket, if there is one.
+        let bracket = u32::from(host.text.starts_with('['));
+        let length = u32::try_from(host.address.len()).unwrap_or(u32::MAX);
+        let start = whole.end.min(whole.start.saturating_add(bracket));
+        let end = whole.end.min(start.saturating_add(length));
+        KnownHost {
+            whole,
+            address: Text { start, end },
+            port: host.port,
+        }
+    }
+
+    /// Notes the route. A template is kept when less is said later: only the innermost place may know it.
+    pub(crate) fn set_route(&mut self, route: Route<'_>, limit: usize) {
+        match (route, self.route) {
+            (Route::Unknown, _) | (Route::Unmatched, KnownRoute::Template(_)) => {}
+            (Route::Unmatched, _) => self.route = KnownRoute::Unmatched,
+            (Route::Template(template), _) if self.route() == Route::Template(template) => {}
+            (Route::Template(template), _) => self.set_template(template, limit),
+        }
+    }
+
+    /// Keeps method and template, adjacent, in the place of an earlier one: however often it changes, it takes no more room.
+    fn set_template(&mut self, template: &str, limit: usize) {
+        let kept = prefix(template, limit);
+        self.cut_values += u32::from(kept.len() < template.len());
+        let method = self.name_method();
+        let position = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        let end = position(self.text.len());
+        let old = self.name.unwrap_or(Text { start: end, end });
+        let range = old.start as usize..old.end as usize;
+        if self.text.get(range.clone()).is_none() {
+            return;
+        }
+        self.text.replace_range(range, "");
+        for (at, part) in [(0, method), (method.len(), " "), (method.len() + 1, kept)] {
+            self.text.insert_str(old.start as usize + at, part);
+        }
+        let template = Text {
+            start: old.start + position(method.len() + 1),
+            end: old.start + position(method.len() + 1 + kept.len()),
+        };
+        self.attributes.shift(old.end, template.end);
+        self.route = KnownRoute::Template(template);
+        self.name = Some(Text {
+            start: old.start,
+            end: template.end,
+        });
+    }
+
+    fn text(&self, text: Text) -> &str {
+        self.text
+            .get(text.start as usize..text.end as usize)
+            .unwrap_or("")
+    }
+
+    /// Method and route, or the method alone.
+    pub(crate) fn name(&self) -> &str {
+        match self.name {
+            Some(name) => self.text(name),
+            None => self.name_method(),
+        }
+    }
+
+    /// The method as it stands in names (OpenTelemetry's HTTP spans, "Name").
+    fn name_method(&self) -> &'static str {
+        self.known_method.unwrap_or("HTTP")
+    }
+
+    /// The method, `_OTHER` if it is no known one.
+    pub(crate) fn method(&self) -> &'static str {
+        self.known_method.unwrap_or("_OTHER")
+    }
+
+    /// The method as it came, if it is no known one.
+    pub(crate) fn other_method(&self) -> Option<&str> {
+        match self.known_method {
+            Some(_) => None,
+            None => Some(self.text(self.other_method)),
+        }
+    }
+
+    pub(crate) fn scheme(&self) -> &str {
+        self.scheme.map_or("http", |scheme| self.text(scheme))
+    }
+
+    /// The scheme, the host and the path; the path alone without a host.
+    pub(crate) fn url(&self) -> String {
+        let host = self.host.map(|host| self.text(host.whole));
+        let room = "https://".len() + host.map_or(0, str::len) + self.path().len();
+        let mut url = String::with_capacity(room);
+        append_url(&mut url, Some(self.scheme()), host, self.path());
+        url
+    }
+
+    /// The host without its port, and the port if there is one.
+    pub(crate) fn server(&self) -> Option<(&str, Option<u16>)> {
+        self.host.map(|host| (self.text(host.address), host.port))
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        self.text(self.path)
+    }
+
+    pub(crate) fn query(&self) -> Option<&str> {
+        self.query.map(|query| self.text(query))
+    }
+
+    pub(crate) fn user_agent(&self) -> Option<&str> {
+        self.user_agent.map(|agent| self.text(agent))
+    }
+
+    pub(crate) fn route(&self) -> Route<'_> {
+        match self.route {
+            KnownRoute::Unknown => Route::Unknown,
+            KnownRoute::Unmatched => Route::Unmatched,
+            KnownRoute::Template(template) => Route::Template(self.text(template)),
+        }
+    }
+
+    pub(crate) fn template(&self) -> Option<&str> {
+        match self.route() {
+            Route::Template(template) => Some(template),
+            Route::Unknown | Route::Unmatched => None,
+        }
+    }
+
+    /// The chosen attributes and their values.
+    pub(crate) fn attributes<'a>(
+        &'a self,
+        settings: &'a HttpSettings,
+    ) -> impl Iterator<Item = (&'a Attribute, &'a str)> {
+        self.attributes.iter().filter_map(|slot| {
+            let attribute = self
+                .list(settings, slot.list)
+                .get(usize::from(slot.index))?;
+            Some((attribute, self.text(slot.value)))
+        })
+    }
+
+    fn list<'a>(&'a self, settings: &'a HttpSettings, list: u16) -> &'a [Attribute] {
+        match list {
+            0 => &settings.attributes,
+            1 => self
+                .options
+                .as_ref()
+                .map_or(&[], |options| &options.attributes),
+            n => self
+                .joined
+                .get(usize::from(n) - 2)
+                .map_or(&[], |options| &options.attributes),
+        }
+    }
+
+    /// The innermost options that decide a thing.
+    pub(crate) fn innermost<T>(&self, decides: impl Fn(&Options) -> Option<T>) -> Option<T> {
+        self.joined
+            .iter()
+            .rev()
+            .chain(&self.options)
+            .find_map(|options| decides(options))
+    }
+
+    /// Bytes on the heap.
+    pub(crate) fn heap_size(&self) -> usize {
+        self.text.capacity()
+            + self.attributes.heap_size()
+            + self.joined.capacity() * size_of::<Arc<Options>>()
+            + self.error.as_ref().map_or(0, String::capacity)
+    }
+}
+
+/// RFC 9110's methods, `PATCH` and `QUERY`; compared with regard to case, as RFC 9110, section 9.1 has it.
+pub(crate) fn known_method(method: &str) -> Option<&'static str> {
+    [
+        "GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "CONNECT", "TRACE", "QUERY",
+    ]
+    .into_iter()
+    .find(|known| *known == method)
+}
+
+/// Returns what stands for a query in a convention's tags, as long as a value may be.
+pub(crate) fn shown_query(query: &str, settings: &HttpSettings, limit: usize) -> String {
+    let mut text = String::with_capacity(query.len().min(limit) + REDACTED.len());
+    settings
+        .query_redaction
+        .append(query, &mut Bounded::new(&mut text, limit));
+    cut(&mut text, 0, limit);
+    text
+}

@@ -1,0 +1,105 @@
+//! Which text is a host (RFC 9110, section 7.2, and RFC 3986, section 3.2.2).
+
+use std::net::Ipv6Addr;
+
+use crate::http::view::RequestView;
+
+/// A host with its port, as a client may ask for it.
+#[derive(Clone, Copy)]
+pub(crate) struct Host<'a> {
+    /// The host and the port as they came.
+    pub(crate) text: &'a str,
+    /// The host alone, an address without its brackets.
+    pub(crate) address: &'a str,
+    pub(crate) port: Option<u16>,
+}
+
+impl<'a> Host<'a> {
+    /// Returns the host that the request is for, if what it names is one.
+    pub(crate) fn of(view: &'a dyn RequestView) -> Option<Self> {
+        Self::parse(view.host()?)
+    }
+
+    /// Parses `uri-host [ ":" port ]`, in which user information is left out, whatever it holds.
+    ///
+    /// `None` for everything else, an empty host, a list of hosts and a port over 65535 included: what is not in the grammar
+    /// is text of the caller's choice.
+    fn parse(authority: &'a str) -> Option<Self> {
+        let text = match authority.rsplit_once('@') {
+            Some((_, host)) => host,
+            None => authority,
+        };
+        let (address, port) = match text.strip_prefix('[') {
+            Some(literal) => literal.split_once(']').filter(|(ip, _)| is_literal(ip))?,
+            None => {
+                let at = text.find(':').unwrap_or(text.len());
+                text.split_at_checked(at)
+                    .filter(|(name, _)| is_name(name))?
+            }
+        };
+        let port = match port.strip_prefix(':') {
+            Some("") => None,
+            Some(port) => Some(parse_port(port)?),
+            None if port.is_empty() => None,
+            None => return None,
+        };
+        Some(Self {
+            text,
+            address,
+            port,
+        })
+    }
+}
+
+/// Appends the target URI without its query. The asterisk form has neither path nor query (RFC 9112, section 3.3).
+pub(crate) fn append_url(text: &mut String, scheme: Option<&str>, host: Option<&str>, path: &str) {
+    if let Some(host) = host {
+        text.push_str(scheme.unwrap_or("http"));
+        text.push_str("://");
+        text.push_str(host);
+    }
+    if host.is_none() || path != "*" {
+        text.push_str(path);
+    }
+}
+
+/// A number without a sign, up to 65535.
+fn parse_port(text: &str) -> Option<u16> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| text.parse().ok())?
+}
+
+/// `reg-name`, of which an IPv4 address is one; neither empty nor with a comma, which makes a list of it.
+fn is_name(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        let valid = match byte {
+            b'%' => [bytes.next(), bytes.next()]
+                .iter()
+                .all(|digit| digit.is_some_and(|digit| digit.is_ascii_hexdigit())),
+            _ => is_plain(byte),
+        };
+        if !valid {
+            return false;
+        }
+    }
+    !text.is_empty()
+}
+
+/// What stands in brackets: an IPv6 address, without a zone, or `IPvFuture`.
+fn is_literal(text: &str) -> bool {
+    let Some(future) = text.strip_prefix(['v', 'V']) else {
+        return text.parse::<Ipv6Addr>().is_ok();
+    };
+    future.split_once('.').is_some_and(|(version, address)| {
+        !version.is_empty()
+            && version.bytes().all(|byte| byte.is_ascii_hexdigit())
+            && !address.is_empty()
+            && address.bytes().all(|byte| byte == b':' || is_plain(byte))
+    })
+}
+
+/// `unreserved / sub-delims`, without the comma.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+;=".contains(&byte)
+}

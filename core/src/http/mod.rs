@@ -1,0 +1,35 @@
+//! Facts about an HTTP request, as pure data: what is read of it, what is kept of it, and the tags that are made of it.
+
+mod attribute;
+mod chosen;
+mod convention;
+mod facts;
+mod forwarded;
+mod hops;
+mod host;
+mod options;
+mod outcome;
+mod pattern;
+mod redaction;
+mod secret_names;
+mod settings;
+mod trace_id_header;
+mod trust;
+mod url_redaction;
+mod view;
+
+pub use self::attribute::{Attribute, ParseAttributeError};
+pub use self::convention::Convention;
+pub use self::forwarded::{Forwarded, Network, ParseNetworkError};
+pub use self::outcome::{End, Outcome};
+pub use self::pattern::{ParsePatternError, Pattern};
+pub use self::redaction::QueryRedaction;
+pub use self::trace_id_header::TraceIdHeader;
+pub use self::trust::Trust;
+pub use self::view::{BodySize, RequestView, ResponseView, Route};
+
+pub(crate) use self::chosen::{Added, HeaderValues, Wanted};
+pub(crate) use self::convention::{error_type, is_failure, tags};
+pub(crate) use self::facts::{HttpFacts, known_method};
+pub(crate) use self::options::Options;
+pub(crate) use self::settings::HttpSettings;

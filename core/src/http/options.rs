@@ -1,0 +1,14 @@
+//! What a mount point adds to the policy.
+
+use std::borrow::Cow;
+
+use crate::http::attribute::Attribute;
+use crate::http::outcome::End;
+
+/// The options of one mount point.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Options {
+    pub(crate) attributes: Vec<Attribute>,
+    pub(crate) name: Option<Cow<'static, str>>,
+    pub(crate) ends: Option<End>,
+}

@@ -1,0 +1,28 @@
+//! What a policy says of requests: pure data.
+
+use http::HeaderName;
+
+use crate::http::attribute::Attribute;
+use crate::http::convention::Convention;
+use crate::http::forwarded::Forwarded;
+use crate::http::outcome::End;
+use crate::http::pattern::Pattern;
+use crate::http::redaction::QueryRedaction;
+use crate::http::trace_id_header::TraceIdHeader;
+use crate::http::trust::Trust;
+
+/// The settings of a policy that are about requests.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct HttpSettings {
+    pub(crate) attributes: Vec<Attribute>,
+    pub(crate) convention: Convention,
+    pub(crate) ends: End,
+    pub(crate) skip: Vec<Pattern>,
+    pub(crate) trust: Trust,
+    pub(crate) trust_debug: Option<Trust>,
+    pub(crate) forwarded: Forwarded,
+    pub(crate) query_redaction: QueryRedaction,
+    /// Headers that are redacted beside those whose names are known.
+    pub(crate) redacted_headers: Vec<HeaderName>,
+    pub(crate) return_trace_id: Option<TraceIdHeader>,
+}

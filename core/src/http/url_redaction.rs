@@ -1,0 +1,366 @@
+//! Keeps secrets in the URLs of header values out of tags: user information, queries, fragments.
+//!
+//! Values come from the network, and whoever reads a URL reads it in a way of their own: what two readers could take for
+//! different things is hidden. Every rule takes time in proportion to the value's length.
+
+use crate::http::redaction::{Bounded, QueryRedaction, REDACTED};
+
+/// What ends an authority, or the first segment of a reference; browsers take `\` for `/` (WHATWG URL, "authority state").
+const ENDS_AUTHORITY: [char; 4] = ['/', '\\', '?', '#'];
+
+/// Appends header values, or parts of them, without the secrets of their URLs.
+pub(crate) struct Redactor<'a, 'b> {
+    queries: &'a QueryRedaction,
+    out: &'a mut Bounded<'b>,
+}
+
+/// What parts a scheme from an authority: a colon and slashes.
+struct Separator {
+    /// Where it ends.
+    end: usize,
+    /// Whether a part of it is percent-encoded, once or several times.
+    is_encoded: bool,
+}
+
+impl<'a, 'b> Redactor<'a, 'b> {
+    pub(crate) fn new(queries: &'a QueryRedaction, out: &'a mut Bounded<'b>) -> Self {
+        Self { queries, out }
+    }
+
+    pub(crate) fn hide(&mut self) {
+        self.out.push(REDACTED);
+    }
+
+    /// Appends a text that may hold URLs.
+    ///
+    /// A URL that cannot be read hides what follows as well: nobody knows where it ends.
+    pub(crate) fn text(&mut self, value: &str) {
+        let mut rest = value;
+        while let Some(separator) = find_separator(rest)
+            && !self.out.is_full()
+        {
+            let (before, after) = split_at(rest, separator.end);
+            let (url, after) = split_at(after, end_of_url(after));
+            self.out.push(before);
+            if separator.is_encoded {
+                self.hide();
+            } else if !self.after_slashes(url) {
+                return;
+            }
+            rest = after;
+        }
+        self.out.push(rest);
+    }
+
+    /// Appends a URI reference.
+    ///
+    /// One without slashes after its scheme is hidden, such as `mailto:` and `data:`: all of it may be a secret.
+    pub(crate) fn reference(&mut self, value: &str) {
+        let value = value.trim_matches(|character| character <= ' ');
+        // Browsers leave out tabs, wherever they stand.
+        if value.chars().any(|character| character.is_ascii_control()) {
+            return self.hide();
+        }
+        let (first, rest) = split_at_first(value, ENDS_AUTHORITY);
+        let slashes = rest.len() - rest.trim_start_matches(['/', '\\']).len();
+        let is_network_path = first.is_empty() && slashes >= 2;
+        let has_scheme = slashes >= 1 && first.strip_suffix(':').is_some_and(is_scheme);
+        if is_network_path || has_scheme {
+            let (start, url) = split_at(value, first.len() + slashes);
+            self.out.push(start);
+            self.after_slashes(url);
+        } else if first.contains(':') {
+            self.hide();
+        } else {
+            self.path(value);
+        }
+    }
+
+    /// Appends the authority that the header `Host` consists of, or several, separated by commas.
+    pub(crate) fn host(&mut self, value: &str) {
+        if value.starts_with(['/', '\\']) || find_separator(value).is_some() {
+            return self.reference(value);
+        }
+        let (authority, rest) = split_at_first(value, ENDS_AUTHORITY);
+        let host = without_user_information(authority);
+        if is_authority(host) {
+            self.out.push(host);
+            self.path(rest);
+        } else {
+            self.hide();
+        }
+    }
+
+    /// Appends a value of the header `Link`: references in angle brackets, each with its parameters.
+    pub(crate) fn link(&mut self, value: &str) {
+        let mut rest = value;
+        while let Some((parameters, reference)) = rest.split_once('<')
+            && !self.out.is_full()
+        {
+            self.parameters(parameters);
+            self.out.push("<");
+            let Some((reference, after)) = reference.split_once('>') else {
+                return self.reference(reference);
+            };
+            self.reference(reference);
+            self.out.push(">");
+            rest = after;
+        }
+        self.parameters(rest);
+    }
+
+    /// Appends what stands between the references of a `Link`: words, of which those of `anchor` are references.
+    fn parameters(&mut self, text: &str) {
+        let is_end = |character: char| character == '"' || character.is_ascii_whitespace();
+        let mut rest = text;
+        loop {
+            let (word, after) = split_at(rest, rest.find(is_end).unwrap_or(rest.len()));
+            let is_plain = !word.contains(['?', '#', '@', '\\', '%'])
+                && !word.contains("//")
+                && word.find(':').is_none_or(|at| at + 1 == word.len());
+            if is_plain {
+                self.out.push(word);
+            } else if word.contains('@') {
+                self.hide();
+            } else {
+                self.reference(word);
+            }
+            let length = after.chars().next().map_or(0, char::len_utf8);
+            if length == 0 || self.out.is_full() {
+                return;
+            }
+            let (end, after) = split_at(after, length);
+            self.out.push(end);
+            rest = after;
+        }
+    }
+
+    /// Appends a value of the header `Refresh`: seconds, then a reference, which `url=` and a quote may precede.
+    pub(crate) fn refresh(&mut self, value: &str) {
+        let is_time = |character: char| {
+            character.is_ascii_digit() || matches!(character, '.' | ';' | ',' | ' ' | '\t')
+        };
+        let mut rest = value.trim_start_matches(is_time);
+        if let Some(after) = after_url_equals(rest) {
+            rest = after;
+        }
+        let quote = rest
+            .chars()
+            .next()
+            .filter(|first| matches!(first, '"' | '\''));
+        let after_quote = quote.and_then(|quote| rest.strip_prefix(quote));
+        let rest = after_quote.unwrap_or(rest);
+        self.out.push(value.strip_suffix(rest).unwrap_or_default());
+        match quote.and_then(|quote| rest.split_once(quote)) {
+            Some((reference, _)) => {
+                self.reference(reference);
+                self.out.push(if quote == Some('"') { "\"" } else { "'" });
+            }
+            None => self.reference(rest),
+        }
+    }
+
+    /// Appends a path and its query, in which another URL may stand.
+    fn path(&mut self, text: &str) {
+        let (path, query) = split_at_first(text, ['?', '#']);
+        let Some(separator) = find_separator(path) else {
+            self.out.push(path);
+            return self.query(query);
+        };
+        let (before, url) = split_at(text, separator.end);
+        self.out.push(before);
+        if separator.is_encoded {
+            self.hide();
+        } else {
+            self.after_slashes(url);
+        }
+    }
+
+    /// Appends what follows the slashes of a URL: an authority without its user information, a path, a query. Hides it, and
+    /// returns `false`, if the authority is none.
+    fn after_slashes(&mut self, url: &str) -> bool {
+        let (hierarchy, query) = split_at_first(url, ['?', '#']);
+        let last_at = hierarchy.rfind('@').unwrap_or(0);
+        let mut rest = hierarchy;
+        loop {
+            let (authority, path) = split_at_first(rest, ['/', '\\']);
+            let host = without_user_information(authority);
+            // The start of a password: it goes on after the slash.
+            let path_start = hierarchy.len() - path.len();
+            let is_cut = host.ends_with(':') && last_at > path_start;
+            if is_cut || !is_authority(host) {
+                self.hide();
+                return false;
+            }
+            self.out.push(host);
+            let Some(separator) = find_separator(path) else {
+                self.out.push(path);
+                self.query(query);
+                return true;
+            };
+            // Another URL in the path.
+            let (before, after) = split_at(path, separator.end);
+            self.out.push(before);
+            if separator.is_encoded {
+                self.hide();
+                return true;
+            }
+            rest = after;
+        }
+    }
+
+    /// Appends a query, which starts with its question mark; leaves a fragment out.
+    fn query(&mut self, text: &str) {
+        if let Some(query) = text.strip_prefix('?') {
+            let (query, _) = split_at_first(query, ['#']);
+            self.out.push("?");
+            self.queries.append(query, self.out);
+        }
+    }
+}
+
+/// What stands after the last `@`: user information may contain others (WHATWG URL, "authority state").
+fn without_user_information(authority: &str) -> &str {
+    authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host)
+}
+
+/// Returns whether this can be nothing but hosts with their ports, separated by commas. Percent-encoding is not among what
+/// hosts may contain: `%40` could be an `@` to somebody.
+fn is_authority(text: &str) -> bool {
+    text.split(',').all(|host| {
+        let host = host.trim_matches(' ');
+        let (is_host, port) = match host.strip_prefix('[') {
+            Some(rest) => match rest.split_once(']') {
+                Some((address, port)) => (address.chars().all(is_of_address), port),
+                None => (false, ""),
+            },
+            None => {
+                let (name, port) = split_at_first(host, [':']);
+                (name.chars().all(is_of_name), port)
+            }
+        };
+        is_host && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
+    })
+}
+
+fn is_of_address(character: char) -> bool {
+    character.is_ascii_alphanumeric() || matches!(character, ':' | '.' | '%' | '-' | '_')
+}
+
+fn is_of_name(character: char) -> bool {
+    character.is_alphanumeric()
+        || matches!(
+            character,
+            '-' | '.' | '_' | '~' | '!' | '$' | '&' | '\'' | '(' | ')' | '*' | '+' | ';' | '='
+        )
+}
+
+/// A port, none, or the `*` of a content security policy; with the punctuation of the text that it stands in.
+fn is_port(port: &str) -> bool {
+    let port = port.trim_end_matches([';', ')', '.']);
+    port.is_empty() || port == "*" || port.parse::<u16>().is_ok()
+}
+
+/// RFC 3986, section 3.1.
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphabetic()) && text.bytes().all(is_of_scheme)
+}
+
+fn is_of_scheme(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.')
+}
+
+/// Finds a colon and the slashes after it: one is enough, since browsers and proxies add or leave out others.
+fn find_separator(text: &str) -> Option<Separator> {
+    let bytes = text.as_bytes();
+    let mut from = 0;
+    loop {
+        let rest = bytes.get(from..)?;
+        let found = rest.iter().position(|byte| matches!(byte, b':' | b'%'))?;
+        let rest = rest.get(found..)?;
+        from += found;
+        if let Some(separator) = separator(rest) {
+            return Some(Separator {
+                end: from + separator.end,
+                ..separator
+            });
+        }
+        from += 1;
+    }
+}
+
+/// Reads a colon and at least one slash, each as it is or percent-encoded.
+fn separator(text: &[u8]) -> Option<Separator> {
+    let colon = length(text, b":", &[*b"3a"])?;
+    let mut separator = Separator {
+        end: colon,
+        is_encoded: colon > 1,
+    };
+    while let Some(slash) = length(text.get(separator.end..)?, br"/\", &[*b"2f", *b"5c"]) {
+        separator.end += slash;
+        separator.is_encoded |= slash > 1;
+    }
+    (separator.end > colon).then_some(separator)
+}
+
+/// The length of one of these characters, as it is or percent-encoded, if the text starts with it.
+fn length(text: &[u8], plain: &[u8], digits: &[[u8; 2]]) -> Option<usize> {
+    match plain.contains(text.first()?) {
+        true => Some(1),
+        false => encoded(text, digits),
+    }
+}
+
+/// The length of a percent-encoded character that one of these pairs of digits stands for, encoded any number of times.
+fn encoded(text: &[u8], digits: &[[u8; 2]]) -> Option<usize> {
+    let [b'%', rest @ ..] = text else {
+        return None;
+    };
+    let mut length = 1;
+    let mut rest = rest;
+    while let [b'2', b'5', after @ ..] = rest {
+        length += 2;
+        rest = after;
+    }
+    let [high, low, ..] = rest else {
+        return None;
+    };
+    let pair = [high.to_ascii_lowercase(), low.to_ascii_lowercase()];
+    digits.contains(&pair).then_some(length + 2)
+}
+
+/// Where a URL in a text ends: before white space, `"` or `>`, and before a `,` or `'` that another URL or the end follows.
+/// Other `,` and `'` may be a part of its query.
+fn end_of_url(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let end = bytes.iter().enumerate().position(|(at, byte)| match byte {
+        b'"' | b'>' => true,
+        b',' | b'\'' => bytes.get(at + 1..).is_some_and(starts_with_scheme),
+        byte => byte.is_ascii_whitespace(),
+    });
+    let (url, _) = split_at(text, end.unwrap_or(text.len()));
+    url.trim_end_matches([',', '\'']).len()
+}
+
+fn starts_with_scheme(text: &[u8]) -> bool {
+    let length = text.iter().take_while(|byte| is_of_scheme(**byte)).count();
+    length > 0 && text.get(length..).and_then(separator).is_some()
+}
+
+/// What follows `url=`, with blanks round the sign, if that is what the text starts with.
+fn after_url_equals(text: &str) -> Option<&str> {
+    let (url, rest) = text.split_at_checked(3)?;
+    let rest = rest.trim_start().strip_prefix('=')?;
+    url.eq_ignore_ascii_case("url").then(|| rest.trim_start())
+}
+
+fn split_at_first<const N: usize>(text: &str, characters: [char; N]) -> (&str, &str) {
+    split_at(text, text.find(characters).unwrap_or(text.len()))
+}
+
+/// Splits at the end of a character; where it is none, nothing is before it.
+fn split_at(text: &str, at: usize) -> (&str, &str) {
+    text.split_at_checked(at).unwrap_or(("", text))
+}

@@ -1,0 +1,402 @@
+//! The two ends of propagation: headers that are read and headers that are written.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::BuildHasher;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::propagation::field::Field;
+
+/// Borrowed access to headers, or to any text map that stands for them.
+///
+/// Names are compared without regard to ASCII case. Values are bytes: what is not text is the reader's to refuse.
+pub trait HeaderView {
+    /// Visits every header; one with several values is visited once for each, in order.
+    fn each_header<'a>(&'a self, visit: &mut dyn FnMut(&'a str, &'a [u8]));
+
+    /// Visits every value of one header, in order.
+    ///
+    /// The default looks through [`each_header`](Self::each_header); implement it where a look-up is cheaper.
+    fn header_values<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
+        self.each_header(&mut |found, value| {
+            if found.eq_ignore_ascii_case(name) {
+                visit(value);
+            }
+        });
+    }
+
+    /// Visits every value of one header whose name is at hand in `http`'s form, in order.
+    ///
+    /// The default looks for the name's text; implement it where the prepared name makes the look-up cheaper.
+    fn named_header_values<'a>(&'a self, name: &HeaderName, visit: &mut dyn FnMut(&'a [u8])) {
+        self.header_values(name.as_str(), visit);
+    }
+
+    /// The first value of one header.
+    fn header<'a>(&'a self, name: &str) -> Option<&'a [u8]> {
+        let mut first = None;
+        self.header_values(name, &mut |value| {
+            first.get_or_insert(value);
+        });
+        first
+    }
+
+    /// Visits the headers that propagation reads, and those that start with `uberctx-`.
+    ///
+    /// The default makes one pass over [`each_header`](Self::each_header), the cheapest way in most header maps;
+    /// implement it where look-ups with prepared names are cheaper.
+    fn each_known_header<'a>(&'a self, visit: &mut dyn FnMut(KnownHeader, &'a [u8])) {
+        self.each_header(&mut |name, value| {
+            if let Some(known) = KnownHeader::from_name(name) {
+                visit(known, value);
+            }
+        });
+    }
+}
+
+impl<V: HeaderView + ?Sized> HeaderView for &V {
+    fn each_header<'a>(&'a self, visit: &mut dyn FnMut(&'a str, &'a [u8])) {
+        (**self).each_header(visit);
+    }
+
+    fn header_values<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
+        (**self).header_values(name, visit);
+    }
+
+    fn header<'a>(&'a self, name: &str) -> Option<&'a [u8]> {
+        (**self).header(name)
+    }
+
+    fn each_known_header<'a>(&'a self, visit: &mut dyn FnMut(KnownHeader, &'a [u8])) {
+        (**self).each_known_header(visit);
+    }
+}
+
+macro_rules! known_headers {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
+        /// A header that propagation reads, so that a [`HeaderView`] can look it up by a prepared name.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum KnownHeader {
+            $($(#[$doc])* $variant,)*
+            /// Any header that starts with `uberctx-`, one item of Jaeger's baggage.
+            UberCtx,
+        }
+
+        impl KnownHeader {
+            /// Every header that has one fixed name, in the order of [`index`](Self::index).
+            pub const NAMED: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The header's name, in lower case; for [`UberCtx`](Self::UberCtx) the prefix.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                    Self::UberCtx => "uberctx-",
+                }
+            }
+
+            /// The header of this name, whatever its case.
+            #[must_use]
+            pub fn from_name(name: &str) -> Option<Self> {
+                // Most headers of most requests end here: no known name starts with another letter.
+                if !matches!(name.as_bytes().first()? | 0x20, b't' | b'b' | b'x' | b'u' | b'j') {
+                    return None;
+                }
+                $(if name.eq_ignore_ascii_case($name) { return Some(Self::$variant); })*
+                match name.as_bytes().get(..8) {
+                    Some(prefix) if prefix.eq_ignore_ascii_case(b"uberctx-") => Some(Self::UberCtx),
+                    _ => None,
+                }
+            }
+        }
+
+        /// The same names, prepared for `http`'s maps, in the order of [`KnownHeader::index`].
+        static HTTP_NAMES: [HeaderName; KnownHeader::NAMED.len()] = [$(HeaderName::from_static($name),)*];
+    };
+}
+
+known_headers! {
+    /// W3C Trace Context's ids.
+    Traceparent = "traceparent",
+    /// W3C Trace Context's list of vendors.
+    Tracestate = "tracestate",
+    /// W3C Baggage.
+    Baggage = "baggage",
+    /// B3 in one header.
+    B3 = "b3",
+    /// B3's trace id.
+    B3TraceId = "x-b3-traceid",
+    /// B3's span id.
+    B3SpanId = "x-b3-spanid",
+    /// B3's parent span id.
+    B3ParentSpanId = "x-b3-parentspanid",
+    /// B3's decision.
+    B3Sampled = "x-b3-sampled",
+    /// B3's debug flag.
+    B3Flags = "x-b3-flags",
+    /// Jaeger's ids.
+    UberTraceId = "uber-trace-id",
+    /// Jaeger's baggage in one header.
+    JaegerBaggage = "jaeger-baggage",
+    /// Jaeger's request for a debug trace.
+    JaegerDebugId = "jaeger-debug-id",
+}
+
+impl KnownHeader {
+    /// The header's place in [`NAMED`](Self::NAMED).
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+impl HeaderView for HeaderMap {
+    fn each_header<'a>(&'a self, visit: &mut dyn FnMut(&'a str, &'a [u8])) {
+        for (name, value) in self {
+            visit(name.as_str(), value.as_bytes());
+        }
+    }
+
+    fn header_values<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
+        for value in self.get_all(name) {
+            visit(value.as_bytes());
+        }
+    }
+
+    fn named_header_values<'a>(&'a self, name: &HeaderName, visit: &mut dyn FnMut(&'a [u8])) {
+        for value in self.get_all(name) {
+            visit(value.as_bytes());
+        }
+    }
+
+    fn header<'a>(&'a self, name: &str) -> Option<&'a [u8]> {
+        self.get(name).map(HeaderValue::as_bytes)
+    }
+}
+
+macro_rules! view_of_pairs {
+    ($([$($generics:tt)*] $map:ty)*) => {$(
+        impl<$($generics)*> HeaderView for $map {
+            fn each_header<'a>(&'a self, visit: &mut dyn FnMut(&'a str, &'a [u8])) {
+                for (name, value) in self {
+                    visit(name.as_ref(), value.as_ref());
+                }
+            }
+        }
+    )*};
+}
+
+view_of_pairs! {
+    [K: AsRef<str>, V: AsRef<[u8]>, S: BuildHasher] HashMap<K, V, S>
+    [K: AsRef<str>, V: AsRef<[u8]>] BTreeMap<K, V>
+}
+
+impl<K: AsRef<str>, V: AsRef<[u8]>> HeaderView for [(K, V)] {
+    fn each_header<'a>(&'a self, visit: &mut dyn FnMut(&'a str, &'a [u8])) {
+        for (name, value) in self {
+            visit(name.as_ref(), value.as_ref());
+        }
+    }
+}
+
+impl<K: AsRef<str>, V: AsRef<[u8]>> HeaderView for Vec<(K, V)> {
+    fn each_header<'a>(&'a self, visit: &mut dyn FnMut(&'a str, &'a [u8])) {
+        self.as_slice().each_header(visit);
+    }
+}
+
+impl<K: AsRef<str>, V: AsRef<[u8]>, const N: usize> HeaderView for [(K, V); N] {
+    fn each_header<'a>(&'a self, visit: &mut dyn FnMut(&'a str, &'a [u8])) {
+        self.as_slice().each_header(visit);
+    }
+}
+
+/// What a span context is injected into: outgoing headers, or any text map that stands for them.
+///
+/// Implemented for [`http::HeaderMap`], the standard maps and every `FnMut(&str, &str)`, so that any other carrier is one
+/// closure away:
+///
+/// ```
+/// use opentracing_http::Carrier;
+///
+/// let mut headers = String::new();
+/// let mut carrier = |name: &str, value: &str| headers.push_str(&format!("{name}: {value}\r\n"));
+/// carrier.set("b3", "0");
+/// assert_eq!(headers, "b3: 0\r\n");
+/// ```
+pub trait Carrier {
+    /// Sets a header, in the place of any that has the same name.
+    ///
+    /// `name` is lower case; `value` is visible ASCII and inner blanks, so that it is valid in every header map.
+    fn set(&mut self, name: &str, value: &str);
+
+    /// Adds a header beside those of the same name; where the carrier cannot, it is [set](Self::set).
+    fn append(&mut self, name: &str, value: &str) {
+        self.set(name, value);
+    }
+
+    /// Removes what an earlier injection may have left, or a caller has sent; nothing, where the carrier can only be added
+    /// to: such a one must have none of the formats' headers.
+    fn remove(&mut self, name: &str) {
+        let _ = name;
+    }
+
+    /// Removes what an earlier injection may have left under names that start with `prefix`, as
+    /// [`remove`](Self::remove) does.
+    fn remove_prefixed(&mut self, prefix: &str) {
+        let _ = prefix;
+    }
+
+    /// Removes every header that one of these fields [covers](Field::covers), as [`remove`](Self::remove) does.
+    ///
+    /// Called once before each injection, with the fields of all formats of the policy. The default removes one field
+    /// after the other; implement it where one pass is cheaper.
+    fn remove_fields(&mut self, fields: &[Field]) {
+        for field in fields {
+            match field {
+                Field::Known(KnownHeader::UberCtx) => {
+                    self.remove_prefixed(KnownHeader::UberCtx.name());
+                }
+                Field::Known(known) => self.remove(known.name()),
+                Field::Named(name) => self.remove(name),
+                Field::Prefixed(prefix) => self.remove_prefixed(prefix),
+            }
+        }
+    }
+}
+
+impl<F: FnMut(&str, &str)> Carrier for F {
+    fn set(&mut self, name: &str, value: &str) {
+        self(name, value);
+    }
+}
+
+impl Carrier for HeaderMap {
+    fn set(&mut self, name: &str, value: &str) {
+        let Ok(value) = HeaderValue::from_str(value) else {
+            return;
+        };
+        let name = match prepared(name) {
+            Some(name) => name.clone(),
+            None => match HeaderName::from_bytes(name.as_bytes()) {
+                Ok(name) => name,
+                Err(_) => return,
+            },
+        };
+        // A map at its maximum of 32,768 entries keeps what it has.
+        let _ = self.try_insert(name, value);
+    }
+
+    fn append(&mut self, name: &str, value: &str) {
+        if let (Ok(name), Ok(value)) = (
+            HeaderName::from_bytes(name.as_bytes()),
+            HeaderValue::from_str(value),
+        ) {
+            let _ = self.try_append(name, value);
+        }
+    }
+
+    fn remove(&mut self, name: &str) {
+        match prepared(name) {
+            Some(name) => Self::remove(self, name),
+            None => Self::remove(self, name),
+        };
+    }
+
+    fn remove_prefixed(&mut self, prefix: &str) {
+        // Nearly always empty, and then without an allocation.
+        let names: Vec<HeaderName> = self
+            .keys()
+            .filter(|name| name.as_str().starts_with(prefix))
+            .cloned()
+            .collect();
+        for name in names {
+            Self::remove(self, name);
+        }
+    }
+
+    fn remove_fields(&mut self, fields: &[Field]) {
+        // Of the known names mostly none is there, and a look at each that is there is cheaper than twelve look-ups.
+        let mut there = [false; KnownHeader::NAMED.len() + 1];
+        for name in self.keys() {
+            let known = KnownHeader::from_name(name.as_str());
+            if let Some(there) = known.and_then(|known| there.get_mut(known.index())) {
+                *there = true;
+            }
+        }
+        for field in fields {
+            match field {
+                Field::Known(known) if !there.get(known.index()).is_some_and(|there| *there) => {}
+                Field::Known(KnownHeader::UberCtx) => {
+                    self.remove_prefixed(KnownHeader::UberCtx.name());
+                }
+                Field::Known(known) => Carrier::remove(self, known.name()),
+                Field::Named(name) => Carrier::remove(self, name),
+                Field::Prefixed(prefix) => self.remove_prefixed(prefix),
+            }
+        }
+    }
+}
+
+/// The name as `http` has it, checked and without an allocation, if propagation knows it.
+fn prepared(name: &str) -> Option<&'static HeaderName> {
+    HTTP_NAMES.get(KnownHeader::from_name(name)?.index())
+}
+
+fn has_prefix(name: &str, prefix: &str) -> bool {
+    name.get(..prefix.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+}
+
+macro_rules! carrier_of_text_maps {
+    ($([$($generics:tt)*] $map:ty)*) => {$(
+        impl<$($generics)*> Carrier for $map {
+            fn set(&mut self, name: &str, value: &str) {
+                // Names that differ in case are one header to whoever reads them.
+                Carrier::remove(self, name);
+                self.insert(name.to_owned(), value.to_owned());
+            }
+
+            fn remove(&mut self, name: &str) {
+                self.retain(|found, _| !found.eq_ignore_ascii_case(name));
+            }
+
+            fn remove_prefixed(&mut self, prefix: &str) {
+                self.retain(|found, _| !has_prefix(found, prefix));
+            }
+
+            fn remove_fields(&mut self, fields: &[Field]) {
+                self.retain(|found, _| !fields.iter().any(|field| field.covers(found)));
+            }
+        }
+    )*};
+}
+
+carrier_of_text_maps! {
+    [S: BuildHasher] HashMap<String, String, S>
+    [] BTreeMap<String, String>
+}
+
+impl Carrier for Vec<(String, String)> {
+    fn set(&mut self, name: &str, value: &str) {
+        Carrier::remove(self, name);
+        Carrier::append(self, name, value);
+    }
+
+    fn append(&mut self, name: &str, value: &str) {
+        self.push((name.to_owned(), value.to_owned()));
+    }
+
+    fn remove(&mut self, name: &str) {
+        self.retain(|(found, _)| !found.eq_ignore_ascii_case(name));
+    }
+
+    fn remove_prefixed(&mut self, prefix: &str) {
+        self.retain(|(found, _)| !has_prefix(found, prefix));
+    }
+
+    fn remove_fields(&mut self, fields: &[Field]) {
+        self.retain(|(found, _)| !fields.iter().any(|field| field.covers(found)));
+    }
+}

@@ -1,0 +1,491 @@
+//! The handle to use a span by.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, OnceLock, PoisonError};
+use std::time::SystemTime;
+
+use crate::context::{Baggage, SpanContext};
+use crate::http::Route;
+use crate::propagation::{Carrier, Outgoing};
+use crate::span::current;
+use crate::span::current::{Entered, Kind, Scoped};
+use crate::span::hook::ScopeHook;
+use crate::span::mark::Mark;
+use crate::span::owned_span::OwnedSpan;
+use crate::span::policy::Policy;
+use crate::span::record::Record;
+use crate::span::start::SpanBuilder;
+use crate::span::unrecorded::Unrecorded;
+use crate::tag::{BoundedText, LogFields, Tag, Value, prefix};
+
+/// A cheap, cloneable handle to a span: tags, logs, baggage, children, injection.
+///
+/// Every method works on every handle and none fails: on an [empty](Self::none) one and on one that is not
+/// [recorded](Self::is_recording) they do nothing, or only what concerns propagation. After the span's end its handles can
+/// no longer change it, but its context, injection, children and followers go on working: background work outlives its
+/// request.
+///
+/// ```
+/// use opentracing_http::{HttpTracing, InMemoryTracer, Span};
+///
+/// let tracer = InMemoryTracer::new();
+/// let tracing = HttpTracing::new(tracer.clone());
+///
+/// let span = tracing.span("checkout").start();
+/// span.in_scope(|| {
+///     Span::current().set_tag("cart.items", 3).log("priced");
+///     Span::current().child("charge").finish();
+/// });
+/// span.finish();
+///
+/// let spans = tracer.finished();
+/// assert_eq!(spans[0].name(), "charge");
+/// assert_eq!(spans[0].parent_id(), Some(spans[1].context().span_id()));
+/// assert_eq!(spans[1].tag("cart.items").unwrap().as_i64(), Some(3));
+/// ```
+#[derive(Clone, Default)]
+pub struct Span {
+    inner: Inner,
+}
+
+#[derive(Clone, Default)]
+enum Inner {
+    #[default]
+    None,
+    Unrecorded(Unrecorded),
+    Recorded(Arc<Record>),
+}
+
+impl Span {
+    /// The empty handle: no span, no context.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self { inner: Inner::None }
+    }
+
+    /// The current span of this thread: the request's, inside a traced handler; the empty handle where none is current.
+    ///
+    /// A spawned task or thread does not inherit it: carry it there with [`scope`](Self::scope) or
+    /// [`enter`](Self::enter).
+    #[must_use]
+    pub fn current() -> Self {
+        current::current()
+    }
+
+    pub(crate) fn recorded(record: Arc<Record>) -> Self {
+        Self {
+            inner: Inner::Recorded(record),
+        }
+    }
+
+    pub(crate) fn unrecorded(unrecorded: Unrecorded) -> Self {
+        Self {
+            inner: Inner::Unrecorded(unrecorded),
+        }
+    }
+
+    pub(crate) fn as_unrecorded(&self) -> Option<&Unrecorded> {
+        match &self.inner {
+            Inner::Unrecorded(unrecorded) => Some(unrecorded),
+            Inner::None | Inner::Recorded(_) => None,
+        }
+    }
+
+    pub(crate) fn record(&self) -> Option<&Arc<Record>> {
+        match &self.inner {
+            Inner::Recorded(record) => Some(record),
+            Inner::None | Inner::Unrecorded(_) => None,
+        }
+    }
+
+    pub(crate) fn policy(&self) -> Option<&Arc<Policy>> {
+        match &self.inner {
+            Inner::None => None,
+            Inner::Unrecorded(unrecorded) => Some(&unrecorded.policy),
+            Inner::Recorded(record) => Some(&record.policy),
+        }
+    }
+
+    /// The mark of the request whose span this is: a part of what tells the span from all others.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark::new(match &self.inner {
+            Inner::None => 0,
+            Inner::Unrecorded(unrecorded) => unrecorded.key(),
+            Inner::Recorded(record) => record.span_id.get(),
+        })
+    }
+
+    /// Whether this is the empty handle.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        matches!(self.inner, Inner::None)
+    }
+
+    /// Whether tags and logs set now are kept: the span is recorded and has not ended.
+    #[must_use]
+    pub fn is_recording(&self) -> bool {
+        self.record().is_some_and(|record| record.is_open())
+    }
+
+    /// What a span caused by this one refers to; `None` for the empty handle, and for a request that is neither traced
+    /// here nor came with a context.
+    #[must_use]
+    pub fn context(&self) -> Option<SpanContext> {
+        match &self.inner {
+            Inner::None => None,
+            Inner::Unrecorded(unrecorded) => unrecorded.context(),
+            Inner::Recorded(record) => Some(record.context()),
+        }
+    }
+
+    /// Sets a tag, in the place of one with the same key.
+    ///
+    /// `sampling.priority` with a number does what OpenTracing says: 0 keeps the span and what it causes from now on from
+    /// being sampled, a greater one has them sampled. A span that was not recorded from its start cannot be recorded
+    /// later, but its children then are; handles of it that were taken before may not know.
+    #[allow(clippy::return_self_not_must_use)]
+    pub fn set_tag(&self, key: impl Into<Cow<'static, str>>, value: impl Into<Value>) -> &Self {
+        match &self.inner {
+            Inner::None => {}
+            Inner::Unrecorded(unrecorded) => {
+                let (key, value) = (key.into(), value.into());
+                if let Some(priority) = sampling_priority(&key, &value)
+                    && !unrecorded.policy.is_disabled
+                {
+                    unrecorded.late_or_new().decide(priority);
+                }
+            }
+            Inner::Recorded(record) => set_tag(record, Tag::new(key, value)),
+        }
+        self
+    }
+
+    /// Sets several tags at once, which is cheaper than one by one.
+    #[allow(clippy::return_self_not_must_use)]
+    pub fn set_tags<T: Into<Tag>>(&self, tags: impl IntoIterator<Item = T>) -> &Self {
+        match &self.inner {
+            Inner::Recorded(record) => set_tags(record, tags.into_iter().map(Into::into)),
+            Inner::None => {}
+            Inner::Unrecorded(_) => {
+                for Tag { key, value } in tags.into_iter().map(Into::into) {
+                    self.set_tag(key, value);
+                }
+            }
+        }
+        self
+    }
+
+    /// Logs an event with the present time: its name, or fields (see [`LogFields`]).
+    #[allow(clippy::return_self_not_must_use)]
+    pub fn log(&self, fields: impl LogFields) -> &Self {
+        if let Some(record) = self.record()
+            && record.takes_log()
+        {
+            record.add_log(record.now().0, fields.into_fields());
+        }
+        self
+    }
+
+    /// Logs an event that happened at another time.
+    #[allow(clippy::return_self_not_must_use)]
+    pub fn log_at(&self, time: SystemTime, fields: impl LogFields) -> &Self {
+        if let Some(record) = self.record()
+            && record.takes_log()
+        {
+            record.add_log(time, fields.into_fields());
+        }
+        self
+    }
+
+    /// Marks the span as failed and logs the error: tag `error`, log `event=error` with `message` and, where the error
+    /// has a cause, `error.cause`.
+    #[allow(clippy::return_self_not_must_use)]
+    pub fn error(&self, error: &(impl std::error::Error + ?Sized)) -> &Self {
+        if let Some(record) = self.record().filter(|record| record.is_open()) {
+            let policy = &record.policy;
+            let limit = policy.limits.value_bytes;
+            // How an error shows itself is not ours, and may fail.
+            let message = policy.guard(|| BoundedText::of(&error, limit));
+            let cause = policy.guard(|| Some(BoundedText::of(&error.source()?, limit)));
+            let mut fields = vec![Tag::new("event", "error")];
+            for (key, text) in [("message", message), ("error.cause", cause.flatten())] {
+                if let Some(BoundedText { text, is_cut, .. }) = text {
+                    record.change(|data| data.omitted.cut_values += u32::from(is_cut));
+                    fields.push(Tag::new(key, text));
+                }
+            }
+            self.set_tag("error", true).log(fields);
+        }
+        self
+    }
+
+    /// Renames the span. The name of a request's span is no longer derived from its route after that. A name is
+    /// [bounded](crate::Limits::value_bytes) like a value.
+    #[allow(clippy::return_self_not_must_use)]
+    pub fn set_name(&self, name: impl Into<Cow<'static, str>>) -> &Self {
+        if let Some(record) = self.record() {
+            // Before the lock is taken: it is the user's code.
+            let name = name.into();
+            record.change(|data| data.set_name(name, &record.policy));
+        }
+        self
+    }
+
+    /// Tells the route of the request whose span this is, such as `/users/{id}`, for frameworks that know none: it becomes
+    /// the span's tag and, with the method, its name, unless the span was named. On other spans this does nothing.
+    #[allow(clippy::return_self_not_must_use)]
+    pub fn set_route(&self, template: &str) -> &Self {
+        match &self.inner {
+            Inner::None => {}
+            Inner::Unrecorded(unrecorded) => {
+                if unrecorded.is_request && !unrecorded.policy.callbacks.on_finish.is_empty() {
+                    let late = unrecorded.late_or_new();
+                    let limit = unrecorded.policy.limits.value_bytes;
+                    *late.route.lock().unwrap_or_else(PoisonError::into_inner) =
+                        Some(prefix(template, limit).into());
+                }
+            }
+            Inner::Recorded(record) => {
+                let limit = record.policy.limits.value_bytes;
+                record.change(|data| {
+                    let http = data.http.as_mut()?;
+                    http.set_route(Route::Template(template), limit);
+                    Some(())
+                });
+            }
+        }
+        self
+    }
+
+    /// The route that was told of a request that is not recorded.
+    pub(crate) fn late_route(&self) -> Option<Box<str>> {
+        match &self.inner {
+            Inner::Unrecorded(unrecorded) => {
+                let late = unrecorded.late()?;
+                late.route
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .clone()
+            }
+            Inner::None | Inner::Recorded(_) => None,
+        }
+    }
+
+    /// Sets an item of the baggage, which every span caused by this one from now on gets, here and across the wire.
+    ///
+    /// A key that is not an RFC 9110 token, and an item over the [bounds](crate::Baggage), change nothing. On a request
+    /// that is not recorded the item reaches [`Span::current`], the framework's extractor and every outgoing call of the
+    /// request, and of other handles those that were taken later.
+    #[allow(clippy::return_self_not_must_use)]
+    pub fn set_baggage(&self, key: &str, value: &str) -> &Self {
+        self.change_baggage(|baggage| {
+            baggage.set(key, value);
+        });
+        self
+    }
+
+    /// Sets these items of the baggage.
+    pub(crate) fn add_baggage(&self, added: &Baggage) {
+        self.change_baggage(|baggage| {
+            for (key, value, properties) in added.iter_with_properties() {
+                baggage.set_with_properties(key, value, properties);
+            }
+        });
+    }
+
+    fn change_baggage(&self, change: impl FnOnce(&mut Baggage)) {
+        match &self.inner {
+            Inner::None => {}
+            Inner::Unrecorded(unrecorded) => {
+                let late = unrecorded.late_or_new();
+                let mut extra = late.extra.lock().unwrap_or_else(PoisonError::into_inner);
+                change(&mut extra.baggage);
+            }
+            Inner::Recorded(record) => record.change_extra(|extra| change(&mut extra.baggage)),
+        }
+    }
+
+    /// An item of the baggage.
+    #[must_use]
+    pub fn baggage(&self, key: &str) -> Option<String> {
+        match &self.inner {
+            Inner::None => None,
+            Inner::Unrecorded(unrecorded) => match unrecorded.late() {
+                Some(late) => {
+                    let extra = late.extra.lock().unwrap_or_else(PoisonError::into_inner);
+                    extra.baggage.get(key).map(str::to_owned)
+                }
+                None => unrecorded
+                    .context
+                    .as_ref()?
+                    .baggage()
+                    .get(key)
+                    .map(str::to_owned),
+            },
+            Inner::Recorded(record) => record.context().baggage().get(key).map(str::to_owned),
+        }
+    }
+
+    /// Starts a child of this span. It ends when it is dropped or [finished](OwnedSpan::finish).
+    ///
+    /// A child of a span that is not recorded is not recorded either, and sends on the same context.
+    #[must_use = "the child ends when it is dropped"]
+    pub fn child(&self, name: impl Into<Cow<'static, str>>) -> OwnedSpan {
+        self.build_child(name).start()
+    }
+
+    /// Starts a span that this one caused but does not wait for (OpenTracing's `FollowsFrom`).
+    #[must_use = "the span ends when it is dropped"]
+    pub fn follower(&self, name: impl Into<Cow<'static, str>>) -> OwnedSpan {
+        SpanBuilder::following(self.clone(), name.into()).start()
+    }
+
+    /// Prepares a child of this span: with tags, a kind, or a start time of its own.
+    pub fn build_child(&self, name: impl Into<Cow<'static, str>>) -> SpanBuilder {
+        SpanBuilder::child_of_span(self.clone(), name.into())
+    }
+
+    /// Writes the span's context and baggage into outgoing headers, in the formats that the policy names.
+    ///
+    /// The empty handle writes nothing.
+    ///
+    /// ```
+    /// use opentracing_http::{HttpTracing, InMemoryTracer};
+    ///
+    /// let span = HttpTracing::new(InMemoryTracer::new()).span("ask for the stock").start();
+    /// let mut request = http::Request::get("http://127.0.0.1/stock").body(()).unwrap();
+    /// span.inject(request.headers_mut());
+    /// assert!(request.headers().contains_key("traceparent"));
+    /// ```
+    pub fn inject(&self, carrier: &mut dyn Carrier) {
+        let Some(policy) = self.policy() else {
+            return;
+        };
+        match (self.context(), &self.inner) {
+            (Some(context), _) => {
+                policy.guard(|| policy.propagation.inject(&Outgoing::new(&context), carrier))
+            }
+            (None, Inner::Unrecorded(unrecorded)) => {
+                if let Some(extra) = unrecorded.baggage_alone() {
+                    let outgoing = Outgoing::baggage_only(&extra.baggage);
+                    policy.guard(|| policy.propagation.inject(&outgoing, carrier));
+                }
+                None
+            }
+            (None, Inner::None | Inner::Recorded(_)) => None,
+        };
+    }
+
+    /// Makes the span current on this thread until the guard is dropped.
+    ///
+    /// Do not hold the guard across an `.await`: the task may go on elsewhere, and others run here meanwhile. Use
+    /// [`scope`](Self::scope) round the future instead. Do not forget it either ([`std::mem::forget`]): outside of every
+    /// [`scope`](Self::scope) and request nothing else ends it.
+    pub fn enter(&self) -> Entered<'_> {
+        Entered::new(self)
+    }
+
+    /// Runs `f` with the span current, as a part of the request whose span this is: for adapters that share the handle instead
+    /// of holding a [`RequestSpan`](crate::RequestSpan). What `f` makes within the process is a part of the request.
+    pub fn in_request_scope<R>(&self, f: impl FnOnce() -> R) -> R {
+        current::in_scope(self, Kind::Request, f)
+    }
+
+    /// Runs `f` with the span current.
+    pub fn in_scope<R>(&self, f: impl FnOnce() -> R) -> R {
+        current::in_scope(self, Kind::Call, f)
+    }
+
+    /// Wraps a future so that the span is current whenever it is polled: the way to carry it into a spawned task.
+    ///
+    /// ```
+    /// use opentracing_http::Span;
+    ///
+    /// # fn spawn<F: Future<Output = ()> + Send + 'static>(_: F) {}
+    /// # async fn send_mail() {}
+    /// spawn(Span::current().scope(async {
+    ///     send_mail().await; // sees the request's span
+    /// }));
+    /// ```
+    pub fn scope<F: Future>(&self, future: F) -> Scoped<F> {
+        Scoped::new(self.clone(), future)
+    }
+
+    /// What a [`ScopeHook`] keeps with the span, filled once; `None` for a span that is not recorded.
+    #[must_use]
+    pub fn hook_slot(&self) -> Option<&OnceLock<Box<dyn std::any::Any + Send + Sync>>> {
+        self.record().map(|record| &record.hook_slot)
+    }
+
+    pub(crate) fn hooks(&self) -> Option<&[Arc<dyn ScopeHook>]> {
+        let hooks = &*self.policy()?.hooks;
+        (!hooks.is_empty()).then_some(hooks)
+    }
+
+    pub(crate) fn call_hooks(&self, mut call: impl FnMut(&dyn ScopeHook)) {
+        if let Some(policy) = self.policy() {
+            for hook in &*policy.hooks {
+                policy.guard(|| call(&**hook));
+            }
+        }
+    }
+
+    /// Takes over what was changed through a copy of this handle, made by a scope.
+    pub(crate) fn adopt_late_changes(&self, copy: &Self) {
+        if let (Inner::Unrecorded(mine), Inner::Unrecorded(theirs)) = (&self.inner, &copy.inner) {
+            mine.adopt(theirs);
+        }
+    }
+}
+
+/// What `sampling.priority` decides, if this is that tag (OpenTracing's semantic conventions).
+pub(crate) fn sampling_priority(key: &str, value: &Value) -> Option<bool> {
+    match value {
+        _ if key != "sampling.priority" => None,
+        Value::I64(priority) => Some(*priority > 0),
+        Value::F64(priority) => Some(*priority > 0.0),
+        Value::Bool(_) | Value::Str(_) => None,
+    }
+}
+
+fn set_tags(record: &Arc<Record>, tags: impl Iterator<Item = Tag>) {
+    // Collected before the lock is taken: the iterator is the user's code.
+    let tags: Vec<Tag> = tags.collect();
+    for tag in &tags {
+        decide_by_priority(record, tag);
+    }
+    record.change(|data| data.set_tags(tags, &record.policy));
+}
+
+fn set_tag(record: &Arc<Record>, tag: Tag) {
+    decide_by_priority(record, &tag);
+    record.change(|data| data.set_tag(tag, &record.policy));
+}
+
+fn decide_by_priority(record: &Arc<Record>, tag: &Tag) {
+    if let Some(sampled) = sampling_priority(&tag.key, &tag.value)
+        && record.is_open()
+    {
+        record.set_flags(record.flags().with_sampled(sampled));
+    }
+}
+
+impl fmt::Debug for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.inner {
+            Inner::None => f.write_str("Span::none()"),
+            Inner::Unrecorded(unrecorded) => f
+                .debug_struct("Span")
+                .field("context", &unrecorded.context())
+                .field("recorded", &false)
+                .finish(),
+            Inner::Recorded(record) => f
+                .debug_struct("Span")
+                .field("context", &record.context())
+                .field("recording", &record.is_open())
+                .finish(),
+        }
+    }
+}

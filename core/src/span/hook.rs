@@ -1,0 +1,28 @@
+//! How other context systems see our spans, and we theirs.
+
+use std::any::Any;
+
+use crate::context::SpanContext;
+use crate::span::handle::Span;
+
+/// Follows every scope of every span, so that another context system (OpenTelemetry's, `tracing`'s) can show the same.
+///
+/// All calls come on the thread that enters and leaves the scope. A panic in one loses that call's effect and is
+/// [counted](crate::HttpTracing::caught_panics). Scopes of the [empty handle](Span::none) are not followed: it belongs to no
+/// policy.
+pub trait ScopeHook: Send + Sync {
+    /// A span has become current on this thread.
+    fn enter(&self, span: &Span);
+
+    /// The span is about to stop being current on this thread. Scopes are left in the reverse order of entering, except where
+    /// an application drops its [guards](Span::enter) in another.
+    fn exit(&self, span: &Span);
+
+    /// The parent that the other system would give a span started now. Asked when no span of ours is current.
+    fn ambient_parent(&self) -> Option<SpanContext> {
+        None
+    }
+}
+
+/// What a [`ScopeHook`] keeps with a recorded span.
+pub(crate) type HookSlot = std::sync::OnceLock<Box<dyn Any + Send + Sync>>;

@@ -1,0 +1,35 @@
+//! A span from its start to its end: handles, the current span, what is recorded, the policy, and the tracer that receives it.
+
+mod callbacks;
+mod clock;
+pub(crate) mod current;
+mod finished;
+mod handle;
+mod hook;
+mod late_bytes;
+mod mark;
+mod owned_span;
+mod policy;
+mod record;
+mod request_end;
+mod start;
+pub(crate) mod suppression;
+mod tracer;
+mod unrecorded;
+
+pub use self::clock::{Clock, SystemClock};
+pub use self::current::{Entered, Scoped};
+pub use self::finished::{FinishedSpan, HttpRequest};
+pub use self::handle::Span;
+pub use self::hook::ScopeHook;
+pub use self::mark::{Mark, Marked};
+pub use self::owned_span::OwnedSpan;
+pub use self::request_end::RequestEnd;
+pub use self::start::SpanBuilder;
+pub use self::tracer::{Decision, NoopTracer, SampleRequest, Sampling, SpanKind, Tracer};
+
+pub(crate) use self::current::Kind;
+pub(crate) use self::late_bytes::LateBytes;
+pub(crate) use self::policy::Policy;
+pub(crate) use self::start::{Start, is_recorded_below};
+pub(crate) use self::suppression::PolicyId;

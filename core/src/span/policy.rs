@@ -1,0 +1,178 @@
+//! What a policy holds, shared by every span that it starts.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, RefUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
+
+use crate::context::{IdSource, RandomIds, SpanContext, SpanId, TraceId};
+use crate::delivery::Hook;
+use crate::http::{HttpSettings, RequestView, Route};
+use crate::propagation::Propagation;
+use crate::sampler::Sampler;
+use crate::span::callbacks::Callbacks;
+use crate::span::clock::{Clock, SystemClock};
+use crate::span::hook::ScopeHook;
+use crate::span::record::{Name, Record};
+use crate::span::suppression;
+use crate::span::suppression::PolicyId;
+use crate::span::tracer::{Decision, SampleRequest, Sampling, Tracer};
+use crate::tag::Limits;
+
+pub(crate) struct Policy {
+    pub(crate) tracer: Arc<dyn Tracer>,
+    pub(crate) sampler: Option<Arc<dyn Sampler>>,
+    /// Whether nothing is recorded, whoever asks for it, and what callers sent is passed on.
+    pub(crate) is_disabled: bool,
+    pub(crate) propagation: Propagation,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn IdSource>,
+    pub(crate) limits: Limits,
+    pub(crate) hooks: Vec<Arc<dyn ScopeHook>>,
+    pub(crate) http: HttpSettings,
+    pub(crate) callbacks: Callbacks,
+    /// How many mount points adapters have made for it.
+    pub(crate) mounts: AtomicUsize,
+    pub(crate) diagnostics: Arc<Hook>,
+    /// How many panics of callbacks, hooks, clocks, ids, samplers, propagators and tracers were caught.
+    pub(crate) panics: AtomicU64,
+}
+
+// What is not ours is called under `guard`, and is on its own after a panic; nothing of ours is left half done by one.
+impl RefUnwindSafe for Policy {}
+
+impl Policy {
+    pub(crate) fn new(tracer: Arc<dyn Tracer>) -> Self {
+        Self {
+            tracer,
+            sampler: None,
+            is_disabled: false,
+            propagation: Propagation::default(),
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(RandomIds),
+            limits: Limits::default(),
+            hooks: Vec::new(),
+            http: HttpSettings::default(),
+            callbacks: Callbacks::default(),
+            mounts: AtomicUsize::new(0),
+            diagnostics: Hook::log(),
+            panics: AtomicU64::new(0),
+        }
+    }
+
+    /// Runs code that is not ours. A panic in it is counted and loses its effect, nothing else.
+    pub(crate) fn guard<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
+        catch_unwind(AssertUnwindSafe(f))
+            .inspect_err(|_| {
+                self.panics.fetch_add(1, Ordering::Relaxed);
+            })
+            .ok()
+    }
+
+    /// Runs code that is not ours and that what is started here would come back to: no span of this policy that starts
+    /// meanwhile is recorded.
+    pub(crate) fn suppressed<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
+        suppression::suppress([PolicyId::of(self)], || self.guard(f))
+    }
+
+    /// The same, for the tracer.
+    pub(crate) fn call_tracer<R>(&self, call: impl FnOnce(&dyn Tracer) -> R) -> Option<R> {
+        self.suppressed(|| call(&*self.tracer))
+    }
+
+    /// Whether this thread is in code of which nothing is recorded.
+    pub(crate) fn is_suppressed(&self) -> bool {
+        suppression::is_suppressed(self)
+    }
+
+    /// The time on the clock that is never set back.
+    pub(crate) fn monotonic(&self) -> Duration {
+        self.guard(|| self.clock.monotonic()).unwrap_or_default()
+    }
+
+    /// The time of day.
+    pub(crate) fn wall(&self) -> SystemTime {
+        self.guard(|| self.clock.wall())
+            .unwrap_or_else(SystemTime::now)
+    }
+
+    pub(crate) fn trace_id(&self) -> TraceId {
+        self.guard(|| self.ids.trace_id())
+            .unwrap_or_else(|| RandomIds.trace_id())
+    }
+
+    pub(crate) fn span_id(&self) -> SpanId {
+        self.guard(|| self.ids.span_id())
+            .unwrap_or_else(|| RandomIds.span_id())
+    }
+
+    /// Asks the policy's own sampler, then the tracer.
+    pub(crate) fn sample(&self, request: &SampleRequest<'_>) -> Sampling {
+        if self.is_disabled {
+            return Sampling::pass_through();
+        }
+        let asked = self
+            .sampler
+            .as_ref()
+            .and_then(|sampler| self.suppressed(|| sampler.sample(request)));
+        match asked {
+            Some(sampling) if sampling.decision != Decision::Undecided => sampling,
+            _ => self
+                .call_tracer(|tracer| tracer.sample(request))
+                .filter(|sampling| sampling.decision != Decision::Undecided)
+                .unwrap_or_else(|| request.follow_caller()),
+        }
+    }
+
+    /// Returns whether a request is not traced.
+    pub(crate) fn skips(&self, view: &dyn RequestView) -> bool {
+        let by_pattern = || {
+            let (method, path) = (view.method(), view.path());
+            let mut patterns = self.http.skip.iter();
+            patterns.any(|pattern| pattern.matches(method, path))
+        };
+        let mut callbacks = self.callbacks.skip_when.iter();
+        (!self.http.skip.is_empty() && by_pattern())
+            || callbacks.any(|skip| self.guard(|| skip(view)).unwrap_or(false))
+    }
+
+    /// The parent that another context system would give a span started now.
+    pub(crate) fn ambient_parent(&self) -> Option<SpanContext> {
+        self.hooks
+            .iter()
+            .find_map(|hook| self.guard(|| hook.ambient_parent()).flatten())
+    }
+
+    /// Names a request's span at its end, if there is a rule and nothing else has named the span: nothing can read the name
+    /// before, and the route may be known only then.
+    pub(crate) fn name_by_rule(&self, record: &Record) {
+        let Some(naming) = &self.callbacks.naming else {
+            return;
+        };
+        let known = record.change(|data| {
+            let http = data.http.as_ref()?;
+            let is_derived = matches!(data.name, Name::Derived);
+            is_derived.then(|| (http.method(), http.template().map(str::to_owned)))
+        });
+        let Some((method, template)) = known.flatten() else {
+            return;
+        };
+        let route = template.as_deref().map_or(Route::Unknown, Route::Template);
+        // Called outside the lock: it is the user's code, and may look at the span.
+        if let Some(name) = self.guard(|| naming(method, route)).flatten() {
+            record.change(|data| data.give_name(name.into(), self));
+        }
+    }
+}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Policy")
+            .field("sampler", &self.sampler)
+            .field("propagation", &self.propagation)
+            .field("limits", &self.limits)
+            .field("http", &self.http)
+            .finish_non_exhaustive()
+    }
+}

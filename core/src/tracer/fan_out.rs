@@ -1,0 +1,288 @@
+//! A tracer made of several.
+
+use std::any::Any;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use crate::delivery::{Diagnostics, Flushed};
+use crate::span::{Decision, FinishedSpan, SampleRequest, Sampling, Span, Tracer};
+
+/// A tracer made of several: records a span if one of its tracers wants to, and reports it only to those that do.
+///
+/// Each tracer is asked about each span. The farthest-reaching answer decides what becomes of the span (reported and
+/// sampled further down, then recorded for this process only, then dropped, then passed through), and those that record it
+/// add their tags to it, the first of each key. [`started`](Tracer::started) goes to those that record. A decision that was
+/// made without asking tracers, by the policy's sampler or a `sampling.priority` tag, holds for all of them.
+///
+/// A panic in one of them loses its own part, and is [counted](Self::caught_panics). [`flush`](Tracer::flush) runs on all
+/// of them at once; a span that two of them lose counts twice.
+///
+/// ```
+/// use opentracing_http::{FanOut, HttpTracing, InMemoryTracer, NoopTracer};
+///
+/// let (one, other) = (InMemoryTracer::new(), InMemoryTracer::new());
+/// let tracing = HttpTracing::new(FanOut::new().and(one.clone()).and(NoopTracer).and(other.clone()));
+/// tracing.span("work").start().finish();
+///
+/// assert_eq!(one.finished().len(), 1);
+/// assert_eq!(other.finished().len(), 1);
+/// ```
+///
+/// A fan-out within a fan-out becomes part of it. One that is hidden in another type, such as `Arc<dyn Tracer>`, counts as
+/// one tracer, and passes what it receives to all of its own. From the 24th tracer on they share an answer: what one of
+/// those wants, all of those receive.
+#[derive(Default)]
+pub struct FanOut {
+    tracers: Vec<Arc<dyn Tracer>>,
+    id: Id,
+    panics: AtomicU64,
+}
+
+impl FanOut {
+    /// Starts without tracers: as such it traces nothing, like [`NoopTracer`](crate::NoopTracer).
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a tracer.
+    #[must_use]
+    pub fn and(mut self, tracer: impl Tracer + 'static) -> Self {
+        let mut tracer = Some(tracer);
+        if let Some(inner) = take::<Self>(&mut tracer) {
+            self.tracers.extend(inner.tracers);
+        } else if let Some(inner) = take::<Arc<Self>>(&mut tracer) {
+            self.tracers.extend_from_slice(&inner.tracers);
+        } else if let Some(tracer) = take::<Arc<dyn Tracer>>(&mut tracer) {
+            self.tracers.push(tracer);
+        } else if let Some(tracer) = tracer {
+            self.tracers.push(Arc::new(tracer));
+        }
+        self
+    }
+
+    /// How many panics of its tracers were caught so far.
+    #[must_use]
+    pub fn caught_panics(&self) -> u64 {
+        self.panics.load(Ordering::Relaxed)
+    }
+
+    fn guard<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
+        catch_unwind(AssertUnwindSafe(f))
+            .inspect_err(|_| {
+                self.panics.fetch_add(1, Ordering::Relaxed);
+            })
+            .ok()
+    }
+
+    /// Flushes all tracers at once: one that hangs must not use up the time of those after it.
+    fn at_once(&self, flush: impl Fn(&dyn Tracer) -> Flushed + Sync) -> Flushed {
+        const PANICKED: Flushed = Flushed::COMPLETE.with_panic();
+        let flush = |tracer: &Arc<dyn Tracer>| self.guard(|| flush(&**tracer)).unwrap_or(PANICKED);
+        let flush = &flush;
+        let Some((first, others)) = self.tracers.split_first() else {
+            return Flushed::COMPLETE;
+        };
+        thread::scope(|scope| {
+            let others: Vec<_> = others
+                .iter()
+                .map(|tracer| {
+                    let spawned = thread::Builder::new().spawn_scoped(scope, move || flush(tracer));
+                    spawned.map_err(|_| tracer)
+                })
+                .collect();
+            let mut flushed = flush(first);
+            for other in others {
+                flushed = flushed.and(match other {
+                    Ok(thread) => thread.join().unwrap_or(PANICKED),
+                    Err(tracer) => flush(tracer),
+                });
+            }
+            flushed
+        })
+    }
+
+    /// The tracers at these places.
+    fn at(&self, places: u32) -> impl Iterator<Item = &Arc<dyn Tracer>> {
+        let wanted = move |(index, _): &(usize, _)| places & place(*index) != 0;
+        self.tracers
+            .iter()
+            .enumerate()
+            .filter(wanted)
+            .map(|(_, tracer)| tracer)
+    }
+}
+
+/// Takes the tracer out if it is of this type.
+fn take<T: 'static>(tracer: &mut dyn Any) -> Option<T> {
+    tracer.downcast_mut::<Option<T>>()?.take()
+}
+
+impl<T: Tracer + 'static> FromIterator<T> for FanOut {
+    fn from_iter<I: IntoIterator<Item = T>>(tracers: I) -> Self {
+        tracers.into_iter().fold(Self::new(), Self::and)
+    }
+}
+
+impl Tracer for FanOut {
+    fn sample(&self, request: &SampleRequest<'_>) -> Sampling {
+        let mut merged = Sampling::pass_through();
+        let mut route = Route::default();
+        for (index, tracer) in self.tracers.iter().enumerate() {
+            let asked = self.guard(|| tracer.sample(request));
+            let sampling = asked
+                .filter(|sampling| sampling.decision != Decision::Undecided)
+                .unwrap_or_else(|| request.follow_caller());
+            match sampling.decision {
+                Decision::RecordAndSample => {
+                    route.recorded |= place(index);
+                    route.reported |= place(index);
+                }
+                Decision::RecordOnly => route.recorded |= place(index),
+                Decision::Drop | Decision::PassThrough | Decision::Undecided => {}
+            }
+            merge(&mut merged, sampling);
+        }
+        merged.route = route.of(self.id);
+        merged
+    }
+
+    fn started(&self, span: &Span) {
+        let route = span.record().map_or(u64::MAX, |record| record.route);
+        for tracer in self.at(Route::read(route, self.id).recorded) {
+            self.guard(|| tracer.started(span));
+        }
+    }
+
+    fn report(&self, span: FinishedSpan) {
+        let places = match Route::read(span.route(), self.id).reported {
+            // Nobody asked for it, yet here it is: its priority was raised while it was open, for everyone.
+            0 => u32::MAX,
+            places => places,
+        };
+        for tracer in self.at(places) {
+            self.guard(|| tracer.report(span.clone()));
+        }
+    }
+
+    fn flush(&self, timeout: Duration) -> Flushed {
+        self.at_once(|tracer| tracer.flush(timeout))
+    }
+
+    fn end(&self, timeout: Duration) -> Flushed {
+        self.at_once(|tracer| tracer.end(timeout))
+    }
+
+    fn attach(&self, diagnostics: &Diagnostics) {
+        for tracer in &self.tracers {
+            self.guard(|| tracer.attach(diagnostics));
+        }
+    }
+
+    fn dropped(&self) -> u64 {
+        let dropped = self
+            .tracers
+            .iter()
+            .map(|tracer| self.guard(|| tracer.dropped()));
+        dropped.map(Option::unwrap_or_default).sum()
+    }
+}
+
+/// Adds one tracer's answer to those before it.
+fn merge(merged: &mut Sampling, sampling: Sampling) {
+    if records(sampling.decision) {
+        if merged.tags.is_empty() {
+            merged.tags = sampling.tags;
+        } else {
+            for tag in sampling.tags {
+                if merged.tags.iter().all(|known| known.key != tag.key) {
+                    merged.tags.push(tag);
+                }
+            }
+        }
+    }
+    let (old, new) = (reach(merged.decision), reach(sampling.decision));
+    if new > old {
+        merged.decision = sampling.decision;
+        merged.tracestate = sampling.tracestate;
+    } else if new == old && merged.tracestate.is_none() {
+        merged.tracestate = sampling.tracestate;
+    }
+}
+
+const fn reach(decision: Decision) -> u8 {
+    match decision {
+        Decision::Undecided => 0,
+        Decision::PassThrough => 1,
+        Decision::Drop => 2,
+        Decision::RecordOnly => 3,
+        Decision::RecordAndSample => 4,
+    }
+}
+
+const fn records(decision: Decision) -> bool {
+    matches!(decision, Decision::RecordOnly | Decision::RecordAndSample)
+}
+
+/// How many places an answer has; the last is shared by all that find no other.
+const PLACES: u32 = 24;
+
+fn place(index: usize) -> u32 {
+    1 << index.min(PLACES as usize - 1)
+}
+
+/// Who wanted a span: a bit for each place. It travels with the span as one number, together with the id of the fan-out
+/// that it means something to: another one, hidden further in, must not take it for its own.
+#[derive(Clone, Copy, Default)]
+struct Route {
+    recorded: u32,
+    reported: u32,
+}
+
+impl Route {
+    const ALL: Self = Self {
+        recorded: u32::MAX,
+        reported: u32::MAX,
+    };
+
+    fn of(self, id: Id) -> u64 {
+        u64::from(id.0) << (2 * PLACES)
+            | u64::from(self.recorded) << PLACES
+            | u64::from(self.reported)
+    }
+
+    fn read(route: u64, id: Id) -> Self {
+        if route >> (2 * PLACES) != u64::from(id.0) {
+            return Self::ALL;
+        }
+        let places = |bits: u64| bits as u32 & ((1 << PLACES) - 1);
+        Self {
+            recorded: places(route >> PLACES),
+            reported: places(route),
+        }
+    }
+}
+
+/// Tells fan-outs apart. Ids come again after 65,535, which matters only if one of two such is hidden in the other.
+#[derive(Clone, Copy)]
+struct Id(u16);
+
+impl Default for Id {
+    fn default() -> Self {
+        static NEXT: AtomicU16 = AtomicU16::new(0);
+        // The greatest number is what stands in a span that no fan-out was asked about.
+        Self(NEXT.fetch_add(1, Ordering::Relaxed) % u16::MAX)
+    }
+}
+
+impl fmt::Debug for FanOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FanOut")
+            .field("tracers", &self.tracers.len())
+            .finish_non_exhaustive()
+    }
+}
