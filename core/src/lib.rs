@@ -5,6 +5,7 @@ mod context;
 mod delivery;
 pub mod env;
 mod error;
+mod guard;
 mod http;
 mod http_tracing;
 pub mod propagation;
@@ -13,6 +14,7 @@ pub mod sampler;
 mod server;
 mod span;
 mod tag;
+mod text;
 mod tracer;
 
 pub use self::context::{
@@ -28,11 +30,11 @@ pub use self::http::{
 };
 pub use self::http_tracing::{HttpTracing, HttpTracingBuilder};
 pub use self::propagation::{Carrier, HeaderView, KnownHeader};
+pub use self::sampler::{Decision, SampleRequest, Sampling};
 pub use self::server::{BodySpan, Instrumentation, RequestScope, RequestSpan};
 pub use self::span::{
-    Clock, Decision, Entered, FinishedSpan, HttpRequest, Mark, Marked, NoopTracer, OwnedSpan,
-    RequestEnd, SampleRequest, Sampling, ScopeHook, Scoped, Span, SpanBuilder, SpanKind,
-    SystemClock, Tracer,
+    Clock, Entered, FinishedSpan, HttpRequest, Mark, Marked, OwnedSpan, RequestEnd, ScopeHook,
+    Scoped, Span, SpanBuilder, SystemClock, Tracer,
 };
-pub use self::tag::{Limits, Log, LogFields, Omitted, Tag, Value};
-pub use self::tracer::{FanOut, InMemoryTracer};
+pub use self::tag::{Limits, Log, LogFields, Omitted, SpanKind, Tag, Value};
+pub use self::tracer::{FanOut, InMemoryTracer, NoopTracer};

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::text::is_token;
+
 /// Pairs of the application's own that travel with a trace to every service below.
 ///
 /// Order is kept, keys are unique and case-sensitive. At most [`MAX_ITEMS`](Self::MAX_ITEMS) pairs and
@@ -372,15 +374,6 @@ impl fmt::Debug for Baggage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.iter()).finish()
     }
-}
-
-/// RFC 9110, section 5.6.2.
-pub(crate) fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(is_token_byte)
-}
-
-pub(crate) fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 /// W3C Baggage, section 3.3.1: visible ASCII without `"`, `,`, `;` and `\`.

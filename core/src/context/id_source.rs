@@ -6,7 +6,7 @@ use std::fmt;
 use rand::rngs::SmallRng;
 use rand::{RngCore, SeedableRng};
 
-use crate::context::span_context::{SpanId, TraceId};
+use crate::context::ids::{SpanId, TraceId};
 
 /// A source of ids; an option of the policy, so that tests can be exact.
 pub trait IdSource: fmt::Debug + Send + Sync {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::text::TrimOws;
+
 /// A checked `tracestate` (W3C Trace Context level 2, section 3.3): at most 32 members, each `key=value`.
 ///
 /// Kept as the one text that is sent on, members in order, empty members and blanks round members left out.
@@ -219,25 +221,4 @@ fn is_value(value: &str) -> bool {
         && bytes
             .iter()
             .all(|byte| matches!(byte, b' '..=b'+' | b'-'..=b'<' | b'>'..=b'~'))
-}
-
-/// Optional white space of RFC 9110, section 5.6.3: blank and tab only.
-pub(crate) trait TrimOws {
-    fn trim_ows(&self) -> &Self;
-}
-
-impl TrimOws for [u8] {
-    fn trim_ows(&self) -> &Self {
-        let mut text = self;
-        while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = text {
-            text = rest;
-        }
-        text
-    }
-}
-
-impl TrimOws for str {
-    fn trim_ows(&self) -> &Self {
-        self.trim_matches([' ', '\t'])
-    }
 }

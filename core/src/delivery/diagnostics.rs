@@ -2,11 +2,10 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use crate::delivery::drops::Drops;
+use crate::guard::{Panics, guard};
 
 /// Something that an operator should know, told to the policy's
 /// [diagnostics hook](crate::HttpTracingBuilder::on_diagnostic).
@@ -81,11 +80,11 @@ impl Diagnostics {
             return;
         };
         // The hook is dropped in here as well if its policy has ended meanwhile.
-        let _ = catch_unwind(AssertUnwindSafe(|| {
+        guard(|| {
             if let Some(hook) = self.hook.upgrade() {
                 hook.call(diagnostic);
             }
-        }));
+        });
     }
 
     pub(crate) fn is_gone(&self) -> bool {
@@ -106,14 +105,14 @@ impl fmt::Debug for Diagnostics {
 /// The hook, which its policy owns.
 pub(crate) struct Hook {
     call: Box<dyn Fn(&Diagnostic) + Send + Sync>,
-    panics: AtomicU64,
+    panics: Panics,
 }
 
 impl Hook {
     pub(crate) fn new(call: impl Fn(&Diagnostic) + Send + Sync + 'static) -> Arc<Self> {
         Arc::new(Self {
             call: Box::new(call),
-            panics: AtomicU64::new(0),
+            panics: Panics::default(),
         })
     }
 
@@ -129,13 +128,11 @@ impl Hook {
     }
 
     pub(crate) fn panics(&self) -> u64 {
-        self.panics.load(Ordering::Relaxed)
+        self.panics.count()
     }
 
     fn call(&self, diagnostic: &Diagnostic) {
-        if catch_unwind(AssertUnwindSafe(|| (self.call)(diagnostic))).is_err() {
-            self.panics.fetch_add(1, Ordering::Relaxed);
-        }
+        self.panics.guard(|| (self.call)(diagnostic));
     }
 }
 

@@ -12,7 +12,7 @@ use crate::http::redaction::{Bounded, HeaderRule, append_header};
 use crate::http::settings::HttpSettings;
 use crate::http::view::{RequestView, canonical};
 use crate::propagation::HeaderView;
-use crate::tag::prefix;
+use crate::text::prefix;
 
 /// Attributes that find their place in the record itself; more of them cost an allocation.
 const INLINE_ATTRIBUTES: usize = 8;

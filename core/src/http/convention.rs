@@ -6,8 +6,7 @@ use crate::http::facts::{HttpFacts, shown_query};
 use crate::http::outcome::Outcome;
 use crate::http::settings::HttpSettings;
 use crate::http::view::Route;
-use crate::span::SpanKind;
-use crate::tag::{Tag, Value};
+use crate::tag::{SpanKind, Tag, Value};
 
 /// Which names a request's tags have.
 ///

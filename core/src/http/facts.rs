@@ -12,12 +12,13 @@ use crate::http::chosen::{
     Added, HeaderValues, SPARE_TEXT, Slot, Slots, Text, Wanted, append, cut, header_rule,
 };
 use crate::http::host::{Host, append_url};
+use crate::http::method::known_method;
 use crate::http::options::Options;
 use crate::http::outcome::Outcome;
 use crate::http::redaction::{Bounded, HeaderRule, REDACTED, append_header, append_value};
 use crate::http::settings::HttpSettings;
 use crate::http::view::{RequestView, Route, canonical};
-use crate::tag::prefix;
+use crate::text::prefix;
 
 #[derive(Default)]
 pub(crate) struct HttpFacts {
@@ -415,15 +416,6 @@ impl HttpFacts {
             + self.joined.capacity() * size_of::<Arc<Options>>()
             + self.error.as_ref().map_or(0, String::capacity)
     }
-}
-
-/// RFC 9110's methods, `PATCH` and `QUERY`; compared with regard to case, as RFC 9110, section 9.1 has it.
-pub(crate) fn known_method(method: &str) -> Option<&'static str> {
-    [
-        "GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "CONNECT", "TRACE", "QUERY",
-    ]
-    .into_iter()
-    .find(|known| *known == method)
 }
 
 /// Returns what stands for a query in a convention's tags, as long as a value may be.

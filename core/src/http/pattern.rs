@@ -3,6 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::http::method::is_miswritten;
+use crate::text::is_token;
+
 /// A pattern of requests, by method and path: the same in every framework, for rules that are asked before a framework
 /// knows its route.
 ///
@@ -82,10 +85,7 @@ impl FromStr for Pattern {
             ),
             None => (Vec::new(), text.trim()),
         };
-        if !methods
-            .iter()
-            .all(|method| crate::context::is_token(method))
-        {
+        if !methods.iter().all(|method| is_token(method)) {
             return Err(error("a method is one word; separate several by commas"));
         }
         if methods.iter().any(|method| is_miswritten(method)) {
@@ -143,16 +143,6 @@ fn without_named_rest(path: &str) -> Option<&str> {
     let (before, name) = path.strip_suffix('}')?.rsplit_once("{*")?;
     let is_segment = before.is_empty() || before.ends_with('/');
     (is_segment && !name.is_empty() && !name.contains(['/', '{', '}', '*'])).then_some(before)
-}
-
-/// Whether this is a method of HTTP's own in the wrong letter case.
-fn is_miswritten(method: &str) -> bool {
-    const STANDARD: [&str; 9] = [
-        "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH",
-    ];
-    STANDARD
-        .iter()
-        .any(|known| known.eq_ignore_ascii_case(method) && *known != method)
 }
 
 /// The error of parsing a [`Pattern`].

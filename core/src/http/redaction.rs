@@ -7,7 +7,7 @@ use http::HeaderName;
 use crate::http::secret_names::is_secret;
 use crate::http::url_redaction::Redactor;
 use crate::propagation::HeaderView;
-use crate::tag::prefix;
+use crate::text::{hex_digit, prefix};
 
 /// What stands in the place of a value that is kept out of tags.
 pub(crate) const REDACTED: &str = "REDACTED";
@@ -135,10 +135,7 @@ fn is_key(key: &str, hidden: &str) -> bool {
 
 /// The bytes of a key or a value, percent-decoded (RFC 3986, section 2.1) and with `+` as a blank, as forms have it.
 fn decoded(text: &str) -> impl Iterator<Item = u8> {
-    let digit = |byte: Option<u8>| {
-        let digit = char::from(byte?).to_digit(16)?;
-        u8::try_from(digit).ok()
-    };
+    let digit = |byte: Option<u8>| hex_digit(byte?);
     let mut bytes = text.bytes();
     iter::from_fn(move || match bytes.next()? {
         b'+' => Some(b' '),

@@ -1,11 +1,9 @@
 //! The trace id to the caller.
 
-use std::fmt;
-
 use http::HeaderName;
 
 use crate::context::SpanContext;
-use crate::propagation::Carrier;
+use crate::propagation::{Carrier, traceparent};
 
 /// The response header that carries the trace id to the caller; none unless asked for.
 ///
@@ -48,11 +46,11 @@ pub enum TraceIdHeader {
 impl TraceIdHeader {
     pub(crate) fn write(&self, context: &SpanContext, headers: &mut dyn Carrier) {
         let flags = context.flags();
-        let all = Ids(context, flags.w3c_bits());
-        let sampled = Ids(context, flags.is_sampled().into());
+        let all = traceparent(context, flags.w3c_bits());
+        let sampled = traceparent(context, flags.is_sampled().into());
         let timing = "server-timing";
         match self {
-            Self::TraceResponse => headers.set("traceresponse", &all.to_string()),
+            Self::TraceResponse => headers.set("traceresponse", all.as_str()),
             // One value: not every carrier can append two.
             Self::ServerTiming => headers.append(
                 timing,
@@ -64,16 +62,5 @@ impl TraceIdHeader {
             }
             Self::Named(name) => headers.set(name.as_str(), &context.trace_id().to_string()),
         }
-    }
-}
-
-/// A context's ids and these flags as `traceparent` has them.
-struct Ids<'a>(&'a SpanContext, u8);
-
-impl fmt::Display for Ids<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(context, flags) = self;
-        let (trace, span) = (context.trace_id(), context.span_id());
-        write!(f, "00-{trace}-{span}-{flags:02x}")
     }
 }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::env::Variables;
+use crate::env::{self, Variables};
 use crate::error::ConfigError;
 use crate::http_tracing::HttpTracingBuilder;
+use crate::propagation;
 use crate::sampler::{Always, Never, ParentBased, Probability, Sampler};
 use crate::tag::Limits;
-use crate::{env, propagation};
 
 const SAMPLERS: &str =
     "`always_on`, `always_off`, `traceidratio`, and each of them after `parentbased_`";

@@ -6,7 +6,6 @@ use std::borrow::Cow;
 use std::fmt;
 use std::mem;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::context::{IdSource, SpanContext};
@@ -18,8 +17,9 @@ use crate::http::{
 };
 use crate::propagation::{Carrier, HeaderView, IncomingHeaders, Outgoing, Propagation};
 use crate::sampler::{Rules, Sampler, TextSampler, read_rules};
-use crate::span::{Clock, NoopTracer, Policy, RequestEnd, ScopeHook, Span, SpanBuilder, Tracer};
+use crate::span::{Clock, Policy, RequestEnd, ScopeHook, Span, SpanBuilder, Tracer};
 use crate::tag::Limits;
+use crate::tracer::NoopTracer;
 
 /// The tracing policy of an application: built once, given to the adapter of any framework, cheap to clone.
 ///
@@ -150,7 +150,7 @@ impl HttpTracing {
     /// How many panics of callbacks, hooks, samplers, propagators, clocks, id sources and of the tracer were caught so far.
     #[must_use]
     pub fn caught_panics(&self) -> u64 {
-        self.policy().panics.load(Ordering::Relaxed) + self.policy().diagnostics.panics()
+        self.policy().panics.count() + self.policy().diagnostics.panics()
     }
 
     fn of(policy: Policy) -> Self {

@@ -2,8 +2,9 @@
 
 use super::short_text::ShortText;
 use super::{Duplicate, Extraction, Field, IncomingHeaders, Outgoing, Propagator};
-use crate::context::{SpanContext, SpanId, TraceFlags, TraceId, TrimOws, hex};
+use crate::context::{SpanContext, SpanId, TraceFlags, TraceId};
 use crate::propagation::carrier::{Carrier, KnownHeader};
+use crate::text::{TrimOws, hex};
 
 /// B3, the format of Zipkin, in one header or in several.
 ///

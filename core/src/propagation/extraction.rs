@@ -2,7 +2,7 @@
 
 use super::incoming::Unwanted;
 use crate::context::{Adding, Baggage, SpanContext, TraceFlags};
-use crate::tag::prefix;
+use crate::text::prefix;
 
 /// What the formats found in the headers of one request. The first to find a thing wins.
 #[derive(Debug, Default)]

@@ -4,8 +4,9 @@ use super::budget::Budget;
 use super::percent::{self, Decoder};
 use super::short_text::ShortText;
 use super::{Extraction, Field, IncomingHeaders, Outgoing, Propagator};
-use crate::context::{Adding, SpanContext, SpanId, TraceFlags, TraceId, TrimOws};
+use crate::context::{Adding, SpanContext, SpanId, TraceFlags, TraceId};
 use crate::propagation::carrier::{Carrier, KnownHeader};
+use crate::text::{TrimOws, hex_digit};
 
 /// Jaeger's own format: `uber-trace-id`, `uberctx-*`, and from people's hands `jaeger-baggage` and `jaeger-debug-id`.
 ///
@@ -109,7 +110,7 @@ fn hex(digits: &[u8], longest: usize) -> Option<u128> {
         return None;
     }
     digits.iter().try_fold(0, |number, digit| {
-        Some(number << 4 | u128::from(percent::nibble(*digit)?))
+        Some(number << 4 | u128::from(hex_digit(*digit)?))
     })
 }
 

@@ -34,6 +34,7 @@ pub use self::outgoing::Outgoing;
 pub use self::w3c::{W3c, W3cBaggage, W3cTraceContext};
 
 pub(crate) use self::names::parse as parse_names;
+pub(crate) use self::w3c::traceparent;
 
 /// One format of trace headers.
 ///

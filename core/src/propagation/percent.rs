@@ -1,5 +1,7 @@
 //! Percent-encoding (RFC 3986, section 2.1), as the baggage formats use it.
 
+use crate::text::hex_digit;
+
 /// Decodes `%XX`. What is not UTF-8 then becomes U+FFFD, as W3C Baggage has it.
 ///
 /// A `%` that no two hexadecimal digits follow stands for itself: senders that never encode are common, and nothing is
@@ -68,17 +70,7 @@ fn escape(text: &[u8]) -> Option<(u8, &[u8])> {
     let [b'%', high, low, after @ ..] = text else {
         return None;
     };
-    Some((nibble(*high)? << 4 | nibble(*low)?, after))
-}
-
-/// The value of a hexadecimal digit of either case.
-pub(super) fn nibble(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
-    }
+    Some((hex_digit(*high)? << 4 | hex_digit(*low)?, after))
 }
 
 /// Appends `text`, with every byte encoded that is not ASCII or that `keep` does not name.

@@ -1,10 +1,12 @@
 //! The short header values that the formats write, put together without an allocation.
 
+use std::fmt;
+
 /// The longest value, a `traceparent`, has 55 bytes.
 const CAPACITY: usize = 64;
 
 /// Text on the stack. What goes beyond its capacity is left out, which no format's value does.
-pub(super) struct ShortText {
+pub(crate) struct ShortText {
     bytes: [u8; CAPACITY],
     len: usize,
 }
@@ -36,9 +38,15 @@ impl ShortText {
         }
     }
 
-    pub(super) fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         // Always ASCII, so neither default is ever taken.
         std::str::from_utf8(self.bytes.get(..self.len).unwrap_or_default()).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for ShortText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

@@ -5,10 +5,10 @@ use super::percent::{self, Decoder};
 use super::short_text::ShortText;
 use super::{Extraction, Field, IncomingHeaders, Outgoing, Propagator, set_unless_empty};
 use crate::context::{
-    Adding, Members, SpanContext, SpanId, TraceFlags, TraceId, TraceState, TrimOws, hex,
-    is_baggage_octet,
+    Adding, Members, SpanContext, SpanId, TraceFlags, TraceId, TraceState, is_baggage_octet,
 };
 use crate::propagation::carrier::{Carrier, KnownHeader};
+use crate::text::{TrimOws, hex};
 
 /// W3C Trace Context level 2 (`traceparent`, `tracestate`) and W3C Baggage (`baggage`).
 ///
@@ -112,7 +112,7 @@ impl Propagator for W3cBaggage {
 
 fn write_traceparent(outgoing: &Outgoing<'_>, carrier: &mut dyn Carrier) {
     if let Some(context) = outgoing.context() {
-        let value = traceparent(context);
+        let value = traceparent(context, context.flags().w3c_bits());
         carrier.set(KnownHeader::Traceparent.name(), value.as_str());
     }
 }
@@ -201,14 +201,15 @@ fn parse_tracestate(headers: &IncomingHeaders<'_>) -> Option<TraceState> {
     valid.then(|| members.list())
 }
 
-fn traceparent(context: &SpanContext) -> ShortText {
+/// Returns the header's value, with these flags.
+pub(crate) fn traceparent(context: &SpanContext, flags: u8) -> ShortText {
     let mut text = ShortText::new();
     text.push_str("00-");
     text.push_hex(context.trace_id().get(), 32);
     text.push_str("-");
     text.push_hex(context.span_id().get().into(), 16);
     text.push_str("-");
-    text.push_hex(context.flags().w3c_bits().into(), 2);
+    text.push_hex(flags.into(), 2);
     text
 }
 

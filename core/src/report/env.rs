@@ -1,5 +1,4 @@
-use crate::env;
-use crate::env::Variables;
+use crate::env::{self, Variables};
 use crate::error::ConfigError;
 use crate::report::builder::{Names, ReporterBuilder};
 

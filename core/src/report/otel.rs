@@ -23,8 +23,8 @@ use std::time::SystemTime;
 
 use crate::context::{Reference, ReferenceKind, SpanContext, SpanId};
 use crate::http::Outcome;
-use crate::span::{FinishedSpan, SpanKind};
-use crate::tag::{Log, Omitted, Tag, Value};
+use crate::span::FinishedSpan;
+use crate::tag::{Log, Omitted, SpanKind, Tag, Value};
 
 /// The name of the instrumentation scope that all spans of this library have.
 pub const SCOPE_NAME: &str = env!("CARGO_PKG_NAME");

@@ -8,8 +8,8 @@ use crate::error::ConfigError;
 use crate::report::builder::ReporterBuilder;
 use crate::report::exporter::Exporter;
 use crate::report::shared::Shared;
-use crate::sampler::Sampler;
-use crate::span::{FinishedSpan, SampleRequest, Sampling, Tracer};
+use crate::sampler::{SampleRequest, Sampler, Sampling};
+use crate::span::{FinishedSpan, Tracer};
 
 /// The tracer around an [`Exporter`]: queues spans, and sends them in batches from a thread of its own.
 ///

@@ -1,13 +1,13 @@
 use std::hash::{BuildHasher, RandomState};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::delivery::Reason;
+use crate::guard::guard;
 use crate::report::exporter::{ExportError, Exporter};
 use crate::report::shared::{Next, Shared};
 use crate::span::{FinishedSpan, PolicyId, suppression};
-use crate::tag::BoundedText;
+use crate::text::BoundedText;
 
 pub(super) type OnError = Box<dyn Fn(&ExportError) + Send>;
 
@@ -168,11 +168,6 @@ impl Retries {
         let chance = RandomState::new().hash_one(retries) as f64 / u64::MAX as f64;
         pause.mul_f64(1.0 - chance / 2.0)
     }
-}
-
-/// Runs code that is not ours; a panic in it loses its effect, nothing else.
-fn guard<R>(f: impl FnOnce() -> R) -> Option<R> {
-    catch_unwind(AssertUnwindSafe(f)).ok()
 }
 
 #[cfg(test)]

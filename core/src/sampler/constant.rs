@@ -1,7 +1,7 @@
 use std::fmt;
 
+use crate::sampler::decision::{SampleRequest, Sampling};
 use crate::sampler::{Sampler, recorded};
-use crate::span::{SampleRequest, Sampling};
 
 /// Records and samples everything, whatever callers decided. Wrap it in [`ParentBased`](crate::sampler::ParentBased) to
 /// follow them.

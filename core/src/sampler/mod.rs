@@ -17,6 +17,7 @@
 //! The same may stand in a configuration file: [`TextSampler`] and [`Rules`] are parsed from text.
 
 mod constant;
+mod decision;
 mod parent_based;
 mod probability;
 mod rate_limit;
@@ -27,9 +28,8 @@ mod text;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::span::{SampleRequest, Sampling};
-
 pub use self::constant::{Always, Never};
+pub use self::decision::{Decision, SampleRequest, Sampling};
 pub use self::parent_based::ParentBased;
 pub use self::probability::Probability;
 pub use self::rate_limit::RateLimit;

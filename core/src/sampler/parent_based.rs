@@ -1,7 +1,7 @@
 use std::fmt;
 
 use crate::sampler::Sampler;
-use crate::span::{SampleRequest, Sampling};
+use crate::sampler::decision::{SampleRequest, Sampling};
 
 /// Follows the caller's decision, and asks another sampler where there is none: for the root of a trace, and for a caller
 /// that left it to us (B3, "defer").

@@ -1,8 +1,8 @@
 use std::fmt;
 
 use crate::error::ConfigError;
+use crate::sampler::decision::{SampleRequest, Sampling};
 use crate::sampler::{Sampler, recorded};
-use crate::span::{SampleRequest, Sampling};
 
 /// Records a share of traces, chosen by trace id: every service that asks for the same share, or a greater one, chooses
 /// the same traces.

@@ -3,8 +3,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use crate::error::ConfigError;
+use crate::sampler::decision::{SampleRequest, Sampling};
 use crate::sampler::{Sampler, recorded};
-use crate::span::{SampleRequest, Sampling};
 
 /// Records at most so many spans a second: a bucket that fills at this rate, and holds what a second brings, at least one.
 ///

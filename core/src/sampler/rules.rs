@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use crate::http::Pattern;
 use crate::sampler::Sampler;
-use crate::span::{SampleRequest, Sampling};
+use crate::sampler::decision::{SampleRequest, Sampling};
 
 /// Samplers by method and path: the first rule that matches a request decides, whatever its caller decided.
 ///

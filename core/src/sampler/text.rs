@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use crate::sampler::Sampler;
 use crate::sampler::constant::{Always, Never};
+use crate::sampler::decision::{SampleRequest, Sampling};
 use crate::sampler::parent_based::ParentBased;
 use crate::sampler::probability::Probability;
 use crate::sampler::rate_limit::RateLimit;
-use crate::span::{SampleRequest, Sampling};
 
 /// A sampler that was written as text, as it comes from a configuration file.
 ///

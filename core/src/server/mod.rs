@@ -1,6 +1,7 @@
 //! The server's side of an HTTP request: how it begins, runs and ends.
 
 mod body_span;
+mod caller;
 mod guarded;
 mod instrumentation;
 mod request_scope;

@@ -13,7 +13,7 @@ use crate::server::body_span::BodySpan;
 use crate::server::guarded::Guarded;
 use crate::server::request_scope::RequestScope;
 use crate::span::{Kind, Mark, Policy, RequestEnd, Span, current};
-use crate::tag::{BoundedText, prefix};
+use crate::text::{BoundedText, prefix};
 
 /// The right to end a request's span; held by the adapter from the request's arrival to its response head.
 ///

@@ -9,8 +9,8 @@ use crate::http::{HttpFacts, Outcome, Route, error_type, is_failure, tags};
 use crate::span::late_bytes::LateBytes;
 use crate::span::record::{Record, SpanData};
 use crate::span::suppression::PolicyId;
-use crate::span::tracer::SpanKind;
-use crate::tag::{Log, Omitted, Tag, Value, heap_size};
+use crate::tag::{Log, Omitted, SpanKind, Tag, Value};
+use crate::text::heap_size;
 
 /// A span after its end: everything that was recorded, unchanging, cheap to clone and to send to another thread.
 ///
@@ -221,8 +221,8 @@ impl FinishedSpan {
     }
 
     /// Which tracers of a fan-out asked for the span, a bit each.
-    pub(crate) fn route(&self) -> u64 {
-        self.record.route
+    pub(crate) fn wanted_by(&self) -> u64 {
+        self.record.wanted_by
     }
 }
 

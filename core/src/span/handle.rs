@@ -9,8 +9,7 @@ use std::time::SystemTime;
 use crate::context::{Baggage, SpanContext};
 use crate::http::Route;
 use crate::propagation::{Carrier, Outgoing};
-use crate::span::current;
-use crate::span::current::{Entered, Kind, Scoped};
+use crate::span::current::{self, Entered, Kind, Scoped};
 use crate::span::hook::ScopeHook;
 use crate::span::mark::Mark;
 use crate::span::owned_span::OwnedSpan;
@@ -18,7 +17,8 @@ use crate::span::policy::Policy;
 use crate::span::record::Record;
 use crate::span::start::SpanBuilder;
 use crate::span::unrecorded::Unrecorded;
-use crate::tag::{BoundedText, LogFields, Tag, Value, prefix};
+use crate::tag::{LogFields, Tag, Value};
+use crate::text::{BoundedText, prefix};
 
 /// A cheap, cloneable handle to a span: tags, logs, baggage, children, injection.
 ///

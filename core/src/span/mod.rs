@@ -26,7 +26,7 @@ pub use self::mark::{Mark, Marked};
 pub use self::owned_span::OwnedSpan;
 pub use self::request_end::RequestEnd;
 pub use self::start::SpanBuilder;
-pub use self::tracer::{Decision, NoopTracer, SampleRequest, Sampling, SpanKind, Tracer};
+pub use self::tracer::Tracer;
 
 pub(crate) use self::current::Kind;
 pub(crate) use self::late_bytes::LateBytes;

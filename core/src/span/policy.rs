@@ -1,23 +1,23 @@
 //! What a policy holds, shared by every span that it starts.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, RefUnwindSafe, catch_unwind};
+use std::panic::RefUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, SystemTime};
 
 use crate::context::{IdSource, RandomIds, SpanContext, SpanId, TraceId};
 use crate::delivery::Hook;
+use crate::guard::Panics;
 use crate::http::{HttpSettings, RequestView, Route};
 use crate::propagation::Propagation;
-use crate::sampler::Sampler;
+use crate::sampler::{Decision, SampleRequest, Sampler, Sampling};
 use crate::span::callbacks::Callbacks;
 use crate::span::clock::{Clock, SystemClock};
 use crate::span::hook::ScopeHook;
 use crate::span::record::{Name, Record};
-use crate::span::suppression;
-use crate::span::suppression::PolicyId;
-use crate::span::tracer::{Decision, SampleRequest, Sampling, Tracer};
+use crate::span::suppression::{self, PolicyId};
+use crate::span::tracer::Tracer;
 use crate::tag::Limits;
 
 pub(crate) struct Policy {
@@ -36,7 +36,7 @@ pub(crate) struct Policy {
     pub(crate) mounts: AtomicUsize,
     pub(crate) diagnostics: Arc<Hook>,
     /// How many panics of callbacks, hooks, clocks, ids, samplers, propagators and tracers were caught.
-    pub(crate) panics: AtomicU64,
+    pub(crate) panics: Panics,
 }
 
 // What is not ours is called under `guard`, and is on its own after a panic; nothing of ours is left half done by one.
@@ -57,17 +57,13 @@ impl Policy {
             callbacks: Callbacks::default(),
             mounts: AtomicUsize::new(0),
             diagnostics: Hook::log(),
-            panics: AtomicU64::new(0),
+            panics: Panics::default(),
         }
     }
 
     /// Runs code that is not ours. A panic in it is counted and loses its effect, nothing else.
     pub(crate) fn guard<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
-        catch_unwind(AssertUnwindSafe(f))
-            .inspect_err(|_| {
-                self.panics.fetch_add(1, Ordering::Relaxed);
-            })
-            .ok()
+        self.panics.guard(f)
     }
 
     /// Runs code that is not ours and that what is started here would come back to: no span of this policy that starts

@@ -12,8 +12,8 @@ use crate::span::finished::FinishedSpan;
 use crate::span::hook::HookSlot;
 use crate::span::late_bytes::{LateBytes, Queues};
 use crate::span::policy::Policy;
-use crate::span::tracer::SpanKind;
-use crate::tag::{Log, Omitted, Tag, bound};
+use crate::tag::{Log, Omitted, SpanKind, Tag};
+use crate::text::bound;
 
 /// One recorded span: an allocation of its own, shared by its handles, its end and the tracer.
 pub(crate) struct Record {
@@ -31,7 +31,7 @@ pub(crate) struct Record {
     /// How long ago the span started when its handle was made: nothing, unless it was given a start time of its own.
     lead: Duration,
     /// Which tracers of a fan-out asked for the span.
-    pub(crate) route: u64,
+    pub(crate) wanted_by: u64,
     pub(crate) hook_slot: HookSlot,
     flags: AtomicU8,
     live: Mutex<Live>,
@@ -95,7 +95,7 @@ pub(crate) struct Origin {
     pub(crate) start: SystemTime,
     pub(crate) started: Duration,
     pub(crate) lead: Duration,
-    pub(crate) route: u64,
+    pub(crate) wanted_by: u64,
 }
 
 // A panic while the lock is held leaves a span with one tag less, nothing worse; the lock is taken all the same.
@@ -113,7 +113,7 @@ impl Record {
             start: origin.start,
             started: origin.started,
             lead: origin.lead,
-            route: origin.route,
+            wanted_by: origin.wanted_by,
             hook_slot: HookSlot::new(),
             flags: AtomicU8::new(origin.flags.to_raw()),
             live: Mutex::new(Live {

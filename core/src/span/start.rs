@@ -6,13 +6,13 @@ use std::time::{Duration, SystemTime};
 
 use crate::context::{Reference, ReferenceKind, SpanContext, TraceFlags, TraceId};
 use crate::http::HttpFacts;
+use crate::sampler::{Decision, SampleRequest, Sampling};
 use crate::span::handle::{Span, sampling_priority};
 use crate::span::owned_span::OwnedSpan;
 use crate::span::policy::Policy;
 use crate::span::record::{Origin, Record, SpanData};
-use crate::span::tracer::{Decision, SampleRequest, Sampling, SpanKind};
 use crate::span::unrecorded::Unrecorded;
-use crate::tag::Tag;
+use crate::tag::{SpanKind, Tag};
 
 /// Prepares a span: its parent, references, tags, kind and start time.
 ///
@@ -219,7 +219,7 @@ impl Start {
         // The flag of a context that is only passed on here is the caller's.
         let sampled = asked.unwrap_or(recorded.is_none() || context.flags().is_sampled());
         self.now = recorded.map(|record| record.now());
-        let route = recorded.map_or(u64::MAX, |record| record.route);
+        let wanted_by = recorded.map_or(u64::MAX, |record| record.wanted_by);
         let flags = context.flags().with_sampled(sampled);
         let trace_id = context.trace_id();
         let extra = context.extra().cloned();
@@ -227,7 +227,7 @@ impl Start {
             reference: Some(Reference { kind, context }),
             is_remote: Some(false),
         };
-        self.record(policy, trace_id, parent, extra, flags, route)
+        self.record(policy, trace_id, parent, extra, flags, wanted_by)
     }
 
     /// Asks the samplers, and starts what they decide. `flags` are those of a trace that starts here.
@@ -300,7 +300,7 @@ impl Start {
             is_remote: (is_request && parent.is_some()).then_some(true),
             reference: parent,
         };
-        self.record(policy, trace_id, parent, extra, flags, sampling.route)
+        self.record(policy, trace_id, parent, extra, flags, sampling.wanted_by)
     }
 
     fn record(
@@ -310,7 +310,7 @@ impl Start {
         parent: Parentage,
         extra: Option<Arc<crate::context::Extra>>,
         flags: TraceFlags,
-        route: u64,
+        wanted_by: u64,
     ) -> Span {
         let mut data = SpanData {
             http: self.http,
@@ -343,7 +343,7 @@ impl Start {
                 Some(time) => now.duration_since(time).unwrap_or_default(),
                 None => Duration::ZERO,
             },
-            route,
+            wanted_by,
         };
         let span = Span::recorded(Arc::new(Record::new(policy.clone(), origin, data)));
         policy.call_tracer(|tracer| tracer.started(&span));

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::tag::limits::Limits;
+use crate::text::{bound, heap_size};
 
 /// The value of a tag or a log field: what OpenTracing allows, typed.
 ///
@@ -63,82 +64,6 @@ impl Value {
             Self::Str(text) => heap_size(text),
             Self::Bool(_) | Self::I64(_) | Self::F64(_) => 0,
         }
-    }
-}
-
-/// Cuts text to at most `limit` bytes, at a character's boundary, and gives back memory that it holds and does not use;
-/// returns whether it was cut.
-pub(crate) fn bound(text: &mut Cow<'static, str>, limit: usize) -> bool {
-    let kept = prefix(text, limit);
-    if kept.len() < text.len() {
-        *text = Cow::Owned(kept.to_owned());
-        return true;
-    }
-    if let Cow::Owned(text) = text
-        && text.capacity() > 2 * text.len() + SPARE_CAPACITY
-    {
-        text.shrink_to_fit();
-    }
-    false
-}
-
-/// Text may hold this much, and its length once more, beyond its length: copying it would cost more than it gives back.
-const SPARE_CAPACITY: usize = 64;
-
-/// Bytes on the heap.
-#[allow(clippy::ptr_arg, reason = "it matters whether the text is owned")]
-pub(crate) fn heap_size(text: &Cow<'static, str>) -> usize {
-    match text {
-        Cow::Borrowed(_) => 0,
-        Cow::Owned(text) => text.capacity(),
-    }
-}
-
-/// The longest prefix of at most `limit` bytes that ends at a character's boundary.
-pub(crate) fn prefix(text: &str, limit: usize) -> &str {
-    if text.len() <= limit {
-        return text;
-    }
-    let mut end = limit;
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
-}
-
-/// Text that is written until it is as long as it may be.
-#[derive(Debug)]
-pub(crate) struct BoundedText {
-    pub(crate) text: String,
-    pub(crate) is_cut: bool,
-    left: usize,
-}
-
-impl BoundedText {
-    /// What shows, at most `limit` bytes of it.
-    pub(crate) fn of(shown: &dyn fmt::Display, limit: usize) -> Self {
-        let mut bounded = Self {
-            text: String::new(),
-            is_cut: false,
-            left: limit,
-        };
-        // Fails where it is cut, and where `shown` does.
-        let _ = fmt::write(&mut bounded, format_args!("{shown}"));
-        bounded
-    }
-}
-
-impl fmt::Write for BoundedText {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let kept = prefix(text, self.left);
-        self.text.push_str(kept);
-        if kept.len() < text.len() {
-            self.is_cut = true;
-            self.left = 0;
-            return Err(fmt::Error);
-        }
-        self.left -= kept.len();
-        Ok(())
     }
 }
 

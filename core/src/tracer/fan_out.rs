@@ -2,14 +2,15 @@
 
 use std::any::Any;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use crate::delivery::{Diagnostics, Flushed};
-use crate::span::{Decision, FinishedSpan, SampleRequest, Sampling, Span, Tracer};
+use crate::guard::Panics;
+use crate::sampler::{Decision, SampleRequest, Sampling};
+use crate::span::{FinishedSpan, Span, Tracer};
 
 /// A tracer made of several: records a span if one of its tracers wants to, and reports it only to those that do.
 ///
@@ -39,7 +40,7 @@ use crate::span::{Decision, FinishedSpan, SampleRequest, Sampling, Span, Tracer}
 pub struct FanOut {
     tracers: Vec<Arc<dyn Tracer>>,
     id: Id,
-    panics: AtomicU64,
+    panics: Panics,
 }
 
 impl FanOut {
@@ -68,15 +69,11 @@ impl FanOut {
     /// How many panics of its tracers were caught so far.
     #[must_use]
     pub fn caught_panics(&self) -> u64 {
-        self.panics.load(Ordering::Relaxed)
+        self.panics.count()
     }
 
     fn guard<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
-        catch_unwind(AssertUnwindSafe(f))
-            .inspect_err(|_| {
-                self.panics.fetch_add(1, Ordering::Relaxed);
-            })
-            .ok()
+        self.panics.guard(f)
     }
 
     /// Flushes all tracers at once: one that hangs must not use up the time of those after it.
@@ -131,7 +128,7 @@ impl<T: Tracer + 'static> FromIterator<T> for FanOut {
 impl Tracer for FanOut {
     fn sample(&self, request: &SampleRequest<'_>) -> Sampling {
         let mut merged = Sampling::pass_through();
-        let mut route = Route::default();
+        let mut wanted = Wanted::default();
         for (index, tracer) in self.tracers.iter().enumerate() {
             let asked = self.guard(|| tracer.sample(request));
             let sampling = asked
@@ -139,27 +136,27 @@ impl Tracer for FanOut {
                 .unwrap_or_else(|| request.follow_caller());
             match sampling.decision {
                 Decision::RecordAndSample => {
-                    route.recorded |= place(index);
-                    route.reported |= place(index);
+                    wanted.recorded |= place(index);
+                    wanted.reported |= place(index);
                 }
-                Decision::RecordOnly => route.recorded |= place(index),
+                Decision::RecordOnly => wanted.recorded |= place(index),
                 Decision::Drop | Decision::PassThrough | Decision::Undecided => {}
             }
             merge(&mut merged, sampling);
         }
-        merged.route = route.of(self.id);
+        merged.wanted_by = wanted.of(self.id);
         merged
     }
 
     fn started(&self, span: &Span) {
-        let route = span.record().map_or(u64::MAX, |record| record.route);
-        for tracer in self.at(Route::read(route, self.id).recorded) {
+        let wanted = span.record().map_or(u64::MAX, |record| record.wanted_by);
+        for tracer in self.at(Wanted::read(wanted, self.id).recorded) {
             self.guard(|| tracer.started(span));
         }
     }
 
     fn report(&self, span: FinishedSpan) {
-        let places = match Route::read(span.route(), self.id).reported {
+        let places = match Wanted::read(span.wanted_by(), self.id).reported {
             // Nobody asked for it, yet here it is: its priority was raised while it was open, for everyone.
             0 => u32::MAX,
             places => places,
@@ -235,15 +232,15 @@ fn place(index: usize) -> u32 {
     1 << index.min(PLACES as usize - 1)
 }
 
-/// Who wanted a span: a bit for each place. It travels with the span as one number, together with the id of the fan-out
+/// The tracers that wanted a span: a bit for each. It travels with the span as one number, together with the id of the fan-out
 /// that it means something to: another one, hidden further in, must not take it for its own.
 #[derive(Clone, Copy, Default)]
-struct Route {
+struct Wanted {
     recorded: u32,
     reported: u32,
 }
 
-impl Route {
+impl Wanted {
     const ALL: Self = Self {
         recorded: u32::MAX,
         reported: u32::MAX,
@@ -255,14 +252,14 @@ impl Route {
             | u64::from(self.reported)
     }
 
-    fn read(route: u64, id: Id) -> Self {
-        if route >> (2 * PLACES) != u64::from(id.0) {
+    fn read(wanted: u64, id: Id) -> Self {
+        if wanted >> (2 * PLACES) != u64::from(id.0) {
             return Self::ALL;
         }
         let places = |bits: u64| bits as u32 & ((1 << PLACES) - 1);
         Self {
-            recorded: places(route >> PLACES),
-            reported: places(route),
+            recorded: places(wanted >> PLACES),
+            reported: places(wanted),
         }
     }
 }

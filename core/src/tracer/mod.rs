@@ -2,6 +2,8 @@
 
 mod fan_out;
 mod in_memory;
+mod noop;
 
 pub use self::fan_out::FanOut;
 pub use self::in_memory::InMemoryTracer;
+pub use self::noop::NoopTracer;

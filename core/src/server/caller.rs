@@ -1,0 +1,153 @@
+//! The caller of a request: what it sent, as far as it is trusted, and what is decided by that.
+
+use std::sync::Arc;
+
+use crate::context::{Extra, SpanContext, TraceFlags, TraceId};
+use crate::http::{RequestView, Trust, known_method};
+use crate::http_tracing::HttpTracing;
+use crate::propagation::{IncomingHeaders, KnownHeader};
+use crate::sampler::{Decision, SampleRequest, Sampling};
+use crate::tag::SpanKind;
+
+/// What the caller sent, as far as it is trusted.
+pub(super) struct Caller {
+    pub(super) parent: Option<SpanContext>,
+    /// A caller that is not trusted.
+    pub(super) stranger: Option<SpanContext>,
+    /// A decision that came without ids.
+    decision: Option<bool>,
+    pub(super) debug: bool,
+    pub(super) debug_id: Option<Box<str>>,
+    /// Baggage that came without ids.
+    pub(super) baggage: Option<Arc<Extra>>,
+}
+
+impl Caller {
+    /// Whether the caller sent neither ids nor a decision.
+    pub(super) fn is_silent(&self) -> bool {
+        self.parent.is_none() && self.stranger.is_none() && self.decision.is_none() && !self.debug
+    }
+
+    pub(super) fn of(view: &dyn RequestView, tracing: &HttpTracing) -> Self {
+        let policy = tracing.policy();
+        let settings = &policy.http;
+        let mut caller = Self {
+            parent: None,
+            stranger: None,
+            decision: None,
+            debug: false,
+            debug_id: None,
+            baggage: None,
+        };
+        let judge = |trust: &Trust| trust.judge(view, |judge| policy.guard(judge));
+        let Some(mut headers) = policy.guard(|| IncomingHeaders::read(view)) else {
+            return caller;
+        };
+        // Judged before anything is read, because of a stranger nothing but the ids is. Only a format of the user's own
+        // may still find something where no known header is.
+        let trusted = settings.trust.fixed();
+        let trusted = trusted.or_else(|| headers.any_known().then(|| judge(&settings.trust)));
+        if trusted == Some(false) {
+            headers = headers.ids_only();
+        }
+        let debug_trusted = match &settings.trust_debug {
+            Some(trust) if headers.wants_debug_id() => trust.fixed().or_else(|| {
+                let asked = headers.contains(KnownHeader::JaegerDebugId);
+                asked.then(|| judge(trust))
+            }),
+            _ => Some(false),
+        };
+        if debug_trusted == Some(false) {
+            headers = headers.without_debug_id();
+        }
+        let found = policy
+            .guard(|| policy.propagation.extract_from(&headers))
+            .unwrap_or_default();
+        let (mut context, decision, debug_id, baggage) = found.into_parts();
+        let sent_nothing =
+            context.is_none() && decision.is_none() && debug_id.is_none() && baggage.is_empty();
+        if sent_nothing {
+            return caller;
+        }
+        if !trusted.unwrap_or_else(|| judge(&settings.trust)) {
+            caller.stranger = context.map(|context| context.with_extra(None));
+            return caller;
+        }
+        let debug = debug_id.is_some()
+            || decision.is_some_and(TraceFlags::is_debug)
+            || context
+                .as_ref()
+                .is_some_and(|context| context.flags().is_debug());
+        let allowed = debug
+            && debug_trusted.unwrap_or_else(|| settings.trust_debug.as_ref().is_some_and(judge));
+        if debug && !allowed {
+            context = context.map(|context| {
+                let flags = context.flags().without_debug();
+                context.with_flags(flags)
+            });
+        }
+        caller.debug = allowed;
+        caller.debug_id = debug_id.filter(|_| allowed);
+        caller.decision = decision
+            .filter(|_| context.is_none())
+            .map(TraceFlags::is_sampled);
+        if !baggage.is_empty() {
+            match context.take() {
+                Some(found) => context = Some(found.with_baggage(baggage)),
+                None => {
+                    caller.baggage = Some(Arc::new(Extra {
+                        baggage,
+                        ..Default::default()
+                    }));
+                }
+            }
+        }
+        if allowed {
+            context = context.map(|context| {
+                let random = context.flags().is_random();
+                context.with_flags(TraceFlags::DEBUG.with_random(random))
+            });
+        }
+        caller.parent = context;
+        caller
+    }
+
+    pub(super) fn sampling(
+        &self,
+        tracing: &HttpTracing,
+        view: &dyn RequestView,
+        trace_id: TraceId,
+    ) -> Sampling {
+        let sampling = self.judge(tracing, view, trace_id);
+        match (sampling.decision, self.decision) {
+            // There are no ids to pass through, but there is a no to pass on.
+            (Decision::PassThrough, Some(false)) => Sampling::drop(),
+            _ => sampling,
+        }
+    }
+
+    /// Skip rules, debug, the policy's sampler, the tracer: in this order.
+    fn judge(&self, tracing: &HttpTracing, view: &dyn RequestView, trace_id: TraceId) -> Sampling {
+        let policy = tracing.policy();
+        if policy.is_disabled || policy.skips(view) {
+            return Sampling::pass_through();
+        }
+        if policy.is_suppressed() {
+            return Sampling::drop();
+        }
+        if self.debug {
+            return Sampling::record_and_sample();
+        }
+        let method = view.method();
+        policy.sample(&SampleRequest {
+            parent: self.parent.as_ref(),
+            decision: self.decision,
+            trace_id,
+            name: known_method(method).unwrap_or("HTTP"),
+            kind: SpanKind::Server,
+            method: Some(method),
+            path: Some(view.path()),
+            tags: &[],
+        })
+    }
+}

@@ -1,0 +1,175 @@
+//! What text is made of: tokens, white space, hexadecimal digits, and prefixes within a bound.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// Returns whether this is a token (RFC 9110, section 5.6.2).
+pub(crate) fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(is_token_byte)
+}
+
+/// Returns whether a token can have this byte.
+pub(crate) fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// Optional white space of RFC 9110, section 5.6.3: blank and tab only.
+pub(crate) trait TrimOws {
+    fn trim_ows(&self) -> &Self;
+}
+
+impl TrimOws for [u8] {
+    fn trim_ows(&self) -> &Self {
+        let mut text = self;
+        while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = text {
+            text = rest;
+        }
+        text
+    }
+}
+
+impl TrimOws for str {
+    fn trim_ows(&self) -> &Self {
+        self.trim_matches([' ', '\t'])
+    }
+}
+
+/// Reads 1 to 32 lower-case hexadecimal digits; `None` for anything else, signs and blanks included.
+pub(crate) fn hex(digits: &[u8]) -> Option<u128> {
+    if digits.is_empty() || digits.len() > 32 {
+        return None;
+    }
+    // Halves, because shifting 128 bits for each digit is several times dearer.
+    let (high, low) = digits.split_at(digits.len().saturating_sub(16));
+    let (high, low) = (hex_half(high)?, hex_half(low)?);
+    Some(u128::from(high) << 64 | u128::from(low))
+}
+
+/// Reads up to 16 lower-case hexadecimal digits.
+fn hex_half(digits: &[u8]) -> Option<u64> {
+    let (mut value, mut seen) = (0, 0);
+    for digit in digits {
+        let nibble = NIBBLES[usize::from(*digit)];
+        seen |= nibble;
+        value = value << 4 | u64::from(nibble);
+    }
+    (seen < 16).then_some(value)
+}
+
+const NO_DIGIT: u8 = 0xff;
+
+/// What each byte is worth as a lower-case hexadecimal digit.
+static NIBBLES: [u8; 256] = {
+    let mut nibbles = [NO_DIGIT; 256];
+    let mut value = 0;
+    while value < 16 {
+        nibbles[b"0123456789abcdef"[value] as usize] = value as u8;
+        value += 1;
+    }
+    nibbles
+};
+
+/// The value of a hexadecimal digit of either case.
+pub(crate) fn hex_digit(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
+}
+
+/// Cuts text to at most `limit` bytes, at a character's boundary, and gives back memory that it holds and does not use;
+/// returns whether it was cut.
+pub(crate) fn bound(text: &mut Cow<'static, str>, limit: usize) -> bool {
+    let kept = prefix(text, limit);
+    if kept.len() < text.len() {
+        *text = Cow::Owned(kept.to_owned());
+        return true;
+    }
+    if let Cow::Owned(text) = text
+        && text.capacity() > 2 * text.len() + SPARE_CAPACITY
+    {
+        text.shrink_to_fit();
+    }
+    false
+}
+
+/// Text may hold this much, and its length once more, beyond its length: copying it would cost more than it gives back.
+const SPARE_CAPACITY: usize = 64;
+
+/// Bytes on the heap.
+#[allow(clippy::ptr_arg, reason = "it matters whether the text is owned")]
+pub(crate) fn heap_size(text: &Cow<'static, str>) -> usize {
+    match text {
+        Cow::Borrowed(_) => 0,
+        Cow::Owned(text) => text.capacity(),
+    }
+}
+
+/// The longest prefix of at most `limit` bytes that ends at a character's boundary.
+pub(crate) fn prefix(text: &str, limit: usize) -> &str {
+    if text.len() <= limit {
+        return text;
+    }
+    let mut end = limit;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+/// Text that is written until it is as long as it may be.
+#[derive(Debug)]
+pub(crate) struct BoundedText {
+    pub(crate) text: String,
+    pub(crate) is_cut: bool,
+    left: usize,
+}
+
+impl BoundedText {
+    /// What shows, at most `limit` bytes of it.
+    pub(crate) fn of(shown: &dyn fmt::Display, limit: usize) -> Self {
+        let mut bounded = Self {
+            text: String::new(),
+            is_cut: false,
+            left: limit,
+        };
+        // Fails where it is cut, and where `shown` does.
+        let _ = fmt::write(&mut bounded, format_args!("{shown}"));
+        bounded
+    }
+}
+
+impl fmt::Write for BoundedText {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let kept = prefix(text, self.left);
+        self.text.push_str(kept);
+        if kept.len() < text.len() {
+            self.is_cut = true;
+            self.left = 0;
+            return Err(fmt::Error);
+        }
+        self.left -= kept.len();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_1_to_32_lower_case_digits() {
+        assert_eq!((hex(b""), hex(&[b'1'; 33])), (None, None));
+        assert_eq!((hex(b"A"), hex(b"+1"), hex(b" 1")), (None, None, None));
+        assert_eq!((hex(b"0f"), hex(&[b'f'; 32])), (Some(15), Some(u128::MAX)));
+    }
+
+    #[test]
+    fn digits_of_either_case_have_values() {
+        let values: Vec<_> = b"09afAFg/:".iter().map(|digit| hex_digit(*digit)).collect();
+        let expected = [0, 9, 10, 15, 10, 15].map(Some);
+        assert_eq!(values, [&expected[..], &[None; 3]].concat());
+    }
+}
