@@ -5,9 +5,11 @@
 use allocation_counter::measure;
 use http::{HeaderMap, Request};
 use opentracing_http::sampler::Never;
+use opentracing_http::scope::ScopeHook;
+use opentracing_http::server::{BodySize, Instrumentation, ResponseView};
 use opentracing_http::{
-    Attribute, BodySize, FinishedSpan, HttpTracing, Instrumentation, NoopTracer, ResponseView,
-    Route, ScopeHook, Span, SpanContext, SpanId, TraceFlags, TraceId, Tracer, Trust,
+    Attribute, FinishedSpan, HttpTracing, NoopTracer, Route, Span, SpanContext, SpanId, TraceFlags,
+    TraceId, Tracer, Trust,
 };
 
 struct Discard;

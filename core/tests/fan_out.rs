@@ -5,9 +5,11 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use opentracing_http::report::Diagnostics;
+use opentracing_http::sampler::{SampleRequest, Sampling};
 use opentracing_http::{
-    Diagnostics, FanOut, FinishedSpan, Flushed, HttpTracing, InMemoryTracer, NoopTracer,
-    SampleRequest, Sampling, Span, SpanContext, SpanId, TraceFlags, TraceId, Tracer,
+    FanOut, FinishedSpan, Flushed, HttpTracing, InMemoryTracer, NoopTracer, Span, SpanContext,
+    SpanId, TraceFlags, TraceId, Tracer,
 };
 
 /// Answers what it is told to, and keeps what it hears.

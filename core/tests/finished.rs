@@ -6,9 +6,11 @@ use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
 use http::Request;
+use opentracing_http::report::Reference;
+use opentracing_http::server::Instrumentation;
 use opentracing_http::{
-    Baggage, FinishedSpan, HttpTracing, InMemoryTracer, Instrumentation, Log, Outcome, Reference,
-    Route, Span, SpanBuilder, SpanContext, SpanId, SpanKind, Tag, TraceFlags, TraceId, TraceState,
+    Baggage, FinishedSpan, HttpTracing, InMemoryTracer, Log, Outcome, Route, Span, SpanBuilder,
+    SpanContext, SpanId, SpanKind, Tag, TraceFlags, TraceId, TraceState,
 };
 
 /// A span without parent and name, after `use_it`.

@@ -7,8 +7,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use opentracing_http::sampler::Never;
-use opentracing_http::{FinishedSpan, HttpTracing, InMemoryTracer, Sampling, SpanContext};
-use opentracing_http::{SampleRequest, SpanId, TraceFlags, TraceId, sampler::Sampler};
+use opentracing_http::sampler::Sampling;
+use opentracing_http::sampler::{SampleRequest, Sampler};
+use opentracing_http::{FinishedSpan, HttpTracing, InMemoryTracer, SpanContext};
+use opentracing_http::{SpanId, TraceFlags, TraceId};
 
 /// Longer than anything here takes.
 const LONG: Duration = Duration::from_secs(20);

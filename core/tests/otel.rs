@@ -9,9 +9,10 @@ use http::{HeaderMap, Request};
 use opentracing_http::report::otel::{
     AttributeValue, KeyValue, Link, OMITTED, OtelSpan, SCOPE_NAME, SCOPE_VERSION, Status,
 };
+use opentracing_http::server::{BodySize, Instrumentation, ResponseView};
 use opentracing_http::{
-    BodySize, Convention, FinishedSpan, HttpTracing, HttpTracingBuilder, InMemoryTracer,
-    Instrumentation, Limits, ResponseView, SpanContext, SpanKind, Tag, Trust,
+    Convention, FinishedSpan, HttpTracing, HttpTracingBuilder, InMemoryTracer, Limits, SpanContext,
+    SpanKind, Tag, Trust,
 };
 
 const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";

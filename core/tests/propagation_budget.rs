@@ -3,13 +3,13 @@
 #![allow(clippy::unwrap_used)]
 
 use http::HeaderMap;
+use opentracing_http::propagation::Carrier;
 use opentracing_http::propagation::{
     B3, Extraction, Field, IncomingHeaders, Jaeger, Outgoing, Propagation, Propagator, W3c,
     W3cBaggage, W3cTraceContext,
 };
 use opentracing_http::{
-    Baggage, Carrier, HttpTracing, InMemoryTracer, SpanContext, SpanId, TraceFlags, TraceId,
-    TraceState,
+    Baggage, HttpTracing, InMemoryTracer, SpanContext, SpanId, TraceFlags, TraceId, TraceState,
 };
 
 fn context() -> SpanContext {

@@ -11,9 +11,11 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use opentracing_http::propagation::{
     B3, Extraction, Field, IncomingHeaders, Jaeger, Outgoing, Propagation, Propagator, W3c,
 };
+use opentracing_http::propagation::{Carrier, HeaderView, KnownHeader};
+use opentracing_http::server::Instrumentation;
 use opentracing_http::{
-    Baggage, Carrier, HeaderView, HttpTracing, HttpTracingBuilder, InMemoryTracer, Instrumentation,
-    KnownHeader, SpanContext, SpanId, TraceFlags, TraceId, TraceState, Trust,
+    Baggage, HttpTracing, HttpTracingBuilder, InMemoryTracer, SpanContext, SpanId, TraceFlags,
+    TraceId, TraceState, Trust,
 };
 
 const TRACEPARENT: (&str, &str) = (

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
+use opentracing_http::propagation::HeaderView;
 use opentracing_http::propagation::{B3, Jaeger, Outgoing, Propagation, W3c};
-use opentracing_http::{Baggage, HeaderView, SpanContext, SpanId, TraceFlags, TraceId, TraceState};
+use opentracing_http::{Baggage, SpanContext, SpanId, TraceFlags, TraceId, TraceState};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;

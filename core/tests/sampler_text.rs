@@ -6,9 +6,8 @@ use http::Request;
 use opentracing_http::sampler::{
     Always, Never, ParentBased, Probability, RateLimit, Rules, TextSampler,
 };
-use opentracing_http::{
-    ConfigError, HttpTracing, HttpTracingBuilder, InMemoryTracer, Instrumentation,
-};
+use opentracing_http::server::Instrumentation;
+use opentracing_http::{ConfigError, HttpTracing, HttpTracingBuilder, InMemoryTracer};
 
 const SAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const UNSAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";

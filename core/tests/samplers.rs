@@ -10,9 +10,10 @@ use opentracing_http::report::{ExportError, Exporter, Reporter};
 use opentracing_http::sampler::{
     Always, Never, ParentBased, Probability, RateLimit, Rules, Sampler,
 };
+use opentracing_http::sampler::{SampleRequest, Sampling};
+use opentracing_http::server::Instrumentation;
 use opentracing_http::{
-    FinishedSpan, HttpTracing, InMemoryTracer, Instrumentation, SampleRequest, Sampling,
-    SpanContext, SpanId, TraceFlags, TraceId, Tracer,
+    FinishedSpan, HttpTracing, InMemoryTracer, SpanContext, SpanId, TraceFlags, TraceId, Tracer,
 };
 
 fn policy(sampler: impl Sampler + 'static) -> (HttpTracing, InMemoryTracer) {

@@ -8,9 +8,11 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use opentracing_http::sampler::Never;
+use opentracing_http::scope::ScopeHook;
+use opentracing_http::server::Instrumentation;
 use opentracing_http::{
-    FinishedSpan, HttpTracing, InMemoryTracer, Instrumentation, OwnedSpan, ScopeHook, Span,
-    SpanContext, SpanId, TraceFlags, TraceId, Tracer,
+    FinishedSpan, HttpTracing, InMemoryTracer, OwnedSpan, Span, SpanContext, SpanId, TraceFlags,
+    TraceId, Tracer,
 };
 
 fn spans() -> [OwnedSpan; 2] {

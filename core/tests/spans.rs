@@ -8,9 +8,10 @@ use std::sync::{Barrier, mpsc};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
+use opentracing_http::report::ReferenceKind;
 use opentracing_http::{
-    Baggage, Clock, FinishedSpan, HttpTracing, InMemoryTracer, Limits, LogFields, NoopTracer,
-    ReferenceKind, Span, SpanContext, SpanId, Tag, TraceFlags, TraceId, Tracer, Value,
+    Baggage, Clock, FinishedSpan, HttpTracing, InMemoryTracer, Limits, LogFields, NoopTracer, Span,
+    SpanContext, SpanId, Tag, TraceFlags, TraceId, Tracer, Value,
 };
 
 fn tracing() -> (InMemoryTracer, HttpTracing) {

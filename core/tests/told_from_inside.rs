@@ -4,10 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
 use http::{HeaderMap, Request};
-use opentracing_http::{
-    Attribute, BodySize, HttpTracing, InMemoryTracer, Instrumentation, Outcome, ResponseView,
-    Route, Span, Value,
-};
+use opentracing_http::server::{BodySize, Instrumentation, ResponseView};
+use opentracing_http::{Attribute, HttpTracing, InMemoryTracer, Outcome, Route, Span, Value};
 
 const UNSAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
 
@@ -41,8 +39,8 @@ fn a_scope_can_be_entered_and_left_by_two_calls() {
 
     let caught = catch_unwind(AssertUnwindSafe(|| {
         struct Leaves<'a>(
-            &'a mut opentracing_http::RequestSpan,
-            Option<opentracing_http::RequestScope>,
+            &'a mut opentracing_http::server::RequestSpan,
+            Option<opentracing_http::server::RequestScope>,
         );
         impl Drop for Leaves<'_> {
             fn drop(&mut self) {

@@ -6,10 +6,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::Request;
+use opentracing_http::report::Diagnostics;
+use opentracing_http::sampler::{Decision, SampleRequest, Sampling};
+use opentracing_http::server::Instrumentation;
 use opentracing_http::{
-    Decision, Diagnostics, FinishedSpan, Flushed, HttpTracing, InMemoryTracer, Instrumentation,
-    NoopTracer, SampleRequest, Sampling, Span, SpanContext, SpanId, SpanKind, Tag, TraceFlags,
-    TraceId, Tracer,
+    FinishedSpan, Flushed, HttpTracing, InMemoryTracer, NoopTracer, Span, SpanContext, SpanId,
+    SpanKind, Tag, TraceFlags, TraceId, Tracer,
 };
 
 /// Keeps what it is asked and told, and answers what no default does.

@@ -59,6 +59,7 @@ fn steps(packages: &[Package]) -> Vec<Step> {
         Step::new("test --package xtask --test tidy"),
         Step::new("test --package xtask --test public_api"),
         Step::new("test --package xtask --test dependencies"),
+        Step::new("test --package xtask --test levels"),
     ];
     // One command for all packages would turn on, in each, the features that any of them asks of a common dependency.
     for Package {

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::web::Bytes;
-use opentracing_http::BodySpan;
+use opentracing_http::server::BodySpan;
 use pin_project_lite::pin_project;
 
 pin_project! {

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use opentracing_http::propagation::Field;
-use opentracing_http::{Carrier, HeaderView, KnownHeader};
+use opentracing_http::propagation::{Carrier, HeaderView, KnownHeader};
 
 /// actix-web's header map as what a span is injected into: of a response, or of a request that `awc` is to send.
 ///

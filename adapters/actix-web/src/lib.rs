@@ -14,7 +14,8 @@ pub use self::extract::CurrentSpan;
 pub use self::headers::ActixHeaders;
 pub use self::middleware::{ResponseFuture, TracingMiddleware, TracingService};
 
+pub use opentracing_http::propagation::Carrier;
 pub use opentracing_http::{
-    Attribute, Carrier, ConfigError, Convention, End, HttpTracing, HttpTracingBuilder,
-    InMemoryTracer, NoopTracer, OwnedSpan, Span, SpanBuilder, SpanContext, SpanKind, Tag, Value,
+    Attribute, ConfigError, Convention, End, HttpTracing, HttpTracingBuilder, InMemoryTracer,
+    NoopTracer, OwnedSpan, Span, SpanBuilder, SpanContext, SpanKind, Tag, Value,
 };

@@ -8,9 +8,8 @@ use std::task::{Context, Poll, ready};
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::{self, Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::{Error, HttpMessage};
-use opentracing_http::{
-    Attribute, End, HttpTracing, Instrumentation, Marked, RequestSpan, ResponseView, Route,
-};
+use opentracing_http::server::{Instrumentation, Marked, RequestSpan, ResponseView};
+use opentracing_http::{Attribute, End, HttpTracing, Route};
 use pin_project_lite::pin_project;
 
 use crate::body::TracingBody;
@@ -275,9 +274,9 @@ fn traced<B: MessageBody>(
         status: head.status.as_u16(),
         headers: &Headers(head.headers()),
         body: match response.response().body().size() {
-            BodySize::None | BodySize::Sized(0) => opentracing_http::BodySize::Empty,
-            BodySize::Sized(size) => opentracing_http::BodySize::Exact(size),
-            BodySize::Stream => opentracing_http::BodySize::Unknown,
+            BodySize::None | BodySize::Sized(0) => opentracing_http::server::BodySize::Empty,
+            BodySize::Sized(size) => opentracing_http::server::BodySize::Exact(size),
+            BodySize::Stream => opentracing_http::server::BodySize::Unknown,
         },
         upgrade: head.upgrade(),
     });

@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 
 use actix_web::dev::ServiceRequest;
 use actix_web::http::Version;
-use opentracing_http::{HeaderView, KnownHeader, RequestView};
+use opentracing_http::RequestView;
+use opentracing_http::propagation::{HeaderView, KnownHeader};
 
 use crate::headers::Headers;
 

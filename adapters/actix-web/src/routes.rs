@@ -6,7 +6,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use actix_web::dev::{ResourceDef, ResourceMap, ServiceRequest};
-use opentracing_http::RequestSpan;
+use opentracing_http::server::RequestSpan;
 
 /// The routes of the app that a service belongs to.
 #[derive(Clone, Default)]

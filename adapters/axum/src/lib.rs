@@ -7,7 +7,8 @@ mod request;
 pub use self::extract::CurrentSpan;
 pub use self::layer::{ResponseFuture, TracingLayer, TracingService};
 
+pub use opentracing_http::propagation::Carrier;
 pub use opentracing_http::{
-    Attribute, Carrier, ConfigError, Convention, End, HttpTracing, HttpTracingBuilder,
-    InMemoryTracer, NoopTracer, OwnedSpan, Span, SpanBuilder, SpanContext, SpanKind, Tag, Value,
+    Attribute, ConfigError, Convention, End, HttpTracing, HttpTracingBuilder, InMemoryTracer,
+    NoopTracer, OwnedSpan, Span, SpanBuilder, SpanContext, SpanKind, Tag, Value,
 };

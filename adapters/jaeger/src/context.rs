@@ -26,7 +26,7 @@ const DEBUG: u8 = 2;
 /// let theirs = to_rustracing(&context);
 /// assert_eq!(theirs.state().to_string(), "4bf92f3577b34da6a3ce929d0e0e4736:f067aa0ba902b7:0:1");
 /// assert_eq!(from_rustracing(&theirs), Some(context));
-/// # Ok::<(), opentracing_http::ParseIdError>(())
+/// # Ok::<(), opentracing_http::error::ParseIdError>(())
 /// ```
 #[must_use]
 pub fn to_rustracing(context: &SpanContext) -> rustracing_span::SpanContext {

@@ -2,7 +2,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use opentracing_http::{FinishedSpan, Omitted, Reference, ReferenceKind, SpanContext, Tag, Value};
+use opentracing_http::report::{Reference, ReferenceKind};
+use opentracing_http::{FinishedSpan, Omitted, SpanContext, Tag, Value};
 use rustracing_jaeger::thrift::jaeger;
 
 /// `jaeger.thrift`, `Span.flags`.

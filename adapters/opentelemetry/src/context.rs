@@ -28,7 +28,7 @@ use crate::active_span::ActiveSpan;
 /// assert_eq!(theirs.trace_id().to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
 /// assert!(theirs.is_sampled() && !theirs.is_remote());
 /// assert_eq!(from_opentelemetry(&theirs), Some(context));
-/// # Ok::<(), opentracing_http::ParseIdError>(())
+/// # Ok::<(), opentracing_http::error::ParseIdError>(())
 /// ```
 #[must_use]
 pub fn to_opentelemetry(context: &SpanContext) -> theirs::SpanContext {

@@ -5,7 +5,8 @@ use std::mem;
 
 use opentelemetry::trace::{self as theirs, TraceContextExt as _};
 use opentelemetry::{Context, ContextGuard};
-use opentracing_http::{ScopeHook, Span, SpanContext, SpanId, TraceId};
+use opentracing_http::scope::ScopeHook;
+use opentracing_http::{Span, SpanContext, SpanId, TraceId};
 
 use crate::context::{from_context, with_baggage, with_span};
 

@@ -7,10 +7,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use opentelemetry_sdk::trace::{SpanExporter, SpanProcessor};
+use opentracing_http::report::Diagnostics;
 use opentracing_http::report::{Drops, Reporter};
-use opentracing_http::{
-    ConfigError, Diagnostics, FinishedSpan, Flushed, SampleRequest, Sampling, Tracer,
-};
+use opentracing_http::sampler::{SampleRequest, Sampling};
+use opentracing_http::{ConfigError, FinishedSpan, Flushed, Tracer};
 
 use crate::builder::OpenTelemetryTracerBuilder;
 use crate::sink::Sink;

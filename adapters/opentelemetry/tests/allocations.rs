@@ -82,7 +82,7 @@ fn ambient_parent_costs_nothing_where_there_is_none() {
     let hook = OpenTelemetryScopes::new();
     let ask = || {
         let info = measure(|| {
-            assert!(opentracing_http::ScopeHook::ambient_parent(&hook).is_none());
+            assert!(opentracing_http::scope::ScopeHook::ambient_parent(&hook).is_none());
         });
         info.count_total
     };

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use opentracing_http::report::Diagnostics;
 use opentracing_http::report::{Drops, Reporter};
-use opentracing_http::{
-    ConfigError, Diagnostics, FinishedSpan, Flushed, NoopTracer, SampleRequest, Sampling, Tracer,
-};
+use opentracing_http::sampler::{SampleRequest, Sampling};
+use opentracing_http::{ConfigError, FinishedSpan, Flushed, NoopTracer, Tracer};
 
 use crate::builder::OtlpTracerBuilder;
 

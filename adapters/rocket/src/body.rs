@@ -4,7 +4,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use opentracing_http::BodySpan;
+use opentracing_http::server::BodySpan;
 use rocket::response::{Body, Response};
 use rocket::tokio::io::{AsyncRead, AsyncSeek, ReadBuf};
 

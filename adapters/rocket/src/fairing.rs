@@ -4,7 +4,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use opentracing_http::{HttpTracing, Instrumentation, Route};
+use opentracing_http::server::Instrumentation;
+use opentracing_http::{HttpTracing, Route};
 use rocket::fairing::{Fairing, Info, Kind, Result};
 use rocket::{Build, Data, Request, Response, Rocket};
 

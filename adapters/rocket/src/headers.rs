@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use opentracing_http::propagation::Field;
-use opentracing_http::{Carrier, HeaderView};
+use opentracing_http::propagation::{Carrier, HeaderView};
 use rocket::http::HeaderMap;
 use rocket::response::Response;
 
@@ -120,7 +120,7 @@ fn covers(fields: &[Field], name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use opentracing_http::KnownHeader;
+    use opentracing_http::propagation::KnownHeader;
 
     use super::*;
 

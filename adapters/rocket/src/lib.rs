@@ -14,9 +14,10 @@ pub use self::fairing::TracingFairing;
 pub use self::headers::Headers;
 pub use self::routes::{TracedRoutes, traced};
 
+pub use opentracing_http::propagation::Carrier;
 pub use opentracing_http::{
-    Attribute, Carrier, ConfigError, Convention, End, HttpTracing, HttpTracingBuilder,
-    InMemoryTracer, NoopTracer, OwnedSpan, Span, SpanBuilder, SpanContext, SpanKind, Tag, Value,
+    Attribute, ConfigError, Convention, End, HttpTracing, HttpTracingBuilder, InMemoryTracer,
+    NoopTracer, OwnedSpan, Span, SpanBuilder, SpanContext, SpanKind, Tag, Value,
 };
 
 /// The value of the tag `component`.

@@ -3,7 +3,8 @@
 use std::cell::OnceCell;
 use std::net::SocketAddr;
 
-use opentracing_http::{HeaderView, RequestView, Route};
+use opentracing_http::propagation::HeaderView;
+use opentracing_http::{RequestView, Route};
 use rocket::Request;
 use rocket::http::uri::Host;
 

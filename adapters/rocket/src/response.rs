@@ -1,6 +1,6 @@
 //! The moment when a response is known.
 
-use opentracing_http::{BodySize, RequestSpan, ResponseView};
+use opentracing_http::server::{BodySize, RequestSpan, ResponseView};
 use rocket::http::Status;
 use rocket::{Request, Response};
 

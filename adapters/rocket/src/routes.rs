@@ -5,7 +5,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use opentracing_http::{Attribute, End, HttpTracing, Instrumentation};
+use opentracing_http::server::Instrumentation;
+use opentracing_http::{Attribute, End, HttpTracing};
 use rocket::route::{BoxFuture, Handler, Outcome, Route};
 use rocket::{Data, Request};
 

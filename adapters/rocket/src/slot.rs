@@ -2,7 +2,8 @@
 
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use opentracing_http::{Instrumentation, RequestSpan, Span};
+use opentracing_http::Span;
+use opentracing_http::server::{Instrumentation, RequestSpan};
 use rocket::Request;
 
 use crate::request::View;

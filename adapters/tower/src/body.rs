@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use http_body::{Body, Frame, SizeHint};
-use opentracing_http::BodySpan;
+use opentracing_http::server::BodySpan;
 use pin_project_lite::pin_project;
 
 pin_project! {

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use http::Response;
 use http_body::Body;
-use opentracing_http::{BodySize, RequestSpan, ResponseView};
+use opentracing_http::server::{BodySize, RequestSpan, ResponseView};
 use pin_project_lite::pin_project;
 
 use crate::body::TracingBody;

@@ -6,7 +6,8 @@ use std::task::{Context, Poll};
 
 use http::{Request, Response};
 use http_body::Body;
-use opentracing_http::{Attribute, End, HttpTracing, Instrumentation};
+use opentracing_http::server::Instrumentation;
+use opentracing_http::{Attribute, End, HttpTracing};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -83,7 +84,7 @@ pub struct TracingService<S> {
     layer: TracingLayer,
 }
 
-/// Left beside the [mark](opentracing_http::Mark) of a request that a layer begins, where [asked](Extensions::leaving_traced):
+/// Left beside the [mark](opentracing_http::server::Mark) of a request that a layer begins, where [asked](Extensions::leaving_traced):
 /// for a framework inside that can look for one type only.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]

@@ -10,7 +10,8 @@ pub use self::future::{ResponseFuture, follow};
 pub use self::layer::{Traced, TracingLayer, TracingService};
 pub use self::request::Extensions;
 
+pub use opentracing_http::propagation::Carrier;
 pub use opentracing_http::{
-    Attribute, Carrier, ConfigError, Convention, End, HttpTracing, HttpTracingBuilder,
-    InMemoryTracer, NoopTracer, OwnedSpan, Span, SpanBuilder, SpanContext, SpanKind, Tag, Value,
+    Attribute, ConfigError, Convention, End, HttpTracing, HttpTracingBuilder, InMemoryTracer,
+    NoopTracer, OwnedSpan, Span, SpanBuilder, SpanContext, SpanKind, Tag, Value,
 };

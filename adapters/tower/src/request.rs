@@ -4,7 +4,8 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use http::{HeaderName, Request};
-use opentracing_http::{HeaderView, KnownHeader, RequestView, Route};
+use opentracing_http::propagation::{HeaderView, KnownHeader};
+use opentracing_http::{RequestView, Route};
 
 /// How a framework on tower leaves what it knows in a request's extensions.
 ///

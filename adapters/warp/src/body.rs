@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 use http_body::Body;
-use opentracing_http::RequestSpan;
+use opentracing_http::server::RequestSpan;
 use warp::Reply;
 use warp::reply::Response;
 

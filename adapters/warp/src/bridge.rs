@@ -13,7 +13,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
-use opentracing_http::{RequestScope, RequestSpan};
+use opentracing_http::server::{RequestScope, RequestSpan};
 use tracing_core::callsite::{Callsite, Identifier};
 use tracing_core::field::{Field, FieldSet, Value};
 use tracing_core::metadata::Kind;
@@ -256,7 +256,8 @@ mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::thread;
 
-    use opentracing_http::{HttpTracing, InMemoryTracer, Instrumentation, Outcome, Span};
+    use opentracing_http::server::Instrumentation;
+    use opentracing_http::{HttpTracing, InMemoryTracer, Outcome, Span};
 
     use super::*;
     use crate::request::{Facts, Identity};

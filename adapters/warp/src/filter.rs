@@ -5,7 +5,8 @@ use std::convert::Infallible;
 use std::future::ready;
 use std::sync::Arc;
 
-use opentracing_http::{Attribute, End, HttpTracing, Instrumentation};
+use opentracing_http::server::Instrumentation;
+use opentracing_http::{Attribute, End, HttpTracing};
 use warp::reply::Response;
 use warp::{Filter, Rejection, Reply};
 

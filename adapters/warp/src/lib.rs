@@ -12,7 +12,8 @@ pub use self::extract::{CurrentSpan, current_span, route};
 pub use self::filter::{Rejects, Traced, TracingFilter};
 pub use self::layer::TracingLayer;
 
+pub use opentracing_http::propagation::Carrier;
 pub use opentracing_http::{
-    Attribute, Carrier, ConfigError, Convention, End, HttpTracing, HttpTracingBuilder,
-    InMemoryTracer, NoopTracer, OwnedSpan, Span, SpanBuilder, SpanContext, SpanKind, Tag, Value,
+    Attribute, ConfigError, Convention, End, HttpTracing, HttpTracingBuilder, InMemoryTracer,
+    NoopTracer, OwnedSpan, Span, SpanBuilder, SpanContext, SpanKind, Tag, Value,
 };

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use http::{HeaderMap, StatusCode};
-use opentracing_http::{BodySize, Instrumentation, RequestSpan, ResponseView, Route, Span};
+use opentracing_http::server::{BodySize, Instrumentation, RequestSpan, ResponseView};
+use opentracing_http::{Route, Span};
 use warp::reject::MethodNotAllowed;
 use warp::reply::Response;
 use warp::{Rejection, Reply};

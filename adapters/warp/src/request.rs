@@ -7,7 +7,8 @@ use std::net::SocketAddr;
 
 use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
-use opentracing_http::{HeaderView, KnownHeader, RequestView};
+use opentracing_http::RequestView;
+use opentracing_http::propagation::{HeaderView, KnownHeader};
 use warp::Filter;
 
 /// What `warp::trace` does not show of a request.

@@ -16,7 +16,7 @@ use crate::text::hex;
 /// let id: TraceId = "4bf92f3577b34da6a3ce929d0e0e4736".parse()?;
 /// assert_eq!(id.to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
 /// assert!(TraceId::new(0).is_none());
-/// # Ok::<(), opentracing_http::ParseIdError>(())
+/// # Ok::<(), opentracing_http::error::ParseIdError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TraceId(NonZeroU128);

@@ -1,5 +1,5 @@
+use crate::config_error::ConfigError;
 use crate::env::variables::Variables;
-use crate::error::ConfigError;
 
 const SERVICE_NAME: &str = "service.name";
 

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::error::ConfigError;
+use crate::config_error::ConfigError;
 use crate::propagation::percent;
 
 /// Returns the value of a variable in the process' environment; `None` if it is unset.

@@ -54,7 +54,7 @@ impl Forwarded {
     /// let inside: Network = "10.0.0.0/8".parse()?;
     /// let forwarded = Forwarded::networks([inside]);
     /// # let _ = forwarded;
-    /// # Ok::<(), opentracing_http::ParseNetworkError>(())
+    /// # Ok::<(), opentracing_http::error::ParseNetworkError>(())
     /// ```
     #[must_use]
     pub fn networks(networks: impl IntoIterator<Item = Network>) -> Self {
@@ -184,7 +184,7 @@ mod tests {
 
     fn client(forwarded: &Forwarded, peer: &str, headers: &[(&str, &str)]) -> Option<String> {
         struct View<'a>(SocketAddr, &'a [(&'a str, &'a str)]);
-        impl crate::HeaderView for View<'_> {
+        impl crate::propagation::HeaderView for View<'_> {
             fn each_header<'a>(&'a self, visit: &mut dyn FnMut(&'a str, &'a [u8])) {
                 self.1
                     .iter()
@@ -420,7 +420,7 @@ mod tests {
     #[test]
     fn bytes_that_are_not_text_hide_one_address_only() {
         struct View<'a>(&'a [(&'a str, &'a [u8])]);
-        impl crate::HeaderView for View<'_> {
+        impl crate::propagation::HeaderView for View<'_> {
             fn each_header<'a>(&'a self, visit: &mut dyn FnMut(&'a str, &'a [u8])) {
                 self.0.iter().for_each(|(name, value)| visit(name, value));
             }

@@ -27,7 +27,7 @@ use crate::text::is_token;
 /// assert!(orders.matches("GET", "/users/7/orders"));
 /// assert!(!orders.matches("GET", "/users/7/orders/"));
 /// assert!("users".parse::<Pattern>().is_err());
-/// # Ok::<(), opentracing_http::ParsePatternError>(())
+/// # Ok::<(), opentracing_http::error::ParsePatternError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Pattern {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::config_error::ConfigError;
 use crate::env::{self, Variables};
-use crate::error::ConfigError;
 use crate::http_tracing::HttpTracingBuilder;
 use crate::propagation;
 use crate::sampler::{Always, Never, ParentBased, Probability, Sampler};

@@ -8,9 +8,9 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::config_error::ConfigError;
 use crate::context::{IdSource, SpanContext};
 use crate::delivery::{Diagnostic, Flushed, Hook};
-use crate::error::ConfigError;
 use crate::http::{
     Attribute, Convention, End, Forwarded, Pattern, QueryRedaction, RequestView, Route,
     TraceIdHeader, Trust,

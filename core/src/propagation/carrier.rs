@@ -218,7 +218,7 @@ impl<K: AsRef<str>, V: AsRef<[u8]>, const N: usize> HeaderView for [(K, V); N] {
 /// closure away:
 ///
 /// ```
-/// use opentracing_http::Carrier;
+/// use opentracing_http::propagation::Carrier;
 ///
 /// let mut headers = String::new();
 /// let mut carrier = |name: &str, value: &str| headers.push_str(&format!("{name}: {value}\r\n"));

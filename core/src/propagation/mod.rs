@@ -42,7 +42,8 @@ pub(crate) use self::w3c::traceparent;
 ///
 /// ```
 /// use opentracing_http::propagation::{Extraction, Field, IncomingHeaders, Outgoing, Propagator};
-/// use opentracing_http::{Carrier, HeaderView, SpanContext, SpanId, TraceFlags, TraceId};
+/// use opentracing_http::{SpanContext, SpanId, TraceFlags, TraceId};
+/// use opentracing_http::propagation::{Carrier, HeaderView};
 ///
 /// /// `x-house-trace: <trace id>/<span id>`, always sampled.
 /// #[derive(Debug)]

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use crate::error::ConfigError;
+use crate::config_error::ConfigError;
 use crate::report::exporter::{ExportError, Exporter};
 use crate::report::queue::Bounds;
 use crate::report::reporter::Reporter;

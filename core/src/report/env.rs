@@ -1,5 +1,5 @@
+use crate::config_error::ConfigError;
 use crate::env::{self, Variables};
-use crate::error::ConfigError;
 use crate::report::builder::{Names, ReporterBuilder};
 
 impl ReporterBuilder {

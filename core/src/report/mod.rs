@@ -63,4 +63,6 @@ mod worker;
 pub use self::builder::ReporterBuilder;
 pub use self::exporter::{ExportError, Exporter};
 pub use self::reporter::Reporter;
-pub use crate::delivery::Drops;
+pub use crate::context::{Reference, ReferenceKind};
+pub use crate::delivery::{Diagnostics, Drops};
+pub use crate::span::HttpRequest;

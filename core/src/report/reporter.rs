@@ -3,8 +3,8 @@ use std::sync::Arc;
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
+use crate::config_error::ConfigError;
 use crate::delivery::{Diagnostics, Drops, Flushed};
-use crate::error::ConfigError;
 use crate::report::builder::ReporterBuilder;
 use crate::report::exporter::Exporter;
 use crate::report::shared::Shared;

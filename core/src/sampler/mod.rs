@@ -28,6 +28,8 @@ mod text;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::tag::Value;
+
 pub use self::constant::{Always, Never};
 pub use self::decision::{Decision, SampleRequest, Sampling};
 pub use self::parent_based::ParentBased;
@@ -67,7 +69,7 @@ impl<S: Sampler + ?Sized> Sampler for Arc<S> {
 }
 
 /// A decision to record, with the tags that Jaeger's clients give it.
-fn recorded(kind: &'static str, parameter: impl Into<crate::Value>) -> Sampling {
+fn recorded(kind: &'static str, parameter: impl Into<Value>) -> Sampling {
     Sampling::record_and_sample()
         .with_tag(("sampler.type", kind))
         .with_tag(("sampler.param", parameter))

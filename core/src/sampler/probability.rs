@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::error::ConfigError;
+use crate::config_error::ConfigError;
 use crate::sampler::decision::{SampleRequest, Sampling};
 use crate::sampler::{Sampler, recorded};
 

@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use crate::error::ConfigError;
+use crate::config_error::ConfigError;
 use crate::sampler::decision::{SampleRequest, Sampling};
 use crate::sampler::{Sampler, recorded};
 

@@ -17,7 +17,8 @@ use crate::tag::SpanKind;
 /// A policy, together with what one place adds to it: what an adapter's layer, middleware, filter or fairing holds.
 ///
 /// ```
-/// use opentracing_http::{Attribute, HttpTracing, InMemoryTracer, Instrumentation};
+/// use opentracing_http::{Attribute, HttpTracing, InMemoryTracer};
+/// use opentracing_http::server::Instrumentation;
 ///
 /// let tracer = InMemoryTracer::new();
 /// let tracing = HttpTracing::new(tracer.clone());

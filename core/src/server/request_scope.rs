@@ -10,7 +10,7 @@ use crate::span::{Kind, Span, current};
 ///
 /// Dropped, it brings back what was current before, and nothing more is noted.
 ///
-/// [`RequestSpan::enter`]: crate::RequestSpan::enter
+/// [`RequestSpan::enter`]: crate::server::RequestSpan::enter
 #[must_use = "dropping it leaves the scope"]
 pub struct RequestScope {
     /// Its number; empty once it was left.

@@ -115,8 +115,8 @@ impl RequestSpan {
     }
 
     /// Returns the mark to leave with the request, by which an inner mount point knows that it has its span; see
-    /// [`Instrumentation::begin_or_join`](crate::Instrumentation::begin_or_join). `None` where the policy has
-    /// [no other mount point](crate::Instrumentation::mounted).
+    /// [`Instrumentation::begin_or_join`](crate::server::Instrumentation::begin_or_join). `None` where the policy has
+    /// [no other mount point](crate::server::Instrumentation::mounted).
     #[must_use]
     pub fn mark(&self) -> Option<Mark> {
         let policy = self.span.policy()?;

@@ -388,7 +388,7 @@ impl Span {
     }
 
     /// Runs `f` with the span current, as a part of the request whose span this is: for adapters that share the handle instead
-    /// of holding a [`RequestSpan`](crate::RequestSpan). What `f` makes within the process is a part of the request.
+    /// of holding a [`RequestSpan`](crate::server::RequestSpan). What `f` makes within the process is a part of the request.
     pub fn in_request_scope<R>(&self, f: impl FnOnce() -> R) -> R {
         current::in_scope(self, Kind::Request, f)
     }

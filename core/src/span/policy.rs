@@ -79,7 +79,7 @@ impl Policy {
 
     /// Whether this thread is in code of which nothing is recorded.
     pub(crate) fn is_suppressed(&self) -> bool {
-        suppression::is_suppressed(self)
+        suppression::is_suppressed(PolicyId::of(self))
     }
 
     /// The time on the clock that is never set back.

@@ -12,7 +12,7 @@ use crate::span::owned_span::OwnedSpan;
 use crate::span::policy::Policy;
 use crate::span::record::{Origin, Record, SpanData};
 use crate::span::unrecorded::Unrecorded;
-use crate::tag::{SpanKind, Tag};
+use crate::tag::{SpanKind, Tag, Value};
 
 /// Prepares a span: its parent, references, tags, kind and start time.
 ///
@@ -111,11 +111,7 @@ impl SpanBuilder {
     }
 
     /// Sets a tag that samplers can see.
-    pub fn tag(
-        mut self,
-        key: impl Into<Cow<'static, str>>,
-        value: impl Into<crate::Value>,
-    ) -> Self {
+    pub fn tag(mut self, key: impl Into<Cow<'static, str>>, value: impl Into<Value>) -> Self {
         self.tags.push(Tag::new(key, value));
         self
     }

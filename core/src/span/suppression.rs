@@ -5,19 +5,17 @@
 
 use std::cell::RefCell;
 
-use crate::span::policy::Policy;
-
 thread_local! {
     /// The policies that are suppressed on this thread.
     static SUPPRESSED: RefCell<Vec<PolicyId>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A policy, as long as it lives.
+/// A policy, known by its address as long as it lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PolicyId(usize);
 
 impl PolicyId {
-    pub(crate) fn of(policy: &Policy) -> Self {
+    pub(crate) fn of<P>(policy: &P) -> Self {
         Self(std::ptr::from_ref(policy).addr())
     }
 }
@@ -48,9 +46,9 @@ pub(crate) fn suppress<R>(
     f()
 }
 
-/// Whether no span of this policy is recorded now on this thread.
-pub(crate) fn is_suppressed(policy: &Policy) -> bool {
+/// Returns whether no span of this policy is recorded now on this thread.
+pub(crate) fn is_suppressed(policy: PolicyId) -> bool {
     SUPPRESSED
-        .try_with(|suppressed| suppressed.borrow().contains(&PolicyId::of(policy)))
+        .try_with(|suppressed| suppressed.borrow().contains(&policy))
         .unwrap_or(false)
 }

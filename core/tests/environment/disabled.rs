@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use opentracing_http::report::Diagnostics;
 use opentracing_http::sampler::Always;
-use opentracing_http::{
-    Diagnostics, FinishedSpan, Instrumentation, SampleRequest, Sampling, Span, Tracer, Trust,
-};
+use opentracing_http::sampler::{SampleRequest, Sampling};
+use opentracing_http::server::Instrumentation;
+use opentracing_http::{FinishedSpan, Span, Tracer, Trust};
 
 use super::*;
 

@@ -1,7 +1,8 @@
 //! What the environment says of a policy: sampler, limits, and what goes over what.
 
 use opentracing_http::sampler::{Always, Never};
-use opentracing_http::{Instrumentation, Limits, SpanContext, SpanId, TraceFlags, TraceId};
+use opentracing_http::server::Instrumentation;
+use opentracing_http::{Limits, SpanContext, SpanId, TraceFlags, TraceId};
 
 use super::*;
 

@@ -179,7 +179,7 @@ fn baggage_without_ids_reaches_the_request_and_what_it_calls() {
         .header("baggage", "tenant=7")
         .header("traceparent", SAMPLED);
     let request = request.body(()).unwrap();
-    let span = opentracing_http::Instrumentation::new(&tracing, "test").begin(&request);
+    let span = opentracing_http::server::Instrumentation::new(&tracing, "test").begin(&request);
     let span: &Span = span.span();
     assert_eq!(span.baggage("tenant").as_deref(), Some("7"));
     assert_ne!(span.context().unwrap().trace_id(), context().trace_id());

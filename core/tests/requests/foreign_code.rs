@@ -5,8 +5,9 @@ use std::fmt;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use opentracing_http::Tracer;
 use opentracing_http::sampler::Sampler;
-use opentracing_http::{SampleRequest, Sampling, Tracer};
+use opentracing_http::sampler::{SampleRequest, Sampling};
 
 use super::*;
 
@@ -145,7 +146,7 @@ fn what_panics_in_a_response_does_not_reach_the_adapter() {
             panic!("as asked for")
         }
     }
-    impl opentracing_http::Carrier for Broken {
+    impl opentracing_http::propagation::Carrier for Broken {
         fn set(&mut self, _: &str, _: &str) {
             panic!("as asked for")
         }

@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use opentracing_http::{Mark, SpanContext};
+use opentracing_http::SpanContext;
+use opentracing_http::server::Mark;
 
 use super::*;
 

@@ -17,11 +17,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::{HeaderMap, Request};
+use opentracing_http::propagation::HeaderView;
+use opentracing_http::server::{BodySize, Instrumentation, RequestSpan, ResponseView};
 use opentracing_http::{
-    Attribute, BodySize, Clock, Convention, End, FinishedSpan, Forwarded, HeaderView, HttpTracing,
-    HttpTracingBuilder, IdSource, InMemoryTracer, Instrumentation, Outcome, QueryRedaction,
-    RequestSpan, RequestView, ResponseView, Route, Span, SpanId, TraceId, TraceIdHeader, Trust,
-    Value,
+    Attribute, Clock, Convention, End, FinishedSpan, Forwarded, HttpTracing, HttpTracingBuilder,
+    IdSource, InMemoryTracer, Outcome, QueryRedaction, RequestView, Route, Span, SpanId, TraceId,
+    TraceIdHeader, Trust, Value,
 };
 
 struct Harness {

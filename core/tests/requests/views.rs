@@ -3,7 +3,8 @@
 use std::cell::Cell;
 
 use http::{HeaderName, Version};
-use opentracing_http::{HeaderView, RequestView};
+use opentracing_http::RequestView;
+use opentracing_http::propagation::HeaderView;
 
 use super::*;
 

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use opentracing_http::sampler::{Always, Never};
-use opentracing_http::{HttpTracing, Instrumentation, SpanContext, TraceFlags, Trust};
+use opentracing_http::server::Instrumentation;
+use opentracing_http::{HttpTracing, SpanContext, TraceFlags, Trust};
 
 use crate::agent::Agent;
 use crate::thrift_batch::{Span, Value};

@@ -2,9 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use opentracing_http::{
-    HttpTracing, Instrumentation, SpanContext, Tag as OurTag, TraceFlags, Trust,
-};
+use opentracing_http::server::Instrumentation;
+use opentracing_http::{HttpTracing, SpanContext, Tag as OurTag, TraceFlags, Trust};
 
 use crate::agent::Agent;
 use crate::thrift_batch::{Log, Reference, Tag, Value};

@@ -5,8 +5,9 @@ use std::time::Duration;
 use opentelemetry::trace::{Link, SpanKind, Status};
 use opentelemetry::{Array, KeyValue, Value};
 use opentelemetry_sdk::trace::SpanData;
+use opentracing_http::report::ReferenceKind;
 use opentracing_http::report::otel;
-use opentracing_http::{Omitted, ReferenceKind, SpanId, Tag, TraceId, Value as OurValue};
+use opentracing_http::{Omitted, SpanId, Tag, TraceId, Value as OurValue};
 use opentracing_opentelemetry::{OpenTelemetryTracer, OpenTelemetryTracerBuilder};
 use opentracing_testkit::tracer::{
     Arrived, ArrivedLog, ArrivedReference, Backend, Capabilities, Delivery, FarEnd, Feature,

@@ -15,9 +15,10 @@ use opentelemetry::{Array, Context, KeyValue, Value};
 use opentelemetry_sdk::trace::SdkTracer;
 use opentracing_http::report::otel::{self, OtelSpan};
 use opentracing_http::sampler::Never;
+use opentracing_http::server::Instrumentation;
 use opentracing_http::{
-    Baggage, HttpTracing, InMemoryTracer, Instrumentation, NoopTracer, OwnedSpan, Span,
-    SpanContext, TraceFlags, Tracer,
+    Baggage, HttpTracing, InMemoryTracer, NoopTracer, OwnedSpan, Span, SpanContext, TraceFlags,
+    Tracer,
 };
 use opentracing_opentelemetry::{OpenTelemetryScopes, from_context, to_context, to_opentelemetry};
 
@@ -112,7 +113,7 @@ fn panic_in_a_scope_brings_back_what_was_shown_before() {
 #[test]
 fn innermost_guard_that_is_left_is_shown_whatever_the_order() {
     enum Guard<'a> {
-        Ours(#[allow(dead_code)] opentracing_http::Entered<'a>),
+        Ours(#[allow(dead_code)] opentracing_http::scope::Entered<'a>),
         Theirs(#[allow(dead_code)] opentelemetry::ContextGuard),
     }
 

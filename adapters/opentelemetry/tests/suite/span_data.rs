@@ -6,10 +6,8 @@ use http::{HeaderMap, Request};
 use opentelemetry::trace::{SpanId, SpanKind, Status};
 use opentelemetry::{Array, StringValue, Value};
 use opentelemetry_sdk::trace::SpanData;
-use opentracing_http::{
-    BodySize, Convention, HttpTracing, HttpTracingBuilder, Instrumentation, Limits, ResponseView,
-    Tag,
-};
+use opentracing_http::server::{BodySize, Instrumentation, ResponseView};
+use opentracing_http::{Convention, HttpTracing, HttpTracingBuilder, Limits, Tag};
 use opentracing_opentelemetry::OpenTelemetryTracer;
 
 use crate::received::{Received, value};

@@ -7,7 +7,8 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::{Event, Link, SpanKind};
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
-use opentracing_http::{Omitted, ReferenceKind, SpanId, Tag, TraceId, Value};
+use opentracing_http::report::ReferenceKind;
+use opentracing_http::{Omitted, SpanId, Tag, TraceId, Value};
 use opentracing_otlp::OtlpTracer;
 use opentracing_testkit::tracer::{
     Arrived, ArrivedLog, ArrivedReference, Backend, Capabilities, Delivery, FarEnd, Feature,

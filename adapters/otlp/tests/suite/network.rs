@@ -7,7 +7,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, Request};
-use opentracing_http::{BodySize, Flushed, HttpTracing, Instrumentation, ResponseView, Tracer};
+use opentracing_http::server::{BodySize, Instrumentation, ResponseView};
+use opentracing_http::{Flushed, HttpTracing, Tracer};
 use opentracing_testkit::tracer::FarEnd;
 
 use crate::receiver::{Receiver, Reply, WIRES, Wire, free_address};

@@ -8,9 +8,10 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentracing_http::sampler::{Always, Never, Sampler};
+use opentracing_http::sampler::{SampleRequest, Sampling};
+use opentracing_http::server::Instrumentation;
 use opentracing_http::{
-    Convention, HttpTracing, Instrumentation, Limits, SampleRequest, Sampling, SpanContext, Tag,
-    TraceFlags, TraceState, Trust,
+    Convention, HttpTracing, Limits, SpanContext, Tag, TraceFlags, TraceState, Trust,
 };
 
 use crate::receiver::{Receiver, WIRES, Wire};

@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use opentracing_http::propagation::{Carrier, HeaderView};
 use opentracing_http::propagation::{
     Extraction, Field, IncomingHeaders, Outgoing, Propagation, Propagator,
 };
-use opentracing_http::{Carrier, HeaderView, SpanContext, TraceFlags};
+use opentracing_http::{SpanContext, TraceFlags};
 
 use super::table::{Found, Row, Sent, Table, Written, context};
 

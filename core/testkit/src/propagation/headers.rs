@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use opentracing_http::{Carrier, HeaderView};
+use opentracing_http::propagation::{Carrier, HeaderView};
 
 use super::format::Format;
 use super::table::{Sent, Short};

@@ -2,9 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use opentracing_http::{
-    FinishedSpan, Log, Omitted, Reference, ReferenceKind, SpanId, Tag, TraceId, Value,
-};
+use opentracing_http::report::{Reference, ReferenceKind};
+use opentracing_http::{FinishedSpan, Log, Omitted, SpanId, Tag, TraceId, Value};
 
 /// A span as it arrived, whatever it travelled in.
 ///

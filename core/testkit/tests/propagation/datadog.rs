@@ -1,7 +1,8 @@
 //! Datadog's format: ids of 64 bits, in several headers.
 
+use opentracing_http::propagation::Carrier;
 use opentracing_http::propagation::{Extraction, Field, IncomingHeaders, Outgoing, Propagator};
-use opentracing_http::{Carrier, SpanContext, SpanId, TraceFlags, TraceId};
+use opentracing_http::{SpanContext, SpanId, TraceFlags, TraceId};
 use opentracing_testkit::propagation::{Carries, Format, Table, context};
 
 /// Datadog's headers: 64-bit ids in decimal, and a priority that is the decision.

@@ -2,8 +2,9 @@
 
 use std::panic::catch_unwind;
 
+use opentracing_http::propagation::Carrier;
 use opentracing_http::propagation::{Extraction, Field, IncomingHeaders, Outgoing, Propagator};
-use opentracing_http::{Carrier, SpanContext, SpanId, TraceFlags, TraceId};
+use opentracing_http::{SpanContext, SpanId, TraceFlags, TraceId};
 use opentracing_testkit::for_each_propagation_case;
 use opentracing_testkit::propagation::{CASES, Format, cases};
 

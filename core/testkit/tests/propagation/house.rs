@@ -1,7 +1,8 @@
 //! A house format: one header, no decision.
 
+use opentracing_http::propagation::Carrier;
 use opentracing_http::propagation::{Extraction, Field, IncomingHeaders, Outgoing, Propagator};
-use opentracing_http::{Carrier, SpanContext, SpanId, TraceFlags, TraceId};
+use opentracing_http::{SpanContext, SpanId, TraceFlags, TraceId};
 use opentracing_testkit::propagation::{Carries, Format, Table, context};
 
 /// `x-house-trace: <trace id>/<span id>`, which only sampled services send.

@@ -1,7 +1,8 @@
 //! X-Ray's format: one header of named fields, and a trace id in pieces.
 
+use opentracing_http::propagation::Carrier;
 use opentracing_http::propagation::{Extraction, Field, IncomingHeaders, Outgoing, Propagator};
-use opentracing_http::{Carrier, SpanContext, SpanId, TraceFlags, TraceId};
+use opentracing_http::{SpanContext, SpanId, TraceFlags, TraceId};
 use opentracing_testkit::propagation::{Carries, Format, Table, context};
 
 /// `X-Amzn-Trace-Id: Root=1-<8 digits>-<24 digits>;Parent=<16 digits>;Sampled=<0 or 1>`, in whatever order and with whatever

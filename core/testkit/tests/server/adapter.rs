@@ -4,9 +4,9 @@ use std::io::{self, Read};
 use std::net::SocketAddr;
 
 use http::HeaderName;
-use opentracing_http::{
-    BodySize, BodySpan, HeaderView, Instrumentation, RequestView, ResponseView, Route,
-};
+use opentracing_http::propagation::HeaderView;
+use opentracing_http::server::{BodySize, BodySpan, Instrumentation, ResponseView};
+use opentracing_http::{RequestView, Route};
 
 use crate::framework::{Body, Failure, Handler, Peer, Request, Response, Template};
 

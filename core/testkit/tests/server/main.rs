@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::thread;
 
 use http::{HeaderValue, Method};
-use opentracing_http::{End, Instrumentation, Span};
+use opentracing_http::server::Instrumentation;
+use opentracing_http::{End, Span};
 use opentracing_testkit::app::{self, App, Chunks, Place, Reply, block_on};
 use opentracing_testkit::server::{Capabilities, Feature, HangUp, Panic, Server, Task};
 use opentracing_testkit::server_contract;

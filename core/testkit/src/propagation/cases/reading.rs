@@ -1,9 +1,9 @@
 //! What is found in headers.
 
+use opentracing_http::propagation::{Carrier, HeaderView};
 use opentracing_http::propagation::{
     Extraction, IncomingHeaders, Outgoing, Propagation, Propagator,
 };
-use opentracing_http::{Carrier, HeaderView};
 
 use super::super::format::{Format, same_ids};
 use super::super::headers::{header_map, text_maps};

@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 
 use http::HeaderName;
-use opentracing_http::{Baggage, KnownHeader, TraceFlags};
+use opentracing_http::propagation::KnownHeader;
+use opentracing_http::{Baggage, TraceFlags};
 
 use super::super::format::Format;
 use super::super::headers::{Kind, sorted};

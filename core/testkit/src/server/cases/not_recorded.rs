@@ -1,7 +1,8 @@
 //! The kinds of "not recorded", told apart: what the handler sees, and what is sent on.
 
 use opentracing_http::sampler::{Never, Sampler};
-use opentracing_http::{FinishedSpan, NoopTracer, SampleRequest, Sampling, Span, Tracer};
+use opentracing_http::sampler::{SampleRequest, Sampling};
+use opentracing_http::{FinishedSpan, NoopTracer, Span, Tracer};
 
 use crate::app::{Reply, injected as inject};
 use crate::server::cases::{CHUNKS, PARENT, TRACE, TRACEPARENT, UNSAMPLED, in_chunks, injected};

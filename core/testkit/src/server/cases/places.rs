@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use opentracing_http::sampler::Sampler;
-use opentracing_http::{
-    FinishedSpan, HttpTracingBuilder, Instrumentation, Route, SampleRequest, Sampling, Span,
-};
+use opentracing_http::sampler::{SampleRequest, Sampling};
+use opentracing_http::server::Instrumentation;
+use opentracing_http::{FinishedSpan, HttpTracingBuilder, Route, Span};
 
 use crate::app::{Gate, NAMED, Reply, injected as inject};
 use crate::server::cases::{

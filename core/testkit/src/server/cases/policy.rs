@@ -3,9 +3,9 @@
 use opentracing_http::sampler::{
     Always, Never, ParentBased, Probability, RateLimit, Rules, Sampler,
 };
+use opentracing_http::sampler::{SampleRequest, Sampling};
 use opentracing_http::{
-    Forwarded, HttpTracing, HttpTracingBuilder, InMemoryTracer, Limits, NoopTracer, Pattern,
-    SampleRequest, Sampling, Span,
+    Forwarded, HttpTracing, HttpTracingBuilder, InMemoryTracer, Limits, NoopTracer, Pattern, Span,
 };
 
 use crate::app::{Reply, injected as inject};

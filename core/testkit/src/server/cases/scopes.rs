@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use opentracing_http::{ScopeHook, Span, SpanContext, SpanId, TraceFlags, TraceId};
+use opentracing_http::scope::ScopeHook;
+use opentracing_http::{Span, SpanContext, SpanId, TraceFlags, TraceId};
 
 use crate::app::{Reply, injected};
 use crate::server::cases::{PARENT, TRACE, TRACEPARENT, UNSAMPLED, assert_current, parent};

@@ -1,7 +1,8 @@
 //! The edge is a boundary: whose word counts.
 
+use opentracing_http::report::ReferenceKind;
 use opentracing_http::sampler::Never;
-use opentracing_http::{Forwarded, Network, ReferenceKind, Span, Trust};
+use opentracing_http::{Forwarded, Network, Span, Trust};
 
 use crate::app::{Reply, injected as inject};
 use crate::server::cases::{PARENT, TRACE, TRACEPARENT, UNSAMPLED, injected, parent, text, trace};

@@ -3,9 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, Request};
-use opentracing_http::{
-    BodySize, Instrumentation, ResponseView, Route, Span, SpanId, SpanKind, Tag, Value,
-};
+use opentracing_http::server::{BodySize, Instrumentation, ResponseView};
+use opentracing_http::{Route, Span, SpanId, SpanKind, Tag, Value};
 
 use crate::tracer::kit::{Kit, fields, named};
 use crate::tracer::{Arrived, Backend, Feature};

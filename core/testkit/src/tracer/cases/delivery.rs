@@ -5,10 +5,9 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use opentracing_http::{
-    Diagnostics, FanOut, FinishedSpan, Flushed, HttpTracing, InMemoryTracer, SampleRequest,
-    Sampling, Span, Tracer,
-};
+use opentracing_http::report::Diagnostics;
+use opentracing_http::sampler::{SampleRequest, Sampling};
+use opentracing_http::{FanOut, FinishedSpan, Flushed, HttpTracing, InMemoryTracer, Span, Tracer};
 
 use crate::tracer::kit::{Kit, in_time, named};
 use crate::tracer::{Arrived, Backend, Delivery, PATIENCE};

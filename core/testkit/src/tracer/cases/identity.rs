@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use opentracing_http::{IdSource, ReferenceKind, SpanContext, SpanId, TraceFlags, TraceId};
+use opentracing_http::report::ReferenceKind;
+use opentracing_http::{IdSource, SpanContext, SpanId, TraceFlags, TraceId};
 
 use crate::tracer::kit::{Kit, elsewhere, named};
 use crate::tracer::{Arrived, ArrivedReference, Backend, Delivery, Feature};

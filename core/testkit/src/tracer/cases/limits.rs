@@ -3,7 +3,8 @@
 use std::fmt;
 
 use http::Request;
-use opentracing_http::{Instrumentation, Limits, Omitted, Tag, TraceFlags};
+use opentracing_http::server::Instrumentation;
+use opentracing_http::{Limits, Omitted, Tag, TraceFlags};
 
 use crate::tracer::kit::{Kit, elsewhere, fields};
 use crate::tracer::{Arrived, Backend, Feature};

@@ -2,9 +2,9 @@
 
 use http::Request;
 use opentracing_http::sampler::{Always, Never, ParentBased, Sampler};
-use opentracing_http::{
-    HttpTracing, Instrumentation, NoopTracer, SampleRequest, Sampling, Span, Tag, TraceFlags,
-};
+use opentracing_http::sampler::{SampleRequest, Sampling};
+use opentracing_http::server::Instrumentation;
+use opentracing_http::{HttpTracing, NoopTracer, Span, Tag, TraceFlags};
 
 use crate::tracer::kit::{Kit, elsewhere, named};
 use crate::tracer::{Backend, Feature};
