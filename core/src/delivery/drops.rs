@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// How many spans a [`Reporter`](super::Reporter) has dropped, by reason.
+/// How many spans a [`Reporter`](crate::report::Reporter) has dropped, by reason.
 ///
 /// What was reported is delivered, dropped for one of these reasons, or still on its way; never two of these.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
