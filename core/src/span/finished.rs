@@ -217,7 +217,7 @@ impl FinishedSpan {
     }
 
     pub(crate) fn policy(&self) -> PolicyId {
-        PolicyId::of(&self.record.policy)
+        self.record.policy.id()
     }
 
     /// Which tracers of a fan-out asked for the span, a bit each.

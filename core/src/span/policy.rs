@@ -61,6 +61,11 @@ impl Policy {
         }
     }
 
+    /// Returns what tells it from other policies, as long as it lives.
+    pub(crate) fn id(&self) -> PolicyId {
+        PolicyId::new(std::ptr::from_ref(self).addr())
+    }
+
     /// Runs code that is not ours. A panic in it is counted and loses its effect, nothing else.
     pub(crate) fn guard<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
         self.panics.guard(f)
@@ -69,7 +74,7 @@ impl Policy {
     /// Runs code that is not ours and that what is started here would come back to: no span of this policy that starts
     /// meanwhile is recorded.
     pub(crate) fn suppressed<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
-        suppression::suppress([PolicyId::of(self)], || self.guard(f))
+        suppression::suppress([self.id()], || self.guard(f))
     }
 
     /// The same, for the tracer.
@@ -79,7 +84,7 @@ impl Policy {
 
     /// Whether this thread is in code of which nothing is recorded.
     pub(crate) fn is_suppressed(&self) -> bool {
-        suppression::is_suppressed(PolicyId::of(self))
+        suppression::is_suppressed(self.id())
     }
 
     /// The time on the clock that is never set back.
