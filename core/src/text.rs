@@ -49,25 +49,36 @@ pub(crate) fn hex(digits: &[u8]) -> Option<u128> {
 fn hex_half(digits: &[u8]) -> Option<u64> {
     let (mut value, mut seen) = (0, 0);
     for digit in digits {
-        let nibble = NIBBLES[usize::from(*digit)];
+        let nibble = lower_digit(*digit);
         seen |= nibble;
         value = value << 4 | u64::from(nibble);
     }
     (seen < 16).then_some(value)
 }
 
-const NO_DIGIT: u8 = 0xff;
-
-/// What each byte is worth as a lower-case hexadecimal digit.
-static NIBBLES: [u8; 256] = {
-    let mut nibbles = [NO_DIGIT; 256];
-    let mut value = 0;
-    while value < 16 {
-        nibbles[b"0123456789abcdef"[value] as usize] = value as u8;
-        value += 1;
+/// Reads lower-case hexadecimal digits: the value of each, or `None` if one of them is something else.
+///
+/// Without a branch for each digit, so that the compiler does many at once.
+pub(crate) fn hex_values<const N: usize>(digits: &[u8; N]) -> Option<[u8; N]> {
+    let (mut values, mut all) = ([0; N], 0);
+    for place in 0..N {
+        values[place] = lower_digit(digits[place]);
+        all |= values[place];
     }
-    nibbles
-};
+    (all < 16).then_some(values)
+}
+
+/// The value of a lower-case hexadecimal digit; more than 15 for any other byte.
+const fn lower_digit(byte: u8) -> u8 {
+    let (digit, letter) = (byte.wrapping_sub(b'0'), byte.wrapping_sub(b'a'));
+    if digit < 10 {
+        digit
+    } else if letter < 6 {
+        letter + 10
+    } else {
+        u8::MAX
+    }
+}
 
 /// The value of a hexadecimal digit of either case.
 pub(crate) fn hex_digit(digit: u8) -> Option<u8> {
@@ -164,6 +175,15 @@ mod tests {
         assert_eq!((hex(b""), hex(&[b'1'; 33])), (None, None));
         assert_eq!((hex(b"A"), hex(b"+1"), hex(b" 1")), (None, None, None));
         assert_eq!((hex(b"0f"), hex(&[b'f'; 32])), (Some(15), Some(u128::MAX)));
+    }
+
+    #[test]
+    fn digits_in_lower_case_have_values() {
+        assert_eq!(hex_values(b"09afa"), Some([0, 9, 10, 15, 10]));
+        for byte in 0..=255 {
+            let expected = hex(&[byte]).map(|value| [15, value as u8]);
+            assert_eq!(hex_values(&[b'f', byte]), expected, "{byte}");
+        }
     }
 
     #[test]

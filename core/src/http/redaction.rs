@@ -264,7 +264,10 @@ pub(crate) fn append_header(
         if rule == Some(HeaderRule::Secret) {
             out.push(REDACTED);
         } else if !out.is_full() {
-            append_value(&String::from_utf8_lossy(value), rule, queries, out);
+            match std::str::from_utf8(value) {
+                Ok(text) => append_value(text, rule, queries, out),
+                Err(_) => append_value(&String::from_utf8_lossy(value), rule, queries, out),
+            }
         }
     });
     any

@@ -8,7 +8,7 @@ use crate::context::{
     Adding, Members, SpanContext, SpanId, TraceFlags, TraceId, TraceState, is_baggage_octet,
 };
 use crate::propagation::carrier::{Carrier, KnownHeader};
-use crate::text::{TrimOws, hex};
+use crate::text::{TrimOws, hex_values};
 
 /// W3C Trace Context level 2 (`traceparent`, `tracestate`) and W3C Baggage (`baggage`).
 ///
@@ -174,19 +174,34 @@ fn extract_context(headers: &IncomingHeaders<'_>, found: &mut Extraction) {
 /// Section 3.2: `version "-" trace-id "-" parent-id "-" trace-flags`.
 fn parse_traceparent(value: &[u8]) -> Option<SpanContext> {
     let (fields, more) = value.split_first_chunk::<55>()?;
-    if [fields[2], fields[35], fields[52]] != *b"---" {
+    let [v0, v1, b'-', ids @ .., b'-', f0, f1] = fields else {
         return None;
-    }
+    };
+    let (trace_id, [b'-', span_id @ ..]) = ids.split_first_chunk::<32>()? else {
+        return None;
+    };
+    let [v0, v1, f0, f1] = hex_values(&[*v0, *v1, *f0, *f1])?;
     // Later versions may add fields behind a dash, and keep the first four (section 3.2.4).
-    match (hex(&fields[..2])?, more.first()) {
+    match (v0 << 4 | v1, more.first()) {
         (0xff, _) | (0, Some(_)) => return None,
         (_, Some(next)) if *next != b'-' => return None,
         _ => {}
     }
-    let trace_id = TraceId::new(hex(&fields[3..35])?)?;
-    let span_id = SpanId::new(hex(&fields[36..52])? as u64)?;
-    let flags = TraceFlags::from_w3c_bits(hex(&fields[53..])? as u8);
+    let trace_id = hex_values(trace_id)?;
+    let span_id = hex_values::<16>(span_id.try_into().ok()?)?;
+    let trace_id = TraceId::new(u128::from_be_bytes(bytes(&trace_id)))?;
+    let span_id = SpanId::new(u64::from_be_bytes(bytes(&span_id)))?;
+    let flags = TraceFlags::from_w3c_bits(f0 << 4 | f1);
     Some(SpanContext::new(trace_id, span_id, flags))
+}
+
+/// Puts two digits together at a time; there are twice as many digits as bytes.
+fn bytes<const D: usize, const B: usize>(digits: &[u8; D]) -> [u8; B] {
+    let mut bytes = [0; B];
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = pair[0] << 4 | pair[1];
+    }
+    bytes
 }
 
 /// All `tracestate` headers as one list; `None` if any of them breaks the grammar.
