@@ -185,7 +185,7 @@ impl OtlpTracerBuilder {
     }
 
     /// Sets the certificates by which the collector is known, in PEM: those of the authority that signed its own. By default
-    /// those of the operating system count, where `SSL_CERT_FILE` and `SSL_CERT_DIR` may say otherwise.
+    /// the certificates of the operating system are used, or those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name.
     ///
     /// For `https`, which needs the feature `tls`.
     pub fn certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
@@ -221,7 +221,7 @@ impl OtlpTracerBuilder {
         self
     }
 
-    /// Adds an attribute of the resource, which is told with each request. It takes the place of one of the same name:
+    /// Adds an attribute of the resource, which is sent with each request. It replaces one of the same name:
     /// `service.name`, `host.name` and `telemetry.sdk.*` are there by default.
     pub fn tag(mut self, tag: impl Into<Tag>) -> Self {
         self.tags.push(tag.into());

@@ -32,7 +32,7 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    /// Reads an address; `is_insecure` tells what one without a scheme means.
+    /// Reads an address. One without a scheme means http if `is_insecure`, else https.
     pub(crate) fn new(
         destination: &Destination,
         protocol: Protocol,

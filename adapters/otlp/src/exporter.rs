@@ -15,7 +15,7 @@ pub(crate) struct OtlpExporter {
     /// The most bytes that a request has.
     request_bytes: usize,
     transport: Box<dyn Transport>,
-    /// The last warning of the collector's, which is told once.
+    /// The collector's last warning, which is logged once.
     warning: String,
 }
 
@@ -61,7 +61,7 @@ impl OtlpExporter {
         request
     }
 
-    /// Tells of a warning for which nothing was refused.
+    /// Logs a warning for which nothing was refused.
     fn warn(&mut self, message: String) {
         if !message.is_empty() && message != self.warning {
             log::warn!(target: "opentracing_http", "the collector warns: {message}");

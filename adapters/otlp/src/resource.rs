@@ -1,4 +1,4 @@
-//! What is told once per request about the service that the spans come from.
+//! The attributes of the service that the spans come from, which are sent with each request.
 
 use opentracing_http::Tag;
 use opentracing_http::env::host_name;

@@ -19,7 +19,7 @@ use crate::builder::OtlpTracerBuilder;
 /// be called from anywhere, within a runtime or outside.
 ///
 /// A span counts as delivered once the collector has confirmed it. One whose confirmation is lost on the way back is sent
-/// again, so that a collector may get it twice. What is dropped is told to the policy's
+/// again, so that a collector may get it twice. Dropped spans are reported to the policy's
 /// [diagnostics](opentracing_http::HttpTracingBuilder::on_diagnostic), by default the `log` crate.
 ///
 /// ```

@@ -1,8 +1,9 @@
 use crate::env::variables::var;
 
-/// Returns the name of this host, for tracers that send it with the spans; `None` where the system does not tell.
+/// Returns the name of this host, for tracers that send it with the spans; `None` if the system has none.
 ///
-/// Jaeger corrects the times of spans whose processes it cannot tell to run on one host, and adds a warning to them.
+/// Jaeger takes processes without a host for processes on different hosts: it compares their clocks, and adds warnings to
+/// spans that overlap their parents' ends.
 ///
 /// On Linux it is the kernel's, elsewhere that of the variables `HOSTNAME` or `COMPUTERNAME`, which some shells and Windows
 /// set.

@@ -108,8 +108,8 @@ impl<'a> Variables<'a> {
     ///
     /// # Errors
     ///
-    /// If a pair has no `=` or no key, or a `%` does not stand for a byte, or what is decoded is not UTF-8. The error tells
-    /// which pair it is and does not show it: a header's value may be a secret.
+    /// If a pair has no `=` or no key, or a `%` does not stand for a byte, or what is decoded is not UTF-8. The error has
+    /// the number of the pair and does not show it: a header's value may be a secret.
     pub fn pairs(&self, name: &str) -> Result<Vec<(String, String)>, ConfigError> {
         let list = self.get(name).unwrap_or_default();
         let members = list.split(',').map(str::trim);

@@ -1,4 +1,4 @@
-//! What a collector's response says (OTLP specification 1.x).
+//! The meaning of a collector's response (OTLP specification 1.x).
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub(crate) struct Details {
     pub(crate) after: Option<Duration>,
 }
 
-/// Reads an `ExportTraceServiceResponse`; what makes no sense says nothing.
+/// Reads an `ExportTraceServiceResponse`; one that cannot be decoded counts as empty.
 pub(crate) fn receipt(response: &[u8]) -> Receipt {
     let response = ExportTraceServiceResponse::decode(response).unwrap_or_default();
     receipt_of(response)
@@ -33,7 +33,7 @@ pub(crate) fn receipt_of(response: ExportTraceServiceResponse) -> Receipt {
     }
 }
 
-/// Reads a `google.rpc.Status`; what makes no sense says nothing.
+/// Reads a `google.rpc.Status`; one that cannot be decoded counts as empty.
 pub(crate) fn details(status: &[u8]) -> Details {
     let status = RpcStatus::decode(status).unwrap_or_default();
     Details {

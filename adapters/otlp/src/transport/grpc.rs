@@ -247,7 +247,7 @@ impl Decoder for Encoded {
     type Item = ExportTraceServiceResponse;
     type Error = Status;
 
-    /// What makes no sense says nothing: the spans were taken all the same.
+    /// A response that cannot be decoded counts as empty: the spans were taken all the same.
     fn decode(
         &mut self,
         buffer: &mut DecodeBuf<'_>,
@@ -291,7 +291,7 @@ fn is_retry(code: Code, has_delay: bool) -> bool {
     }
 }
 
-/// The last cause of an error, which says most.
+/// The last cause of an error, which is the most exact one.
 struct Causes<'a>(&'a Status);
 
 /// What HTTP/1 looks like if it is read as HTTP/2.

@@ -117,7 +117,7 @@ impl Response {
         }
     }
 
-    /// What the response says beside its status, and the pause that it asks for.
+    /// Returns the response's message and the pause that it asks for.
     fn reason(&self) -> (String, Option<Duration>) {
         let details = match self.is_protobuf() {
             true => answer::details(&self.body),

@@ -1,4 +1,4 @@
-//! How a request gets to the collector, and what its answer means.
+//! How a request gets to the collector, and what its response means.
 
 mod answer;
 #[cfg(feature = "grpc")]
@@ -48,7 +48,7 @@ pub(crate) trait Transport: Send {
     fn send(&mut self, request: Vec<u8>) -> Result<Receipt, Failure>;
 }
 
-/// What a collector says of a request that it took.
+/// The collector's response to a request that it took.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Receipt {
     /// How many spans it refused all the same.
@@ -90,7 +90,7 @@ pub(crate) struct Prepared {
     tls: Option<tls::Tls>,
 }
 
-/// Makes the transport that the settings ask for, or tells what is missing.
+/// Makes the transport that the settings ask for, or returns an error about what is missing.
 pub(crate) fn open(settings: Settings) -> Result<Box<dyn Transport>, ConfigError> {
     let (protocol, protocol_option) = (settings.protocol, settings.protocol_option);
     let missing = |feature: &str, instead: &str| {
