@@ -247,7 +247,9 @@ pub(crate) fn lend<R>(slot: &mut Span, owner: &Span, f: impl FnOnce() -> R) -> R
     }
     impl Drop for TakeBack<'_> {
         fn drop(&mut self) {
-            *self.slot = leave(self.number, self.owner).unwrap_or_else(|| self.owner.clone());
+            if !take_back(self.slot, self.number, self.owner) {
+                *self.slot = leave(self.number, self.owner).unwrap_or_else(|| self.owner.clone());
+            }
         }
     }
     let number = STACK
@@ -265,6 +267,26 @@ pub(crate) fn lend<R>(slot: &mut Span, owner: &Span, f: impl FnOnce() -> R) -> R
         owner.call_hooks(|hook| hook.enter(owner));
     }
     f()
+}
+
+/// Puts the handle of the innermost scope back into `slot`, where it came from, if the scope has this number and no hook
+/// follows it. Returns `false` otherwise: [`leave`] does the same for all scopes, and costs twice as much.
+fn take_back(slot: &mut Span, number: u64, owner: &Span) -> bool {
+    let taken = STACK.try_with(|stack| {
+        let scopes = &mut stack.borrow_mut().scopes;
+        let (top, below) = scopes.split_last_mut()?;
+        if top.number != number || owner.hooks().is_some() {
+            return None;
+        }
+        if let Some(below) = below.last() {
+            below.span.adopt_late_changes(&top.span);
+        }
+        owner.adopt_late_changes(&top.span);
+        // What is dropped with the scope is the empty handle that was in the slot.
+        std::mem::swap(slot, &mut top.span);
+        scopes.pop().map(drop)
+    });
+    matches!(taken, Ok(Some(())))
 }
 
 /// Keeps a span current on this thread until it is dropped; see [`Span::enter`].
