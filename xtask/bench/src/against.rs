@@ -298,7 +298,7 @@ mod tests {
             that,
         };
         let plain = "axum: v1 → now
-                  instructions                time
+                 instructions                time
   bare  1,000 → 900 (-10.0 %)  × 0.50 (0.50–0.50)
 ";
         let tables = comparison.tables();

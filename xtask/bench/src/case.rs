@@ -226,4 +226,17 @@ impl Case {
         const MAIN: [&str; 5] = [BARE, NOTHING, "unsampled", "recorded", "recorded, to OTLP"];
         MAIN.contains(&self.name)
     }
+
+    /// Returns `true` if the instructions of the tracer's threads are counted: where they differ.
+    pub(crate) fn is_background_counted(&self) -> bool {
+        const COUNTED: [&str; 6] = [
+            "recorded",
+            "recorded, to Jaeger",
+            "recorded, to OTLP",
+            "recorded, no attributes",
+            "recorded, baggage",
+            "recorded span, 8 tags",
+        ];
+        COUNTED.contains(&self.name)
+    }
 }

@@ -28,12 +28,7 @@ const IN_PROCESS: [Column; 7] = [
     ("… in the background", |results, target, case| {
         let samples = results.samples(Measure::Background, target, case);
         let median = Spread::of(samples.iter().copied())?.median;
-        // Below that it is the waking up of a thread that has nothing to do.
-        Some(if median < 50.0 {
-            "0".to_owned()
-        } else {
-            whole(median)
-        })
+        Some(whole(median))
     }),
     ("nanoseconds", |results, target, case| {
         over_bare(results, Measure::Time, target, case, whole)
@@ -296,7 +291,7 @@ mod tests {
         let tables = tables(&results());
         assert_eq!(tables.len(), 1);
         let plain = "axum
-             allocations  nanoseconds        time, of bare
+             allocations  nanoseconds       time, of bare
   bare                24        1,000
   unsampled            0
   recorded         +2.50       +1,500  × 2.50 (2.50–2.50)

@@ -10,7 +10,7 @@ use clap::Parser;
 
 use super::{Plan, progress};
 use crate::Problem;
-use crate::apps::{Target, Worker};
+use crate::apps::{CHUNK, Target, Worker};
 use crate::case::Case;
 use crate::filter::Filter;
 use crate::policy::flush;
@@ -89,10 +89,13 @@ fn allocations(target: Target, case: Case, plan: &Plan, measure: Count) -> f64 {
     let mut worker = mounted.app.worker();
     worker.call(WARM_UP);
     flush(mounted.tracing.as_ref());
-    worker.prepare(COUNTED);
-    let counted = measure(&mut || worker.run());
+    let mut allocations = 0;
+    for _ in 0..COUNTED / CHUNK {
+        worker.prepare(CHUNK);
+        allocations += measure(&mut || worker.run()).allocations;
+    }
     flush(mounted.tracing.as_ref());
-    counted.allocations as f64 / f64::from(COUNTED)
+    allocations as f64 / f64::from(COUNTED)
 }
 
 fn held(target: Target, case: Case, plan: &Plan, measure: Count) -> f64 {

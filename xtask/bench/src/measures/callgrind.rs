@@ -1,20 +1,17 @@
 //! Reads what callgrind writes.
 
-/// One dump of one thread.
+/// What was counted of one thread.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Dump {
-    /// The number of the dump, from 1.
-    pub(super) part: u32,
     /// The number of the thread, from 1, which is the main thread.
     pub(super) thread: u32,
-    /// Instructions of this thread since the dump before.
     pub(super) instructions: u64,
 }
 
 /// Reads one file; `None` if it is not a dump of instructions.
 ///
-/// Of the file's header four lines count, in any order: `part: 2`, `thread: 1`, `events: Ir` and, behind the costs of the
-/// functions, `totals: 123` (`summary: 123` in the header, where a file has it).
+/// Three lines count, in any order: `thread: 1`, `events: Ir` and, behind the costs of the functions, `totals: 123` (`summary:
+/// 123` before them, where a file has that alone).
 pub(super) fn parse(text: &str) -> Option<Dump> {
     let field = |name: &str| {
         let line = text.lines().find_map(|line| line.strip_prefix(name))?;
@@ -26,28 +23,23 @@ pub(super) fn parse(text: &str) -> Option<Dump> {
     // Costs of zero at the end of a line are left out.
     let cost = costs.split_whitespace().nth(position).unwrap_or("0");
     Some(Dump {
-        part: field("part")?.parse().ok()?,
         thread: field("thread")?.parse().ok()?,
         instructions: cost.parse().ok()?,
     })
 }
 
-/// Returns the instructions of the main thread in one part.
-pub(super) fn main_thread(dumps: &[Dump], part: u32) -> Option<u64> {
-    let mut dumps = dumps.iter();
-    let dump = dumps.find(|dump| dump.part == part && dump.thread == 1)?;
-    Some(dump.instructions)
-}
-
-/// Returns the instructions of all other threads together.
-pub(super) fn other_threads(dumps: &[Dump]) -> u64 {
-    let others = dumps.iter().filter(|dump| dump.thread != 1);
-    others.map(|dump| dump.instructions).sum()
+/// Returns the instructions of the main thread, and those of all other threads together.
+pub(super) fn threads(dumps: &[Dump]) -> (u64, u64) {
+    let sum = |is_main: bool| {
+        let dumps = dumps.iter().filter(|dump| (dump.thread == 1) == is_main);
+        dumps.map(|dump| dump.instructions).sum()
+    };
+    (sum(true), sum(false))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Dump, main_thread, other_threads, parse};
+    use super::{Dump, parse, threads};
 
     const TEXT: &str = "# callgrind format
 version: 1
@@ -58,7 +50,7 @@ part: 2
 thread: 3
 
 desc: I1 cache:
-desc: Trigger: --dump-before=*mark*
+desc: Trigger: Program termination
 
 positions: line
 events: Ir
@@ -74,9 +66,8 @@ totals: 12345
 ";
 
     #[test]
-    fn part_thread_and_totals_are_read() {
+    fn thread_and_totals_are_read() {
         let dump = Dump {
-            part: 2,
             thread: 3,
             instructions: 12345,
         };
@@ -106,15 +97,13 @@ totals: 12345
     }
 
     #[test]
-    fn main_thread_has_parts_and_other_threads_are_added_up() {
-        let dump = |part, thread, instructions| Dump {
-            part,
+    fn other_threads_are_added_up() {
+        let dump = |thread, instructions| Dump {
             thread,
             instructions,
         };
-        let dumps = [dump(2, 1, 5), dump(3, 2, 7), dump(3, 3, 1), dump(3, 1, 9)];
-        assert_eq!(main_thread(&dumps, 2), Some(5));
-        assert_eq!(main_thread(&dumps, 4), None);
-        assert_eq!(other_threads(&dumps), 8);
+        let dumps = [dump(1, 5), dump(2, 7), dump(3, 1)];
+        assert_eq!(threads(&dumps), (5, 8));
+        assert_eq!(threads(&[]), (0, 0));
     }
 }

@@ -16,7 +16,7 @@ use std::thread;
 use super::callgrind::{self, Dump};
 use super::{Plan, counters, progress};
 use crate::Problem;
-use crate::apps::Target;
+use crate::apps::{CHUNK, Target, Worker};
 use crate::case::Case;
 use crate::machine::cores;
 use crate::policy::flush;
@@ -132,6 +132,33 @@ fn all_under_callgrind(
 }
 
 fn under_callgrind(target: Target, case: Case, plan: &Plan) -> Result<Counts, Problem> {
+    let requests = callgrind_threads(target, case, plan, Count::Requests)?.0;
+    let background = match case.is_background_counted() {
+        true => Some(callgrind_threads(target, case, plan, Count::Everything)?.1),
+        false => None,
+    };
+    Ok(Counts {
+        own: requests as f64 / f64::from(COUNTED),
+        background: background.map(|count| count as f64 / f64::from(WARM_UP + COUNTED)),
+    })
+}
+
+/// What callgrind counts in one run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Count {
+    /// The calls of the application, on the main thread.
+    Requests,
+    /// All that the process does, on every thread.
+    Everything,
+}
+
+/// Runs a case under callgrind. Returns the instructions of the main thread and those of the others.
+fn callgrind_threads(
+    target: Target,
+    case: Case,
+    plan: &Plan,
+    count: Count,
+) -> Result<(u64, u64), Problem> {
     let problem = |error: &dyn std::fmt::Display| {
         Problem(format!(
             "callgrind: {} {}: {error}",
@@ -139,7 +166,7 @@ fn under_callgrind(target: Target, case: Case, plan: &Plan) -> Result<Counts, Pr
             case.name
         ))
     };
-    let name: String = format!("{} {}", target.name(), case.name)
+    let name: String = format!("{} {} {count:?}", target.name(), case.name)
         .chars()
         .filter(char::is_ascii_alphanumeric)
         .collect();
@@ -149,7 +176,7 @@ fn under_callgrind(target: Target, case: Case, plan: &Plan) -> Result<Counts, Pr
     let file = folder.join("dump");
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--separate-threads=yes"])
-        .arg("--dump-before=*bench_mark_is_reached*")
+        .args((count == Count::Requests).then_some("--toggle-collect=*bench_counted_call*"))
         .arg(format!("--callgrind-out-file={}", file.display()))
         .arg(this)
         .args(["instructions", "--target", target.name()])
@@ -163,14 +190,10 @@ fn under_callgrind(target: Target, case: Case, plan: &Plan) -> Result<Counts, Pr
         false => Err(problem(&String::from_utf8_lossy(&output.stderr))),
     };
     let _ = fs::remove_dir_all(&folder);
-    let dumps = dumps?;
-    // A mark writes the dump of its own thread, the main one. Those of the other threads are written when the process ends.
-    let own = callgrind::main_thread(&dumps, 4).ok_or_else(|| problem(&"it wrote no dump"))?;
-    let others = callgrind::other_threads(&dumps);
-    Ok(Counts {
-        own: own as f64 / f64::from(COUNTED),
-        background: Some(others as f64 / f64::from(WARM_UP + COUNTED)),
-    })
+    match callgrind::threads(&dumps?) {
+        (0, _) => Err(problem(&"it counted nothing")),
+        counts => Ok(counts),
+    }
 }
 
 fn read(folder: &Path) -> std::io::Result<Vec<Dump>> {
@@ -183,27 +206,28 @@ fn read(folder: &Path) -> std::io::Result<Vec<Dump>> {
     Ok(dumps)
 }
 
-/// Runs a case, under callgrind, with a mark before the requests and one behind them; twice, of which the second one counts.
+/// Runs a case, under callgrind.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Problem> {
     let target = Target::named(&arguments.target)
         .ok_or_else(|| Problem(format!("no target {}", arguments.target)))?;
     let case = target.case(&arguments.case)?;
     let mounted = target.mount(case, &arguments.addresses);
     let mut worker = mounted.app.worker();
-    for _ in 0..2 {
-        worker.prepare(COUNTED);
-        bench_mark_is_reached();
-        worker.run();
-        bench_mark_is_reached();
-        flush(mounted.tracing.as_ref());
+    worker.call(WARM_UP);
+    flush(mounted.tracing.as_ref());
+    for _ in 0..COUNTED / CHUNK {
+        worker.prepare(CHUNK);
+        bench_counted_call(&mut *worker);
     }
+    flush(mounted.tracing.as_ref());
     Ok(())
 }
 
-/// Callgrind writes what it has counted on this thread, and starts again from zero, whenever this is called.
+/// Callgrind counts what is executed within this function.
 #[inline(never)]
-fn bench_mark_is_reached() {
-    black_box(());
+fn bench_counted_call(worker: &mut dyn Worker) {
+    worker.run();
+    black_box(worker);
 }
 
 fn by_hardware(target: Target, case: Case, plan: &Plan) -> Result<Counts, Problem> {
@@ -211,8 +235,11 @@ fn by_hardware(target: Target, case: Case, plan: &Plan) -> Result<Counts, Proble
     let mut worker = mounted.app.worker();
     worker.call(WARM_UP);
     flush(mounted.tracing.as_ref());
-    worker.prepare(COUNTED);
-    let count = counters::instructions(|| worker.run())?;
+    let mut count = 0;
+    for _ in 0..COUNTED / CHUNK {
+        worker.prepare(CHUNK);
+        count += counters::instructions(|| worker.run())?;
+    }
     flush(mounted.tracing.as_ref());
     Ok(Counts {
         own: count as f64 / f64::from(COUNTED),
