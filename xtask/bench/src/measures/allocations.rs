@@ -10,7 +10,7 @@ use clap::Parser;
 
 use super::{Plan, progress};
 use crate::Problem;
-use crate::apps::{CHUNK, Target, Worker};
+use crate::apps::{Target, Worker};
 use crate::case::Case;
 use crate::filter::Filter;
 use crate::policy::flush;
@@ -90,8 +90,8 @@ fn allocations(target: Target, case: Case, plan: &Plan, measure: Count) -> f64 {
     worker.call(WARM_UP);
     flush(mounted.tracing.as_ref());
     let mut allocations = 0;
-    for _ in 0..COUNTED / CHUNK {
-        worker.prepare(CHUNK);
+    for _ in 0..COUNTED {
+        worker.prepare(1);
         allocations += measure(&mut || worker.run()).allocations;
     }
     flush(mounted.tracing.as_ref());

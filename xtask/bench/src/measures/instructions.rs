@@ -16,7 +16,7 @@ use std::thread;
 use super::callgrind::{self, Dump};
 use super::{Plan, counters, progress};
 use crate::Problem;
-use crate::apps::{CHUNK, Target, Worker};
+use crate::apps::{Target, Worker};
 use crate::case::Case;
 use crate::machine::cores;
 use crate::policy::flush;
@@ -215,8 +215,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Problem> {
     let mut worker = mounted.app.worker();
     worker.call(WARM_UP);
     flush(mounted.tracing.as_ref());
-    for _ in 0..COUNTED / CHUNK {
-        worker.prepare(CHUNK);
+    for _ in 0..COUNTED {
+        worker.prepare(1);
         bench_counted_call(&mut *worker);
     }
     flush(mounted.tracing.as_ref());
@@ -236,8 +236,8 @@ fn by_hardware(target: Target, case: Case, plan: &Plan) -> Result<Counts, Proble
     worker.call(WARM_UP);
     flush(mounted.tracing.as_ref());
     let mut count = 0;
-    for _ in 0..COUNTED / CHUNK {
-        worker.prepare(CHUNK);
+    for _ in 0..COUNTED {
+        worker.prepare(1);
         count += counters::instructions(|| worker.run())?;
     }
     flush(mounted.tracing.as_ref());
