@@ -41,10 +41,11 @@ pub(crate) fn measured(
     let (steady, others): (Vec<_>, Vec<_>) =
         measures.iter().partition(|measure| measure.is_steady());
     let mut results = None;
-    let mut run = |measures: &[Measure], quick| -> Result<(), Problem> {
+    let option = if quick { "--quick" } else { "--few-samples" };
+    let mut run = |measures: &[Measure]| -> Result<(), Problem> {
         let (mine, theirs) = (
-            this.run(filter, measures, quick)?,
-            that.run(filter, measures, quick)?,
+            this.run(filter, measures, option)?,
+            that.run(filter, measures, option)?,
         );
         match &mut results {
             None => results = Some((mine, theirs)),
@@ -56,12 +57,12 @@ pub(crate) fn measured(
         Ok(())
     };
     if !steady.is_empty() {
-        run(&steady, quick)?;
+        run(&steady)?;
     }
     if !others.is_empty() {
         // Short runs, many times: so both revisions see the same moods of the machine.
         for _ in 0..if quick { 2 } else { 8 } {
-            run(&others, true)?;
+            run(&others)?;
         }
     }
     let (this, that) = results.ok_or_else(|| Problem("no measure was chosen".to_owned()))?;
@@ -149,13 +150,13 @@ impl Build {
         })
     }
 
-    fn run(&self, filter: &Filter, measures: &[Measure], quick: bool) -> Result<Results, Problem> {
+    fn run(&self, filter: &Filter, measures: &[Measure], option: &str) -> Result<Results, Problem> {
         let file = self.program.with_extension("json");
         let measures: Vec<_> = measures.iter().map(|measure| measure.name()).collect();
         let status = Command::new(&self.program)
             .args(filter.0.iter().map(|text| format!("--filter={text}")))
             .arg(format!("--measures={}", measures.join(",")))
-            .args(quick.then_some("--quick"))
+            .arg(option)
             .arg("--json")
             .arg(&file)
             .stdout(Stdio::null())

@@ -26,9 +26,12 @@ struct Arguments {
     /// Take only these measures: allocations, held, instructions, time, threads, sockets.
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     measures: Vec<String>,
-    /// Take few samples: a look, and not a figure to write down.
+    /// Take few samples of the main cases: a look, and not a figure to write down.
     #[arg(long)]
     quick: bool,
+    /// Take few samples of all cases.
+    #[arg(long, hide = true)]
+    few_samples: bool,
     /// Also write the samples to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -64,12 +67,13 @@ const MEASURES: [Measure; 6] = [
 ];
 
 /// Runs the command.
+#[must_use]
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match &arguments.child {
         Some(Child::Instructions(arguments)) => instructions::run(arguments),
         Some(Child::Serve(arguments)) => sockets::serve(arguments),
-        None => bench(arguments),
+        None => bench(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -80,7 +84,7 @@ pub fn run() -> ExitCode {
     }
 }
 
-fn bench(arguments: Arguments) -> Result<(), Problem> {
+fn bench(arguments: &Arguments) -> Result<(), Problem> {
     if cfg!(debug_assertions) {
         eprintln!(
             "built without optimisation: these figures mean nothing; use `cargo xtask bench`"
@@ -90,7 +94,10 @@ fn bench(arguments: Arguments) -> Result<(), Problem> {
     let filter = Filter(arguments.filter.clone());
     let is_filtered = !arguments.filter.is_empty() || measures.len() < MEASURES.len();
     let (results, comparison) = match &arguments.against {
-        None => (measured(filter, &measures, arguments.quick)?, None),
+        None => (
+            measured(filter, &measures, arguments.quick, arguments.few_samples)?,
+            None,
+        ),
         Some(revision) => {
             let compared = against::measured(revision, &filter, &measures, arguments.quick)?;
             (compared.this.clone(), Some(compared))
@@ -130,12 +137,18 @@ fn chosen(names: &[String]) -> Result<Vec<Measure>, Problem> {
 }
 
 /// Takes the measures, those first that need nobody else on the machine least.
-fn measured(filter: Filter, measures: &[Measure], quick: bool) -> Result<Results, Problem> {
+fn measured(
+    filter: Filter,
+    measures: &[Measure],
+    quick: bool,
+    few_samples: bool,
+) -> Result<Results, Problem> {
     let receivers =
         Receivers::start().map_err(|error| Problem(format!("the receivers: {error}")))?;
     let plan = Plan {
         filter,
-        quick,
+        few_samples: quick || few_samples,
+        main_cases: quick,
         addresses: receivers.addresses.clone(),
     };
     let mut results = Results::new(Machine::this(), quick);

@@ -189,7 +189,11 @@ fn over_bare(
     if case == BARE {
         return Some(show(figure));
     }
-    let difference = figure - median(results.bare(measure, target, case))?;
+    let bare = results.bare(measure, target, case);
+    // Of each round by itself: the machine's speed differs from round to round.
+    let samples = results.samples(measure, target, case);
+    let differences = samples.iter().zip(bare).map(|(sample, bare)| sample - bare);
+    let difference = Spread::of(differences)?.median;
     let shown = show(difference.abs());
     Some(match difference {
         _ if shown.trim_matches(['0', '.']).is_empty() => shown,

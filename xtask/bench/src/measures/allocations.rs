@@ -45,6 +45,8 @@ struct Arguments {
     filter: Vec<String>,
     #[arg(long)]
     measure: Vec<String>,
+    #[arg(long)]
+    main_cases: bool,
     #[command(flatten)]
     addresses: Addresses,
 }
@@ -54,7 +56,8 @@ pub fn count(measure: Count) -> ExitCode {
     let arguments = Arguments::parse();
     let plan = Plan {
         filter: Filter(arguments.filter),
-        quick: false,
+        few_samples: false,
+        main_cases: arguments.main_cases,
         addresses: arguments.addresses,
     };
     let is_wanted = |measure: Measure| arguments.measure.iter().any(|name| name == measure.name());
@@ -130,6 +133,7 @@ pub(crate) fn measured(plan: &Plan, measures: &[Measure]) -> Result<Results, Pro
     let output = Command::new(program)
         .args(filters)
         .args(measures)
+        .args(plan.main_cases.then_some("--main-cases"))
         .args(plan.addresses.options())
         .stderr(Stdio::inherit())
         .output()

@@ -27,7 +27,7 @@ use crate::results::{Measure, Results};
 const WARM_UP: u32 = COUNTED;
 
 /// Requests that are counted.
-const COUNTED: u32 = 500;
+const COUNTED: u32 = 300;
 
 /// Options of the process that callgrind watches.
 #[derive(Debug, clap::Args)]

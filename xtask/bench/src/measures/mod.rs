@@ -19,7 +19,10 @@ use crate::results::Measure;
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) filter: Filter,
-    pub(crate) quick: bool,
+    /// Whether few samples are enough.
+    pub(crate) few_samples: bool,
+    /// Whether the main cases are enough.
+    pub(crate) main_cases: bool,
     pub(crate) addresses: Addresses,
 }
 
@@ -34,7 +37,10 @@ impl Plan {
         for target in Target::built() {
             let all = target.cases();
             let name = |case: &Case| format!("{measure} {} {}", target.name(), case.name);
-            let is_chosen = |case: &Case| wanted(target, case) && self.filter.matches(&name(case));
+            let is_chosen = |case: &Case| {
+                let is_enough = !self.main_cases || case.is_main() || target == Target::Parts;
+                is_enough && wanted(target, case) && self.filter.matches(&name(case))
+            };
             let has_any = all.iter().any(is_chosen);
             let chosen: Vec<_> = all.iter().filter(|case| is_chosen(case)).collect();
             let is_compared = |name| chosen.iter().any(|case| case.bare == name);

@@ -143,9 +143,9 @@ fn rounds(
     threads: usize,
     results: &mut Results,
 ) -> Result<(), Problem> {
-    let (rounds, time) = match plan.quick {
+    let (rounds, time) = match plan.few_samples {
         true => (3, Duration::from_millis(100)),
-        false => (11, Duration::from_millis(300)),
+        false => (11, Duration::from_millis(250)),
     };
     let (requests, processor) = match threads {
         1 => (Measure::RequestsOne, Measure::ProcessorOne),

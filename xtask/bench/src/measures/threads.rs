@@ -24,7 +24,7 @@ pub(crate) fn measure(plan: &Plan, results: &mut Results) {
         let note = "one thread against two: not measured: the system does not tell a thread's processor time";
         return results.notes.push(note.to_owned());
     }
-    let rounds = if plan.quick { 3 } else { 15 };
+    let rounds = if plan.few_samples { 3 } else { 15 };
     for (target, cases) in plan.cases(Measure::OneThread, |_, case: &Case| case.is_main()) {
         progress(Measure::OneThread, target);
         let mounted: Vec<_> = cases

@@ -12,7 +12,7 @@ const BATCH: Duration = Duration::from_millis(4);
 
 /// Lets the cases of each target take turns, and adds a sample of each turn.
 pub(crate) fn measure(plan: &Plan, results: &mut Results) {
-    let rounds = if plan.quick { 7 } else { 41 };
+    let rounds = if plan.few_samples { 7 } else { 31 };
     for (target, cases) in plan.cases(Measure::Time, |_, _| true) {
         progress(Measure::Time, target);
         let mounted: Vec<Mounted> = cases
