@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::net::SocketAddr;
+use std::sync::OnceLock;
 
 use opentracing_http::HttpTracing;
 use opentracing_rocket::{TracingFairing, traced as traced_routes};
@@ -35,6 +36,7 @@ pub(super) fn fairing_app(case: Case, tracing: Option<&HttpTracing>) -> Box<dyn 
                 .mount("/", handlers()),
             None => mount(case).mount("/", handlers()),
         }),
+        client: OnceLock::new(),
         context: case.context,
     })
 }
@@ -48,6 +50,7 @@ pub(super) fn routes_app(case: Case, tracing: Option<&HttpTracing>) -> Box<dyn A
                 .mount("/", traced_routes(tracing, handlers())),
             None => mount(case).mount("/", handlers()),
         }),
+        client: OnceLock::new(),
         context: case.context,
     })
 }
@@ -80,17 +83,22 @@ fn mount(case: Case) -> Rocket<Build> {
 
 struct RocketApp {
     make: Box<dyn Fn() -> Rocket<Build> + Send + Sync>,
+    /// Made once: threads share it, as those of a server do, and while one is made Rocket writes lines to the log.
+    client: OnceLock<&'static Client>,
     context: Context,
 }
 
 impl App for RocketApp {
     fn worker(&self) -> Box<dyn Worker> {
         let runtime = local_runtime();
-        let client = runtime.block_on(Client::untracked((self.make)()));
+        let client = self.client.get_or_init(|| {
+            let client = runtime.block_on(Client::untracked((self.make)()));
+            // Requests borrow it, those that are parked too. A process makes few of them.
+            Box::leak(Box::new(client.expect("a rocket that ignites")))
+        });
         Box::new(RocketWorker {
             runtime,
-            // Requests borrow it, those that are parked too. A process makes few of them.
-            client: Box::leak(Box::new(client.expect("a rocket that ignites"))),
+            client,
             requests: Vec::new(),
             context: self.context,
         })
