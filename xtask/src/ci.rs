@@ -1,11 +1,12 @@
 //! What a change has to pass, besides the tests and the matrix.
 
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::run::{Problem, cargo, cargo_output, line};
+use crate::run::{Problem, cargo, cargo_output, line, root};
 
 /// A command of cargo's.
 #[derive(Debug)]
@@ -36,15 +37,97 @@ pub(crate) fn run() -> Result<(), Problem> {
         done.push((step, start.elapsed(), result));
     }
 
+    let start = Instant::now();
+    let report = instructions();
+    let took = start.elapsed();
+
     println!();
     for (step, duration, result) in &done {
         let verdict = if result.is_ok() { "ok" } else { "FAILED" };
         println!("{verdict:6} {:>7} {}", seconds(*duration), step.line());
     }
+    println!(
+        "{report:6} {:>7} instructions of a few requests, which never fails",
+        seconds(took)
+    );
     let failed = done.iter().filter(|(_, _, result)| result.is_err()).count();
     match failed {
         0 => Ok(()),
         _ => Err(Problem(format!("{failed} of {count} steps failed"))),
+    }
+}
+
+/// Prints the instructions of a few requests, beside those of the commit that this branch started from. A change that costs more
+/// is for a reviewer to judge: nothing here fails. Returns what became of it.
+fn instructions() -> &'static str {
+    println!("\ninstructions of a request, against the merge base");
+    let valgrind = Command::new("valgrind").arg("--version").output();
+    if !valgrind.is_ok_and(|output| output.status.success()) {
+        println!("skipped: there is no valgrind on the PATH");
+        return "none";
+    }
+    // With few frameworks, and in the folder that the other revision is built in: so nothing is compiled twice.
+    let mut arguments: Vec<_> = [
+        "run",
+        "--release",
+        "--package=xtask-bench",
+        "--quiet",
+        "--no-default-features",
+        "--features=axum",
+        "--target-dir=target/bench/build",
+        "--",
+        "--quick",
+        "--measures=instructions",
+        "--filter=core",
+        "--filter=tower",
+        "--filter=axum",
+        "--json=target/bench/instructions.json",
+    ]
+    .map(str::to_owned)
+    .into();
+    let base = merge_base();
+    match &base {
+        Ok(base) => println!("compared with {base}"),
+        Err(reason) => println!("this revision alone: {reason}"),
+    }
+    arguments.extend(base.iter().map(|base| format!("--against={base}")));
+    match cargo(&arguments, &[]) {
+        Ok(()) => "ok",
+        Err(problem) => {
+            println!("{problem}");
+            "none"
+        }
+    }
+}
+
+/// Returns the commit that this branch started from, or why there is nothing to compare with.
+fn merge_base() -> Result<String, String> {
+    let head = git(&["rev-parse", "HEAD"])?;
+    let base = git(&["merge-base", "HEAD", "origin/HEAD"])
+        .or_else(|_| git(&["merge-base", "HEAD", "main"]))?;
+    if base == head {
+        return Err("it is the merge base itself".to_owned());
+    }
+    // Not those that cannot be compared: see `against.rs` of the benchmark.
+    git(&[
+        "cat-file",
+        "-e",
+        &format!("{base}:xtask/bench/src/results.rs"),
+    ])
+    .map_err(|_| format!("the benchmark of the merge base {base} is older and has no --json"))?;
+    Ok(base)
+}
+
+fn git(arguments: &[&str]) -> Result<String, String> {
+    let output = Command::new("git")
+        .current_dir(root())
+        .args(arguments)
+        .output()
+        .map_err(|error| format!("git does not start: {error}"))?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    match output.status.success() {
+        true => Ok(text(&output.stdout)),
+        false => Err(text(&output.stderr)),
     }
 }
 

@@ -6,9 +6,10 @@
 mod ci;
 mod run;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 use crate::run::{Problem, become_cargo, cargo};
 
@@ -63,14 +64,42 @@ enum Command {
     /// Run what a change has to pass: formatting, lints, documentation, every package by itself, tidiness.
     ///
     /// Each step is named and timed; all of them run, and any that fails makes this fail. The tests themselves are
-    /// `cargo test --workspace`.
+    /// `cargo test --workspace`. At the end, where valgrind is there, the instructions of a few requests are counted and
+    /// compared with those of the commit that this branch started from; whatever they are, this does not fail.
     Ci,
-    /// Measure what tracing costs a request, in a release build.
-    Bench {
-        /// Run only the measurements whose name has this in it.
-        #[arg(long, value_name = "TEXT")]
-        filter: Option<String>,
-    },
+    /// Measure what tracing costs a request, in every framework, and write a page with charts.
+    ///
+    /// Builds the benchmark with optimisation and calls the same application in each framework with the same request: bare, with a
+    /// layer that does nothing, and traced in some twenty ways. Takes allocations and instructions per request, time as a ratio
+    /// to bare with its spread, bytes held by a request in flight, requests per second and processor time over sockets, and
+    /// one thread against two. Instructions are counted by valgrind's callgrind, or else by the processor's counters; where
+    /// there is neither, a note says so. Prints tables and writes target/bench/index.html.
+    Bench(Box<Bench>),
+}
+
+#[derive(Debug, Args)]
+struct Bench {
+    /// Run only what has every word of this text in its name: measure, framework and case, such as "instructions axum" or
+    /// "recorded". May be given several times; then one that fits is enough. What a case is compared with is always run with
+    /// it. The page is then target/bench/filtered.html.
+    #[arg(long, value_name = "TEXT")]
+    filter: Vec<String>,
+    /// Take only these measures: allocations, held, instructions, time, threads, sockets.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    measures: Vec<String>,
+    /// Take few samples of the main cases: a look, and not a figure to write down.
+    #[arg(long)]
+    quick: bool,
+    /// Write the samples to this file as JSON, instead of a page.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Also write the tables to this file, as Markdown.
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
+    /// Also build this revision, with this toolchain and in a working tree of its own below target/bench, run both in turn on
+    /// this machine, and compare them. The page is then target/bench/against.html.
+    #[arg(long, value_name = "REVISION")]
+    against: Option<String>,
 }
 
 fn main() -> ExitCode {
@@ -83,7 +112,7 @@ fn main() -> ExitCode {
         Command::Jaeger { demo: false } => jaeger(),
         Command::Jaeger { demo: true } => demo(),
         Command::Ci => ci::run(),
-        Command::Bench { filter } => bench(filter),
+        Command::Bench(options) => bench(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -122,12 +151,43 @@ fn demo() -> Result<(), Problem> {
     ])
 }
 
-fn bench(filter: Option<String>) -> Result<(), Problem> {
-    println!("building the benchmarks …");
-    let mut arguments: Vec<_> = ["run", "--release", "--package", "xtask-bench", "--"]
-        .map(str::to_owned)
-        .into();
-    arguments.extend(filter_argument(filter));
+fn bench(options: &Bench) -> Result<(), Problem> {
+    println!("building the benchmark …");
+    // It is two programs, and `cargo run` builds the one that it runs.
+    cargo(
+        &["build", "--release", "--package", "xtask-bench", "--quiet"],
+        &[],
+    )?;
+    let mut arguments: Vec<_> = [
+        "run",
+        "--release",
+        "--package",
+        "xtask-bench",
+        "--quiet",
+        "--",
+    ]
+    .map(str::to_owned)
+    .into();
+    arguments.extend(options.filter.iter().map(|text| format!("--filter={text}")));
+    arguments.extend(
+        options
+            .measures
+            .iter()
+            .map(|name| format!("--measures={name}")),
+    );
+    arguments.extend(options.quick.then(|| "--quick".to_owned()));
+    for (name, file) in [("json", &options.json), ("markdown", &options.markdown)] {
+        // The program runs in the repository's root.
+        let file = file.as_ref().map(std::path::absolute).transpose();
+        let file = file.map_err(|error| Problem(format!("--{name}: {error}")))?;
+        arguments.extend(file.map(|file| format!("--{name}={}", file.display())));
+    }
+    arguments.extend(
+        options
+            .against
+            .iter()
+            .map(|revision| format!("--against={revision}")),
+    );
     cargo(&arguments, &[])
 }
 
