@@ -178,6 +178,9 @@ fn callgrind_threads(
         .args(["--tool=callgrind", "--separate-threads=yes"])
         .args((count == Count::Requests).then_some("--toggle-collect=*bench_counted_call*"))
         .arg(format!("--callgrind-out-file={}", file.display()))
+        // glibc then keeps freed blocks at hand whatever came before. Otherwise the figures depend on the layout of the memory,
+        // by several hundred instructions, and two cases or revisions cannot be compared. Other systems do not know it.
+        .env("GLIBC_TUNABLES", "glibc.malloc.tcache_count=127")
         .arg(this)
         .args(["instructions", "--target", target.name()])
         .args(["--case", case.name])
