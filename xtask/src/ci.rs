@@ -66,21 +66,19 @@ fn instructions() -> &'static str {
         println!("skipped: there is no valgrind on the PATH");
         return "none";
     }
-    // With few frameworks, and in the folder that the other revision is built in: so nothing is compiled twice.
+    // Without frameworks, and in the folder that the other revision is built in: so nothing is compiled twice.
     let mut arguments: Vec<_> = [
         "run",
         "--release",
         "--package=xtask-bench",
         "--quiet",
         "--no-default-features",
-        "--features=axum",
         "--target-dir=target/bench/build",
         "--",
         "--quick",
         "--measures=instructions",
         "--filter=core",
         "--filter=tower",
-        "--filter=axum",
         "--json=target/bench/instructions.json",
     ]
     .map(str::to_owned)
