@@ -61,9 +61,9 @@ fn hex_half(digits: &[u8]) -> Option<u64> {
 /// Without a branch for each digit, so that the compiler does many at once.
 pub(crate) fn hex_values<const N: usize>(digits: &[u8; N]) -> Option<[u8; N]> {
     let (mut values, mut all) = ([0; N], 0);
-    for place in 0..N {
-        values[place] = lower_digit(digits[place]);
-        all |= values[place];
+    for (value, digit) in values.iter_mut().zip(digits) {
+        *value = lower_digit(*digit);
+        all |= *value;
     }
     (all < 16).then_some(values)
 }

@@ -90,7 +90,7 @@ impl JaegerTracer {
     /// Blocks the calling thread for at most that time.
     #[allow(
         clippy::must_use_candidate,
-        reason = "whoever is about to exit has nothing to do with the result"
+        reason = "a process that is about to exit can do nothing with the result"
     )]
     pub fn shutdown(&self, timeout: Duration) -> Flushed {
         match &self.reporter {

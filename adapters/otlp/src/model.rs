@@ -152,7 +152,7 @@ fn any_value(value: AttributeValue) -> AnyValue {
     let value = match value {
         AttributeValue::Bool(truth) => Value::Bool(truth),
         AttributeValue::I64(number) => Value::Int(number),
-        // JSON has no such number, and a receiver that answers in JSON could not show the trace.
+        // JSON has no such number: a receiver that returns traces as JSON could not show this one.
         AttributeValue::F64(number) if !number.is_finite() => Value::String(number.to_string()),
         AttributeValue::F64(number) => Value::Double(number),
         AttributeValue::Str(text) => Value::String(text.into_owned()),

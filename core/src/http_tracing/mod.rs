@@ -120,7 +120,7 @@ impl HttpTracing {
     /// [dropping](Self) the policy does not wait for a backend that has taken nothing since.
     #[allow(
         clippy::must_use_candidate,
-        reason = "whoever is about to exit has nothing to do with the result"
+        reason = "a process that is about to exit can do nothing with the result"
     )]
     pub fn flush(&self, timeout: Duration) -> Flushed {
         self.policy()

@@ -198,8 +198,9 @@ fn parse_traceparent(value: &[u8]) -> Option<SpanContext> {
 /// Puts two digits together at a time; there are twice as many digits as bytes.
 fn bytes<const D: usize, const B: usize>(digits: &[u8; D]) -> [u8; B] {
     let mut bytes = [0; B];
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = pair[0] << 4 | pair[1];
+    let (pairs, _) = digits.as_chunks::<2>();
+    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+        *byte = high << 4 | low;
     }
     bytes
 }

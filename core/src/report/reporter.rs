@@ -98,7 +98,7 @@ impl Reporter {
     /// time was over.
     #[allow(
         clippy::must_use_candidate,
-        reason = "whoever is about to exit has nothing to do with the result"
+        reason = "a process that is about to exit can do nothing with the result"
     )]
     pub fn shutdown(&self, timeout: Duration) -> Flushed {
         self.handle.shutdown(timeout)
