@@ -228,7 +228,9 @@ impl JaegerTracerBuilder {
             return Err(error);
         }
         if self.disabled {
-            return Ok(JaegerTracer { reporter: None });
+            return Ok(JaegerTracer {
+                reporter: Reporter::disabled(),
+            });
         }
         if self.service_name.trim().is_empty() {
             let remedy = match self.name_option {
@@ -272,7 +274,7 @@ impl JaegerTracerBuilder {
         }
         let agent = Agent::new(self.agent, self.bytes_per_second);
         Ok(JaegerTracer {
-            reporter: Some(reporter.build(JaegerExporter { packer, agent })?),
+            reporter: reporter.build(JaegerExporter { packer, agent })?,
         })
     }
 

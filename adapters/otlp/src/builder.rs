@@ -353,7 +353,9 @@ impl OtlpTracerBuilder {
             return Err(error);
         }
         if self.disabled {
-            return Ok(OtlpTracer { reporter: None });
+            return Ok(OtlpTracer {
+                reporter: Reporter::disabled(),
+            });
         }
         if self.service_name.trim().is_empty() {
             return Err(ConfigError::new(
@@ -394,7 +396,7 @@ impl OtlpTracerBuilder {
         }
         let exporter = OtlpExporter::new(envelope, self.request_bytes, transport);
         Ok(OtlpTracer {
-            reporter: Some(self.reporter.build(exporter)?),
+            reporter: self.reporter.build(exporter)?,
         })
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use opentracing_http::report::Diagnostics;
 use opentracing_http::report::{Drops, Reporter};
 use opentracing_http::sampler::{SampleRequest, Sampling};
-use opentracing_http::{ConfigError, FinishedSpan, Flushed, NoopTracer, Tracer};
+use opentracing_http::{ConfigError, FinishedSpan, Flushed, Tracer};
 
 use crate::builder::OtlpTracerBuilder;
 
@@ -32,8 +32,7 @@ use crate::builder::OtlpTracerBuilder;
 /// ```
 #[derive(Debug, Clone)]
 pub struct OtlpTracer {
-    /// `None` where the environment has switched tracing off.
-    pub(crate) reporter: Option<Reporter>,
+    pub(crate) reporter: Reporter,
 }
 
 impl OtlpTracer {
@@ -73,16 +72,13 @@ impl OtlpTracer {
     /// How many spans were dropped so far, by reason.
     #[must_use]
     pub fn drops(&self) -> Drops {
-        self.reporter
-            .as_ref()
-            .map(Reporter::drops)
-            .unwrap_or_default()
+        self.reporter.drops()
     }
 
     /// How many spans the collector has confirmed so far.
     #[must_use]
     pub fn delivered(&self) -> u64 {
-        self.reporter.as_ref().map_or(0, Reporter::delivered)
+        self.reporter.delivered()
     }
 
     /// Ends the tracer for all its handles: delivers what is queued. What is not sent within `timeout` is dropped and
@@ -94,48 +90,32 @@ impl OtlpTracer {
         reason = "a process that is about to exit can do nothing with the result"
     )]
     pub fn shutdown(&self, timeout: Duration) -> Flushed {
-        match &self.reporter {
-            Some(reporter) => reporter.shutdown(timeout),
-            None => Flushed::COMPLETE,
-        }
+        self.reporter.shutdown(timeout)
     }
 }
 
 impl Tracer for OtlpTracer {
     fn sample(&self, request: &SampleRequest<'_>) -> Sampling {
-        match &self.reporter {
-            Some(reporter) => reporter.sample(request),
-            None => NoopTracer.sample(request),
-        }
+        self.reporter.sample(request)
     }
 
     fn report(&self, span: FinishedSpan) {
-        if let Some(reporter) = &self.reporter {
-            reporter.report(span);
-        }
+        self.reporter.report(span);
     }
 
     fn flush(&self, timeout: Duration) -> Flushed {
-        match &self.reporter {
-            Some(reporter) => reporter.flush(timeout),
-            None => Flushed::COMPLETE,
-        }
+        self.reporter.flush(timeout)
     }
 
     fn end(&self, timeout: Duration) -> Flushed {
-        match &self.reporter {
-            Some(reporter) => reporter.end(timeout),
-            None => Flushed::COMPLETE,
-        }
+        self.reporter.end(timeout)
     }
 
     fn attach(&self, diagnostics: &Diagnostics) {
-        if let Some(reporter) = &self.reporter {
-            reporter.attach(diagnostics);
-        }
+        self.reporter.attach(diagnostics);
     }
 
     fn dropped(&self) -> u64 {
-        self.reporter.as_ref().map_or(0, Tracer::dropped)
+        self.reporter.dropped()
     }
 }

@@ -22,7 +22,8 @@ use crate::span::{FinishedSpan, Tracer};
 /// asleep. See the [module's page](super) for an example.
 #[derive(Clone)]
 pub struct Reporter {
-    handle: Arc<Handle>,
+    /// `None` if it is disabled.
+    handle: Option<Arc<Handle>>,
 }
 
 struct Handle {
@@ -45,13 +46,28 @@ impl Reporter {
         sampler: Option<Box<dyn Sampler>>,
     ) -> Self {
         Self {
-            handle: Arc::new(Handle {
+            handle: Some(Arc::new(Handle {
                 shared,
                 worker,
                 shutdown_timeout,
                 sampler,
-            }),
+            })),
         }
+    }
+
+    /// Creates a reporter that records nothing and passes callers' contexts on unchanged, for a tracer that its configuration
+    /// disables. It has no thread and no exporter.
+    ///
+    /// ```
+    /// use opentracing_http::HttpTracing;
+    /// use opentracing_http::report::Reporter;
+    ///
+    /// let tracing = HttpTracing::new(Reporter::disabled());
+    /// assert!(!tracing.span("work").start().is_recording());
+    /// ```
+    #[must_use]
+    pub const fn disabled() -> Self {
+        Self { handle: None }
     }
 
     /// Starts a reporter with the defaults.
@@ -66,7 +82,8 @@ impl Reporter {
     /// How many spans were dropped so far, by reason.
     #[must_use]
     pub fn drops(&self) -> Drops {
-        self.handle.shared.drops()
+        let handle = self.handle.as_ref();
+        handle.map_or_else(Drops::default, |handle| handle.shared.drops())
     }
 
     /// How many spans were delivered so far: those for which the exporter returned success, or which it counted as
@@ -75,19 +92,25 @@ impl Reporter {
     /// A delivery after a shutdown has given the spans up does not count. They are [dropped](Drops::in_flight).
     #[must_use]
     pub fn delivered(&self) -> u64 {
-        self.handle.shared.delivered()
+        let handle = self.handle.as_ref();
+        handle.map_or(0, |handle| handle.shared.delivered())
     }
 
     /// How many spans wait in the queue, those of the batch that is being sent not counted.
     #[must_use]
     pub fn queued_spans(&self) -> usize {
-        self.handle.shared.queued().0
+        self.queued().0
     }
 
     /// About how many bytes the waiting spans hold.
     #[must_use]
     pub fn queued_bytes(&self) -> usize {
-        self.handle.shared.queued().1
+        self.queued().1
+    }
+
+    fn queued(&self) -> (usize, usize) {
+        let handle = self.handle.as_ref();
+        handle.map_or((0, 0), |handle| handle.shared.queued())
     }
 
     /// Ends the reporter for all its handles: delivers what is queued, and shuts the exporter down. What is not delivered
@@ -101,7 +124,10 @@ impl Reporter {
         reason = "a process that is about to exit can do nothing with the result"
     )]
     pub fn shutdown(&self, timeout: Duration) -> Flushed {
-        self.handle.shutdown(timeout)
+        match &self.handle {
+            Some(handle) => handle.shutdown(timeout),
+            None => Flushed::COMPLETE,
+        }
     }
 }
 
@@ -128,14 +154,19 @@ impl Drop for Handle {
 
 impl Tracer for Reporter {
     fn sample(&self, request: &SampleRequest<'_>) -> Sampling {
-        match &self.handle.sampler {
+        let Some(handle) = &self.handle else {
+            return Sampling::pass_through();
+        };
+        match &handle.sampler {
             Some(sampler) => sampler.sample(request),
             None => request.follow_caller(),
         }
     }
 
     fn report(&self, span: FinishedSpan) {
-        self.handle.shared.push(span);
+        if let Some(handle) = &self.handle {
+            handle.shared.push(span);
+        }
     }
 
     /// Delivers what has been reported so far.
@@ -143,9 +174,10 @@ impl Tracer for Reporter {
     /// Blocks the calling thread for at most `timeout`. On the reporter's own thread it cannot wait, and returns as if the
     /// time was over.
     fn flush(&self, timeout: Duration) -> Flushed {
-        match self.handle.is_worker() {
-            true => Flushed::COMPLETE.with_time_out(),
-            false => self.handle.shared.flush(timeout),
+        match &self.handle {
+            None => Flushed::COMPLETE,
+            Some(handle) if handle.is_worker() => Flushed::COMPLETE.with_time_out(),
+            Some(handle) => handle.shared.flush(timeout),
         }
     }
 
@@ -154,14 +186,17 @@ impl Tracer for Reporter {
     ///
     /// The time that it takes is part of the time that the reporter's own end may take.
     fn end(&self, timeout: Duration) -> Flushed {
-        match self.handle.is_worker() {
-            true => Flushed::COMPLETE.with_time_out(),
-            false => self.handle.shared.end(timeout),
+        match &self.handle {
+            None => Flushed::COMPLETE,
+            Some(handle) if handle.is_worker() => Flushed::COMPLETE.with_time_out(),
+            Some(handle) => handle.shared.end(timeout),
         }
     }
 
     fn attach(&self, diagnostics: &Diagnostics) {
-        self.handle.shared.attach(diagnostics);
+        if let Some(handle) = &self.handle {
+            handle.shared.attach(diagnostics);
+        }
     }
 
     fn dropped(&self) -> u64 {
@@ -171,13 +206,16 @@ impl Tracer for Reporter {
 
 impl fmt::Debug for Reporter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (spans, bytes) = self.handle.shared.queued();
+        let Some(handle) = &self.handle else {
+            return f.write_str("Reporter::disabled()");
+        };
+        let (spans, bytes) = self.queued();
         f.debug_struct("Reporter")
             .field("queued_spans", &spans)
             .field("queued_bytes", &bytes)
             .field("delivered", &self.delivered())
             .field("drops", &self.drops())
-            .field("sampler", &self.handle.sampler)
+            .field("sampler", &handle.sampler)
             .finish_non_exhaustive()
     }
 }

@@ -1,5 +1,7 @@
 //! How a reporter is set up.
 
+use opentracing_http::{SpanContext, SpanId, TraceFlags, TraceId};
+
 use super::*;
 
 #[test]
@@ -133,4 +135,26 @@ fn an_error_shows_its_cause_and_has_the_causes_own() {
     let cause = error.source().unwrap().to_string();
     assert_eq!(cause, std::fmt::Error.to_string());
     assert!(ExportError::rejected("no").source().is_none());
+}
+
+#[test]
+fn a_disabled_reporter_records_nothing_and_passes_callers_on() {
+    let reporter = Reporter::disabled();
+    let tracing = HttpTracing::new(reporter.clone());
+    let span = tracing.span("root").start();
+    assert!(!span.is_recording());
+    assert!(span.context().is_none());
+    let caller = SpanContext::new(
+        TraceId::new(1).unwrap(),
+        SpanId::new(2).unwrap(),
+        TraceFlags::SAMPLED,
+    );
+    let span = tracing.span("child").child_of(caller.clone()).start();
+    assert_eq!(span.context(), Some(caller));
+    drop(span);
+    assert!(tracing.flush(LONG).is_complete());
+    assert!(reporter.shutdown(LONG).is_complete());
+    assert_eq!((reporter.delivered(), reporter.drops().total()), (0, 0));
+    assert_eq!((reporter.queued_spans(), reporter.queued_bytes()), (0, 0));
+    assert_eq!(format!("{reporter:?}"), "Reporter::disabled()");
 }
