@@ -40,6 +40,9 @@ impl fmt::Display for ParseIdError {
 impl std::error::Error for ParseIdError {}
 
 impl TraceId {
+    /// The least id, in the place of one that is not there.
+    pub(crate) const MIN: Self = Self(NonZeroU128::MIN);
+
     /// Makes an id of a number; `None` for zero, which no specification allows.
     #[must_use]
     pub const fn new(id: u128) -> Option<Self> {
@@ -57,6 +60,9 @@ impl TraceId {
 }
 
 impl SpanId {
+    /// The least id, in the place of one that is not there.
+    pub(crate) const MIN: Self = Self(NonZeroU64::MIN);
+
     /// Makes an id of a number; `None` for zero, which no specification allows.
     #[must_use]
     pub const fn new(id: u64) -> Option<Self> {

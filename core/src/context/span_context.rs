@@ -127,6 +127,10 @@ impl SpanContext {
         self.extra.as_ref()
     }
 
+    pub(crate) fn into_extra(self) -> Option<Arc<Extra>> {
+        self.extra
+    }
+
     pub(crate) fn with_extra(mut self, extra: Option<Arc<Extra>>) -> Self {
         self.extra = extra;
         self

@@ -30,8 +30,12 @@ pub(crate) struct Text {
     pub(crate) end: u32,
 }
 
+impl Text {
+    pub(crate) const EMPTY: Self = Self { start: 0, end: 0 };
+}
+
 /// One attribute's value, and whose list it stands in.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub(crate) struct Slot {
     /// 0 the policy's list, 1 the options', from 2 on those of each that joined.
     pub(crate) list: u16,
@@ -40,7 +44,6 @@ pub(crate) struct Slot {
 }
 
 /// The values of all chosen attributes.
-#[derive(Default)]
 pub(crate) struct Slots {
     inline: [Slot; INLINE_ATTRIBUTES],
     used: usize,
@@ -48,6 +51,21 @@ pub(crate) struct Slots {
 }
 
 impl Slots {
+    pub(crate) const EMPTY: Self = Self {
+        inline: [Slot {
+            list: 0,
+            index: 0,
+            value: Text::EMPTY,
+        }; INLINE_ATTRIBUTES],
+        used: 0,
+        more: Vec::new(),
+    };
+
+    pub(crate) fn clear(&mut self) {
+        self.used = 0;
+        self.more = Vec::new();
+    }
+
     pub(crate) fn push(&mut self, slot: Slot) {
         match self.inline.get_mut(self.used) {
             Some(free) => {
@@ -192,7 +210,7 @@ impl Added {
     ) -> Self {
         let mut added = Self {
             text: BUFFER.try_with(Cell::take).unwrap_or_default(),
-            values: Slots::default(),
+            values: Slots::EMPTY,
             cut_values: 0,
         };
         for (index, attribute) in options.attributes.iter().enumerate() {

@@ -20,7 +20,6 @@ use crate::http::settings::HttpSettings;
 use crate::http::view::{RequestView, Route, canonical};
 use crate::text::prefix;
 
-#[derive(Default)]
 pub(crate) struct HttpFacts {
     /// All text of the request; everything below points into it.
     text: String,
@@ -69,22 +68,90 @@ enum KnownRoute {
     Template(Text),
 }
 
+/// A request that arrives at a mount point.
+#[derive(Clone, Copy)]
+pub(crate) struct Arrival<'a> {
+    pub(crate) view: &'a dyn RequestView,
+    /// The framework's name.
+    pub(crate) component: &'static str,
+    /// What the mount point adds to the policy.
+    pub(crate) options: Option<&'a Arc<Options>>,
+    /// Whether finish callbacks are called for it, also where it is not recorded.
+    pub(crate) calls_back: bool,
+}
+
+/// Room for text that is kept from one request to the next.
+const KEPT_TEXT: usize = 2048;
+
 impl HttpFacts {
-    /// Copies what the request says, once.
-    pub(crate) fn read(
-        view: &dyn RequestView,
-        settings: &HttpSettings,
-        options: Option<&Arc<Options>>,
-        component: &'static str,
-        limit: usize,
-    ) -> Self {
-        let mut facts = Self {
-            component,
-            version: view.version(),
-            peer: view.peer().map(canonical),
-            options: options.cloned(),
-            ..Self::default()
-        };
+    pub(crate) const EMPTY: Self = Self {
+        text: String::new(),
+        component: "",
+        known_method: None,
+        other_method: Text::EMPTY,
+        scheme: None,
+        host: None,
+        path: Text::EMPTY,
+        query: None,
+        user_agent: None,
+        version: None,
+        peer: None,
+        client: None,
+        route: KnownRoute::Unknown,
+        name: None,
+        status: None,
+        outcome: None,
+        head: None,
+        body_bytes: 0,
+        error: None,
+        attributes: Slots::EMPTY,
+        options: None,
+        joined: Vec::new(),
+        cut_values: 0,
+    };
+
+    /// Forgets the request. The buffer of its text keeps its room, within a bound.
+    pub(crate) fn clear(&mut self) {
+        self.text.clear();
+        if self.text.capacity() > KEPT_TEXT {
+            self.text.shrink_to(KEPT_TEXT);
+        }
+        self.known_method = None;
+        self.other_method = Text::EMPTY;
+        self.scheme = None;
+        self.host = None;
+        self.path = Text::EMPTY;
+        self.query = None;
+        self.user_agent = None;
+        self.version = None;
+        self.peer = None;
+        self.client = None;
+        self.route = KnownRoute::Unknown;
+        self.name = None;
+        self.status = None;
+        self.outcome = None;
+        self.head = None;
+        self.body_bytes = 0;
+        self.error = None;
+        self.attributes.clear();
+        self.options = None;
+        self.joined = Vec::new();
+        self.cut_values = 0;
+    }
+
+    /// Notes what finish callbacks see of a request that is not recorded.
+    pub(crate) fn watch(&mut self, arrival: &Arrival<'_>, limit: usize) {
+        self.known_method = known_method(arrival.view.method());
+        self.set_route(arrival.view.route(), limit);
+    }
+
+    /// Copies what the request says, once, into facts that are empty.
+    pub(crate) fn read(&mut self, arrival: &Arrival<'_>, settings: &HttpSettings, limit: usize) {
+        let Arrival { view, options, .. } = *arrival;
+        self.component = arrival.component;
+        self.version = view.version();
+        self.peer = view.peer().map(canonical);
+        self.options = options.cloned();
         let (path, host, scheme) = (view.path(), Host::of(view), view.scheme());
         let query = view.query().filter(|_| settings.convention.has_query());
         let user_agent = match settings.convention.has_user_agent() {
@@ -102,32 +169,33 @@ impl HttpFacts {
             .sum();
         let chosen =
             settings.attributes.len() + options.map_or(0, |options| options.attributes.len());
-        facts.text.reserve_exact(room + SPARE_TEXT + chosen * 64);
+        self.text.reserve_exact(room + SPARE_TEXT + chosen * 64);
 
         let method = view.method();
-        facts.known_method = known_method(method);
-        if facts.known_method.is_none() {
-            facts.other_method = facts.push(method, limit);
+        self.known_method = known_method(method);
+        if self.known_method.is_none() {
+            self.other_method = self.push(method, limit);
         }
-        facts.path = facts.push(path, limit);
-        facts.host = host.map(|host| facts.push_host(&host, limit));
-        facts.scheme = scheme.map(|scheme| facts.push(scheme, limit));
-        facts.query = query.map(|query| facts.push(query, limit));
-        facts.user_agent = user_agent.map(|agent| {
-            let start = facts.text.len();
+        self.path = self.push(path, limit);
+        self.host = host.map(|host| self.push_host(&host, limit));
+        self.scheme = scheme.map(|scheme| self.push(scheme, limit));
+        self.query = query.map(|query| self.push(query, limit));
+        self.user_agent = user_agent.map(|agent| {
+            let start = self.text.len();
             let rule = match settings.redacted_headers.contains(&USER_AGENT) {
                 true => HeaderRule::Secret,
                 false => HeaderRule::Text,
             };
-            let out = &mut Bounded::new(&mut facts.text, limit);
+            let out = &mut Bounded::new(&mut self.text, limit);
             append_value(agent, Some(rule), &settings.query_redaction, out);
-            facts.cut(start, limit)
+            self.cut(start, limit)
         });
-        facts.read_attributes(0, &settings.attributes, view, settings, limit);
+        self.read_attributes(0, &settings.attributes, view, settings, limit);
         if let Some(options) = options {
-            facts.read_attributes(1, &options.attributes, view, settings, limit);
+            self.read_attributes(1, &options.attributes, view, settings, limit);
         }
-        facts
+        self.client = settings.forwarded.client(view);
+        self.set_route(view.route(), limit);
     }
 
     /// Adds what an inner place of the same request asks for.

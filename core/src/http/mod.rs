@@ -31,7 +31,7 @@ pub use self::view::{BodySize, RequestView, ResponseView, Route};
 
 pub(crate) use self::chosen::{Added, HeaderValues, Wanted};
 pub(crate) use self::convention::{error_type, is_failure, tags};
-pub(crate) use self::facts::HttpFacts;
+pub(crate) use self::facts::{Arrival, HttpFacts};
 pub(crate) use self::method::known_method;
 pub(crate) use self::options::Options;
 pub(crate) use self::settings::HttpSettings;

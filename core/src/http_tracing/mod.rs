@@ -17,7 +17,7 @@ use crate::http::{
 };
 use crate::propagation::{Carrier, HeaderView, IncomingHeaders, Outgoing, Propagation};
 use crate::sampler::{Rules, Sampler, TextSampler, read_rules};
-use crate::span::{Clock, Policy, RequestEnd, ScopeHook, Span, SpanBuilder, Tracer};
+use crate::span::{Clock, Policy, RequestEnd, ScopeHook, Span, SpanBuilder, Tracer, pool};
 use crate::tag::Limits;
 use crate::tracer::NoopTracer;
 
@@ -63,6 +63,7 @@ impl Drop for Owner {
     fn drop(&mut self) {
         self.policy
             .call_tracer(|tracer| tracer.end(Duration::from_secs(5)));
+        pool::end(&self.policy);
     }
 }
 

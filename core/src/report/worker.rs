@@ -6,7 +6,7 @@ use crate::delivery::Reason;
 use crate::guard::guard;
 use crate::report::exporter::{ExportError, Exporter};
 use crate::report::shared::{Next, Shared};
-use crate::span::{FinishedSpan, PolicyId, suppression};
+use crate::span::{FinishedSpan, PolicyId, pool, suppression};
 use crate::text::BoundedText;
 
 pub(super) type OnError = Box<dyn Fn(&ExportError) + Send>;
@@ -41,7 +41,10 @@ impl<E: Exporter> Worker<E> {
         loop {
             match self.shared.next_batch(self.batch_interval, &mut batch) {
                 Next::Send => self.send(&mut batch),
-                Next::Idle => self.shared.tell(),
+                Next::Idle => {
+                    pool::trim();
+                    self.shared.tell();
+                }
                 Next::Stop => break,
             }
         }
@@ -59,7 +62,7 @@ impl<E: Exporter> Worker<E> {
     }
 
     fn send(&mut self, batch: &mut Vec<FinishedSpan>) {
-        for policy in batch.iter().map(FinishedSpan::policy) {
+        for policy in batch.iter().filter_map(FinishedSpan::policy) {
             if !self.policies.contains(&policy) {
                 if self.policies.len() == MOST_POLICIES {
                     self.policies.remove(0);

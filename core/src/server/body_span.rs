@@ -3,8 +3,8 @@
 use std::fmt::Display;
 
 use crate::http::Outcome;
-use crate::server::request_span::OpenRequest;
-use crate::span::{Kind, Span, current};
+use crate::server::request::Request;
+use crate::span::Span;
 
 /// Follows a response body to its end; held by the adapter's body wrapper.
 ///
@@ -13,79 +13,57 @@ use crate::span::{Kind, Span, current};
 #[derive(Debug)]
 #[must_use = "dropping it ends the request"]
 pub struct BodySpan {
-    /// Empty once the request has ended: an event stream's ends with its head, and its body still runs in scope.
-    open: Option<OpenRequest>,
-    span: Span,
+    /// It may have ended: an event stream's ends with its head, and its body still runs in scope.
+    request: Request,
     declared: Option<u64>,
+    sent: u64,
 }
 
 impl BodySpan {
-    pub(crate) fn new(open: Option<OpenRequest>, span: Span, declared: Option<u64>) -> Self {
+    pub(super) fn new(request: Request, declared: Option<u64>) -> Self {
         Self {
-            open,
-            span,
+            request,
             declared,
+            sent: 0,
         }
     }
 
     /// The request's span.
     #[must_use]
     pub fn span(&self) -> &Span {
-        &self.span
+        self.request.span()
     }
 
     /// Runs a part of the body with the request's span current: one poll, its drop. A panic that leaves `f` is noted and
     /// goes on.
     pub fn scope<R>(&mut self, f: impl FnOnce() -> R) -> R {
-        let Self { open, span, .. } = self;
-        match open {
-            Some(open) => open.scope(span, f),
-            None => current::in_scope(span, Kind::Request, f),
-        }
+        self.request.scope(f)
     }
 
     /// Counts bytes handed to the server.
     pub fn sent(&mut self, bytes: usize) {
-        if let Some(open) = &mut self.open {
-            open.body_bytes = open.body_bytes.saturating_add(bytes as u64);
-        }
+        self.sent = self.sent.saturating_add(bytes as u64);
     }
 
     /// Ends the request: the body has come to its end. Later calls do nothing.
     pub fn end(&mut self) {
-        if let Some(open) = self.take_open() {
-            open.end(Outcome::Completed);
-        }
+        self.request.end(Outcome::Completed, self.sent);
     }
 
     /// Ends the request: the body failed. Later calls do nothing.
     pub fn fail(&mut self, error: &dyn Display) {
-        if let Some(mut open) = self.take_open() {
-            open.set_error(error);
-            open.end(Outcome::BodyFailed);
-        }
-    }
-}
-
-impl BodySpan {
-    fn take_open(&mut self) -> Option<OpenRequest> {
-        let open = self.open.take()?;
-        open.span.adopt_late_changes(&self.span);
-        Some(open)
+        self.request.set_error(error);
+        self.request.end(Outcome::BodyFailed, self.sent);
     }
 }
 
 impl Drop for BodySpan {
     fn drop(&mut self) {
-        if let Some(open) = self.take_open() {
-            let complete = self
-                .declared
-                .is_some_and(|declared| open.body_bytes >= declared);
-            open.end(if complete {
-                Outcome::Completed
-            } else {
-                Outcome::BodyAbandoned
-            });
-        }
+        let is_complete = self.declared.is_some_and(|declared| self.sent >= declared);
+        let outcome = match is_complete {
+            true => Outcome::Completed,
+            false => Outcome::BodyAbandoned,
+        };
+        self.request.end(outcome, self.sent);
     }
 }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::context::{Reference, ReferenceKind, TraceFlags};
-use crate::http::{Added, Attribute, End, HttpFacts, Options, RequestView};
+use crate::http::{Added, Arrival, Attribute, End, Options, RequestView};
 use crate::http_tracing::HttpTracing;
 use crate::sampler::{Decision, Sampling};
 use crate::server::caller::Caller;
 use crate::server::guarded::Guarded;
+use crate::server::request::Request;
 use crate::server::request_span::RequestSpan;
-use crate::span::{Mark, Span, Start, current, is_recorded_below};
+use crate::span::{Mark, Span, Start, current};
 use crate::tag::SpanKind;
 
 /// A policy, together with what one place adds to it: what an adapter's layer, middleware, filter or fairing holds.
@@ -120,23 +121,24 @@ impl Instrumentation {
 
     /// Adds to a request's span what this place asks for: attributes, name, route, end.
     pub fn join(&self, span: &Span, view: &dyn RequestView) {
-        let Some(record) = span.record() else {
+        let Some(cell) = span.cell().filter(|cell| cell.is_recorded()) else {
             return;
         };
-        let policy = &record.policy;
-        let limit = policy.limits.value_bytes;
+        let policy = cell.policy();
+        let limits = &policy.limits;
         // All that is not ours is asked before the lock is taken: it may use the span.
         let view = Guarded::new(view, policy);
         let route = view.route();
         let options = self.options.as_ref();
+        let limit = limits.value_bytes;
         let added = options.map(|options| Added::read(options, &view, &policy.http, limit));
-        record.change(|data| {
-            let http = data.http.as_mut()?;
+        cell.change(|record| {
+            let http = record.http_mut()?;
             http.set_route(route, limit);
             let (options, added) = (options?, added.as_ref()?);
             http.join(options, added);
             if let Some(name) = &options.name {
-                data.give_name(name.clone(), policy);
+                record.give_name(name.clone(), limits);
             }
             Some(())
         });
@@ -150,29 +152,43 @@ impl Instrumentation {
     pub fn begin(&self, view: &dyn RequestView) -> RequestSpan {
         let policy = self.tracing.policy();
         let guarded = Guarded::new(view, policy);
+        let calls_back = !policy.callbacks.on_finish.is_empty() && !policy.is_suppressed();
+        let start = Start {
+            name: self.fixed_name(),
+            kind: SpanKind::Server,
+            references: Vec::new(),
+            tags: Vec::new(),
+            time: None,
+            now: None,
+            arrival: Some(Arrival {
+                view: &guarded,
+                component: self.component,
+                options: self.options.as_ref(),
+                calls_back,
+            }),
+        };
         let caller = Caller::of(&guarded, &self.tracing);
         let parent = caller.is_silent().then(current::parent).flatten();
         let span = match parent {
-            Some(parent) => self.start_below(&guarded, &parent, caller),
-            None => self.start_from(&guarded, caller),
+            Some(parent) => self.start_below(start, &guarded, &parent, caller),
+            None => self.start_from(start, &guarded, caller),
         };
-        if span.record().is_some() {
+        if span.is_recorded() {
             for on_start in &policy.callbacks.on_start {
                 policy.guard(|| on_start(&span, view));
             }
         }
-        RequestSpan::new(span, policy.clone(), &guarded)
+        RequestSpan::new(Request::new(span, calls_back, guarded.method()))
     }
 
     /// Starts what a caller asked for.
-    fn start_from(&self, view: &dyn RequestView, caller: Caller) -> Span {
+    fn start_from(&self, mut start: Start<'_>, view: &dyn RequestView, caller: Caller) -> Span {
         let policy = self.tracing.policy();
         let trace_id = match &caller.parent {
             Some(parent) => parent.trace_id(),
             None => policy.trace_id(),
         };
         let mut sampling = caller.sampling(&self.tracing, view, trace_id);
-        let mut start = self.start();
         if matches!(
             sampling.decision,
             Decision::RecordOnly | Decision::RecordAndSample
@@ -183,7 +199,6 @@ impl Instrumentation {
             start
                 .references
                 .extend(caller.stranger.map(Reference::follows_from));
-            start.http = Some(self.facts(view));
         }
         let flags = TraceFlags::default().with_random(caller.parent.is_none());
         let flags = if caller.debug {
@@ -196,9 +211,14 @@ impl Instrumentation {
     }
 
     /// Starts a request that was made within this process, below the span that made it. That one's decision holds.
-    fn start_below(&self, view: &dyn RequestView, parent: &Span, caller: Caller) -> Span {
+    fn start_below(
+        &self,
+        start: Start<'_>,
+        view: &dyn RequestView,
+        parent: &Span,
+        caller: Caller,
+    ) -> Span {
         let policy = self.tracing.policy();
-        let mut start = self.start();
         let baggage = caller.baggage;
         if policy.skips(view) {
             let context = parent.context().map(Reference::child_of);
@@ -206,38 +226,11 @@ impl Instrumentation {
             let flags = TraceFlags::default();
             return start.decided(policy, trace_id, context, flags, sampling, baggage);
         }
-        if is_recorded_below(policy, parent, start.asked(policy)) {
-            start.http = Some(self.facts(view));
-        }
         let span = start.below(policy, parent, ReferenceKind::ChildOf);
         if let Some(baggage) = baggage {
             span.add_baggage(&baggage.baggage);
         }
         span
-    }
-
-    fn start(&self) -> Start {
-        Start {
-            name: self.fixed_name(),
-            kind: SpanKind::Server,
-            references: Vec::new(),
-            tags: Vec::new(),
-            time: None,
-            now: None,
-            http: None,
-            is_request: true,
-        }
-    }
-
-    /// What the request says of itself.
-    fn facts(&self, view: &dyn RequestView) -> HttpFacts {
-        let policy = self.tracing.policy();
-        let options = self.options.as_ref();
-        let limit = policy.limits.value_bytes;
-        let mut http = HttpFacts::read(view, &policy.http, options, self.component, limit);
-        http.client = policy.http.forwarded.client(view);
-        http.set_route(view.route(), limit);
-        http
     }
 
     fn fixed_name(&self) -> Cow<'static, str> {

@@ -8,6 +8,7 @@ mod body_span;
 mod caller;
 mod guarded;
 mod instrumentation;
+mod request;
 mod request_scope;
 mod request_span;
 

@@ -15,7 +15,6 @@ use crate::span::{Kind, Span, current};
 pub struct RequestScope {
     /// Its number; empty once it was left.
     scope: Option<u64>,
-    span: Span,
     /// Whether a panic was on its way already when the scope was entered.
     unwinding: bool,
     // A scope belongs to its thread.
@@ -26,16 +25,15 @@ impl RequestScope {
     pub(crate) fn enter(span: &Span) -> Self {
         Self {
             scope: Some(current::enter(span.clone(), Kind::Request)),
-            span: span.clone(),
             unwinding: thread::panicking(),
             not_send: PhantomData,
         }
     }
 
     /// Leaves the scope; answers whether it is a panic that does so.
-    pub(crate) fn leave(mut self, owner: &Span) -> bool {
+    pub(crate) fn leave(mut self) -> bool {
         if let Some(scope) = self.scope.take() {
-            current::leave(scope, owner);
+            current::leave(scope);
         }
         thread::panicking() && !self.unwinding
     }
@@ -44,13 +42,13 @@ impl RequestScope {
 impl Drop for RequestScope {
     fn drop(&mut self) {
         if let Some(scope) = self.scope.take() {
-            current::leave(scope, &self.span);
+            current::leave(scope);
         }
     }
 }
 
 impl fmt::Debug for RequestScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("RequestScope").field(&self.span).finish()
+        f.debug_tuple("RequestScope").field(&self.scope).finish()
     }
 }

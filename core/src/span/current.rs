@@ -16,13 +16,17 @@ struct Stack {
     scopes: Vec<Scope>,
     /// How many scopes have ever been entered: the number of the last one.
     entered: u64,
+    /// Lent handles of scopes that went with one further out, until their owners take them back.
+    left_behind: Vec<Scope>,
 }
 
-/// A scope that a thread is in. Whoever left its guard or its frame knows it by its number, which grows along the stack.
+/// A scope that a thread is in. Its guard or its frame knows it by its number, which grows along the stack.
 struct Scope {
     span: Span,
     number: u64,
     kind: Kind,
+    /// Whether the handle comes back to its owner.
+    is_lent: bool,
 }
 
 /// What a scope ends with.
@@ -39,49 +43,27 @@ pub(crate) enum Kind {
 }
 
 impl Stack {
-    fn enter(&mut self, span: Span, kind: Kind) -> u64 {
+    fn enter(&mut self, span: Span, kind: Kind, is_lent: bool) -> u64 {
         self.entered += 1;
         self.scopes.push(Scope {
             span,
             number: self.entered,
             kind,
+            is_lent,
         });
         self.entered
     }
 
-    fn is_top(&self, number: u64) -> bool {
-        self.scopes.last().is_some_and(|top| top.number == number)
-    }
-
-    /// Takes the innermost scope out. An outer one may be one of the same span.
-    fn pop(&mut self) -> Option<Span> {
-        let top = self.scopes.pop()?;
-        if let Some(below) = self.scopes.last() {
-            below.span.adopt_late_changes(&top.span);
-        }
-        Some(top.span)
+    /// Takes the innermost scope out if it has this number and no hook follows it: what an ordinary scope ends with.
+    fn pop(&mut self, number: u64) -> Option<Scope> {
+        let is_it = |top: &mut Scope| top.number == number && top.span.hooks().is_none();
+        self.scopes.pop_if(is_it)
     }
 
     /// Takes one scope out, wherever it stands.
-    fn remove(&mut self, number: u64) -> Option<Span> {
+    fn remove(&mut self, number: u64) -> Option<Scope> {
         let at = self.position(number)?;
-        let removed = self.scopes.remove(at);
-        if let Some(below) = at.checked_sub(1).and_then(|at| self.scopes.get(at)) {
-            below.span.adopt_late_changes(&removed.span);
-        }
-        Some(removed.span)
-    }
-
-    /// Takes the scope out, with every scope within.
-    fn truncate(&mut self, number: u64) -> Vec<Scope> {
-        let Some(at) = self.position(number) else {
-            return Vec::new();
-        };
-        let removed = self.scopes.split_off(at);
-        if let (Some(below), Some(first)) = (self.scopes.last(), removed.first()) {
-            below.span.adopt_late_changes(&first.span);
-        }
-        removed
+        Some(self.scopes.remove(at))
     }
 
     /// Where the scope stands; nowhere, if it went with one further out.
@@ -92,8 +74,20 @@ impl Stack {
 
 thread_local! {
     static STACK: RefCell<Stack> = const {
-        RefCell::new(Stack { scopes: Vec::new(), entered: 0 })
+        RefCell::new(Stack {
+            scopes: Vec::new(),
+            entered: 0,
+            left_behind: Vec::new(),
+        })
     };
+}
+
+/// Uses the stack of this thread, unless the thread is about to end. `f` must not run or drop what is not ours.
+fn with_stack<R>(f: impl FnOnce(&mut Stack) -> R) -> Option<R> {
+    STACK
+        .try_with(|stack| Some(f(&mut *stack.try_borrow_mut().ok()?)))
+        .ok()
+        .flatten()
 }
 
 /// A copy of the current span; the empty one where none is, also while the thread ends.
@@ -114,17 +108,12 @@ pub(crate) fn request(is_it: impl Fn(Mark) -> bool) -> Option<Span> {
                 .iter()
                 .rev()
                 .filter(|scope| scope.kind == Kind::Request);
-            requests
-                .nth(nth)
-                .map(|scope| (scope.span.mark(), scope.span.clone()))
+            requests.nth(nth).map(|scope| scope.span.clone())
         })
     };
     // Asked while nothing is borrowed: it is not ours.
-    let requests = (0..).map_while(nth);
-    requests
-        .filter(|(mark, _)| is_it(*mark))
-        .map(|(_, span)| span)
-        .next()
+    let mut requests = (0..).map_while(nth);
+    requests.find(|span| span.mark().is_some_and(&is_it))
 }
 
 /// The current span, if it is one that a request which begins now belongs to.
@@ -150,7 +139,7 @@ fn with_scopes<R>(look: impl FnOnce(&[Scope]) -> Option<R>) -> Option<R> {
 /// Enters a scope and returns its number. A thread that ends enters none.
 pub(crate) fn enter(span: Span, kind: Kind) -> u64 {
     let hooked = span.hooks().is_some().then(|| span.clone());
-    let number = STACK.try_with(|stack| stack.borrow_mut().enter(span, kind));
+    let number = with_stack(|stack| stack.enter(span, kind, false));
     if let Some(span) = hooked {
         span.call_hooks(|hook| hook.enter(&span));
     }
@@ -158,26 +147,23 @@ pub(crate) fn enter(span: Span, kind: Kind) -> u64 {
 }
 
 /// Leaves a scope, and with it every scope that was entered within and not left: guards that were forgotten, or that outlive
-/// their poll. Returns the scope's own handle, unless a scope further out has taken it along.
-pub(crate) fn leave(number: u64, owner: &Span) -> Option<Span> {
-    let is_plain = owner.hooks().is_none();
-    let left = STACK.try_with(|stack| {
-        let mut stack = stack.borrow_mut();
-        (is_plain && stack.is_top(number)).then(|| stack.pop())
-    });
-    let left = match left {
-        Ok(Some(left)) => left,
-        Ok(None) => leave_all_within(number),
-        Err(_) => None,
+/// their poll.
+pub(crate) fn leave(number: u64) {
+    drop(take_out(number));
+}
+
+/// Leaves a scope as [`leave`] does. Returns the scope's own handle, unless a scope further out has taken it along.
+fn take_out(number: u64) -> Option<Span> {
+    let scope = match with_stack(|stack| stack.pop(number)) {
+        Some(Some(scope)) => scope,
+        Some(None) => leave_all_within(number)?,
+        None => return None,
     };
-    if let Some(left) = &left {
-        owner.adopt_late_changes(left);
-    }
-    left
+    Some(scope.span)
 }
 
 #[cold]
-fn leave_all_within(number: u64) -> Option<Span> {
+fn leave_all_within(number: u64) -> Option<Scope> {
     // Hooks are not ours. What they enter and do not leave has greater numbers, and ends with the scope, unseen by them.
     let mut last = u64::MAX;
     loop {
@@ -191,102 +177,113 @@ fn leave_all_within(number: u64) -> Option<Span> {
         if let Some(span) = hooked {
             span.call_hooks(|hook| hook.exit(&span));
         }
-        // Dropped outside of the borrow: dropping a span may be anything.
         if next == number {
-            // A list of those within costs an allocation, and there are hardly ever any.
-            let alone = STACK.try_with(|stack| {
-                let mut stack = stack.borrow_mut();
-                stack.is_top(number).then(|| stack.pop())
-            });
-            if let Some(left) = alone.ok()? {
-                return left;
-            }
-            let left = STACK.try_with(|stack| stack.borrow_mut().truncate(number));
-            return left.ok()?.into_iter().next().map(|scope| scope.span);
+            break;
         }
-        let _left = STACK.try_with(|stack| stack.borrow_mut().remove(next));
+        let scope = with_stack(|stack| stack.remove(next))?;
+        drop(scope.and_then(keep_if_lent));
         last = next;
     }
+    loop {
+        // One by one: each is dropped while the stack is not borrowed.
+        let top = with_stack(|stack| {
+            stack.position(number)?;
+            stack.scopes.pop()
+        });
+        let top = top.flatten()?;
+        if top.number == number {
+            return Some(top);
+        }
+        drop(keep_if_lent(top));
+    }
+}
+
+/// Keeps the scope's handle for its owner, if it was lent; else gives it back.
+fn keep_if_lent(scope: Scope) -> Option<Scope> {
+    let mut scope = Some(scope);
+    with_stack(|stack| {
+        let lent = scope.take_if(|scope| scope.is_lent);
+        stack.left_behind.extend(lent);
+    });
+    scope
 }
 
 /// Leaves the scope of a guard, and no other.
 fn leave_guard(number: u64, owner: &Span) {
     if owner.hooks().is_some() {
-        let is_there = STACK.try_with(|stack| stack.borrow().position(number).is_some());
-        if is_there == Ok(true) {
+        let is_there = with_stack(|stack| stack.position(number).is_some());
+        if is_there == Some(true) {
             owner.call_hooks(|hook| hook.exit(owner));
         }
     }
-    let left = STACK.try_with(|stack| stack.borrow_mut().remove(number));
-    if let Ok(Some(left)) = left {
-        owner.adopt_late_changes(&left);
-    }
+    // Dropped when the stack is not borrowed.
+    drop(with_stack(|stack| stack.remove(number)));
 }
 
 /// Runs `f` with `span` current, and brings back what was current before, also when `f` panics.
 pub(crate) fn in_scope<R>(span: &Span, kind: Kind, f: impl FnOnce() -> R) -> R {
-    struct Leave<'a>(u64, &'a Span);
-    impl Drop for Leave<'_> {
+    struct Leave(u64);
+    impl Drop for Leave {
         fn drop(&mut self) {
-            leave(self.0, self.1);
+            leave(self.0);
         }
     }
-    let _leave = Leave(enter(span.clone(), kind), span);
+    let _leave = Leave(enter(span.clone(), kind));
     f()
 }
 
-/// Runs `f` with the span in `slot` current, and brings back what was current before, also when `f` panics.
+/// Runs `f` with the span in `slot` current, and brings back what was current before, also when `f` panics: then `on_panic` is
+/// called after that.
 ///
-/// The handle itself goes onto the stack and comes back, which is several times cheaper than a copy. `owner` is another
-/// handle of the same span: where a scope further out has taken the first one along, it gives a new one.
-pub(crate) fn lend<R>(slot: &mut Span, owner: &Span, f: impl FnOnce() -> R) -> R {
+/// The handle itself goes onto the stack and comes back, which is several times cheaper than a copy.
+pub(crate) fn lend<R>(
+    slot: &mut Span,
+    kind: Kind,
+    f: impl FnOnce() -> R,
+    on_panic: fn(&Span),
+) -> R {
     struct TakeBack<'a> {
         slot: &'a mut Span,
-        owner: &'a Span,
         number: u64,
+        on_panic: Option<fn(&Span)>,
     }
     impl Drop for TakeBack<'_> {
         fn drop(&mut self) {
-            if !take_back(self.slot, self.number, self.owner) {
-                *self.slot = leave(self.number, self.owner).unwrap_or_else(|| self.owner.clone());
+            take_back(self.slot, self.number);
+            if let Some(on_panic) = self.on_panic {
+                on_panic(self.slot);
             }
         }
     }
-    let number = STACK
-        .try_with(|stack| {
-            let span = std::mem::take(slot);
-            stack.borrow_mut().enter(span, Kind::Request)
-        })
-        .unwrap_or_default();
-    let _take_back = TakeBack {
+    let hooked = slot.hooks().is_some().then(|| slot.clone());
+    let entered = with_stack(|stack| stack.enter(std::mem::take(slot), kind, true));
+    let mut take_back = TakeBack {
         slot,
-        owner,
-        number,
+        number: entered.unwrap_or_default(),
+        on_panic: Some(on_panic),
     };
-    if owner.hooks().is_some() {
-        owner.call_hooks(|hook| hook.enter(owner));
+    if let Some(span) = hooked {
+        span.call_hooks(|hook| hook.enter(&span));
     }
-    f()
+    let result = f();
+    // Left there on no other way than unwinding.
+    take_back.on_panic = None;
+    result
 }
 
-/// Puts the handle of the innermost scope back into `slot`, where it came from, if the scope has this number and no hook
-/// follows it. Returns `false` otherwise: [`leave`] does the same for all scopes, and costs twice as much.
-fn take_back(slot: &mut Span, number: u64, owner: &Span) -> bool {
-    let taken = STACK.try_with(|stack| {
-        let scopes = &mut stack.borrow_mut().scopes;
-        let (top, below) = scopes.split_last_mut()?;
-        if top.number != number || owner.hooks().is_some() {
-            return None;
-        }
-        if let Some(below) = below.last() {
-            below.span.adopt_late_changes(&top.span);
-        }
-        owner.adopt_late_changes(&top.span);
-        // What is dropped with the scope is the empty handle that was in the slot.
-        std::mem::swap(slot, &mut top.span);
-        scopes.pop().map(drop)
+/// Leaves the scope with this number and puts its handle back into `slot`.
+fn take_back(slot: &mut Span, number: u64) {
+    let lent = take_out(number).or_else(|| {
+        with_stack(|stack| {
+            let left = &mut stack.left_behind;
+            let at = left.iter().position(|scope| scope.number == number)?;
+            Some(left.swap_remove(at).span)
+        })
+        .flatten()
     });
-    matches!(taken, Ok(Some(())))
+    if let Some(lent) = lent {
+        *slot = lent;
+    }
 }
 
 /// Keeps a span current on this thread until it is dropped; see [`Span::enter`].
@@ -335,7 +332,7 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             if this.future.is_some() {
-                in_scope(this.span, Kind::Poll, || this.future.set(None));
+                lend(this.span, Kind::Poll, || this.future.set(None), |_| {});
             }
         }
     }
@@ -356,7 +353,7 @@ impl<F: Future> Future for Scoped<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         match this.future.as_pin_mut() {
-            Some(future) => in_scope(this.span, Kind::Poll, || future.poll(cx)),
+            Some(future) => lend(this.span, Kind::Poll, || future.poll(cx), |_| {}),
             // Only `drop` empties it.
             None => Poll::Pending,
         }

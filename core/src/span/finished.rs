@@ -4,10 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::context::{Baggage, Extra, Reference, ReferenceKind, SpanContext, SpanId};
+use crate::context::{Baggage, Extra, Reference, ReferenceKind, SpanContext, SpanId, TraceId};
 use crate::http::{HttpFacts, Outcome, Route, error_type, is_failure, tags};
+use crate::span::cell::SpanCell;
+use crate::span::handle::Span;
 use crate::span::late_bytes::LateBytes;
-use crate::span::record::{Record, SpanData};
+use crate::span::record::Record;
 use crate::span::suppression::PolicyId;
 use crate::tag::{Log, Omitted, SpanKind, Tag, Value};
 use crate::text::heap_size;
@@ -17,28 +19,36 @@ use crate::text::heap_size;
 /// A request's tags are made of its facts when [`tags`](Self::tags) is called: on the tracer's time, not the request's.
 #[derive(Clone)]
 pub struct FinishedSpan {
-    record: Arc<Record>,
+    /// A handle like any other: what it points to is not used for another span while this one is there.
+    span: Span,
 }
 
 impl FinishedSpan {
-    pub(crate) fn new(record: Arc<Record>) -> Self {
-        Self { record }
+    /// Makes it of a span that has ended.
+    pub(crate) const fn new(span: Span) -> Self {
+        Self { span }
     }
 
-    fn data(&self) -> &SpanData {
-        const EMPTY: &SpanData = &SpanData::EMPTY;
-        // A record is filled before it is handed out.
-        self.record.done().unwrap_or(EMPTY)
+    fn record(&self) -> &Record {
+        const EMPTY: &Record = &Record::EMPTY;
+        // It is filled before it is handed out.
+        self.span.cell().and_then(SpanCell::done).unwrap_or(EMPTY)
     }
 
     fn facts(&self) -> Option<&HttpFacts> {
-        self.data().http.as_ref()
+        self.record().http()
+    }
+
+    fn ids(&self) -> (TraceId, SpanId) {
+        // A recorded span has its own.
+        let ids = self.span.cell().and_then(SpanCell::ids);
+        ids.unwrap_or((TraceId::MIN, SpanId::MIN))
     }
 
     /// The operation name.
     #[must_use]
     pub fn name(&self) -> &str {
-        let given = self.data().name.text().map_or("", |name| name);
+        let given = self.record().name.text().map_or("", |name| name);
         match (given, self.facts()) {
             ("", Some(http)) => http.name(),
             (name, _) => name,
@@ -48,70 +58,73 @@ impl FinishedSpan {
     /// What the span was known by: ids, flags, and the tracestate and baggage at its end.
     #[must_use]
     pub fn context(&self) -> SpanContext {
-        let data = self.data();
-        SpanContext::new(self.record.trace_id, self.record.span_id, data.flags)
-            .with_extra(data.extra.clone())
+        let ((trace_id, span_id), record) = (self.ids(), self.record());
+        SpanContext::new(trace_id, span_id, record.flags).with_extra(record.extra.clone())
     }
 
     /// The span's place in its trace: the parent's id, or the id of the span that it follows from, if that belongs to the
     /// same trace; `None` for a root.
     #[must_use]
     pub fn parent_id(&self) -> Option<SpanId> {
-        let parent = self.record.parent.as_ref()?;
-        (parent.context.trace_id() == self.record.trace_id).then(|| parent.context.span_id())
+        let parent = self.record().parent.as_ref()?;
+        (parent.context.trace_id() == self.ids().0).then(|| parent.context.span_id())
     }
 
     /// Whether the parent is a span of another process; `None` where that is not known.
     pub(crate) fn parent_is_remote(&self) -> Option<bool> {
-        self.record.parent_is_remote
+        self.record().parent_is_remote
     }
 
     /// What the span refers to, its parent first.
     pub fn references(&self) -> impl Iterator<Item = &Reference> {
-        self.record.parent.iter().chain(&self.data().references)
+        let record = self.record();
+        record.parent.iter().chain(&record.references)
     }
 
     /// Whether the span only follows from its parent.
     #[must_use]
     pub fn is_follower(&self) -> bool {
-        let parent = self.record.parent.as_ref();
+        let parent = self.record().parent.as_ref();
         parent.is_some_and(|parent| parent.kind == ReferenceKind::FollowsFrom)
     }
 
     /// On which side of a call it stands.
     #[must_use]
     pub fn kind(&self) -> SpanKind {
-        self.record.kind
+        self.record().kind
     }
 
     /// When it started.
     #[must_use]
     pub fn start(&self) -> SystemTime {
-        self.record.start
+        self.record().start
     }
 
     /// When it ended: never before its start.
     #[must_use]
     pub fn end(&self) -> SystemTime {
-        self.record.moment(self.data().duration)
+        let record = self.record();
+        record.moment(record.duration)
     }
 
     /// How long it lasted, on a clock that is never set back.
     #[must_use]
     pub fn duration(&self) -> Duration {
-        self.data().duration
+        self.record().duration
     }
 
     /// All tags, each key once: those of the policy's convention, the chosen attributes, and those set by hand, which win.
     #[must_use]
     pub fn tags(&self) -> Vec<Tag> {
-        let (policy, data) = (&self.record.policy, self.data());
+        let (Some(policy), record) = (self.span.policy(), self.record()) else {
+            return Vec::new();
+        };
         tags(
-            self.record.kind,
-            data.http.as_ref(),
+            record.kind,
+            record.http(),
             &policy.http,
             policy.limits.value_bytes,
-            &data.tags,
+            &record.tags,
         )
     }
 
@@ -127,7 +140,7 @@ impl FinishedSpan {
     /// The logs, in the order in which they were made; last, for a request that failed, the error.
     #[must_use]
     pub fn logs(&self) -> Vec<Log> {
-        let mut logs = self.data().logs.clone();
+        let mut logs = self.record().logs.clone();
         if let Some(http) = self.facts().filter(|http| is_failure(http)) {
             let mut fields = vec![Tag::new("event", "error")];
             if let Some(kind) = error_type(http) {
@@ -148,7 +161,7 @@ impl FinishedSpan {
     #[must_use]
     pub fn baggage(&self) -> &Baggage {
         const NONE: &Baggage = &Baggage::EMPTY;
-        self.data()
+        self.record()
             .extra
             .as_ref()
             .map_or(NONE, |extra| &extra.baggage)
@@ -157,7 +170,7 @@ impl FinishedSpan {
     /// Whether the span failed: by its `error` tag, else by the request's outcome.
     #[must_use]
     pub fn is_error(&self) -> bool {
-        let tag = self.data().tags.iter().find(|tag| tag.key == "error");
+        let tag = self.record().tags.iter().find(|tag| tag.key == "error");
         match tag.map(|tag| &tag.value) {
             Some(Value::Bool(error)) => *error,
             Some(_) => true,
@@ -174,55 +187,64 @@ impl FinishedSpan {
     /// What was left out because of the policy's [`Limits`](crate::Limits).
     #[must_use]
     pub fn omitted(&self) -> Omitted {
-        self.data().omitted
+        self.record().omitted
     }
 
     /// About how many bytes it holds, for queues that are bounded in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
-        let data = self.data();
+        let record = self.record();
         let tags = |tags: &Vec<Tag>| {
             let texts = tags.iter().map(Tag::heap_size).sum::<usize>();
             tags.capacity() * size_of::<Tag>() + texts
         };
         let extra = |extra: &Arc<Extra>| extra.heap_size();
-        let parent = self.record.parent.as_ref();
+        let parent = self.record().parent.as_ref();
         let parents = parent.and_then(|parent| parent.context.extra());
-        let own = data.extra.as_ref();
+        let own = record.extra.as_ref();
         // Usually the same.
         let parents = parents.filter(|theirs| own.is_none_or(|own| !Arc::ptr_eq(own, theirs)));
-        let references = data.references.iter();
-        size_of::<Record>()
+        let references = record.references.iter();
+        size_of::<SpanCell>()
+            + size_of::<Record>()
             + own.map_or(0, extra)
             + parents.map_or(0, extra)
             + references
                 .filter_map(|reference| reference.context.extra())
                 .map(extra)
                 .sum::<usize>()
-            + data.name.text().map_or(0, heap_size)
-            + tags(&data.tags)
-            + data.logs.capacity() * size_of::<Log>()
-            + data.logs.iter().map(|log| tags(&log.fields)).sum::<usize>()
-            + data.references.capacity() * size_of::<Reference>()
-            + data.http.as_ref().map_or(0, HttpFacts::heap_size)
+            + record.name.text().map_or(0, heap_size)
+            + tags(&record.tags)
+            + record.logs.capacity() * size_of::<Log>()
+            + record
+                .logs
+                .iter()
+                .map(|log| tags(&log.fields))
+                .sum::<usize>()
+            + record.references.capacity() * size_of::<Reference>()
+            + record.http().map_or(0, HttpFacts::heap_size)
     }
 
     /// The span waits in this queue from now on: the queue counts what handles add to the span meanwhile.
     pub(crate) fn enter_queue(&self, queue: &LateBytes) {
-        self.record.enter_queue(queue);
+        if let Some(cell) = self.span.cell() {
+            cell.enter_queue(queue);
+        }
     }
 
     pub(crate) fn leave_queue(&self, queue: &LateBytes) {
-        self.record.leave_queue(queue);
+        if let Some(cell) = self.span.cell() {
+            cell.leave_queue(queue);
+        }
     }
 
-    pub(crate) fn policy(&self) -> PolicyId {
-        self.record.policy.id()
+    pub(crate) fn policy(&self) -> Option<PolicyId> {
+        Some(self.span.policy()?.id())
     }
 
     /// Which tracers of a fan-out asked for the span, a bit each.
     pub(crate) fn wanted_by(&self) -> u64 {
-        self.record.wanted_by
+        self.record().wanted_by
     }
 }
 

@@ -3,22 +3,24 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, OnceLock, PoisonError};
-use std::time::SystemTime;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime};
 
-use crate::context::{Baggage, SpanContext};
+use crate::context::{Baggage, ReferenceKind, SpanContext};
 use crate::http::Route;
 use crate::propagation::{Carrier, Outgoing};
+use crate::span::cell::SpanCell;
 use crate::span::current::{self, Entered, Kind, Scoped};
+use crate::span::finished::FinishedSpan;
 use crate::span::hook::ScopeHook;
 use crate::span::mark::Mark;
 use crate::span::owned_span::OwnedSpan;
 use crate::span::policy::Policy;
+use crate::span::pool;
 use crate::span::record::Record;
 use crate::span::start::SpanBuilder;
-use crate::span::unrecorded::Unrecorded;
 use crate::tag::{LogFields, Tag, Value};
-use crate::text::{BoundedText, prefix};
+use crate::text::BoundedText;
 
 /// A cheap, cloneable handle to a span: tags, logs, baggage, children, injection.
 ///
@@ -47,22 +49,22 @@ use crate::text::{BoundedText, prefix};
 /// ```
 #[derive(Clone, Default)]
 pub struct Span {
-    inner: Inner,
+    cell: Option<Arc<SpanCell>>,
 }
 
-#[derive(Clone, Default)]
-enum Inner {
-    #[default]
-    None,
-    Unrecorded(Unrecorded),
-    Recorded(Arc<Record>),
+impl Drop for Span {
+    fn drop(&mut self) {
+        if let Some(cell) = self.cell.take() {
+            pool::give_back(cell);
+        }
+    }
 }
 
 impl Span {
     /// The empty handle: no span, no context.
     #[must_use]
     pub const fn none() -> Self {
-        Self { inner: Inner::None }
+        Self { cell: None }
     }
 
     /// The current span of this thread: the request's, inside a traced handler; the empty handle where none is current.
@@ -74,90 +76,85 @@ impl Span {
         current::current()
     }
 
-    pub(crate) fn recorded(record: Arc<Record>) -> Self {
-        Self {
-            inner: Inner::Recorded(record),
-        }
+    pub(super) fn of(cell: Arc<SpanCell>) -> Self {
+        Self { cell: Some(cell) }
     }
 
-    pub(crate) fn unrecorded(unrecorded: Unrecorded) -> Self {
-        Self {
-            inner: Inner::Unrecorded(unrecorded),
-        }
+    pub(crate) fn cell(&self) -> Option<&SpanCell> {
+        self.cell.as_deref()
     }
 
-    pub(crate) fn as_unrecorded(&self) -> Option<&Unrecorded> {
-        match &self.inner {
-            Inner::Unrecorded(unrecorded) => Some(unrecorded),
-            Inner::None | Inner::Recorded(_) => None,
-        }
-    }
-
-    pub(crate) fn record(&self) -> Option<&Arc<Record>> {
-        match &self.inner {
-            Inner::Recorded(record) => Some(record),
-            Inner::None | Inner::Unrecorded(_) => None,
-        }
+    /// Whether it is recorded, also after its end.
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.cell().is_some_and(SpanCell::is_recorded)
     }
 
     pub(crate) fn policy(&self) -> Option<&Arc<Policy>> {
-        match &self.inner {
-            Inner::None => None,
-            Inner::Unrecorded(unrecorded) => Some(&unrecorded.policy),
-            Inner::Recorded(record) => Some(&record.policy),
-        }
+        self.cell().map(SpanCell::policy)
     }
 
     /// The mark of the request whose span this is: a part of what tells the span from all others.
-    pub(crate) fn mark(&self) -> Mark {
-        Mark::new(match &self.inner {
-            Inner::None => 0,
-            Inner::Unrecorded(unrecorded) => unrecorded.key(),
-            Inner::Recorded(record) => record.span_id.get(),
-        })
+    pub(crate) fn mark(&self) -> Option<Mark> {
+        self.cell().map(SpanCell::mark)
+    }
+
+    /// Which tracers of a fan-out asked for the span, a bit each.
+    pub(crate) fn wanted_by(&self) -> u64 {
+        let wanted = self
+            .cell()
+            .and_then(|cell| cell.look(|record| record.wanted_by));
+        wanted.unwrap_or(u64::MAX)
+    }
+
+    /// Ends the span, once, and reports it if it is sampled: a second call does nothing.
+    pub(crate) fn end(&self, duration: impl FnOnce(&Record) -> Duration) {
+        if let Some(cell) = self.cell()
+            && cell.close(duration)
+        {
+            // A handle of its own, because the policy is reached through this one.
+            let finished = FinishedSpan::new(self.clone());
+            cell.policy().call_tracer(|tracer| tracer.report(finished));
+        }
+    }
+
+    /// Ends the span at the present moment.
+    pub(crate) fn end_now(&self) {
+        if let Some(cell) = self.cell().filter(|cell| cell.is_recorded()) {
+            let now = cell.policy().monotonic();
+            self.end(|record| record.elapsed_at(now));
+        }
     }
 
     /// Whether this is the empty handle.
     #[must_use]
     pub fn is_none(&self) -> bool {
-        matches!(self.inner, Inner::None)
+        self.cell.is_none()
     }
 
     /// Whether tags and logs set now are kept: the span is recorded and has not ended.
     #[must_use]
     pub fn is_recording(&self) -> bool {
-        self.record().is_some_and(|record| record.is_open())
+        self.cell().is_some_and(SpanCell::is_open)
     }
 
     /// What a span caused by this one refers to; `None` for the empty handle, and for a request that is neither traced
     /// here nor came with a context.
     #[must_use]
     pub fn context(&self) -> Option<SpanContext> {
-        match &self.inner {
-            Inner::None => None,
-            Inner::Unrecorded(unrecorded) => unrecorded.context(),
-            Inner::Recorded(record) => Some(record.context()),
-        }
+        self.cell()?.context()
     }
 
     /// Sets a tag, in the place of one with the same key.
     ///
     /// `sampling.priority` with a number does what OpenTracing says: 0 keeps the span and what it causes from now on from
     /// being sampled, a greater one has them sampled. A span that was not recorded from its start cannot be recorded
-    /// later, but its children then are; handles of it that were taken before may not know.
+    /// later, but its children then are.
     #[allow(clippy::return_self_not_must_use)]
     pub fn set_tag(&self, key: impl Into<Cow<'static, str>>, value: impl Into<Value>) -> &Self {
-        match &self.inner {
-            Inner::None => {}
-            Inner::Unrecorded(unrecorded) => {
-                let (key, value) = (key.into(), value.into());
-                if let Some(priority) = sampling_priority(&key, &value)
-                    && !unrecorded.policy.is_disabled
-                {
-                    unrecorded.late_or_new().decide(priority);
-                }
-            }
-            Inner::Recorded(record) => set_tag(record, Tag::new(key, value)),
+        if let Some(cell) = self.cell() {
+            let tag = Tag::new(key, value);
+            decide_by_priority(cell, &tag);
+            cell.change(|record| record.set_tag(tag, &cell.policy().limits));
         }
         self
     }
@@ -165,25 +162,29 @@ impl Span {
     /// Sets several tags at once, which is cheaper than one by one.
     #[allow(clippy::return_self_not_must_use)]
     pub fn set_tags<T: Into<Tag>>(&self, tags: impl IntoIterator<Item = T>) -> &Self {
-        match &self.inner {
-            Inner::Recorded(record) => set_tags(record, tags.into_iter().map(Into::into)),
-            Inner::None => {}
-            Inner::Unrecorded(_) => {
-                for Tag { key, value } in tags.into_iter().map(Into::into) {
-                    self.set_tag(key, value);
-                }
-            }
+        let Some(cell) = self.cell() else {
+            return self;
+        };
+        let tags = tags.into_iter().map(Into::into);
+        if !cell.is_recorded() {
+            tags.for_each(|tag| decide_by_priority(cell, &tag));
+            return self;
         }
+        // Collected before the lock is taken: the iterator is the user's code.
+        let tags: Vec<Tag> = tags.collect();
+        tags.iter().for_each(|tag| decide_by_priority(cell, tag));
+        cell.change(|record| record.set_tags(tags, &cell.policy().limits));
         self
     }
 
     /// Logs an event with the present time: its name, or fields (see [`LogFields`]).
     #[allow(clippy::return_self_not_must_use)]
     pub fn log(&self, fields: impl LogFields) -> &Self {
-        if let Some(record) = self.record()
-            && record.takes_log()
+        if let Some(cell) = self.cell()
+            && cell.takes_log()
+            && let Some((now, _)) = cell.now()
         {
-            record.add_log(record.now().0, fields.into_fields());
+            cell.add_log(now, fields.into_fields());
         }
         self
     }
@@ -191,10 +192,10 @@ impl Span {
     /// Logs an event that happened at another time.
     #[allow(clippy::return_self_not_must_use)]
     pub fn log_at(&self, time: SystemTime, fields: impl LogFields) -> &Self {
-        if let Some(record) = self.record()
-            && record.takes_log()
+        if let Some(cell) = self.cell()
+            && cell.takes_log()
         {
-            record.add_log(time, fields.into_fields());
+            cell.add_log(time, fields.into_fields());
         }
         self
     }
@@ -203,8 +204,8 @@ impl Span {
     /// has a cause, `error.cause`.
     #[allow(clippy::return_self_not_must_use)]
     pub fn error(&self, error: &(impl std::error::Error + ?Sized)) -> &Self {
-        if let Some(record) = self.record().filter(|record| record.is_open()) {
-            let policy = &record.policy;
+        if let Some(cell) = self.cell().filter(|cell| cell.is_open()) {
+            let policy = cell.policy();
             let limit = policy.limits.value_bytes;
             // How an error shows itself is not ours, and may fail.
             let message = policy.guard(|| BoundedText::of(&error, limit));
@@ -212,7 +213,7 @@ impl Span {
             let mut fields = vec![Tag::new("event", "error")];
             for (key, text) in [("message", message), ("error.cause", cause.flatten())] {
                 if let Some(BoundedText { text, is_cut, .. }) = text {
-                    record.change(|data| data.omitted.cut_values += u32::from(is_cut));
+                    cell.change(|record| record.omitted.cut_values += u32::from(is_cut));
                     fields.push(Tag::new(key, text));
                 }
             }
@@ -225,60 +226,33 @@ impl Span {
     /// [bounded](crate::Limits::value_bytes) like a value.
     #[allow(clippy::return_self_not_must_use)]
     pub fn set_name(&self, name: impl Into<Cow<'static, str>>) -> &Self {
-        if let Some(record) = self.record() {
+        if let Some(cell) = self.cell() {
             // Before the lock is taken: it is the user's code.
             let name = name.into();
-            record.change(|data| data.set_name(name, &record.policy));
+            cell.change(|record| record.set_name(name, &cell.policy().limits));
         }
         self
     }
 
     /// Tells the route of the request whose span this is, such as `/users/{id}`, for frameworks that know none: it becomes
     /// the span's tag and, with the method, its name, unless the span was named. On other spans this does nothing.
-    #[allow(clippy::return_self_not_must_use)]
+    #[allow(clippy::return_self_not_must_use, clippy::must_use_candidate)]
     pub fn set_route(&self, template: &str) -> &Self {
-        match &self.inner {
-            Inner::None => {}
-            Inner::Unrecorded(unrecorded) => {
-                if unrecorded.is_request && !unrecorded.policy.callbacks.on_finish.is_empty() {
-                    let late = unrecorded.late_or_new();
-                    let limit = unrecorded.policy.limits.value_bytes;
-                    *late.route.lock().unwrap_or_else(PoisonError::into_inner) =
-                        Some(prefix(template, limit).into());
-                }
-            }
-            Inner::Recorded(record) => {
-                let limit = record.policy.limits.value_bytes;
-                record.change(|data| {
-                    let http = data.http.as_mut()?;
-                    http.set_route(Route::Template(template), limit);
-                    Some(())
-                });
-            }
+        if let Some(cell) = self.cell() {
+            let limit = cell.policy().limits.value_bytes;
+            cell.change_facts(|http| {
+                http.set_route(Route::Template(template), limit);
+                Some(())
+            });
         }
         self
     }
 
-    /// The route that was told of a request that is not recorded.
-    pub(crate) fn late_route(&self) -> Option<Box<str>> {
-        match &self.inner {
-            Inner::Unrecorded(unrecorded) => {
-                let late = unrecorded.late()?;
-                late.route
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .clone()
-            }
-            Inner::None | Inner::Recorded(_) => None,
-        }
-    }
-
     /// Sets an item of the baggage, which every span caused by this one from now on gets, here and across the wire.
     ///
-    /// A key that is not an RFC 9110 token, and an item over the [bounds](crate::Baggage), change nothing. On a request
-    /// that is not recorded the item reaches [`Span::current`], the framework's extractor and every outgoing call of the
-    /// request, and of other handles those that were taken later.
-    #[allow(clippy::return_self_not_must_use)]
+    /// A key that is not an RFC 9110 token, and an item over the [bounds](crate::Baggage), change nothing. All
+    /// handles of the span have the item, on all threads.
+    #[allow(clippy::return_self_not_must_use, clippy::must_use_candidate)]
     pub fn set_baggage(&self, key: &str, value: &str) -> &Self {
         self.change_baggage(|baggage| {
             baggage.set(key, value);
@@ -296,36 +270,15 @@ impl Span {
     }
 
     fn change_baggage(&self, change: impl FnOnce(&mut Baggage)) {
-        match &self.inner {
-            Inner::None => {}
-            Inner::Unrecorded(unrecorded) => {
-                let late = unrecorded.late_or_new();
-                let mut extra = late.extra.lock().unwrap_or_else(PoisonError::into_inner);
-                change(&mut extra.baggage);
-            }
-            Inner::Recorded(record) => record.change_extra(|extra| change(&mut extra.baggage)),
+        if let Some(cell) = self.cell() {
+            cell.change_extra(|extra| change(&mut extra.baggage));
         }
     }
 
     /// An item of the baggage.
     #[must_use]
     pub fn baggage(&self, key: &str) -> Option<String> {
-        match &self.inner {
-            Inner::None => None,
-            Inner::Unrecorded(unrecorded) => match unrecorded.late() {
-                Some(late) => {
-                    let extra = late.extra.lock().unwrap_or_else(PoisonError::into_inner);
-                    extra.baggage.get(key).map(str::to_owned)
-                }
-                None => unrecorded
-                    .context
-                    .as_ref()?
-                    .baggage()
-                    .get(key)
-                    .map(str::to_owned),
-            },
-            Inner::Recorded(record) => record.context().baggage().get(key).map(str::to_owned),
-        }
+        self.cell()?.extra()?.baggage.get(key).map(str::to_owned)
     }
 
     /// Starts a child of this span. It ends when it is dropped or [finished](OwnedSpan::finish).
@@ -339,12 +292,12 @@ impl Span {
     /// Starts a span that this one caused but does not wait for (OpenTracing's `FollowsFrom`).
     #[must_use = "the span ends when it is dropped"]
     pub fn follower(&self, name: impl Into<Cow<'static, str>>) -> OwnedSpan {
-        SpanBuilder::following(self.clone(), name.into()).start()
+        SpanBuilder::below(self.clone(), ReferenceKind::FollowsFrom, name.into()).start()
     }
 
     /// Prepares a child of this span: with tags, a kind, or a start time of its own.
     pub fn build_child(&self, name: impl Into<Cow<'static, str>>) -> SpanBuilder {
-        SpanBuilder::child_of_span(self.clone(), name.into())
+        SpanBuilder::below(self.clone(), ReferenceKind::ChildOf, name.into())
     }
 
     /// Writes the span's context and baggage into outgoing headers, in the formats that the policy names.
@@ -360,22 +313,19 @@ impl Span {
     /// assert!(request.headers().contains_key("traceparent"));
     /// ```
     pub fn inject(&self, carrier: &mut dyn Carrier) {
-        let Some(policy) = self.policy() else {
+        let Some(cell) = self.cell() else {
             return;
         };
-        match (self.context(), &self.inner) {
-            (Some(context), _) => {
-                policy.guard(|| policy.propagation.inject(&Outgoing::new(&context), carrier))
-            }
-            (None, Inner::Unrecorded(unrecorded)) => {
-                if let Some(extra) = unrecorded.baggage_alone() {
-                    let outgoing = Outgoing::baggage_only(&extra.baggage);
-                    policy.guard(|| policy.propagation.inject(&outgoing, carrier));
-                }
-                None
-            }
-            (None, Inner::None | Inner::Recorded(_)) => None,
+        let policy = cell.policy();
+        let context = cell.context();
+        // Baggage can come without ids that it could belong to.
+        let extra = context.is_none().then(|| cell.extra()).flatten();
+        let outgoing = match (&context, &extra) {
+            (Some(context), _) => Outgoing::new(context),
+            (None, Some(extra)) => Outgoing::baggage_only(&extra.baggage),
+            (None, None) => return,
         };
+        policy.guard(|| policy.propagation.inject(&outgoing, carrier));
     }
 
     /// Makes the span current on this thread until the guard is dropped.
@@ -416,7 +366,8 @@ impl Span {
     /// What a [`ScopeHook`] keeps with the span, filled once; `None` for a span that is not recorded.
     #[must_use]
     pub fn hook_slot(&self) -> Option<&OnceLock<Box<dyn std::any::Any + Send + Sync>>> {
-        self.record().map(|record| &record.hook_slot)
+        let cell = self.cell().filter(|cell| cell.is_recorded())?;
+        Some(cell.hook_slot())
     }
 
     pub(crate) fn hooks(&self) -> Option<&[Arc<dyn ScopeHook>]> {
@@ -431,13 +382,6 @@ impl Span {
             }
         }
     }
-
-    /// Takes over what was changed through a copy of this handle, made by a scope.
-    pub(crate) fn adopt_late_changes(&self, copy: &Self) {
-        if let (Inner::Unrecorded(mine), Inner::Unrecorded(theirs)) = (&self.inner, &copy.inner) {
-            mine.adopt(theirs);
-        }
-    }
 }
 
 /// What `sampling.priority` decides, if this is that tag (OpenTracing's semantic conventions).
@@ -450,42 +394,23 @@ pub(crate) fn sampling_priority(key: &str, value: &Value) -> Option<bool> {
     }
 }
 
-fn set_tags(record: &Arc<Record>, tags: impl Iterator<Item = Tag>) {
-    // Collected before the lock is taken: the iterator is the user's code.
-    let tags: Vec<Tag> = tags.collect();
-    for tag in &tags {
-        decide_by_priority(record, tag);
-    }
-    record.change(|data| data.set_tags(tags, &record.policy));
-}
-
-fn set_tag(record: &Arc<Record>, tag: Tag) {
-    decide_by_priority(record, &tag);
-    record.change(|data| data.set_tag(tag, &record.policy));
-}
-
-fn decide_by_priority(record: &Arc<Record>, tag: &Tag) {
-    if let Some(sampled) = sampling_priority(&tag.key, &tag.value)
-        && record.is_open()
-    {
-        record.set_flags(record.flags().with_sampled(sampled));
+fn decide_by_priority(cell: &SpanCell, tag: &Tag) {
+    if let Some(sampled) = sampling_priority(&tag.key, &tag.value) {
+        cell.decide(sampled);
     }
 }
 
 impl fmt::Debug for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.inner {
-            Inner::None => f.write_str("Span::none()"),
-            Inner::Unrecorded(unrecorded) => f
-                .debug_struct("Span")
-                .field("context", &unrecorded.context())
-                .field("recorded", &false)
-                .finish(),
-            Inner::Recorded(record) => f
-                .debug_struct("Span")
-                .field("context", &record.context())
-                .field("recording", &record.is_open())
-                .finish(),
-        }
+        let Some(cell) = self.cell() else {
+            return f.write_str("Span::none()");
+        };
+        let mut all = f.debug_struct("Span");
+        all.field("context", &cell.context());
+        match cell.is_recorded() {
+            true => all.field("recording", &cell.is_open()),
+            false => all.field("recorded", &false),
+        };
+        all.finish()
     }
 }

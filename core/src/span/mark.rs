@@ -59,8 +59,8 @@ macro_rules! with_half {
 }
 
 impl Mark {
-    pub(crate) const fn new(random: u64) -> Self {
-        Self(random as u16)
+    pub(crate) const fn new(value: u32) -> Self {
+        Self(value as u16)
     }
 
     /// Leaves the mark with a request.

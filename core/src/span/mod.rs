@@ -1,6 +1,7 @@
 //! A span from its start to its end: handles, the current span, what is recorded, the policy, and the tracer that receives it.
 
 mod callbacks;
+mod cell;
 mod clock;
 pub(crate) mod current;
 mod finished;
@@ -10,12 +11,12 @@ mod late_bytes;
 mod mark;
 mod owned_span;
 mod policy;
+pub(crate) mod pool;
 mod record;
 mod request_end;
 mod start;
 pub(crate) mod suppression;
 mod tracer;
-mod unrecorded;
 
 pub use self::clock::{Clock, SystemClock};
 pub use self::current::{Entered, Scoped};
@@ -28,8 +29,9 @@ pub use self::request_end::RequestEnd;
 pub use self::start::SpanBuilder;
 pub use self::tracer::Tracer;
 
+pub(crate) use self::cell::SpanCell;
 pub(crate) use self::current::Kind;
 pub(crate) use self::late_bytes::LateBytes;
 pub(crate) use self::policy::Policy;
-pub(crate) use self::start::{Start, is_recorded_below};
+pub(crate) use self::start::Start;
 pub(crate) use self::suppression::PolicyId;

@@ -25,11 +25,9 @@ impl OwnedSpan {
     }
 
     /// Ends the span at another time; one before its start counts as its start.
-    pub fn finish_at(mut self, time: SystemTime) {
-        if let Some(record) = std::mem::take(&mut self.span).record() {
-            let took = time.duration_since(record.start).unwrap_or_default();
-            record.clone().finish(took);
-        }
+    pub fn finish_at(self, time: SystemTime) {
+        self.span
+            .end(|record| time.duration_since(record.start).unwrap_or_default());
     }
 }
 
@@ -43,10 +41,7 @@ impl Deref for OwnedSpan {
 
 impl Drop for OwnedSpan {
     fn drop(&mut self) {
-        if let Some(record) = self.span.record() {
-            let elapsed = record.elapsed();
-            record.clone().finish(elapsed);
-        }
+        self.span.end_now();
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::panic::RefUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use crate::context::{IdSource, RandomIds, SpanContext, SpanId, TraceId};
@@ -13,9 +13,11 @@ use crate::http::{HttpSettings, RequestView, Route};
 use crate::propagation::Propagation;
 use crate::sampler::{Decision, SampleRequest, Sampler, Sampling};
 use crate::span::callbacks::Callbacks;
+use crate::span::cell::SpanCell;
 use crate::span::clock::{Clock, SystemClock};
 use crate::span::hook::ScopeHook;
-use crate::span::record::{Name, Record};
+use crate::span::pool;
+use crate::span::record::Name;
 use crate::span::suppression::{self, PolicyId};
 use crate::span::tracer::Tracer;
 use crate::tag::Limits;
@@ -35,6 +37,9 @@ pub(crate) struct Policy {
     /// How many mount points adapters have made for it.
     pub(crate) mounts: AtomicUsize,
     pub(crate) diagnostics: Arc<Hook>,
+    /// How many cells of spans wait at most in the stock of the process when one of this policy comes; nothing is kept for 0.
+    pub(crate) pooled_spans: usize,
+    has_ended: AtomicBool,
     /// How many panics of callbacks, hooks, clocks, ids, samplers, propagators and tracers were caught.
     pub(crate) panics: Panics,
 }
@@ -57,6 +62,8 @@ impl Policy {
             callbacks: Callbacks::default(),
             mounts: AtomicUsize::new(0),
             diagnostics: Hook::log(),
+            pooled_spans: pool::DEFAULT_STOCK,
+            has_ended: AtomicBool::new(false),
             panics: Panics::default(),
         }
     }
@@ -64,6 +71,15 @@ impl Policy {
     /// Returns what tells it from other policies, as long as it lives.
     pub(crate) fn id(&self) -> PolicyId {
         PolicyId::new(std::ptr::from_ref(self).addr())
+    }
+
+    /// Whether the last handle of the application is gone. Spans that are still there work on.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.has_ended.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_ended(&self) {
+        self.has_ended.store(true, Ordering::Relaxed);
     }
 
     /// Runs code that is not ours. A panic in it is counted and loses its effect, nothing else.
@@ -147,13 +163,13 @@ impl Policy {
 
     /// Names a request's span at its end, if there is a rule and nothing else has named the span: nothing can read the name
     /// before, and the route may be known only then.
-    pub(crate) fn name_by_rule(&self, record: &Record) {
+    pub(crate) fn name_by_rule(&self, span: &SpanCell) {
         let Some(naming) = &self.callbacks.naming else {
             return;
         };
-        let known = record.change(|data| {
-            let http = data.http.as_ref()?;
-            let is_derived = matches!(data.name, Name::Derived);
+        let known = span.change(|record| {
+            let http = record.http()?;
+            let is_derived = matches!(record.name, Name::Derived);
             is_derived.then(|| (http.method(), http.template().map(str::to_owned)))
         });
         let Some((method, template)) = known.flatten() else {
@@ -162,7 +178,7 @@ impl Policy {
         let route = template.as_deref().map_or(Route::Unknown, Route::Template);
         // Called outside the lock: it is the user's code, and may look at the span.
         if let Some(name) = self.guard(|| naming(method, route)).flatten() {
-            record.change(|data| data.give_name(name.into(), self));
+            span.change(|record| record.give_name(name.into(), &self.limits));
         }
     }
 }

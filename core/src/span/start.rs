@@ -4,14 +4,14 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::context::{Reference, ReferenceKind, SpanContext, TraceFlags, TraceId};
-use crate::http::HttpFacts;
+use crate::context::{Extra, Reference, ReferenceKind, SpanContext, TraceFlags, TraceId};
+use crate::http::Arrival;
 use crate::sampler::{Decision, SampleRequest, Sampling};
+use crate::span::cell::SpanCell;
 use crate::span::handle::{Span, sampling_priority};
 use crate::span::owned_span::OwnedSpan;
 use crate::span::policy::Policy;
-use crate::span::record::{Origin, Record, SpanData};
-use crate::span::unrecorded::Unrecorded;
+use crate::span::pool;
 use crate::tag::{SpanKind, Tag, Value};
 
 /// Prepares a span: its parent, references, tags, kind and start time.
@@ -28,7 +28,7 @@ use crate::tag::{SpanKind, Tag, Value};
 #[derive(Debug, Clone)]
 #[must_use = "a span starts with `start`"]
 pub struct SpanBuilder {
-    policy: Option<Arc<Policy>>,
+    maker: Maker,
     name: Cow<'static, str>,
     parent: Parent,
     references: Vec<Reference>,
@@ -37,40 +37,36 @@ pub struct SpanBuilder {
     time: Option<SystemTime>,
 }
 
+/// Where the policy comes from.
+#[derive(Debug, Clone)]
+enum Maker {
+    Policy(Arc<Policy>),
+    /// The policy's count, which all threads share, is left alone.
+    Span(Span),
+}
+
 #[derive(Debug, Clone)]
 enum Parent {
     Current,
     None,
-    /// A span of this process: its decision holds.
-    Span(Span, ReferenceKind),
+    /// The span that made the builder: its decision holds.
+    Maker(ReferenceKind),
     /// A span known by its context only: samplers are asked.
     Context(Reference),
 }
 
 impl SpanBuilder {
     pub(crate) fn new(policy: Arc<Policy>, name: Cow<'static, str>) -> Self {
-        Self::with_parent(Some(policy), name, Parent::Current)
+        Self::made_by(Maker::Policy(policy), Parent::Current, name)
     }
 
-    pub(crate) fn child_of_span(span: Span, name: Cow<'static, str>) -> Self {
-        Self::with_parent(
-            span.policy().cloned(),
-            name,
-            Parent::Span(span, ReferenceKind::ChildOf),
-        )
+    pub(crate) fn below(span: Span, kind: ReferenceKind, name: Cow<'static, str>) -> Self {
+        Self::made_by(Maker::Span(span), Parent::Maker(kind), name)
     }
 
-    pub(crate) fn following(span: Span, name: Cow<'static, str>) -> Self {
-        Self::with_parent(
-            span.policy().cloned(),
-            name,
-            Parent::Span(span, ReferenceKind::FollowsFrom),
-        )
-    }
-
-    fn with_parent(policy: Option<Arc<Policy>>, name: Cow<'static, str>, parent: Parent) -> Self {
+    fn made_by(maker: Maker, parent: Parent, name: Cow<'static, str>) -> Self {
         Self {
-            policy,
+            maker,
             name,
             parent,
             references: Vec::new(),
@@ -93,7 +89,7 @@ impl SpanBuilder {
     fn refer_to(mut self, reference: Reference) -> Self {
         match self.parent {
             Parent::Current | Parent::None => self.parent = Parent::Context(reference),
-            Parent::Span(..) | Parent::Context(_) => self.references.push(reference),
+            Parent::Maker(_) | Parent::Context(_) => self.references.push(reference),
         }
         self
     }
@@ -124,18 +120,13 @@ impl SpanBuilder {
 
     /// Starts the span.
     pub fn start(self) -> OwnedSpan {
-        let Some(policy) = self.policy else {
-            return OwnedSpan::new(Span::none());
-        };
-        let parent = match self.parent {
-            Parent::Current => match Span::current() {
-                span if span.is_none() => match policy.ambient_parent() {
-                    Some(context) => Parent::Context(Reference::child_of(context)),
-                    None => Parent::None,
-                },
-                span => Parent::Span(span, ReferenceKind::ChildOf),
+        let Self { maker, parent, .. } = self;
+        let policy = match &maker {
+            Maker::Policy(policy) => policy,
+            Maker::Span(span) => match span.policy() {
+                Some(policy) => policy,
+                None => return OwnedSpan::new(Span::none()),
             },
-            parent => parent,
         };
         let start = Start {
             name: self.name,
@@ -144,30 +135,36 @@ impl SpanBuilder {
             tags: self.tags,
             time: self.time,
             now: None,
-            http: None,
-            is_request: false,
+            arrival: None,
         };
-        OwnedSpan::new(match parent {
-            Parent::Span(span, kind) => start.below(&policy, &span, kind),
-            Parent::Context(reference) => {
-                let trace_id = reference.context.trace_id();
-                start.sampled(&policy, trace_id, Some(reference), TraceFlags::default())
+        let root = |start: Start<'_>| {
+            let flags = TraceFlags::default().with_random(true);
+            start.sampled(policy, policy.trace_id(), None, flags)
+        };
+        let refer = |start: Start<'_>, reference: Reference| {
+            let trace_id = reference.context.trace_id();
+            start.sampled(policy, trace_id, Some(reference), TraceFlags::default())
+        };
+        OwnedSpan::new(match (parent, &maker) {
+            (Parent::Maker(kind), Maker::Span(span)) => start.below(policy, span, kind),
+            (Parent::Context(reference), _) => refer(start, reference),
+            (Parent::Current, _) => {
+                let span = Span::current();
+                if !span.is_none() {
+                    start.below(policy, &span, ReferenceKind::ChildOf)
+                } else if let Some(context) = policy.ambient_parent() {
+                    refer(start, Reference::child_of(context))
+                } else {
+                    root(start)
+                }
             }
-            Parent::None | Parent::Current => {
-                let trace_id = policy.trace_id();
-                start.sampled(
-                    &policy,
-                    trace_id,
-                    None,
-                    TraceFlags::default().with_random(true),
-                )
-            }
+            (Parent::None | Parent::Maker(_), _) => root(start),
         })
     }
 }
 
 /// A span about to start.
-pub(crate) struct Start {
+pub(crate) struct Start<'a> {
     pub(crate) name: Cow<'static, str>,
     pub(crate) kind: SpanKind,
     pub(crate) references: Vec<Reference>,
@@ -175,11 +172,22 @@ pub(crate) struct Start {
     pub(crate) time: Option<SystemTime>,
     /// The present on both clocks, as the parent counts it.
     pub(crate) now: Option<(SystemTime, Duration)>,
-    pub(crate) http: Option<HttpFacts>,
-    pub(crate) is_request: bool,
+    /// The request whose span it is, if it is one.
+    pub(crate) arrival: Option<Arrival<'a>>,
 }
 
-impl Start {
+/// What a span has of the spans before it.
+struct Lineage {
+    trace_id: TraceId,
+    flags: TraceFlags,
+    extra: Option<Arc<Extra>>,
+    parent: Option<Reference>,
+    /// Whether the parent is a span of another process, where that is known.
+    parent_is_remote: Option<bool>,
+    wanted_by: u64,
+}
+
+impl Start<'_> {
     /// Starts below a span of this process, whose decision holds unless `sampling.priority` says otherwise.
     pub(crate) fn below(
         mut self,
@@ -187,20 +195,21 @@ impl Start {
         parent: &Span,
         kind: ReferenceKind,
     ) -> Span {
+        let Some(cell) = parent.cell() else {
+            return Span::none();
+        };
         let asked = self.asked(policy);
-        let records = is_recorded_below(policy, parent, asked);
-        let unrecorded = parent.as_unrecorded();
-        let Some(context) = parent.context() else {
-            let baggage = unrecorded.and_then(Unrecorded::baggage_alone).map(Arc::new);
-            if records {
+        let is_recorded = is_recorded_below(policy, cell, asked);
+        let Some(context) = cell.context() else {
+            let baggage = cell.extra();
+            if is_recorded {
                 let (trace_id, flags) = (policy.trace_id(), TraceFlags::default());
                 let (flags, sampling) = (flags.with_random(true), Sampling::record_and_sample());
                 return self.decided(policy, trace_id, None, flags, sampling, baggage);
             }
-            let child = Unrecorded::new(policy.clone(), None, self.is_request);
-            return Span::unrecorded(child.carrying(baggage));
+            return self.unrecorded(policy, None, baggage);
         };
-        if !records {
+        if !is_recorded {
             let context = match asked {
                 Some(_) => {
                     let flags = context.flags().with_sampled(false);
@@ -208,26 +217,26 @@ impl Start {
                 }
                 None => context,
             };
-            let child = Unrecorded::new(policy.clone(), Some(context), self.is_request);
-            return Span::unrecorded(child);
+            return self.unrecorded(policy, Some(context), None);
         }
-        let recorded = parent.record();
         // The flag of a context that is only passed on here is the caller's.
-        let sampled = asked.unwrap_or(recorded.is_none() || context.flags().is_sampled());
-        self.now = recorded.map(|record| record.now());
-        let wanted_by = recorded.map_or(u64::MAX, |record| record.wanted_by);
-        let flags = context.flags().with_sampled(sampled);
-        let trace_id = context.trace_id();
-        let extra = context.extra().cloned();
-        let parent = Parentage {
-            reference: Some(Reference { kind, context }),
-            is_remote: Some(false),
+        let sampled = asked.unwrap_or(!cell.is_recorded() || context.flags().is_sampled());
+        if cell.is_recorded() {
+            self.now = cell.now();
+        }
+        let lineage = Lineage {
+            trace_id: context.trace_id(),
+            flags: context.flags().with_sampled(sampled),
+            extra: context.extra().cloned(),
+            parent: Some(Reference { kind, context }),
+            parent_is_remote: Some(false),
+            wanted_by: parent.wanted_by(),
         };
-        self.record(policy, trace_id, parent, extra, flags, wanted_by)
+        self.record(policy, lineage)
     }
 
     /// Asks the samplers, and starts what they decide. `flags` are those of a trace that starts here.
-    pub(crate) fn sampled(
+    fn sampled(
         self,
         policy: &Arc<Policy>,
         trace_id: TraceId,
@@ -259,24 +268,21 @@ impl Start {
         parent: Option<Reference>,
         flags: TraceFlags,
         sampling: Sampling,
-        extra: Option<Arc<crate::context::Extra>>,
+        extra: Option<Arc<Extra>>,
     ) -> Span {
-        let is_request = self.is_request;
-        let (flags, extra) = match &parent {
+        let (flags, mut extra) = match &parent {
             Some(parent) => (parent.context.flags(), parent.context.extra().cloned()),
             None => (flags, extra),
         };
         let sampled = match sampling.decision {
             Decision::PassThrough | Decision::Undecided => {
                 let context = parent.map(|parent| parent.context);
-                let unrecorded = Unrecorded::new(policy.clone(), context, is_request);
-                return Span::unrecorded(unrecorded.carrying(extra));
+                return self.unrecorded(policy, context, extra);
             }
             Decision::Drop | Decision::RecordOnly => false,
             Decision::RecordAndSample => true,
         };
         let flags = flags.with_sampled(sampled);
-        let mut extra = extra;
         if let Some((key, value)) = &sampling.tracestate {
             Arc::make_mut(extra.get_or_insert_default())
                 .tracestate
@@ -284,70 +290,92 @@ impl Start {
         }
         if sampling.decision == Decision::Drop {
             let context = SpanContext::new(trace_id, policy.span_id(), flags).with_extra(extra);
-            return Span::unrecorded(Unrecorded::new(policy.clone(), Some(context), is_request));
+            return self.unrecorded(policy, Some(context), None);
         }
         if self.tags.is_empty() {
             self.tags = sampling.tags;
         } else {
             self.tags.extend(sampling.tags);
         }
-        let parent = Parentage {
-            // Only a request's caller is known by the headers that it sent.
-            is_remote: (is_request && parent.is_some()).then_some(true),
-            reference: parent,
-        };
-        self.record(policy, trace_id, parent, extra, flags, sampling.wanted_by)
-    }
-
-    fn record(
-        self,
-        policy: &Arc<Policy>,
-        trace_id: TraceId,
-        parent: Parentage,
-        extra: Option<Arc<crate::context::Extra>>,
-        flags: TraceFlags,
-        wanted_by: u64,
-    ) -> Span {
-        let mut data = SpanData {
-            http: self.http,
-            ..SpanData::default()
-        };
-        // A request is named after its method and route where nothing else names it.
-        if !self.name.is_empty() {
-            data.give_name(self.name, policy);
-        }
-        for tag in self.tags {
-            data.set_tag(tag, policy);
-        }
-        for reference in self.references {
-            data.add_reference(reference, policy);
-        }
-        let (now, started) = self
-            .now
-            .unwrap_or_else(|| (policy.wall(), policy.monotonic()));
-        let origin = Origin {
+        let lineage = Lineage {
             trace_id,
-            span_id: policy.span_id(),
             flags,
             extra,
-            parent: parent.reference,
-            parent_is_remote: parent.is_remote,
-            kind: self.kind,
-            start: self.time.unwrap_or(now),
-            started,
-            lead: match self.time {
+            // Only a request's caller is known by the headers that it sent.
+            parent_is_remote: (self.arrival.is_some() && parent.is_some()).then_some(true),
+            parent,
+            wanted_by: sampling.wanted_by,
+        };
+        self.record(policy, lineage)
+    }
+
+    /// Starts a span of which nothing is recorded. `baggage` belongs to no context; one that has a context has its own.
+    fn unrecorded(
+        self,
+        policy: &Arc<Policy>,
+        context: Option<SpanContext>,
+        baggage: Option<Arc<Extra>>,
+    ) -> Span {
+        let watched = self.arrival.filter(|arrival| arrival.calls_back);
+        pool::start(policy, watched.is_some(), |cell| {
+            match context {
+                Some(context) => {
+                    let ids = (context.trace_id(), context.span_id());
+                    let flags = context.flags();
+                    cell.set_context(Some(ids), flags, context.into_extra());
+                }
+                None => cell.set_context(None, TraceFlags::default(), baggage),
+            }
+            if let Some(arrival) = watched {
+                let record = cell.watch();
+                record.started = policy.monotonic();
+                record.lead = Duration::ZERO;
+                let limit = policy.limits.value_bytes;
+                record.request().watch(&arrival, limit);
+            }
+        })
+    }
+
+    fn record(self, policy: &Arc<Policy>, lineage: Lineage) -> Span {
+        let limits = &policy.limits;
+        let span = pool::start(policy, true, |cell| {
+            let ids = (lineage.trace_id, policy.span_id());
+            cell.set_context(Some(ids), lineage.flags, lineage.extra);
+            let record = cell.record();
+            record.parent = lineage.parent;
+            record.parent_is_remote = lineage.parent_is_remote;
+            record.kind = self.kind;
+            record.wanted_by = lineage.wanted_by;
+            // A request is named after its method and route where nothing else names it.
+            if !self.name.is_empty() {
+                record.give_name(self.name, limits);
+            }
+            for tag in self.tags {
+                record.set_tag(tag, limits);
+            }
+            for reference in self.references {
+                record.add_reference(reference, limits);
+            }
+            if let Some(arrival) = &self.arrival {
+                let http = record.request();
+                http.read(arrival, &policy.http, limits.value_bytes);
+            }
+            let (now, started) = self
+                .now
+                .unwrap_or_else(|| (policy.wall(), policy.monotonic()));
+            record.start = self.time.unwrap_or(now);
+            record.started = started;
+            record.lead = match self.time {
                 Some(time) => now.duration_since(time).unwrap_or_default(),
                 None => Duration::ZERO,
-            },
-            wanted_by,
-        };
-        let span = Span::recorded(Arc::new(Record::new(policy.clone(), origin, data)));
+            };
+        });
         policy.call_tracer(|tracer| tracer.started(&span));
         span
     }
 
     /// What is decided without asking anybody: by `sampling.priority`, and where nothing is recorded whatever it says.
-    pub(crate) fn asked(&self, policy: &Policy) -> Option<bool> {
+    fn asked(&self, policy: &Policy) -> Option<bool> {
         if policy.is_disabled {
             return None;
         }
@@ -361,18 +389,9 @@ impl Start {
     }
 }
 
-/// The first reference of a span that is recorded, and whether that is a span of another process, where it is known.
-struct Parentage {
-    reference: Option<Reference>,
-    is_remote: Option<bool>,
-}
-
 /// Whether a span below this one is recorded: `asked` decides, else the parent's decision holds.
-pub(crate) fn is_recorded_below(policy: &Policy, parent: &Span, asked: Option<bool>) -> bool {
+fn is_recorded_below(policy: &Policy, parent: &SpanCell, asked: Option<bool>) -> bool {
     // The parent may be another policy's.
-    !policy.is_disabled
-        && asked.unwrap_or_else(|| match parent.as_unrecorded() {
-            Some(unrecorded) => unrecorded.decision() == Some(true),
-            None => parent.record().is_some(),
-        })
+    let by_parent = || parent.is_recorded() || parent.decision() == Some(true);
+    !policy.is_disabled && asked.unwrap_or_else(by_parent)
 }

@@ -149,7 +149,7 @@ impl Tracer for FanOut {
     }
 
     fn started(&self, span: &Span) {
-        let wanted = span.record().map_or(u64::MAX, |record| record.wanted_by);
+        let wanted = span.wanted_by();
         for tracer in self.at(Wanted::read(wanted, self.id).recorded) {
             self.guard(|| tracer.started(span));
         }

@@ -1,0 +1,218 @@
+//! Cells that wait to be used again.
+//!
+//! Each thread keeps a few of them. What is too much there goes to a stock that all threads share, and from which a thread takes
+//! when it has none: a recorded span ends in the hands of a tracer, often on another thread than the next one starts.
+//!
+//! A cell comes here when its last handle is dropped, and cleared. It still belongs to its policy, so that the next span of the
+//! same policy, which is nearly every one, need not touch a count that all threads share. When a policy ends, its cells are freed
+//! wherever they are: none of them keeps a tracer alive.
+
+use std::cell::OnceCell;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use crate::span::cell::SpanCell;
+use crate::span::handle::Span;
+use crate::span::policy::Policy;
+
+/// How many cells with a record a thread keeps, and how many without one.
+const OF_A_THREAD: usize = 64;
+
+/// How many cells move between a thread and the stock at a time.
+const BATCH: usize = 32;
+
+/// How many cells with a record the stock holds by default.
+pub(crate) const DEFAULT_STOCK: usize = 2048;
+
+/// What all threads share.
+struct Pool {
+    /// Cells with a record.
+    stock: Mutex<Cells>,
+    shelves: Mutex<Vec<Weak<Shelf>>>,
+}
+
+/// What one thread keeps. Others come here only when a policy ends, and from time to time to free what is not used.
+#[derive(Default)]
+struct Shelf {
+    /// Without a record, for spans that are not recorded.
+    light: Mutex<Cells>,
+    full: Mutex<Cells>,
+}
+
+#[derive(Default)]
+struct Cells {
+    cells: Vec<Arc<SpanCell>>,
+    /// Whether a cell was taken since the last [`trim`].
+    is_used: bool,
+}
+
+static POOL: Pool = Pool {
+    stock: Mutex::new(Cells {
+        cells: Vec::new(),
+        is_used: false,
+    }),
+    shelves: Mutex::new(Vec::new()),
+};
+
+thread_local! {
+    static SHELF: OnceCell<Arc<Shelf>> = const { OnceCell::new() };
+}
+
+/// Starts a span: `fill` gets its cell before anybody else can have a handle.
+///
+/// `with_record` says which cells come into question, not what `fill` may do.
+pub(super) fn start(
+    policy: &Arc<Policy>,
+    with_record: bool,
+    fill: impl FnOnce(&mut SpanCell),
+) -> Span {
+    let pooled = match policy.pooled_spans {
+        0 => None,
+        _ => take(with_record),
+    };
+    let mut cell = pooled.unwrap_or_else(|| Arc::new(SpanCell::new(policy.clone())));
+    // A cell that nobody else has a handle of is all that comes out of the pool.
+    if let Some(cell) = Arc::get_mut(&mut cell) {
+        let _former = cell.adopt(policy);
+        fill(cell);
+    }
+    Span::of(cell)
+}
+
+fn take(with_record: bool) -> Option<Arc<SpanCell>> {
+    let taken = SHELF.try_with(|shelf| {
+        let shelf = shelf.get_or_init(Shelf::register);
+        let mut cells = lock(shelf.cells(with_record));
+        if let Some(cell) = cells.take() {
+            return Some(cell);
+        }
+        drop(cells);
+        match with_record {
+            true => shelf.refill(),
+            false => None,
+        }
+    });
+    taken.ok().flatten()
+}
+
+/// Puts the cell of a handle that is dropped into the pool, if it was the last one.
+pub(super) fn give_back(mut cell: Arc<SpanCell>) {
+    if Arc::strong_count(&cell) == 1
+        && let Some(own) = Arc::get_mut(&mut cell)
+        && own.policy().pooled_spans > 0
+    {
+        own.clear();
+        let has_record = own.has_record();
+        let mut unwanted = Some(cell);
+        let _ = SHELF.try_with(|shelf| {
+            let shelf = shelf.get_or_init(Shelf::register);
+            let mut cells = lock(shelf.cells(has_record));
+            if let Some(cell) = unwanted.take_if(|cell| !cell.policy().has_ended()) {
+                cells.cells.push(cell);
+            }
+            if cells.cells.len() > OF_A_THREAD {
+                drop(cells);
+                shelf.unload(has_record);
+            }
+        });
+    }
+}
+
+impl Shelf {
+    fn register() -> Arc<Self> {
+        let shelf = Arc::new(Self::default());
+        let mut shelves = lock(&POOL.shelves);
+        shelves.retain(|shelf| shelf.strong_count() > 0);
+        shelves.push(Arc::downgrade(&shelf));
+        shelf
+    }
+
+    fn cells(&self, with_record: bool) -> &Mutex<Cells> {
+        match with_record {
+            true => &self.full,
+            false => &self.light,
+        }
+    }
+
+    /// Takes cells from the stock, and returns one.
+    #[cold]
+    fn refill(&self) -> Option<Arc<SpanCell>> {
+        // Both locks at once, the stock's first: a policy that ends sees each cell in one of the two places.
+        let mut stock = lock(&POOL.stock);
+        let cell = stock.take()?;
+        let left = stock.cells.len();
+        let moved = stock.cells.drain(left.saturating_sub(BATCH - 1)..);
+        lock(&self.full).cells.extend(moved);
+        Some(cell)
+    }
+
+    /// Moves what the thread has too much of to the stock, as far as there is room, and frees the rest.
+    #[cold]
+    fn unload(&self, with_record: bool) {
+        let mut freed = Vec::new();
+        let mut stock = lock(&POOL.stock);
+        let mut cells = lock(self.cells(with_record));
+        let kept = cells.cells.len().saturating_sub(BATCH);
+        for cell in cells.cells.drain(kept..) {
+            let policy = cell.policy();
+            let has_room = with_record && stock.cells.len() < policy.pooled_spans;
+            if has_room && !policy.has_ended() {
+                stock.cells.push(cell);
+            } else {
+                freed.push(cell);
+            }
+        }
+        drop((cells, stock));
+        drop(freed);
+    }
+}
+
+impl Cells {
+    fn take(&mut self) -> Option<Arc<SpanCell>> {
+        self.is_used = true;
+        self.cells.pop()
+    }
+
+    /// Takes out the cells that are not to be kept. They are freed when no lock is held: the last one of a policy takes that
+    /// along.
+    fn remove(&mut self, is_removed: impl Fn(&SpanCell) -> bool) -> Vec<Arc<SpanCell>> {
+        self.cells.extract_if(.., |cell| is_removed(cell)).collect()
+    }
+
+    /// Takes out everything, if none was taken since the last time.
+    fn unused(&mut self) -> Vec<Arc<SpanCell>> {
+        match std::mem::take(&mut self.is_used) {
+            true => Vec::new(),
+            false => std::mem::take(&mut self.cells),
+        }
+    }
+}
+
+/// Frees the cells of a policy that has ended, on all threads. Those that are in use are freed when they come back.
+pub(crate) fn end(policy: &Policy) {
+    policy.set_ended();
+    each_list(|cells| cells.remove(|cell| std::ptr::eq(&**cell.policy(), policy)));
+}
+
+/// Frees what no span was started with since the last call. Called from time to time by a thread that has nothing else to do.
+pub(crate) fn trim() {
+    each_list(Cells::unused);
+}
+
+fn each_list(remove: impl Fn(&mut Cells) -> Vec<Arc<SpanCell>>) {
+    let stock = remove(&mut lock(&POOL.stock));
+    drop(stock);
+    let shelves: Vec<_> = lock(&POOL.shelves)
+        .iter()
+        .filter_map(Weak::upgrade)
+        .collect();
+    for shelf in shelves {
+        for cells in [&shelf.light, &shelf.full] {
+            let removed = remove(&mut lock(cells));
+            drop(removed);
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
