@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::Version;
 use opentracing_http::RequestView;
-use opentracing_http::propagation::{HeaderView, KnownHeader};
+use opentracing_http::propagation::{HeaderFilter, HeaderView};
 
 use crate::headers::Headers;
 
@@ -71,7 +71,11 @@ impl HeaderView for Request<'_> {
         self.headers().first(name)
     }
 
-    fn each_known_header<'a>(&'a self, visit: &mut dyn FnMut(KnownHeader, &'a [u8])) {
-        self.headers().visit_known(visit);
+    fn each_wanted_header<'a>(
+        &'a self,
+        wanted: &HeaderFilter,
+        visit: &mut dyn FnMut(&'a str, &'a [u8]),
+    ) {
+        self.headers().visit_wanted(wanted, visit);
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use http::{HeaderName, Request};
-use opentracing_http::propagation::{HeaderView, KnownHeader};
+use opentracing_http::propagation::{HeaderFilter, HeaderView};
 use opentracing_http::{RequestView, Route};
 
 /// How a framework on tower leaves what it knows in a request's extensions.
@@ -109,8 +109,12 @@ impl<B> HeaderView for View<'_, B> {
         self.request.header(name)
     }
 
-    fn each_known_header<'a>(&'a self, visit: &mut dyn FnMut(KnownHeader, &'a [u8])) {
-        self.request.each_known_header(visit);
+    fn each_wanted_header<'a>(
+        &'a self,
+        wanted: &HeaderFilter,
+        visit: &mut dyn FnMut(&'a str, &'a [u8]),
+    ) {
+        self.request.each_wanted_header(wanted, visit);
     }
 }
 

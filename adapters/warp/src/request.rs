@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use opentracing_http::RequestView;
-use opentracing_http::propagation::{HeaderView, KnownHeader};
+use opentracing_http::propagation::{HeaderFilter, HeaderView};
 use warp::Filter;
 
 /// What `warp::trace` does not show of a request.
@@ -115,8 +115,12 @@ impl HeaderView for View<'_> {
         self.headers.header(name)
     }
 
-    fn each_known_header<'a>(&'a self, visit: &mut dyn FnMut(KnownHeader, &'a [u8])) {
-        self.headers.each_known_header(visit);
+    fn each_wanted_header<'a>(
+        &'a self,
+        wanted: &HeaderFilter,
+        visit: &mut dyn FnMut(&'a str, &'a [u8]),
+    ) {
+        self.headers.each_wanted_header(wanted, visit);
     }
 }
 

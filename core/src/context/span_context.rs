@@ -123,6 +123,10 @@ impl SpanContext {
         self
     }
 
+    pub(crate) fn set_flags(&mut self, flags: TraceFlags) {
+        self.flags = flags;
+    }
+
     pub(crate) fn extra(&self) -> Option<&Arc<Extra>> {
         self.extra.as_ref()
     }

@@ -104,6 +104,14 @@ impl Attribute {
         }
     }
 
+    /// The header of the request that it is made of, if it is.
+    pub(crate) fn request_header(&self) -> Option<&HeaderName> {
+        match &self.what {
+            What::RequestHeader(name, _) => Some(name),
+            _ => None,
+        }
+    }
+
     /// A header of the request.
     #[must_use]
     pub fn header(name: HeaderName) -> Self {

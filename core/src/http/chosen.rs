@@ -101,6 +101,7 @@ impl Slots {
 pub(crate) fn append(
     attribute: &Attribute,
     view: &dyn RequestView,
+    headers: &dyn HeaderView,
     settings: &HttpSettings,
     limit: usize,
     text: &mut String,
@@ -109,7 +110,7 @@ pub(crate) fn append(
         What::RequestHeader(name, rule) => {
             let rule = header_rule(attribute, name, *rule, settings);
             let out = &mut Bounded::new(text, limit);
-            return append_header(view, name, rule, &settings.query_redaction, out);
+            return append_header(headers, name, rule, &settings.query_redaction, out);
         }
         What::ResponseHeader(..) => return false,
         What::RemoteAddr => {
@@ -128,7 +129,7 @@ pub(crate) fn append(
             append_url(
                 text,
                 view.scheme(),
-                Host::of(view).map(|host| host.text),
+                Host::of(view, headers).map(|host| host.text),
                 view.path(),
             );
             if let Some(query) = view.query() {
@@ -139,7 +140,7 @@ pub(crate) fn append(
         }
         What::Path => Some(view.path()),
         What::Method => Some(view.method()),
-        What::Host => Host::of(view).map(|host| host.text),
+        What::Host => Host::of(view, headers).map(|host| host.text),
         What::Scheme => Some(view.scheme().unwrap_or("http")),
         What::Version => view.version(),
     };
@@ -205,6 +206,7 @@ impl Added {
     pub(crate) fn read(
         options: &Options,
         view: &dyn RequestView,
+        headers: &dyn HeaderView,
         settings: &HttpSettings,
         limit: usize,
     ) -> Self {
@@ -215,7 +217,7 @@ impl Added {
         };
         for (index, attribute) in options.attributes.iter().enumerate() {
             let start = added.text.len();
-            if append(attribute, view, settings, limit, &mut added.text) {
+            if append(attribute, view, headers, settings, limit, &mut added.text) {
                 added.cut_values += u32::from(cut(&mut added.text, start, limit));
                 let position = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
                 let (start, end) = (position(start), position(added.text.len()));

@@ -18,6 +18,7 @@ use crate::http::outcome::Outcome;
 use crate::http::redaction::{Bounded, HeaderRule, REDACTED, append_header, append_value};
 use crate::http::settings::HttpSettings;
 use crate::http::view::{RequestView, Route, canonical};
+use crate::propagation::HeaderView;
 use crate::text::prefix;
 
 pub(crate) struct HttpFacts {
@@ -72,6 +73,8 @@ enum KnownRoute {
 #[derive(Clone, Copy)]
 pub(crate) struct Arrival<'a> {
     pub(crate) view: &'a dyn RequestView,
+    /// Its headers; those that tags are made of are at hand.
+    pub(crate) headers: &'a dyn HeaderView,
     /// The framework's name.
     pub(crate) component: &'static str,
     /// What the mount point adds to the policy.
@@ -147,17 +150,26 @@ impl HttpFacts {
 
     /// Copies what the request says, once, into facts that are empty.
     pub(crate) fn read(&mut self, arrival: &Arrival<'_>, settings: &HttpSettings, limit: usize) {
-        let Arrival { view, options, .. } = *arrival;
+        let Arrival {
+            view,
+            headers,
+            options,
+            ..
+        } = *arrival;
         self.component = arrival.component;
         self.version = view.version();
         self.peer = view.peer().map(canonical);
         self.options = options.cloned();
-        let (path, host, scheme) = (view.path(), Host::of(view), view.scheme());
+        let (path, host, scheme) = (view.path(), Host::of(view, headers), view.scheme());
         let query = view.query().filter(|_| settings.convention.has_query());
         let user_agent = match settings.convention.has_user_agent() {
-            true => view
-                .header("user-agent")
-                .and_then(|value| std::str::from_utf8(value).ok()),
+            true => {
+                let mut agent = None;
+                headers.named_header_values(&USER_AGENT, &mut |value| {
+                    agent.get_or_insert(value);
+                });
+                agent.and_then(|value| std::str::from_utf8(value).ok())
+            }
             false => None,
         };
         let host_text = host.map(|host| host.text);
@@ -190,9 +202,9 @@ impl HttpFacts {
             append_value(agent, Some(rule), &settings.query_redaction, out);
             self.cut(start, limit)
         });
-        self.read_attributes(0, &settings.attributes, view, settings, limit);
+        self.read_attributes(0, &settings.attributes, arrival, settings, limit);
         if let Some(options) = options {
-            self.read_attributes(1, &options.attributes, view, settings, limit);
+            self.read_attributes(1, &options.attributes, arrival, settings, limit);
         }
         self.client = settings.forwarded.client(view);
         self.set_route(view.route(), limit);
@@ -270,13 +282,14 @@ impl HttpFacts {
         &mut self,
         list: u16,
         attributes: &[Attribute],
-        view: &dyn RequestView,
+        arrival: &Arrival<'_>,
         settings: &HttpSettings,
         limit: usize,
     ) {
         for (index, attribute) in attributes.iter().enumerate() {
             let start = self.text.len();
-            if append(attribute, view, settings, limit, &mut self.text) {
+            let Arrival { view, headers, .. } = *arrival;
+            if append(attribute, view, headers, settings, limit, &mut self.text) {
                 self.push_slot(list, index, start, limit);
             }
         }
@@ -342,25 +355,37 @@ impl HttpFacts {
         self.cut_values += u32::from(kept.len() < template.len());
         let method = self.name_method();
         let position = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-        let end = position(self.text.len());
-        let old = self.name.unwrap_or(Text { start: end, end });
-        let range = old.start as usize..old.end as usize;
-        if self.text.get(range.clone()).is_none() {
-            return;
-        }
-        self.text.replace_range(range, "");
-        for (at, part) in [(0, method), (method.len(), " "), (method.len() + 1, kept)] {
-            self.text.insert_str(old.start as usize + at, part);
-        }
-        let template = Text {
-            start: old.start + position(method.len() + 1),
-            end: old.start + position(method.len() + 1 + kept.len()),
+        let length = method.len() + 1 + kept.len();
+        let start = match self.name {
+            None => {
+                let start = self.text.len();
+                for part in [method, " ", kept] {
+                    self.text.push_str(part);
+                }
+                start
+            }
+            Some(old) => {
+                let range = old.start as usize..old.end as usize;
+                if self.text.get(range.clone()).is_none() {
+                    return;
+                }
+                self.text.replace_range(range, "");
+                for (at, part) in [(0, method), (method.len(), " "), (method.len() + 1, kept)] {
+                    self.text.insert_str(old.start as usize + at, part);
+                }
+                self.attributes
+                    .shift(old.end, position(old.start as usize + length));
+                old.start as usize
+            }
         };
-        self.attributes.shift(old.end, template.end);
-        self.route = KnownRoute::Template(template);
+        let end = position(start + length);
+        self.route = KnownRoute::Template(Text {
+            start: position(start + method.len() + 1),
+            end,
+        });
         self.name = Some(Text {
-            start: old.start,
-            end: template.end,
+            start: position(start),
+            end,
         });
     }
 

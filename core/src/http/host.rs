@@ -2,7 +2,8 @@
 
 use std::net::Ipv6Addr;
 
-use crate::http::view::RequestView;
+use crate::http::view::{RequestView, host_header};
+use crate::propagation::HeaderView;
 
 /// A host with its port, as a client may ask for it.
 #[derive(Clone, Copy)]
@@ -15,9 +16,9 @@ pub(crate) struct Host<'a> {
 }
 
 impl<'a> Host<'a> {
-    /// Returns the host that the request is for, if what it names is one.
-    pub(crate) fn of(view: &'a dyn RequestView) -> Option<Self> {
-        Self::parse(view.host()?)
+    /// Returns the host that the request with these headers is for, if what it names is one.
+    pub(crate) fn of(view: &'a dyn RequestView, headers: &'a dyn HeaderView) -> Option<Self> {
+        Self::parse(view.authority().or_else(|| host_header(headers))?)
     }
 
     /// Parses `uri-host [ ":" port ]`, in which user information is left out, whatever it holds.
@@ -25,6 +26,14 @@ impl<'a> Host<'a> {
     /// `None` for everything else, an empty host, a list of hosts and a port over 65535 included: what is not in the grammar
     /// is text of the caller's choice.
     fn parse(authority: &'a str) -> Option<Self> {
+        // A name alone, as most are.
+        if !authority.is_empty() && authority.bytes().all(is_of_plain_name) {
+            return Some(Self {
+                text: authority,
+                address: authority,
+                port: None,
+            });
+        }
         let text = match authority.rsplit_once('@') {
             Some((_, host)) => host,
             None => authority,
@@ -97,6 +106,11 @@ fn is_literal(text: &str) -> bool {
             && !address.is_empty()
             && address.bytes().all(|byte| byte == b':' || is_plain(byte))
     })
+}
+
+/// What most names consist of.
+const fn is_of_plain_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() | (byte == b'.') | (byte == b'-')
 }
 
 /// `unreserved / sub-delims`, without the comma.

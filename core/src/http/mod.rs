@@ -34,4 +34,4 @@ pub(crate) use self::convention::{error_type, is_failure, tags};
 pub(crate) use self::facts::{Arrival, HttpFacts};
 pub(crate) use self::method::known_method;
 pub(crate) use self::options::Options;
-pub(crate) use self::settings::HttpSettings;
+pub(crate) use self::settings::{HttpSettings, with_headers_of};

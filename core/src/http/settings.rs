@@ -1,6 +1,6 @@
 //! What a policy says of requests: pure data.
 
-use http::HeaderName;
+use http::{HeaderName, header};
 
 use crate::http::attribute::Attribute;
 use crate::http::convention::Convention;
@@ -10,6 +10,7 @@ use crate::http::pattern::Pattern;
 use crate::http::redaction::QueryRedaction;
 use crate::http::trace_id_header::TraceIdHeader;
 use crate::http::trust::Trust;
+use crate::propagation::HeaderFilter;
 
 /// The settings of a policy that are about requests.
 #[derive(Debug, Clone, Default)]
@@ -25,4 +26,22 @@ pub(crate) struct HttpSettings {
     /// Headers that are redacted beside those whose names are known.
     pub(crate) redacted_headers: Vec<HeaderName>,
     pub(crate) return_trace_id: Option<TraceIdHeader>,
+}
+
+impl HttpSettings {
+    /// The headers of a request that are looked at.
+    pub(crate) fn wanted_headers(&self) -> HeaderFilter {
+        let always = HeaderFilter::PROPAGATION.with(header::HOST.as_str());
+        let wanted = match self.convention.has_user_agent() {
+            true => always.with(header::USER_AGENT.as_str()),
+            false => always,
+        };
+        with_headers_of(wanted, &self.attributes)
+    }
+}
+
+/// Adds the headers that these attributes are made of.
+pub(crate) fn with_headers_of(wanted: HeaderFilter, attributes: &[Attribute]) -> HeaderFilter {
+    let headers = attributes.iter().filter_map(Attribute::request_header);
+    headers.fold(wanted, |wanted, name| wanted.with(name.as_str()))
 }

@@ -35,6 +35,9 @@ impl<'a, 'b> Redactor<'a, 'b> {
     ///
     /// A URL that cannot be read hides what follows as well: nobody knows where it ends.
     pub(crate) fn text(&mut self, value: &str) {
+        if !may_have_separator(value) {
+            return self.out.push(value);
+        }
         let mut rest = value;
         while let Some(separator) = find_separator(rest)
             && !self.out.is_full()
@@ -289,6 +292,14 @@ fn find_separator(text: &str) -> Option<Separator> {
         }
         from += 1;
     }
+}
+
+/// Returns whether the text has what a separator starts with: a look at many bytes at once, which is enough for most values.
+fn may_have_separator(text: &str) -> bool {
+    let is_start = |byte: &u8| (*byte == b':') | (*byte == b'%');
+    text.as_bytes()
+        .iter()
+        .fold(false, |any, byte| any | is_start(byte))
 }
 
 /// Reads a colon and at least one slash, each as it is or percent-encoded.

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use http::{HeaderName, Version, header, request};
 
-use crate::propagation::HeaderView;
+use crate::propagation::{HeaderFilter, HeaderView};
 
 /// Borrowed access to a framework's request: what the core reads of it, and all an adapter has to make readable.
 ///
@@ -33,23 +33,6 @@ pub trait RequestView: HeaderView {
         None
     }
 
-    /// The host that the client asked for, with its port, as it came: the [`authority`](Self::authority), else the one `Host`
-    /// header. There is no host where several such headers name one.
-    ///
-    /// The text may be anything. On a span it appears without user information, and only if the rest is a host with or
-    /// without a port: `uri-host [ ":" port ]` (RFC 9110, section 7.2), not empty, without a comma, the port empty or from 0
-    /// to 65535.
-    fn host(&self) -> Option<&str> {
-        self.authority().or_else(|| {
-            let (mut host, mut count) = (None, 0_usize);
-            self.named_header_values(&header::HOST, &mut |value| {
-                host = std::str::from_utf8(value).ok();
-                count += 1;
-            });
-            host.filter(|_| count == 1)
-        })
-    }
-
     /// The address of the connection's other end; not known by default.
     fn peer(&self) -> Option<SocketAddr> {
         None
@@ -64,6 +47,29 @@ pub trait RequestView: HeaderView {
     fn route(&self) -> Route<'_> {
         Route::Unknown
     }
+}
+
+impl dyn RequestView + '_ {
+    /// Returns the host that the client asked for, with its port, as it came: the [`authority`](RequestView::authority), else the
+    /// one `Host` header. There is no host where several such headers name one.
+    ///
+    /// The text may be anything. On a span it appears without user information, and only if the rest is a host with or
+    /// without a port: `uri-host [ ":" port ]` (RFC 9110, section 7.2), not empty, without a comma, the port empty or from 0
+    /// to 65535.
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        self.authority().or_else(|| host_header(self))
+    }
+}
+
+/// The one `Host` header; `None` where several name one.
+pub(crate) fn host_header<V: HeaderView + ?Sized>(headers: &V) -> Option<&str> {
+    let (mut host, mut count) = (None, 0_usize);
+    headers.named_header_values(&header::HOST, &mut |value| {
+        host = std::str::from_utf8(value).ok();
+        count += 1;
+    });
+    host.filter(|_| count == 1)
 }
 
 /// What a framework knows of a request's route.
@@ -90,6 +96,14 @@ impl<B> HeaderView for http::Request<B> {
 
     fn named_header_values<'a>(&'a self, name: &HeaderName, visit: &mut dyn FnMut(&'a [u8])) {
         self.headers().named_header_values(name, visit);
+    }
+
+    fn each_wanted_header<'a>(
+        &'a self,
+        wanted: &HeaderFilter,
+        visit: &mut dyn FnMut(&'a str, &'a [u8]),
+    ) {
+        self.headers().each_wanted_header(wanted, visit);
     }
 
     fn header<'a>(&'a self, name: &str) -> Option<&'a [u8]> {
@@ -134,6 +148,14 @@ impl HeaderView for request::Parts {
 
     fn named_header_values<'a>(&'a self, name: &HeaderName, visit: &mut dyn FnMut(&'a [u8])) {
         self.headers.named_header_values(name, visit);
+    }
+
+    fn each_wanted_header<'a>(
+        &'a self,
+        wanted: &HeaderFilter,
+        visit: &mut dyn FnMut(&'a str, &'a [u8]),
+    ) {
+        self.headers.each_wanted_header(wanted, visit);
     }
 
     fn header<'a>(&'a self, name: &str) -> Option<&'a [u8]> {

@@ -15,7 +15,7 @@ use crate::http::{
     Attribute, Convention, End, Forwarded, Pattern, QueryRedaction, RequestView, Route,
     TraceIdHeader, Trust,
 };
-use crate::propagation::{Carrier, HeaderView, IncomingHeaders, Outgoing, Propagation};
+use crate::propagation::{Carrier, Extraction, HeaderView, IncomingHeaders, Outgoing, Propagation};
 use crate::sampler::{Rules, Sampler, TextSampler, read_rules};
 use crate::span::{Clock, Policy, RequestEnd, ScopeHook, Span, SpanBuilder, Tracer, pool};
 use crate::tag::Limits;
@@ -97,8 +97,10 @@ impl HttpTracing {
     pub fn extract(&self, headers: &dyn HeaderView) -> Option<SpanContext> {
         self.policy()
             .guard(|| {
-                let headers = IncomingHeaders::read(headers).without_debug_id();
-                let found = self.policy().propagation.extract_from(&headers);
+                let mut headers = IncomingHeaders::read(headers);
+                headers.want_no_debug_id();
+                let mut found = Extraction::default();
+                self.policy().propagation.extract_from(&headers, &mut found);
                 found.into_context()
             })
             .flatten()
@@ -479,6 +481,7 @@ impl HttpTracingBuilder {
             };
             self.policy.sampler = Some(Arc::new(rules));
         }
+        self.policy.wanted_headers = self.policy.http.wanted_headers();
         Ok(HttpTracing::of(self.policy))
     }
 

@@ -6,6 +6,7 @@ use std::hash::BuildHasher;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::propagation::field::Field;
+use crate::propagation::header_filter::HeaderFilter;
 
 /// Borrowed access to headers, or to any text map that stands for them.
 ///
@@ -41,14 +42,18 @@ pub trait HeaderView {
         first
     }
 
-    /// Visits the headers that propagation reads, and those that start with `uberctx-`.
+    /// Visits the headers that are [wanted](HeaderFilter::may_want), as [`each_header`](Self::each_header) does; others as well
+    /// do no harm.
     ///
-    /// The default makes one pass over [`each_header`](Self::each_header), the cheapest way in most header maps;
-    /// implement it where look-ups with prepared names are cheaper.
-    fn each_known_header<'a>(&'a self, visit: &mut dyn FnMut(KnownHeader, &'a [u8])) {
+    /// The default looks through all of them; implement it where to get at a value is dearer than to look at a name.
+    fn each_wanted_header<'a>(
+        &'a self,
+        wanted: &HeaderFilter,
+        visit: &mut dyn FnMut(&'a str, &'a [u8]),
+    ) {
         self.each_header(&mut |name, value| {
-            if let Some(known) = KnownHeader::from_name(name) {
-                visit(known, value);
+            if wanted.may_want(name) {
+                visit(name, value);
             }
         });
     }
@@ -63,12 +68,20 @@ impl<V: HeaderView + ?Sized> HeaderView for &V {
         (**self).header_values(name, visit);
     }
 
+    fn named_header_values<'a>(&'a self, name: &HeaderName, visit: &mut dyn FnMut(&'a [u8])) {
+        (**self).named_header_values(name, visit);
+    }
+
     fn header<'a>(&'a self, name: &str) -> Option<&'a [u8]> {
         (**self).header(name)
     }
 
-    fn each_known_header<'a>(&'a self, visit: &mut dyn FnMut(KnownHeader, &'a [u8])) {
-        (**self).each_known_header(visit);
+    fn each_wanted_header<'a>(
+        &'a self,
+        wanted: &HeaderFilter,
+        visit: &mut dyn FnMut(&'a str, &'a [u8]),
+    ) {
+        (**self).each_wanted_header(wanted, visit);
     }
 }
 
@@ -99,8 +112,8 @@ macro_rules! known_headers {
             /// The header of this name, whatever its case.
             #[must_use]
             pub fn from_name(name: &str) -> Option<Self> {
-                // Most headers of most requests end here: no known name starts with another letter.
-                if !matches!(name.as_bytes().first()? | 0x20, b't' | b'b' | b'x' | b'u' | b'j') {
+                // Most headers of most requests end here.
+                if !HeaderFilter::PROPAGATION.may_want(name) {
                     return None;
                 }
                 $(if name.eq_ignore_ascii_case($name) { return Some(Self::$variant); })*
@@ -172,6 +185,19 @@ impl HeaderView for HeaderMap {
 
     fn header<'a>(&'a self, name: &str) -> Option<&'a [u8]> {
         self.get(name).map(HeaderValue::as_bytes)
+    }
+
+    fn each_wanted_header<'a>(
+        &'a self,
+        wanted: &HeaderFilter,
+        visit: &mut dyn FnMut(&'a str, &'a [u8]),
+    ) {
+        for (name, value) in self {
+            let name = name.as_str();
+            if wanted.may_want(name) {
+                visit(name, value.as_bytes());
+            }
+        }
     }
 }
 

@@ -19,11 +19,8 @@ impl Extraction {
     /// How many bytes of a debug id are kept.
     pub const MAX_DEBUG_ID: usize = 256;
 
-    pub(super) fn without(unwanted: Unwanted) -> Self {
-        Self {
-            unwanted,
-            ..Self::default()
-        }
+    pub(super) fn want(&mut self, unwanted: Unwanted) {
+        self.unwanted = unwanted;
     }
 
     /// The caller's span: ids, flags and tracestate, and the baggage of all formats.
@@ -121,14 +118,17 @@ impl Extraction {
         })
     }
 
-    pub(crate) fn into_parts(
-        self,
-    ) -> (
-        Option<SpanContext>,
-        Option<TraceFlags>,
-        Option<Box<str>>,
-        Baggage,
-    ) {
-        (self.context, self.decision, self.debug_id, self.baggage)
+    /// Takes the caller's span out, without the baggage.
+    pub(crate) fn take_context(&mut self) -> Option<SpanContext> {
+        self.context.take()
+    }
+
+    pub(crate) fn take_debug_id(&mut self) -> Option<Box<str>> {
+        self.debug_id.take()
+    }
+
+    /// Takes the baggage of all formats out; `None` where there is none.
+    pub(crate) fn take_baggage(&mut self) -> Option<Baggage> {
+        (!self.baggage.is_empty()).then(|| std::mem::take(&mut self.baggage))
     }
 }

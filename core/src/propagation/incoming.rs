@@ -2,13 +2,23 @@
 
 use std::fmt;
 
+use http::HeaderName;
+
 use crate::propagation::carrier::{HeaderView, KnownHeader};
+use crate::propagation::header_filter::HeaderFilter;
 
 /// What came in: every trace header, found in one pass, and the view for those that are not known here.
 pub struct IncomingHeaders<'a> {
     view: &'a dyn HeaderView,
-    known: [Found<'a>; KnownHeader::NAMED.len()],
-    uberctx: bool,
+    /// The first value of each.
+    known: [Option<&'a [u8]>; KnownHeader::NAMED.len()],
+    /// Which are there, and which more than once: a bit each, by their index.
+    there: u16,
+    repeated: u16,
+    /// Others that may be wanted, in order.
+    others: [(&'a str, &'a [u8]); OTHERS],
+    /// How many of them were there.
+    other_count: usize,
     pub(super) unwanted: Unwanted,
 }
 
@@ -20,54 +30,69 @@ pub(super) struct Unwanted {
     pub(super) debug_id: bool,
 }
 
-/// The values of one known header, as far as one pass without an allocation can keep them.
-#[derive(Clone, Copy, Default)]
-struct Found<'a> {
-    first: &'a [u8],
-    count: usize,
-}
+/// How many other headers are kept; where there are more, they are looked up.
+const OTHERS: usize = 6;
 
 impl<'a> IncomingHeaders<'a> {
     /// Looks through the headers once.
     #[must_use]
     pub fn read(view: &'a dyn HeaderView) -> Self {
-        let mut known = [Found::default(); KnownHeader::NAMED.len()];
-        let mut uberctx = false;
-        view.each_known_header(&mut |header, value| match known.get_mut(header.index()) {
-            Some(found) => {
-                if found.count == 0 {
-                    found.first = value;
-                }
-                found.count += 1;
-            }
-            None => uberctx = true,
-        });
-        Self {
-            view,
-            known,
-            uberctx,
-            unwanted: Unwanted::default(),
-        }
+        Self::read_wanted(view, &HeaderFilter::PROPAGATION)
     }
 
-    /// The same headers, of which ids and flags alone are wanted.
-    pub(crate) fn ids_only(mut self) -> Self {
+    /// Looks through the headers once, and keeps others that are wanted beside those of propagation.
+    pub(crate) fn read_wanted(view: &'a dyn HeaderView, wanted: &HeaderFilter) -> Self {
+        let mut headers = Self {
+            view,
+            known: [None; KnownHeader::NAMED.len()],
+            there: 0,
+            repeated: 0,
+            others: [("", b""); OTHERS],
+            other_count: 0,
+            unwanted: Unwanted::default(),
+        };
+        let Self {
+            known,
+            there,
+            repeated,
+            others,
+            other_count,
+            ..
+        } = &mut headers;
+        view.each_wanted_header(wanted, &mut |name, value| {
+            let Some(header) = KnownHeader::from_name(name) else {
+                if let Some(other) = others.get_mut(*other_count) {
+                    *other = (name, value);
+                }
+                *other_count += 1;
+                return;
+            };
+            let bit = bit(header);
+            *repeated |= *there & bit;
+            *there |= bit;
+            if let Some(first) = known.get_mut(header.index()) {
+                first.get_or_insert(value);
+            }
+        });
+        headers
+    }
+
+    /// Has nothing read but ids and flags.
+    pub(crate) fn want_ids_only(&mut self) {
         self.unwanted = Unwanted {
             extra: true,
             debug_id: true,
         };
-        self
     }
 
-    /// The same headers, of which no debug id is wanted.
-    pub(crate) fn without_debug_id(mut self) -> Self {
+    /// Has no debug id read.
+    pub(crate) fn want_no_debug_id(&mut self) {
         self.unwanted.debug_id = true;
-        self
     }
 
     /// Whether a header is there that is known here.
     pub(crate) fn any_known(&self) -> bool {
-        self.uberctx || self.known.iter().any(|found| found.count > 0)
+        self.there != 0
     }
 
     /// Returns whether baggage is wanted; it is not of a caller that is not trusted. What is added all the same is not kept.
@@ -90,10 +115,9 @@ impl<'a> IncomingHeaders<'a> {
 
     /// The header's only value, untrimmed; `Err` if it stands there more than once, which no format of ids allows.
     pub fn single(&self, header: KnownHeader) -> Result<Option<&'a [u8]>, Duplicate> {
-        match self.known.get(header.index()) {
-            Some(Found { count: 0, .. }) | None => Ok(None),
-            Some(Found { count: 1, first }) => Ok(Some(first)),
-            Some(_) => Err(Duplicate(())),
+        match self.repeated & bit(header) {
+            0 => Ok(self.first(header)),
+            _ => Err(Duplicate(())),
         }
     }
 
@@ -113,24 +137,21 @@ impl<'a> IncomingHeaders<'a> {
     /// The header's first value, untrimmed.
     #[must_use]
     pub fn first(&self, header: KnownHeader) -> Option<&'a [u8]> {
-        let found = self.known.get(header.index())?;
-        (found.count > 0).then_some(found.first)
+        self.known.get(header.index()).copied().flatten()
     }
 
     /// Whether the header is there at all.
     #[must_use]
     pub fn contains(&self, header: KnownHeader) -> bool {
-        self.known
-            .get(header.index())
-            .map_or(self.uberctx, |found| found.count > 0)
+        self.there & bit(header) != 0
     }
 
     /// Visits every value of a header, in order.
     pub fn values(&self, header: KnownHeader, visit: &mut dyn FnMut(&'a [u8])) {
-        match self.known.get(header.index()) {
-            Some(Found { count: 0, .. }) | None => {}
-            Some(Found { count: 1, first }) => visit(first),
-            Some(_) => self.view.header_values(header.name(), visit),
+        match (self.first(header), self.repeated & bit(header)) {
+            (None, _) => {}
+            (Some(first), 0) => visit(first),
+            (Some(_), _) => self.view.header_values(header.name(), visit),
         }
     }
 
@@ -138,6 +159,44 @@ impl<'a> IncomingHeaders<'a> {
     #[must_use]
     pub fn view(&self) -> &'a dyn HeaderView {
         self.view
+    }
+}
+
+/// Headers that have been looked through for those that are wanted: what is asked for by name is not looked up again.
+pub(crate) struct Seen<'h, 'a> {
+    pub(crate) headers: &'h IncomingHeaders<'a>,
+    /// What they were looked through for.
+    pub(crate) wanted: &'h HeaderFilter,
+}
+
+impl Seen<'_, '_> {
+    fn has_seen(&self, name: &str) -> bool {
+        self.headers.other_count <= OTHERS
+            && self.wanted.may_want(name)
+            && KnownHeader::from_name(name).is_none()
+    }
+}
+
+impl HeaderView for Seen<'_, '_> {
+    fn each_header<'a>(&'a self, visit: &mut dyn FnMut(&'a str, &'a [u8])) {
+        self.headers.view.each_header(visit);
+    }
+
+    fn header_values<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
+        self.headers.view.header_values(name, visit);
+    }
+
+    fn named_header_values<'a>(&'a self, name: &HeaderName, visit: &mut dyn FnMut(&'a [u8])) {
+        let text = name.as_str();
+        if !self.has_seen(text) {
+            return self.headers.view.named_header_values(name, visit);
+        }
+        let others = self.headers.others.iter().take(self.headers.other_count);
+        for (other, value) in others {
+            if other.eq_ignore_ascii_case(text) {
+                visit(value);
+            }
+        }
     }
 }
 
@@ -151,6 +210,12 @@ impl fmt::Debug for IncomingHeaders<'_> {
             )
             .finish()
     }
+}
+
+/// The header's bit; those of the family have one together.
+const fn bit(header: KnownHeader) -> u16 {
+    const { assert!(KnownHeader::NAMED.len() < 16, "there is a bit for each") };
+    1 << header.index()
 }
 
 /// A header that may stand in a request only once stood there more often.

@@ -8,6 +8,7 @@ mod budget;
 mod carrier;
 mod extraction;
 mod field;
+mod header_filter;
 mod incoming;
 mod jaeger;
 mod names;
@@ -28,6 +29,8 @@ pub use self::b3::B3;
 pub use self::carrier::{Carrier, HeaderView, KnownHeader};
 pub use self::extraction::Extraction;
 pub use self::field::Field;
+pub use self::header_filter::HeaderFilter;
+pub(crate) use self::incoming::Seen;
 pub use self::incoming::{Duplicate, IncomingHeaders};
 pub use self::jaeger::Jaeger;
 pub use self::outgoing::Outgoing;
@@ -319,20 +322,21 @@ impl Propagation {
     /// Reads what a caller sent. Allocates only for tracestate, baggage and a debug id.
     #[must_use]
     pub fn extract(&self, headers: &dyn HeaderView) -> Extraction {
-        self.extract_from(&IncomingHeaders::read(headers))
+        let mut found = Extraction::default();
+        self.extract_from(&IncomingHeaders::read(headers), &mut found);
+        found
     }
 
-    /// Reads what is wanted of what a caller sent.
-    pub(crate) fn extract_from(&self, headers: &IncomingHeaders<'_>) -> Extraction {
-        let mut found = Extraction::without(headers.unwanted);
+    /// Reads what is wanted of what a caller sent, into an extraction in which nothing was found yet.
+    pub(crate) fn extract_from(&self, headers: &IncomingHeaders<'_>, found: &mut Extraction) {
+        found.want(headers.unwanted);
         for reader in &self.readers {
-            reader.format.extract(headers, &mut found);
+            reader.format.extract(headers, found);
             if std::mem::take(&mut found.refused) {
                 reader.refusals.fetch_add(1, Ordering::Relaxed);
             }
         }
         found.baggage.give_back();
-        found
     }
 
     /// Removes every header of the formats that are read or written, then writes what goes out, in every format that is

@@ -54,7 +54,7 @@ impl<E: Exporter> Worker<E> {
             policies,
             ..
         } = self;
-        suppression::suppress(policies, || {
+        suppression::suppress_all(&policies, || {
             guard(|| exporter.shutdown());
             guard(|| drop(exporter));
         });
@@ -70,7 +70,7 @@ impl<E: Exporter> Worker<E> {
                 self.policies.push(policy);
             }
         }
-        suppression::suppress(self.policies.clone(), || self.deliver(batch));
+        suppression::suppress_all(&self.policies.clone(), || self.deliver(batch));
         // Before the spans are gone: the last of them may take their policy along.
         self.shared.tell();
         // Before it is told: whoever has flushed may count on the spans being gone.

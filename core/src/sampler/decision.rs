@@ -1,20 +1,29 @@
 //! What is known of a span before it starts, and what is decided of it.
 
+use std::fmt;
+
 use crate::context::{SpanContext, TraceId};
+use crate::http::{RequestView, known_method};
 use crate::tag::{SpanKind, Tag};
 
 /// What is known of a span before it starts.
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct SampleRequest<'a> {
     pub(crate) parent: Option<&'a SpanContext>,
     pub(crate) decision: Option<bool>,
     pub(crate) trace_id: TraceId,
-    pub(crate) name: &'a str,
+    pub(crate) subject: Subject<'a>,
     pub(crate) kind: SpanKind,
-    pub(crate) method: Option<&'a str>,
-    pub(crate) path: Option<&'a str>,
     pub(crate) tags: &'a [Tag],
+}
+
+/// What a span stands for.
+#[derive(Clone, Copy)]
+pub(crate) enum Subject<'a> {
+    /// Work of this name.
+    Named(&'a str),
+    /// A request, which is looked at only if a sampler asks: most do not.
+    Request(&'a dyn RequestView),
 }
 
 impl<'a> SampleRequest<'a> {
@@ -52,7 +61,10 @@ impl<'a> SampleRequest<'a> {
     /// The operation name, as far as it is known: a server's span has its route only later.
     #[must_use]
     pub fn name(&self) -> &'a str {
-        self.name
+        match self.subject {
+            Subject::Named(name) => name,
+            Subject::Request(view) => known_method(view.method()).unwrap_or("HTTP"),
+        }
     }
 
     /// On which side of a call it stands.
@@ -64,13 +76,20 @@ impl<'a> SampleRequest<'a> {
     /// The HTTP method, for a request's span.
     #[must_use]
     pub fn method(&self) -> Option<&'a str> {
-        self.method
+        self.view().map(RequestView::method)
     }
 
     /// The path, for a request's span.
     #[must_use]
     pub fn path(&self) -> Option<&'a str> {
-        self.path
+        self.view().map(RequestView::path)
+    }
+
+    fn view(&self) -> Option<&'a dyn RequestView> {
+        match self.subject {
+            Subject::Named(_) => None,
+            Subject::Request(view) => Some(view),
+        }
     }
 
     /// The tags that the span starts with.
@@ -80,13 +99,29 @@ impl<'a> SampleRequest<'a> {
     }
 }
 
+impl fmt::Debug for SampleRequest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SampleRequest")
+            .field("parent", &self.parent)
+            .field("caller_decision", &self.caller_decision())
+            .field("trace_id", &self.trace_id)
+            .field("name", &self.name())
+            .field("kind", &self.kind)
+            .field("method", &self.method())
+            .field("path", &self.path())
+            .field("tags", &self.tags)
+            .finish()
+    }
+}
+
 /// What becomes of a span, decided before it starts.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Sampling {
     pub(crate) decision: Decision,
     pub(crate) tags: Vec<Tag>,
-    pub(crate) tracestate: Option<(String, String)>,
+    /// In a box, because it is seldom there and a decision is moved often.
+    pub(crate) tracestate: Option<Box<(String, String)>>,
     /// Which tracers of a fan-out asked for the span, a bit each.
     pub(crate) wanted_by: u64,
 }
@@ -157,7 +192,7 @@ impl Sampling {
     /// Adds an entry to the front of the tracestate that is sent on; one that breaks W3C's grammar is left out.
     #[must_use]
     pub fn with_tracestate(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        self.tracestate = Some((key.into(), value.into()));
+        self.tracestate = Some(Box::new((key.into(), value.into())));
         self
     }
 

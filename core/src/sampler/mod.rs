@@ -39,6 +39,7 @@ pub use self::rule::ParseRuleError;
 pub use self::rules::Rules;
 pub use self::text::{ParseSamplerError, TextSampler};
 
+pub(crate) use self::decision::Subject;
 pub(crate) use self::rule::read as read_rules;
 
 /// Judges a span before it starts.

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use crate::context::{Extra, SpanContext, TraceFlags, TraceId};
-use crate::http::{RequestView, Trust, known_method};
+use crate::http::{RequestView, Trust};
 use crate::http_tracing::HttpTracing;
-use crate::propagation::{IncomingHeaders, KnownHeader};
-use crate::sampler::{Decision, SampleRequest, Sampling};
+use crate::propagation::{Extraction, IncomingHeaders, KnownHeader};
+use crate::sampler::{Decision, SampleRequest, Sampling, Subject};
 use crate::tag::SpanKind;
 
 /// What the caller sent, as far as it is trusted.
@@ -28,27 +28,31 @@ impl Caller {
         self.parent.is_none() && self.stranger.is_none() && self.decision.is_none() && !self.debug
     }
 
-    pub(super) fn of(view: &dyn RequestView, tracing: &HttpTracing) -> Self {
+    pub(super) const SILENT: Self = Self {
+        parent: None,
+        stranger: None,
+        decision: None,
+        debug: false,
+        debug_id: None,
+        baggage: None,
+    };
+
+    /// Fills in what a caller sent of which nothing is known yet. `view` is guarded.
+    pub(super) fn read(
+        &mut self,
+        view: &dyn RequestView,
+        headers: &mut IncomingHeaders<'_>,
+        tracing: &HttpTracing,
+    ) {
         let policy = tracing.policy();
         let settings = &policy.http;
-        let mut caller = Self {
-            parent: None,
-            stranger: None,
-            decision: None,
-            debug: false,
-            debug_id: None,
-            baggage: None,
-        };
         let judge = |trust: &Trust| trust.judge(view, |judge| policy.guard(judge));
-        let Some(mut headers) = policy.guard(|| IncomingHeaders::read(view)) else {
-            return caller;
-        };
         // Judged before anything is read, because of a stranger nothing but the ids is. Only a format of the user's own
         // may still find something where no known header is.
         let trusted = settings.trust.fixed();
         let trusted = trusted.or_else(|| headers.any_known().then(|| judge(&settings.trust)));
         if trusted == Some(false) {
-            headers = headers.ids_only();
+            headers.want_ids_only();
         }
         let debug_trusted = match &settings.trust_debug {
             Some(trust) if headers.wants_debug_id() => trust.fixed().or_else(|| {
@@ -58,20 +62,23 @@ impl Caller {
             _ => Some(false),
         };
         if debug_trusted == Some(false) {
-            headers = headers.without_debug_id();
+            headers.want_no_debug_id();
         }
-        let found = policy
-            .guard(|| policy.propagation.extract_from(&headers))
-            .unwrap_or_default();
-        let (mut context, decision, debug_id, baggage) = found.into_parts();
+        let mut found = Extraction::default();
+        let read = policy.guard(|| policy.propagation.extract_from(headers, &mut found));
+        if read.is_none() {
+            return;
+        }
+        let (mut context, decision) = (found.take_context(), found.decision());
+        let (debug_id, baggage) = (found.take_debug_id(), found.take_baggage());
         let sent_nothing =
-            context.is_none() && decision.is_none() && debug_id.is_none() && baggage.is_empty();
+            context.is_none() && decision.is_none() && debug_id.is_none() && baggage.is_none();
         if sent_nothing {
-            return caller;
+            return;
         }
         if !trusted.unwrap_or_else(|| judge(&settings.trust)) {
-            caller.stranger = context.map(|context| context.with_extra(None));
-            return caller;
+            self.stranger = context.map(|context| context.with_extra(None));
+            return;
         }
         let debug = debug_id.is_some()
             || decision.is_some_and(TraceFlags::is_debug)
@@ -80,36 +87,30 @@ impl Caller {
                 .is_some_and(|context| context.flags().is_debug());
         let allowed = debug
             && debug_trusted.unwrap_or_else(|| settings.trust_debug.as_ref().is_some_and(judge));
-        if debug && !allowed {
-            context = context.map(|context| {
-                let flags = context.flags().without_debug();
-                context.with_flags(flags)
+        if let Some(context) = context.as_mut().filter(|_| debug) {
+            let flags = context.flags();
+            context.set_flags(match allowed {
+                true => TraceFlags::DEBUG.with_random(flags.is_random()),
+                false => flags.without_debug(),
             });
         }
-        caller.debug = allowed;
-        caller.debug_id = debug_id.filter(|_| allowed);
-        caller.decision = decision
+        self.debug = allowed;
+        self.debug_id = debug_id.filter(|_| allowed);
+        self.decision = decision
             .filter(|_| context.is_none())
             .map(TraceFlags::is_sampled);
-        if !baggage.is_empty() {
+        if let Some(baggage) = baggage {
             match context.take() {
                 Some(found) => context = Some(found.with_baggage(baggage)),
                 None => {
-                    caller.baggage = Some(Arc::new(Extra {
+                    self.baggage = Some(Arc::new(Extra {
                         baggage,
                         ..Default::default()
                     }));
                 }
             }
         }
-        if allowed {
-            context = context.map(|context| {
-                let random = context.flags().is_random();
-                context.with_flags(TraceFlags::DEBUG.with_random(random))
-            });
-        }
-        caller.parent = context;
-        caller
+        self.parent = context;
     }
 
     pub(super) fn sampling(
@@ -138,15 +139,12 @@ impl Caller {
         if self.debug {
             return Sampling::record_and_sample();
         }
-        let method = view.method();
         policy.sample(&SampleRequest {
             parent: self.parent.as_ref(),
             decision: self.decision,
             trace_id,
-            name: known_method(method).unwrap_or("HTTP"),
+            subject: Subject::Request(view),
             kind: SpanKind::Server,
-            method: Some(method),
-            path: Some(view.path()),
             tags: &[],
         })
     }

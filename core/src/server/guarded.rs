@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use http::HeaderName;
 
 use crate::http::{RequestView, Route};
-use crate::propagation::{HeaderView, KnownHeader};
+use crate::propagation::{HeaderFilter, HeaderView};
 use crate::span::Policy;
 
 /// A view whose methods may be anybody's: an adapter's, or functions that an application gave to one. A panic in one is
@@ -39,8 +39,13 @@ impl<V: HeaderView + ?Sized> HeaderView for Guarded<'_, V> {
         self.policy.guard(|| self.view.header(name)).flatten()
     }
 
-    fn each_known_header<'a>(&'a self, visit: &mut dyn FnMut(KnownHeader, &'a [u8])) {
-        self.policy.guard(|| self.view.each_known_header(visit));
+    fn each_wanted_header<'a>(
+        &'a self,
+        wanted: &HeaderFilter,
+        visit: &mut dyn FnMut(&'a str, &'a [u8]),
+    ) {
+        self.policy
+            .guard(|| self.view.each_wanted_header(wanted, visit));
     }
 }
 
@@ -63,10 +68,6 @@ impl RequestView for Guarded<'_, dyn RequestView + '_> {
 
     fn authority(&self) -> Option<&str> {
         self.policy.guard(|| self.view.authority()).flatten()
-    }
-
-    fn host(&self) -> Option<&str> {
-        self.policy.guard(|| self.view.host()).flatten()
     }
 
     fn peer(&self) -> Option<SocketAddr> {

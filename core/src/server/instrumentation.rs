@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::context::{Reference, ReferenceKind, TraceFlags};
-use crate::http::{Added, Arrival, Attribute, End, Options, RequestView};
+use crate::http::{Added, Arrival, Attribute, End, Options, RequestView, with_headers_of};
 use crate::http_tracing::HttpTracing;
+use crate::propagation::{HeaderFilter, IncomingHeaders, Seen};
 use crate::sampler::{Decision, Sampling};
 use crate::server::caller::Caller;
 use crate::server::guarded::Guarded;
@@ -35,29 +36,45 @@ use crate::tag::SpanKind;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Instrumentation {
+    // One pointer, because some frameworks clone what they call for every request.
+    mount: Arc<Mount>,
+}
+
+#[derive(Debug, Clone)]
+struct Mount {
     tracing: HttpTracing,
     component: &'static str,
     options: Option<Arc<Options>>,
+    /// The headers of a request that are looked at, for the policy and the options.
+    wanted: HeaderFilter,
 }
 
 impl Instrumentation {
     /// The policy as it is; `component` is the framework's name, the tag of that name.
     #[must_use]
     pub fn new(tracing: &HttpTracing, component: &'static str) -> Self {
-        Self {
+        let mount = Mount {
             tracing: tracing.clone(),
             component,
             options: None,
+            wanted: tracing.policy().wanted_headers.clone(),
+        };
+        Self {
+            mount: Arc::new(mount),
         }
     }
 
     fn options(&mut self) -> &mut Options {
-        Arc::make_mut(self.options.get_or_insert_default())
+        let mount = Arc::make_mut(&mut self.mount);
+        Arc::make_mut(mount.options.get_or_insert_default())
     }
 
     /// Tags these attributes as well.
     #[must_use]
     pub fn attributes(mut self, attributes: impl IntoIterator<Item = Attribute>) -> Self {
+        let attributes: Vec<_> = attributes.into_iter().collect();
+        let mount = Arc::make_mut(&mut self.mount);
+        mount.wanted = with_headers_of(mount.wanted.clone(), &attributes);
         self.options().attributes.extend(attributes);
         self
     }
@@ -79,7 +96,7 @@ impl Instrumentation {
     /// The policy.
     #[must_use]
     pub fn tracing(&self) -> &HttpTracing {
-        &self.tracing
+        &self.mount.tracing
     }
 
     /// Starts the span of a request, or, if the request has one already, adds to that what this place asks for.
@@ -109,14 +126,18 @@ impl Instrumentation {
     /// `None` where there is no such scope, as in a task to which a middleware has handed the request.
     #[must_use]
     pub fn joinable(&self, is_marked: impl Fn(Mark) -> bool) -> Option<Span> {
-        let policy = self.tracing.policy();
+        let policy = self.mount.tracing.policy();
         current::request(|mark| policy.guard(|| is_marked(mark)).unwrap_or(false))
     }
 
     /// Counts a mount point that an adapter has made: a layer's service, a middleware's, a filter. As long as a policy has only
     /// one, no request can come to a second, and none needs a [mark](RequestSpan::mark).
     pub fn mounted(&self) {
-        self.tracing.policy().mounts.fetch_add(1, Ordering::Relaxed);
+        self.mount
+            .tracing
+            .policy()
+            .mounts
+            .fetch_add(1, Ordering::Relaxed);
     }
 
     /// Adds to a request's span what this place asks for: attributes, name, route, end.
@@ -129,9 +150,9 @@ impl Instrumentation {
         // All that is not ours is asked before the lock is taken: it may use the span.
         let view = Guarded::new(view, policy);
         let route = view.route();
-        let options = self.options.as_ref();
+        let options = self.mount.options.as_ref();
         let limit = limits.value_bytes;
-        let added = options.map(|options| Added::read(options, &view, &policy.http, limit));
+        let added = options.map(|options| Added::read(options, &view, &view, &policy.http, limit));
         cell.change(|record| {
             let http = record.http_mut()?;
             http.set_route(route, limit);
@@ -150,10 +171,18 @@ impl Instrumentation {
     /// ([`Span::scope`], [`RequestSpan::scope`]): it is one that a handler makes within the process. Neither a
     /// [guard](Span::enter) nor an [`in_scope`](Span::in_scope) counts by itself.
     pub fn begin(&self, view: &dyn RequestView) -> RequestSpan {
-        let policy = self.tracing.policy();
+        let policy = self.mount.tracing.policy();
         let guarded = Guarded::new(view, policy);
+        let wanted = &self.mount.wanted;
+        let mut headers = IncomingHeaders::read_wanted(&guarded, wanted);
+        let mut caller = Caller::SILENT;
+        caller.read(&guarded, &mut headers, &self.mount.tracing);
+        let seen = Seen {
+            headers: &headers,
+            wanted,
+        };
         let calls_back = !policy.callbacks.on_finish.is_empty() && !policy.is_suppressed();
-        let start = Start {
+        let mut start = Start {
             name: self.fixed_name(),
             kind: SpanKind::Server,
             references: Vec::new(),
@@ -162,16 +191,16 @@ impl Instrumentation {
             now: None,
             arrival: Some(Arrival {
                 view: &guarded,
-                component: self.component,
-                options: self.options.as_ref(),
+                headers: &seen,
+                component: self.mount.component,
+                options: self.mount.options.as_ref(),
                 calls_back,
             }),
         };
-        let caller = Caller::of(&guarded, &self.tracing);
         let parent = caller.is_silent().then(current::parent).flatten();
         let span = match parent {
-            Some(parent) => self.start_below(start, &guarded, &parent, caller),
-            None => self.start_from(start, &guarded, caller),
+            Some(parent) => self.start_below(&mut start, &guarded, &parent, caller),
+            None => self.start_from(&mut start, &guarded, &mut caller),
         };
         if span.is_recorded() {
             for on_start in &policy.callbacks.on_start {
@@ -182,23 +211,28 @@ impl Instrumentation {
     }
 
     /// Starts what a caller asked for.
-    fn start_from(&self, mut start: Start<'_>, view: &dyn RequestView, caller: Caller) -> Span {
-        let policy = self.tracing.policy();
+    fn start_from(
+        &self,
+        start: &mut Start<'_>,
+        view: &dyn RequestView,
+        caller: &mut Caller,
+    ) -> Span {
+        let policy = self.mount.tracing.policy();
         let trace_id = match &caller.parent {
             Some(parent) => parent.trace_id(),
             None => policy.trace_id(),
         };
-        let mut sampling = caller.sampling(&self.tracing, view, trace_id);
+        let mut sampling = caller.sampling(&self.mount.tracing, view, trace_id);
         if matches!(
             sampling.decision,
             Decision::RecordOnly | Decision::RecordAndSample
         ) {
-            if let Some(id) = caller.debug_id {
+            if let Some(id) = caller.debug_id.take() {
                 sampling = sampling.with_tag(("jaeger-debug-id", String::from(id)));
             }
             start
                 .references
-                .extend(caller.stranger.map(Reference::follows_from));
+                .extend(caller.stranger.take().map(Reference::follows_from));
         }
         let flags = TraceFlags::default().with_random(caller.parent.is_none());
         let flags = if caller.debug {
@@ -206,19 +240,20 @@ impl Instrumentation {
         } else {
             flags
         };
-        let parent = caller.parent.map(Reference::child_of);
-        start.decided(policy, trace_id, parent, flags, sampling, caller.baggage)
+        let parent = caller.parent.take().map(Reference::child_of);
+        let baggage = caller.baggage.take();
+        start.decided(policy, trace_id, parent, flags, sampling, baggage)
     }
 
     /// Starts a request that was made within this process, below the span that made it. That one's decision holds.
     fn start_below(
         &self,
-        start: Start<'_>,
+        start: &mut Start<'_>,
         view: &dyn RequestView,
         parent: &Span,
         caller: Caller,
     ) -> Span {
-        let policy = self.tracing.policy();
+        let policy = self.mount.tracing.policy();
         let baggage = caller.baggage;
         if policy.skips(view) {
             let context = parent.context().map(Reference::child_of);
@@ -234,7 +269,7 @@ impl Instrumentation {
     }
 
     fn fixed_name(&self) -> Cow<'static, str> {
-        let options = self.options.as_ref();
+        let options = self.mount.options.as_ref();
         options
             .and_then(|options| options.name.clone())
             .unwrap_or_default()

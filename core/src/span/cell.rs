@@ -22,6 +22,8 @@ pub(crate) struct SpanCell {
     /// trace.
     ids: Option<(TraceId, SpanId)>,
     is_recorded: bool,
+    /// Whether the policy has hooks that follow scopes.
+    is_hooked: bool,
     flags: AtomicU8,
     /// What `sampling.priority` has decided of a span that is not recorded: nothing, no, yes.
     decision: AtomicU8,
@@ -53,6 +55,7 @@ impl SpanCell {
     pub(super) fn new(policy: Arc<Policy>) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         Self {
+            is_hooked: !policy.hooks.is_empty(),
             policy,
             ids: None,
             is_recorded: false,
@@ -69,8 +72,11 @@ impl SpanCell {
     /// Makes it a cell of this policy. Returns the policy that it belonged to, if that was another.
     pub(super) fn adopt(&mut self, policy: &Arc<Policy>) -> Option<Arc<Policy>> {
         self.uses = self.uses.wrapping_add(1);
-        let is_same = Arc::ptr_eq(&self.policy, policy);
-        (!is_same).then(|| std::mem::replace(&mut self.policy, policy.clone()))
+        if Arc::ptr_eq(&self.policy, policy) {
+            return None;
+        }
+        self.is_hooked = !policy.hooks.is_empty();
+        Some(std::mem::replace(&mut self.policy, policy.clone()))
     }
 
     /// Sets what travels with the trace.
@@ -156,6 +162,10 @@ impl SpanCell {
 
     pub(crate) fn is_recorded(&self) -> bool {
         self.is_recorded
+    }
+
+    pub(crate) fn is_hooked(&self) -> bool {
+        self.is_hooked
     }
 
     pub(crate) fn hook_slot(&self) -> &HookSlot {

@@ -56,7 +56,7 @@ impl Stack {
 
     /// Takes the innermost scope out if it has this number and no hook follows it: what an ordinary scope ends with.
     fn pop(&mut self, number: u64) -> Option<Scope> {
-        let is_it = |top: &mut Scope| top.number == number && top.span.hooks().is_none();
+        let is_it = |top: &mut Scope| top.number == number && !top.span.is_hooked();
         self.scopes.pop_if(is_it)
     }
 
@@ -138,7 +138,7 @@ fn with_scopes<R>(look: impl FnOnce(&[Scope]) -> Option<R>) -> Option<R> {
 
 /// Enters a scope and returns its number. A thread that ends enters none.
 pub(crate) fn enter(span: Span, kind: Kind) -> u64 {
-    let hooked = span.hooks().is_some().then(|| span.clone());
+    let hooked = span.is_hooked().then(|| span.clone());
     let number = with_stack(|stack| stack.enter(span, kind, false));
     if let Some(span) = hooked {
         span.call_hooks(|hook| hook.enter(&span));
@@ -171,7 +171,7 @@ fn leave_all_within(number: u64) -> Option<Scope> {
             scopes.iter().rposition(|scope| scope.number == number)?;
             let mut inner = scopes.iter().rev();
             let next = inner.find(|scope| scope.number < last)?;
-            let hooked = next.span.hooks().map(|_| next.span.clone());
+            let hooked = next.span.is_hooked().then(|| next.span.clone());
             Some((next.number, hooked))
         })?;
         if let Some(span) = hooked {
@@ -210,7 +210,7 @@ fn keep_if_lent(scope: Scope) -> Option<Scope> {
 
 /// Leaves the scope of a guard, and no other.
 fn leave_guard(number: u64, owner: &Span) {
-    if owner.hooks().is_some() {
+    if owner.is_hooked() {
         let is_there = with_stack(|stack| stack.position(number).is_some());
         if is_there == Some(true) {
             owner.call_hooks(|hook| hook.exit(owner));
@@ -255,7 +255,7 @@ pub(crate) fn lend<R>(
             }
         }
     }
-    let hooked = slot.hooks().is_some().then(|| slot.clone());
+    let hooked = slot.is_hooked().then(|| slot.clone());
     let entered = with_stack(|stack| stack.enter(std::mem::take(slot), kind, true));
     let mut take_back = TakeBack {
         slot,

@@ -370,9 +370,9 @@ impl Span {
         Some(cell.hook_slot())
     }
 
-    pub(crate) fn hooks(&self) -> Option<&[Arc<dyn ScopeHook>]> {
-        let hooks = &*self.policy()?.hooks;
-        (!hooks.is_empty()).then_some(hooks)
+    /// Whether hooks follow its scopes.
+    pub(crate) fn is_hooked(&self) -> bool {
+        self.cell().is_some_and(SpanCell::is_hooked)
     }
 
     pub(crate) fn call_hooks(&self, mut call: impl FnMut(&dyn ScopeHook)) {

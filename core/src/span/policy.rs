@@ -10,7 +10,7 @@ use crate::context::{IdSource, RandomIds, SpanContext, SpanId, TraceId};
 use crate::delivery::Hook;
 use crate::guard::Panics;
 use crate::http::{HttpSettings, RequestView, Route};
-use crate::propagation::Propagation;
+use crate::propagation::{HeaderFilter, Propagation};
 use crate::sampler::{Decision, SampleRequest, Sampler, Sampling};
 use crate::span::callbacks::Callbacks;
 use crate::span::cell::SpanCell;
@@ -33,6 +33,8 @@ pub(crate) struct Policy {
     pub(crate) limits: Limits,
     pub(crate) hooks: Vec<Arc<dyn ScopeHook>>,
     pub(crate) http: HttpSettings,
+    /// The headers of a request that are looked at, also of one that turns out not to be recorded.
+    pub(crate) wanted_headers: HeaderFilter,
     pub(crate) callbacks: Callbacks,
     /// How many mount points adapters have made for it.
     pub(crate) mounts: AtomicUsize,
@@ -59,6 +61,7 @@ impl Policy {
             limits: Limits::default(),
             hooks: Vec::new(),
             http: HttpSettings::default(),
+            wanted_headers: HttpSettings::default().wanted_headers(),
             callbacks: Callbacks::default(),
             mounts: AtomicUsize::new(0),
             diagnostics: Hook::log(),
@@ -90,7 +93,7 @@ impl Policy {
     /// Runs code that is not ours and that what is started here would come back to: no span of this policy that starts
     /// meanwhile is recorded.
     pub(crate) fn suppressed<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
-        suppression::suppress([self.id()], || self.guard(f))
+        suppression::suppress(self.id(), || self.guard(f))
     }
 
     /// The same, for the tracer.

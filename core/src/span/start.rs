@@ -1,12 +1,13 @@
 //! How a span starts.
 
 use std::borrow::Cow;
+use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::context::{Extra, Reference, ReferenceKind, SpanContext, TraceFlags, TraceId};
 use crate::http::Arrival;
-use crate::sampler::{Decision, SampleRequest, Sampling};
+use crate::sampler::{Decision, SampleRequest, Sampling, Subject};
 use crate::span::cell::SpanCell;
 use crate::span::handle::{Span, sampling_priority};
 use crate::span::owned_span::OwnedSpan;
@@ -128,7 +129,7 @@ impl SpanBuilder {
                 None => return OwnedSpan::new(Span::none()),
             },
         };
-        let start = Start {
+        let mut start = Start {
             name: self.name,
             kind: self.kind,
             references: self.references,
@@ -137,33 +138,33 @@ impl SpanBuilder {
             now: None,
             arrival: None,
         };
-        let root = |start: Start<'_>| {
+        let root = |start: &mut Start<'_>| {
             let flags = TraceFlags::default().with_random(true);
             start.sampled(policy, policy.trace_id(), None, flags)
         };
-        let refer = |start: Start<'_>, reference: Reference| {
+        let refer = |start: &mut Start<'_>, reference: Reference| {
             let trace_id = reference.context.trace_id();
             start.sampled(policy, trace_id, Some(reference), TraceFlags::default())
         };
         OwnedSpan::new(match (parent, &maker) {
             (Parent::Maker(kind), Maker::Span(span)) => start.below(policy, span, kind),
-            (Parent::Context(reference), _) => refer(start, reference),
+            (Parent::Context(reference), _) => refer(&mut start, reference),
             (Parent::Current, _) => {
                 let span = Span::current();
                 if !span.is_none() {
                     start.below(policy, &span, ReferenceKind::ChildOf)
                 } else if let Some(context) = policy.ambient_parent() {
-                    refer(start, Reference::child_of(context))
+                    refer(&mut start, Reference::child_of(context))
                 } else {
-                    root(start)
+                    root(&mut start)
                 }
             }
-            (Parent::None | Parent::Maker(_), _) => root(start),
+            (Parent::None | Parent::Maker(_), _) => root(&mut start),
         })
     }
 }
 
-/// A span about to start.
+/// A span about to start. Passed by reference because it is large; it starts one span.
 pub(crate) struct Start<'a> {
     pub(crate) name: Cow<'static, str>,
     pub(crate) kind: SpanKind,
@@ -190,7 +191,7 @@ struct Lineage {
 impl Start<'_> {
     /// Starts below a span of this process, whose decision holds unless `sampling.priority` says otherwise.
     pub(crate) fn below(
-        mut self,
+        &mut self,
         policy: &Arc<Policy>,
         parent: &Span,
         kind: ReferenceKind,
@@ -237,7 +238,7 @@ impl Start<'_> {
 
     /// Asks the samplers, and starts what they decide. `flags` are those of a trace that starts here.
     fn sampled(
-        self,
+        &mut self,
         policy: &Arc<Policy>,
         trace_id: TraceId,
         parent: Option<Reference>,
@@ -250,10 +251,8 @@ impl Start<'_> {
                 parent: parent.as_ref().map(|parent| &parent.context),
                 decision: None,
                 trace_id,
-                name: &self.name,
+                subject: Subject::Named(&self.name),
                 kind: self.kind,
-                method: None,
-                path: None,
                 tags: &self.tags,
             }),
         };
@@ -262,7 +261,7 @@ impl Start<'_> {
 
     /// Starts what has been decided. `extra` replaces the parent's tracestate and baggage where there is no parent.
     pub(crate) fn decided(
-        mut self,
+        &mut self,
         policy: &Arc<Policy>,
         trace_id: TraceId,
         parent: Option<Reference>,
@@ -283,7 +282,7 @@ impl Start<'_> {
             Decision::RecordAndSample => true,
         };
         let flags = flags.with_sampled(sampled);
-        if let Some((key, value)) = &sampling.tracestate {
+        if let Some((key, value)) = sampling.tracestate.as_deref() {
             Arc::make_mut(extra.get_or_insert_default())
                 .tracestate
                 .insert(key, value);
@@ -311,7 +310,7 @@ impl Start<'_> {
 
     /// Starts a span of which nothing is recorded. `baggage` belongs to no context; one that has a context has its own.
     fn unrecorded(
-        self,
+        &self,
         policy: &Arc<Policy>,
         context: Option<SpanContext>,
         baggage: Option<Arc<Extra>>,
@@ -336,7 +335,7 @@ impl Start<'_> {
         })
     }
 
-    fn record(self, policy: &Arc<Policy>, lineage: Lineage) -> Span {
+    fn record(&mut self, policy: &Arc<Policy>, lineage: Lineage) -> Span {
         let limits = &policy.limits;
         let span = pool::start(policy, true, |cell| {
             let ids = (lineage.trace_id, policy.span_id());
@@ -348,12 +347,12 @@ impl Start<'_> {
             record.wanted_by = lineage.wanted_by;
             // A request is named after its method and route where nothing else names it.
             if !self.name.is_empty() {
-                record.give_name(self.name, limits);
+                record.give_name(mem::take(&mut self.name), limits);
             }
-            for tag in self.tags {
+            for tag in mem::take(&mut self.tags) {
                 record.set_tag(tag, limits);
             }
-            for reference in self.references {
+            for reference in mem::take(&mut self.references) {
                 record.add_reference(reference, limits);
             }
             if let Some(arrival) = &self.arrival {

@@ -57,7 +57,7 @@ impl RequestView for Nosy {
         self.look();
         Some("https")
     }
-    fn host(&self) -> Option<&str> {
+    fn authority(&self) -> Option<&str> {
         self.look();
         Some("a.example")
     }

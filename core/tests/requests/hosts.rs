@@ -28,7 +28,7 @@ impl RequestView for Asked<'_> {
     fn path(&self) -> &str {
         self.path
     }
-    fn host(&self) -> Option<&str> {
+    fn authority(&self) -> Option<&str> {
         self.host
     }
     fn peer(&self) -> Option<SocketAddr> {

@@ -21,9 +21,6 @@ impl RequestView for From {
     fn query(&self) -> Option<&str> {
         self.0.query()
     }
-    fn host(&self) -> Option<&str> {
-        self.0.host()
-    }
     fn peer(&self) -> Option<SocketAddr> {
         Some(self.1)
     }

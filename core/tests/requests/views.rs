@@ -127,7 +127,8 @@ fn the_host_is_that_of_the_header_if_the_view_knows_no_better() {
             host: Some(host),
             ..Bare::default()
         };
-        RequestView::host(&bare).map(str::to_owned)
+        let view: &dyn RequestView = &bare;
+        view.host().map(str::to_owned)
     };
     assert_eq!(host(b"test.example:80").as_deref(), Some("test.example:80"));
     assert_eq!(host(b"\xff"), None);
