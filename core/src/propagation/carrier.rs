@@ -116,11 +116,22 @@ macro_rules! known_headers {
                 if !HeaderFilter::PROPAGATION.may_want(name) {
                     return None;
                 }
-                $(if name.eq_ignore_ascii_case($name) { return Some(Self::$variant); })*
-                match name.as_bytes().get(..8) {
-                    Some(prefix) if prefix.eq_ignore_ascii_case(b"uberctx-") => Some(Self::UberCtx),
-                    _ => None,
+                match name {
+                    $($name => Some(Self::$variant),)*
+                    _ => Self::from_unusual_name(name),
                 }
+            }
+
+            /// A header of a family, or whose name is not all in lower case.
+            fn from_unusual_name(name: &str) -> Option<Self> {
+                match name.as_bytes().get(..8) {
+                    Some(prefix) if prefix.eq_ignore_ascii_case(b"uberctx-") => {
+                        return Some(Self::UberCtx);
+                    }
+                    _ => {}
+                }
+                $(if name.eq_ignore_ascii_case($name) { return Some(Self::$variant); })*
+                None
             }
         }
 

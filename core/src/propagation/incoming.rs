@@ -193,7 +193,8 @@ impl HeaderView for Seen<'_, '_> {
         }
         let others = self.headers.others.iter().take(self.headers.other_count);
         for (other, value) in others {
-            if other.eq_ignore_ascii_case(text) {
+            // Most views have them in lower case.
+            if *other == text || other.eq_ignore_ascii_case(text) {
                 visit(value);
             }
         }

@@ -180,29 +180,40 @@ fn parse_traceparent(value: &[u8]) -> Option<SpanContext> {
     let (trace_id, [b'-', span_id @ ..]) = ids.split_first_chunk::<32>()? else {
         return None;
     };
-    let [v0, v1, f0, f1] = hex_values(&[*v0, *v1, *f0, *f1])?;
+    // All digits at once, in the order trace-id, parent-id, version, trace-flags.
+    let mut digits = [0; 52];
+    let (trace_digits, more_digits) = digits.split_first_chunk_mut::<32>()?;
+    let (span_digits, other_digits) = more_digits.split_first_chunk_mut::<16>()?;
+    *trace_digits = *trace_id;
+    *span_digits = span_id.try_into().ok()?;
+    other_digits.copy_from_slice(&[*v0, *v1, *f0, *f1]);
+    let bytes = hex_bytes::<52, 26>(&digits)?;
+    let (trace_id, rest) = bytes.split_first_chunk::<16>()?;
+    let (span_id, [version, flags]) = rest.split_first_chunk::<8>()? else {
+        return None;
+    };
     // Later versions may add fields behind a dash, and keep the first four (section 3.2.4).
-    match (v0 << 4 | v1, more.first()) {
+    match (version, more.first()) {
         (0xff, _) | (0, Some(_)) => return None,
         (_, Some(next)) if *next != b'-' => return None,
         _ => {}
     }
-    let trace_id = hex_values(trace_id)?;
-    let span_id = hex_values::<16>(span_id.try_into().ok()?)?;
-    let trace_id = TraceId::new(u128::from_be_bytes(bytes(&trace_id)))?;
-    let span_id = SpanId::new(u64::from_be_bytes(bytes(&span_id)))?;
-    let flags = TraceFlags::from_w3c_bits(f0 << 4 | f1);
+    let trace_id = TraceId::new(u128::from_be_bytes(*trace_id))?;
+    let span_id = SpanId::new(u64::from_be_bytes(*span_id))?;
+    let flags = TraceFlags::from_w3c_bits(*flags);
     Some(SpanContext::new(trace_id, span_id, flags))
 }
 
-/// Puts two digits together at a time; there are twice as many digits as bytes.
-fn bytes<const D: usize, const B: usize>(digits: &[u8; D]) -> [u8; B] {
+/// Reads lower-case digits and puts two together at a time; there are twice as many digits as bytes.
+fn hex_bytes<const D: usize, const B: usize>(digits: &[u8; D]) -> Option<[u8; B]> {
+    const { assert!(D == 2 * B) };
+    let values = hex_values(digits)?;
     let mut bytes = [0; B];
-    let (pairs, _) = digits.as_chunks::<2>();
+    let (pairs, _) = values.as_chunks::<2>();
     for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
         *byte = high << 4 | low;
     }
-    bytes
+    Some(bytes)
 }
 
 /// All `tracestate` headers as one list; `None` if any of them breaks the grammar.

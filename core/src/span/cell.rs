@@ -109,20 +109,21 @@ impl SpanCell {
 
     /// Forgets the span.
     pub(super) fn clear(&mut self) {
-        self.empty_hook_slot();
         self.ids = None;
-        self.is_recorded = false;
         *self.decision.get_mut() = 0;
-        let done = self.done.take();
         let live = self.live_mut();
         live.extra = None;
         if !live.queues.is_empty() {
             live.queues = Queues::default();
         }
-        if done.is_some() {
-            live.record = done;
+        if self.is_recorded {
+            self.is_recorded = false;
+            self.empty_hook_slot();
         }
-        if let Some(record) = &mut live.record {
+        if let Some(done) = self.done.take() {
+            self.live_mut().record = Some(done);
+        }
+        if let Some(record) = &mut self.live_mut().record {
             record.clear();
         }
     }

@@ -1,6 +1,6 @@
 //! The current span: the top of a stack that each thread has, filled only while a scope runs or a future is polled.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -11,13 +11,15 @@ use pin_project_lite::pin_project;
 use crate::span::handle::Span;
 use crate::span::mark::Mark;
 
-/// The scopes that a thread is in, the innermost last. Scopes that are left out of order are taken out where they stand.
+/// The scopes that a thread is in. Scopes that are left out of order are taken out where they stand.
 struct Stack {
-    scopes: Vec<Scope>,
+    /// The innermost, apart from the others: an ordinary request has no other, and touches no vector.
+    top: Cell<Option<Scope>>,
+    below: RefCell<Vec<Scope>>,
     /// How many scopes have ever been entered: the number of the last one.
-    entered: u64,
+    entered: Cell<u64>,
     /// Lent handles of scopes that went with one further out, until their owners take them back.
-    left_behind: Vec<Scope>,
+    left_behind: RefCell<Vec<Scope>>,
 }
 
 /// A scope that a thread is in. Its guard or its frame knows it by its number, which grows along the stack.
@@ -43,65 +45,102 @@ pub(crate) enum Kind {
 }
 
 impl Stack {
-    fn enter(&mut self, span: Span, kind: Kind, is_lent: bool) -> u64 {
-        self.entered += 1;
-        self.scopes.push(Scope {
+    fn is_empty(&self) -> bool {
+        let top = self.top.take();
+        let is_empty = top.is_none();
+        self.top.set(top);
+        is_empty
+    }
+
+    fn enter(&self, span: Span, kind: Kind, is_lent: bool) -> u64 {
+        let number = self.entered.get() + 1;
+        self.entered.set(number);
+        let outer = self.top.replace(Some(Scope {
             span,
-            number: self.entered,
+            number,
             kind,
             is_lent,
-        });
-        self.entered
+        }));
+        if let Some(outer) = outer {
+            self.cover(outer);
+        }
+        number
+    }
+
+    #[inline(never)]
+    fn cover(&self, outer: Scope) {
+        self.below.borrow_mut().push(outer);
     }
 
     /// Takes the innermost scope out if it has this number and no hook follows it: what an ordinary scope ends with.
-    fn pop(&mut self, number: u64) -> Option<Scope> {
-        let is_it = |top: &mut Scope| top.number == number && !top.span.is_hooked();
-        self.scopes.pop_if(is_it)
+    fn pop(&self, number: u64) -> Option<Scope> {
+        let top = self.top.take();
+        match top {
+            Some(scope) if scope.number == number && !scope.span.is_hooked() => {
+                self.uncover();
+                Some(scope)
+            }
+            top => {
+                self.top.set(top);
+                None
+            }
+        }
     }
 
-    /// Takes one scope out, wherever it stands.
-    fn remove(&mut self, number: u64) -> Option<Scope> {
-        let at = self.position(number)?;
-        Some(self.scopes.remove(at))
+    fn uncover(&self) {
+        let outer = self.below.borrow_mut().pop();
+        if outer.is_some() {
+            self.top.set(outer);
+        }
     }
 
-    /// Where the scope stands; nowhere, if it went with one further out.
-    fn position(&self, number: u64) -> Option<usize> {
-        self.scopes.iter().rposition(|scope| scope.number == number)
+    /// Uses all scopes as a list, the innermost last. `f` must not run or drop what is not ours.
+    fn as_list<R>(&self, f: impl FnOnce(&mut Vec<Scope>) -> R) -> R {
+        let scopes = &mut *self.below.borrow_mut();
+        scopes.extend(self.top.take());
+        let result = f(scopes);
+        self.top.set(scopes.pop());
+        result
     }
 }
 
+/// Where the scope stands; nowhere, if it went with one further out.
+fn position(scopes: &[Scope], number: u64) -> Option<usize> {
+    scopes.iter().rposition(|scope| scope.number == number)
+}
+
 thread_local! {
-    static STACK: RefCell<Stack> = const {
-        RefCell::new(Stack {
-            scopes: Vec::new(),
-            entered: 0,
-            left_behind: Vec::new(),
-        })
+    static STACK: Stack = const {
+        Stack {
+            top: Cell::new(None),
+            below: RefCell::new(Vec::new()),
+            entered: Cell::new(0),
+            left_behind: RefCell::new(Vec::new()),
+        }
     };
 }
 
 /// Uses the stack of this thread, unless the thread is about to end. `f` must not run or drop what is not ours.
-fn with_stack<R>(f: impl FnOnce(&mut Stack) -> R) -> Option<R> {
-    STACK
-        .try_with(|stack| Some(f(&mut *stack.try_borrow_mut().ok()?)))
-        .ok()
-        .flatten()
+fn with_stack<R>(f: impl FnOnce(&Stack) -> R) -> Option<R> {
+    STACK.try_with(f).ok()
 }
 
 /// A copy of the current span; the empty one where none is, also while the thread ends.
 pub(crate) fn current() -> Span {
-    with_current(Span::clone).unwrap_or_default()
-}
-
-/// Looks at the current span. `look` must not enter or leave a scope.
-pub(crate) fn with_current<R>(look: impl FnOnce(&Span) -> R) -> Option<R> {
-    with_scopes(|scopes| scopes.last().map(|top| look(&top.span)))
+    let current = with_stack(|stack| {
+        let top = stack.top.take();
+        let current = top.as_ref().map(|top| top.span.clone());
+        stack.top.set(top);
+        current
+    });
+    current.flatten().unwrap_or_default()
 }
 
 /// The innermost request of those that this thread runs a part of, and that `is_it` takes for the one.
 pub(crate) fn request(is_it: impl Fn(Mark) -> bool) -> Option<Span> {
+    if with_stack(Stack::is_empty) != Some(false) {
+        return None;
+    }
     let nth = |nth: usize| {
         with_scopes(|scopes| {
             let mut requests = scopes
@@ -130,10 +169,7 @@ pub(crate) fn parent() -> Option<Span> {
 }
 
 fn with_scopes<R>(look: impl FnOnce(&[Scope]) -> Option<R>) -> Option<R> {
-    STACK
-        .try_with(|stack| look(&stack.try_borrow().ok()?.scopes))
-        .ok()
-        .flatten()
+    with_stack(|stack| stack.as_list(|scopes| look(scopes))).flatten()
 }
 
 /// Enters a scope and returns its number. A thread that ends enters none.
@@ -180,15 +216,16 @@ fn leave_all_within(number: u64) -> Option<Scope> {
         if next == number {
             break;
         }
-        let scope = with_stack(|stack| stack.remove(next))?;
-        drop(scope.and_then(keep_if_lent));
+        drop(remove(next).and_then(keep_if_lent));
         last = next;
     }
     loop {
         // One by one: each is dropped while the stack is not borrowed.
         let top = with_stack(|stack| {
-            stack.position(number)?;
-            stack.scopes.pop()
+            stack.as_list(|scopes| {
+                position(scopes, number)?;
+                scopes.pop()
+            })
         });
         let top = top.flatten()?;
         if top.number == number {
@@ -203,21 +240,32 @@ fn keep_if_lent(scope: Scope) -> Option<Scope> {
     let mut scope = Some(scope);
     with_stack(|stack| {
         let lent = scope.take_if(|scope| scope.is_lent);
-        stack.left_behind.extend(lent);
+        stack.left_behind.borrow_mut().extend(lent);
     });
     scope
+}
+
+/// Takes one scope out, wherever it stands.
+fn remove(number: u64) -> Option<Scope> {
+    let removed = with_stack(|stack| {
+        stack.as_list(|scopes| {
+            let at = position(scopes, number)?;
+            Some(scopes.remove(at))
+        })
+    });
+    removed.flatten()
 }
 
 /// Leaves the scope of a guard, and no other.
 fn leave_guard(number: u64, owner: &Span) {
     if owner.is_hooked() {
-        let is_there = with_stack(|stack| stack.position(number).is_some());
-        if is_there == Some(true) {
+        let is_there = with_scopes(|scopes| position(scopes, number)).is_some();
+        if is_there {
             owner.call_hooks(|hook| hook.exit(owner));
         }
     }
     // Dropped when the stack is not borrowed.
-    drop(with_stack(|stack| stack.remove(number)));
+    drop(remove(number));
 }
 
 /// Runs `f` with `span` current, and brings back what was current before, also when `f` panics.
@@ -275,7 +323,7 @@ pub(crate) fn lend<R>(
 fn take_back(slot: &mut Span, number: u64) {
     let lent = take_out(number).or_else(|| {
         with_stack(|stack| {
-            let left = &mut stack.left_behind;
+            let mut left = stack.left_behind.borrow_mut();
             let at = left.iter().position(|scope| scope.number == number)?;
             Some(left.swap_remove(at).span)
         })
