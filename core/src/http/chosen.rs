@@ -10,9 +10,9 @@ use crate::http::host::{Host, append_url};
 use crate::http::options::Options;
 use crate::http::redaction::{Bounded, HeaderRule, append_header};
 use crate::http::settings::HttpSettings;
+use crate::http::text_buffer::TextBuffer;
 use crate::http::view::{RequestView, canonical};
 use crate::propagation::HeaderView;
-use crate::text::prefix;
 
 /// Attributes that find their place in the record itself; more of them cost an allocation.
 const INLINE_ATTRIBUTES: usize = 8;
@@ -104,7 +104,7 @@ pub(crate) fn append(
     headers: &dyn HeaderView,
     settings: &HttpSettings,
     limit: usize,
-    text: &mut String,
+    text: &mut TextBuffer,
 ) -> bool {
     let found = match &attribute.what {
         What::RequestHeader(name, rule) => {
@@ -133,7 +133,7 @@ pub(crate) fn append(
                 view.path(),
             );
             if let Some(query) = view.query() {
-                text.push('?');
+                text.push_str("?");
                 append_query(query, attribute, settings, &mut Bounded::new(text, limit));
             }
             return true;
@@ -178,26 +178,23 @@ pub(crate) fn header_rule(
 }
 
 /// Cuts what was appended from `start` on to at most `limit` bytes; returns whether that was necessary.
-pub(crate) fn cut(text: &mut String, start: usize, limit: usize) -> bool {
-    if text.len() - start <= limit {
-        return false;
+pub(crate) fn cut(text: &mut TextBuffer, start: usize, limit: usize) -> bool {
+    let is_cut = text.cut(start, limit);
+    if is_cut {
+        // What was cut off is not to be kept in the queue all the same.
+        text.shrink_to_spare(SPARE_TEXT);
     }
-    let appended = text.get(start..).unwrap_or_default();
-    let kept = prefix(appended, limit).len();
-    text.truncate(start + kept);
-    // What was cut off is not to be kept in the queue all the same.
-    text.shrink_to(text.len() + SPARE_TEXT);
-    true
+    is_cut
 }
 
 thread_local! {
     /// An empty buffer of a thread, used again and again.
-    static BUFFER: Cell<String> = const { Cell::new(String::new()) };
+    static BUFFER: Cell<TextBuffer> = const { Cell::new(TextBuffer::EMPTY) };
 }
 
 /// What an inner place of a request adds, read before the span is locked.
 pub(crate) struct Added {
-    pub(crate) text: String,
+    pub(crate) text: TextBuffer,
     pub(crate) values: Slots,
     pub(crate) cut_values: u32,
 }
@@ -236,7 +233,7 @@ impl Drop for Added {
     fn drop(&mut self) {
         let mut text = std::mem::take(&mut self.text);
         if text.capacity() <= MAX_BUFFER {
-            text.clear();
+            text.clear(MAX_BUFFER);
             let _ = BUFFER.try_with(|buffer| buffer.set(text));
         }
     }

@@ -17,13 +17,14 @@ use crate::http::options::Options;
 use crate::http::outcome::Outcome;
 use crate::http::redaction::{Bounded, HeaderRule, REDACTED, append_header, append_value};
 use crate::http::settings::HttpSettings;
-use crate::http::view::{RequestView, Route, canonical};
+use crate::http::text_buffer::TextBuffer;
+use crate::http::view::{RequestView, Route, canonical, host_header};
 use crate::propagation::HeaderView;
 use crate::text::prefix;
 
 pub(crate) struct HttpFacts {
     /// All text of the request; everything below points into it.
-    text: String,
+    text: TextBuffer,
     pub(crate) component: &'static str,
     /// The method if it is a known one.
     known_method: Option<&'static str>,
@@ -53,12 +54,17 @@ pub(crate) struct HttpFacts {
     pub(crate) cut_values: u32,
 }
 
-/// The host and its port as they came, and apart. The port is that of the request also where the text was cut.
+/// What the request names as its host.
 #[derive(Clone, Copy)]
-struct KnownHost {
-    whole: Text,
-    address: Text,
-    port: Option<u16>,
+enum KnownHost {
+    /// As it came: whether it is a host is seen when a tracer asks for it.
+    Named(Text),
+    /// A host whose text was cut. The port is that of the request.
+    Cut {
+        whole: Text,
+        address: Text,
+        port: Option<u16>,
+    },
 }
 
 #[derive(Clone, Copy, Default)]
@@ -88,7 +94,7 @@ const KEPT_TEXT: usize = 2048;
 
 impl HttpFacts {
     pub(crate) const EMPTY: Self = Self {
-        text: String::new(),
+        text: TextBuffer::EMPTY,
         component: "",
         known_method: None,
         other_method: Text::EMPTY,
@@ -115,10 +121,7 @@ impl HttpFacts {
 
     /// Forgets the request. The buffer of its text keeps its room, within a bound.
     pub(crate) fn clear(&mut self) {
-        self.text.clear();
-        if self.text.capacity() > KEPT_TEXT {
-            self.text.shrink_to(KEPT_TEXT);
-        }
+        self.text.clear(KEPT_TEXT);
         self.known_method = None;
         self.other_method = Text::EMPTY;
         self.scheme = None;
@@ -160,7 +163,9 @@ impl HttpFacts {
         self.version = view.version();
         self.peer = view.peer().map(canonical);
         self.options = options.cloned();
-        let (path, host, scheme) = (view.path(), Host::of(view, headers), view.scheme());
+        let (path, scheme) = (view.path(), view.scheme());
+        let host = view.authority().map(str::as_bytes);
+        let host = host.or_else(|| host_header(headers));
         let query = view.query().filter(|_| settings.convention.has_query());
         let user_agent = match settings.convention.has_user_agent() {
             true => {
@@ -172,13 +177,9 @@ impl HttpFacts {
             }
             false => None,
         };
-        let host_text = host.map(|host| host.text);
-        let room = [Some(path), host_text, scheme, query, user_agent];
-        let room: usize = room
-            .iter()
-            .flatten()
-            .map(|text| text.len().min(limit))
-            .sum();
+        let room = [Some(path), scheme, query, user_agent].map(|text| text.map_or(0, str::len));
+        let room = room.into_iter().chain(host.map(<[u8]>::len));
+        let room: usize = room.map(|length| length.min(limit)).sum();
         let chosen =
             settings.attributes.len() + options.map_or(0, |options| options.attributes.len());
         self.text.reserve_exact(room + SPARE_TEXT + chosen * 64);
@@ -189,7 +190,7 @@ impl HttpFacts {
             self.other_method = self.push(method, limit);
         }
         self.path = self.push(path, limit);
-        self.host = host.map(|host| self.push_host(&host, limit));
+        self.host = host.and_then(|host| self.push_host(host, limit));
         self.scheme = scheme.map(|scheme| self.push(scheme, limit));
         self.query = query.map(|query| self.push(query, limit));
         self.user_agent = user_agent.map(|agent| {
@@ -221,7 +222,7 @@ impl HttpFacts {
         let list = u16::try_from(self.joined.len() + 1).unwrap_or(u16::MAX);
         self.cut_values += added.cut_values;
         let start = u32::try_from(self.text.len()).unwrap_or(u32::MAX);
-        self.text.push_str(&added.text);
+        self.text.extend(&added.text);
         for slot in added.values.iter() {
             let value = Text {
                 start: start.saturating_add(slot.value.start),
@@ -306,9 +307,14 @@ impl HttpFacts {
     /// The text from `start` on, cut to the limit.
     fn cut(&mut self, start: usize, limit: usize) -> Text {
         self.cut_values += u32::from(cut(&mut self.text, start, limit));
+        self.since(start)
+    }
+
+    /// The text from `start` on.
+    fn since(&self, start: usize) -> Text {
         match (u32::try_from(start), u32::try_from(self.text.len())) {
             (Ok(start), Ok(end)) => Text { start, end },
-            _ => Text::default(),
+            _ => Text::EMPTY,
         }
     }
 
@@ -319,23 +325,41 @@ impl HttpFacts {
         }
         let start = self.text.len();
         self.text.push_str(kept);
-        match (u32::try_from(start), u32::try_from(self.text.len())) {
-            (Ok(start), Ok(end)) => Text { start, end },
-            _ => Text::default(),
-        }
+        self.since(start)
     }
 
-    fn push_host(&mut self, host: &Host<'_>, limit: usize) -> KnownHost {
+    fn push_host(&mut self, named: &[u8], limit: usize) -> Option<KnownHost> {
+        if named.len() <= limit && named.is_ascii() {
+            let start = self.text.len();
+            self.text.push_ascii(named);
+            return Some(KnownHost::Named(self.since(start)));
+        }
+        let host = Host::parse(std::str::from_utf8(named).ok()?)?;
         let whole = self.push(host.text, limit);
         // Behind the bracket, if there is one.
         let bracket = u32::from(host.text.starts_with('['));
         let length = u32::try_from(host.address.len()).unwrap_or(u32::MAX);
         let start = whole.end.min(whole.start.saturating_add(bracket));
         let end = whole.end.min(start.saturating_add(length));
-        KnownHost {
+        Some(KnownHost::Cut {
             whole,
             address: Text { start, end },
             port: host.port,
+        })
+    }
+
+    fn host(&self) -> Option<Host<'_>> {
+        match self.host? {
+            KnownHost::Named(named) => Host::parse(self.text(named)),
+            KnownHost::Cut {
+                whole,
+                address,
+                port,
+            } => Some(Host {
+                text: self.text(whole),
+                address: self.text(address),
+                port,
+            }),
         }
     }
 
@@ -365,17 +389,12 @@ impl HttpFacts {
                 start
             }
             Some(old) => {
-                let range = old.start as usize..old.end as usize;
-                if self.text.get(range.clone()).is_none() {
-                    return;
-                }
-                self.text.replace_range(range, "");
-                for (at, part) in [(0, method), (method.len(), " "), (method.len() + 1, kept)] {
-                    self.text.insert_str(old.start as usize + at, part);
-                }
-                self.attributes
-                    .shift(old.end, position(old.start as usize + length));
-                old.start as usize
+                let start = old.start as usize;
+                let template = start + method.len() + 1;
+                // The method stays.
+                self.text.replace(template..old.end as usize, kept);
+                self.attributes.shift(old.end, position(start + length));
+                start
             }
         };
         let end = position(start + length);
@@ -390,9 +409,7 @@ impl HttpFacts {
     }
 
     fn text(&self, text: Text) -> &str {
-        self.text
-            .get(text.start as usize..text.end as usize)
-            .unwrap_or("")
+        self.text.get(text.start as usize..text.end as usize)
     }
 
     /// Method and route, or the method alone.
@@ -427,7 +444,7 @@ impl HttpFacts {
 
     /// The scheme, the host and the path; the path alone without a host.
     pub(crate) fn url(&self) -> String {
-        let host = self.host.map(|host| self.text(host.whole));
+        let host = self.host().map(|host| host.text);
         let room = "https://".len() + host.map_or(0, str::len) + self.path().len();
         let mut url = String::with_capacity(room);
         append_url(&mut url, Some(self.scheme()), host, self.path());
@@ -436,7 +453,7 @@ impl HttpFacts {
 
     /// The host without its port, and the port if there is one.
     pub(crate) fn server(&self) -> Option<(&str, Option<u16>)> {
-        self.host.map(|host| (self.text(host.address), host.port))
+        self.host().map(|host| (host.address, host.port))
     }
 
     pub(crate) fn path(&self) -> &str {
@@ -513,10 +530,11 @@ impl HttpFacts {
 
 /// Returns what stands for a query in a convention's tags, as long as a value may be.
 pub(crate) fn shown_query(query: &str, settings: &HttpSettings, limit: usize) -> String {
-    let mut text = String::with_capacity(query.len().min(limit) + REDACTED.len());
+    let mut text = TextBuffer::default();
+    text.reserve_exact(query.len().min(limit) + REDACTED.len());
     settings
         .query_redaction
         .append(query, &mut Bounded::new(&mut text, limit));
     cut(&mut text, 0, limit);
-    text
+    text.into_string()
 }

@@ -1,5 +1,6 @@
 //! Which text is a host (RFC 9110, section 7.2, and RFC 3986, section 3.2.2).
 
+use std::fmt::Write;
 use std::net::Ipv6Addr;
 
 use crate::http::view::{RequestView, host_header};
@@ -18,22 +19,15 @@ pub(crate) struct Host<'a> {
 impl<'a> Host<'a> {
     /// Returns the host that the request with these headers is for, if what it names is one.
     pub(crate) fn of(view: &'a dyn RequestView, headers: &'a dyn HeaderView) -> Option<Self> {
-        Self::parse(view.authority().or_else(|| host_header(headers))?)
+        let named = || std::str::from_utf8(host_header(headers)?).ok();
+        Self::parse(view.authority().or_else(named)?)
     }
 
     /// Parses `uri-host [ ":" port ]`, in which user information is left out, whatever it holds.
     ///
     /// `None` for everything else, an empty host, a list of hosts and a port over 65535 included: what is not in the grammar
     /// is text of the caller's choice.
-    fn parse(authority: &'a str) -> Option<Self> {
-        // A name alone, as most are.
-        if !authority.is_empty() && authority.bytes().all(is_of_plain_name) {
-            return Some(Self {
-                text: authority,
-                address: authority,
-                port: None,
-            });
-        }
+    pub(crate) fn parse(authority: &'a str) -> Option<Self> {
         let text = match authority.rsplit_once('@') {
             Some((_, host)) => host,
             None => authority,
@@ -61,14 +55,20 @@ impl<'a> Host<'a> {
 }
 
 /// Appends the target URI without its query. The asterisk form has neither path nor query (RFC 9112, section 3.3).
-pub(crate) fn append_url(text: &mut String, scheme: Option<&str>, host: Option<&str>, path: &str) {
+pub(crate) fn append_url(
+    text: &mut impl Write,
+    scheme: Option<&str>,
+    host: Option<&str>,
+    path: &str,
+) {
+    let mut push = |part: &str| text.write_str(part).unwrap_or_default();
     if let Some(host) = host {
-        text.push_str(scheme.unwrap_or("http"));
-        text.push_str("://");
-        text.push_str(host);
+        [scheme.unwrap_or("http"), "://", host]
+            .into_iter()
+            .for_each(&mut push);
     }
     if host.is_none() || path != "*" {
-        text.push_str(path);
+        push(path);
     }
 }
 
@@ -106,11 +106,6 @@ fn is_literal(text: &str) -> bool {
             && !address.is_empty()
             && address.bytes().all(|byte| byte == b':' || is_plain(byte))
     })
-}
-
-/// What most names consist of.
-const fn is_of_plain_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() | (byte == b'.') | (byte == b'-')
 }
 
 /// `unreserved / sub-delims`, without the comma.

@@ -5,7 +5,8 @@ use std::iter;
 use http::HeaderName;
 
 use crate::http::secret_names::is_secret;
-use crate::http::url_redaction::Redactor;
+use crate::http::text_buffer::TextBuffer;
+use crate::http::url_redaction::{Redactor, is_plain_text};
 use crate::propagation::HeaderView;
 use crate::text::{hex_digit, prefix};
 
@@ -155,13 +156,13 @@ fn decoded(text: &str) -> impl Iterator<Item = u8> {
 
 /// A text that grows to a bound, so that what is cut off anyway is not written first.
 pub(crate) struct Bounded<'a> {
-    text: &'a mut String,
+    text: &'a mut TextBuffer,
     end: usize,
 }
 
 impl<'a> Bounded<'a> {
     /// Bounds what is appended to `text` to a little more than `limit` bytes: so that it can be seen that there was more.
-    pub(crate) fn new(text: &'a mut String, limit: usize) -> Self {
+    pub(crate) fn new(text: &'a mut TextBuffer, limit: usize) -> Self {
         let longest_character = 4;
         let end = text
             .len()
@@ -173,6 +174,12 @@ impl<'a> Bounded<'a> {
     pub(crate) fn push(&mut self, text: &str) {
         let room = self.end.saturating_sub(self.text.len());
         self.text.push_str(prefix(text, room));
+    }
+
+    /// Appends what is ASCII.
+    fn push_ascii(&mut self, text: &[u8]) {
+        let room = self.end.saturating_sub(self.text.len());
+        self.text.push_ascii(text.get(..room).unwrap_or(text));
     }
 
     pub(crate) fn push_all<const N: usize>(&mut self, parts: [&str; N]) {
@@ -263,6 +270,8 @@ pub(crate) fn append_header(
         // What is not shown is not decoded either.
         if rule == Some(HeaderRule::Secret) {
             out.push(REDACTED);
+        } else if matches!(rule, Some(HeaderRule::Text) | None) && is_plain_text(value) {
+            out.push_ascii(value);
         } else if !out.is_full() {
             match std::str::from_utf8(value) {
                 Ok(text) => append_value(text, rule, queries, out),

@@ -35,9 +35,6 @@ impl<'a, 'b> Redactor<'a, 'b> {
     ///
     /// A URL that cannot be read hides what follows as well: nobody knows where it ends.
     pub(crate) fn text(&mut self, value: &str) {
-        if !may_have_separator(value) {
-            return self.out.push(value);
-        }
         let mut rest = value;
         while let Some(separator) = find_separator(rest)
             && !self.out.is_full()
@@ -294,17 +291,25 @@ fn find_separator(text: &str) -> Option<Separator> {
     }
 }
 
-/// Returns whether the text has what a separator starts with, which most values have not.
+/// Returns whether a value is ASCII without anything that a separator could start with, as most are: there is no URL in it.
 ///
-/// Without a branch for each byte, so that the compiler looks at many at once.
-fn may_have_separator(text: &str) -> bool {
-    let count = |bytes: &[u8]| {
-        let starts = bytes.iter().map(|byte| (*byte == b':') | (*byte == b'%'));
-        starts.fold(0, |any, is_start| any | u8::from(is_start))
-    };
-    let (chunks, rest) = text.as_bytes().as_chunks::<16>();
-    let in_chunks = chunks.iter().fold(0, |any, chunk| any | count(chunk));
-    in_chunks | count(rest) != 0
+/// Bytes are looked at many at once, without a branch for each; those at the end perhaps twice.
+pub(crate) fn is_plain_text(value: &[u8]) -> bool {
+    fn wrong<const N: usize>(bytes: &[u8; N]) -> u8 {
+        bytes.iter().fold(0, |wrong, byte| {
+            wrong | (byte & 0x80) | u8::from(*byte == b':') | u8::from(*byte == b'%')
+        })
+    }
+    let (chunks, rest) = value.as_chunks::<16>();
+    let mut all = chunks.iter().fold(0, |all, chunk| all | wrong(chunk));
+    if let (false, Some(last)) = (rest.is_empty(), value.last_chunk::<16>()) {
+        all |= wrong(last);
+    } else if let (Some(first), Some(last)) = (rest.first_chunk::<8>(), rest.last_chunk::<8>()) {
+        all |= wrong(first) | wrong(last);
+    } else {
+        all |= rest.iter().fold(0, |all, byte| all | wrong(&[*byte]));
+    }
+    all == 0
 }
 
 /// Reads a colon and at least one slash, each as it is or percent-encoded.
@@ -379,4 +384,24 @@ fn split_at_first<const N: usize>(text: &str, characters: [char; N]) -> (&str, &
 /// Splits at the end of a character; where it is none, nothing is before it.
 fn split_at(text: &str, at: usize) -> (&str, &str) {
     text.split_at_checked(at).unwrap_or(("", text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_wrong_byte_is_found_wherever_it_stands() {
+        for length in 0..70 {
+            let plain = vec![b'a'; length];
+            assert!(is_plain_text(&plain), "{length}");
+            for at in 0..length {
+                for wrong in [b':', b'%', 0x80, 0xff] {
+                    let mut value = plain.clone();
+                    value[at] = wrong;
+                    assert!(!is_plain_text(&value), "{length} {at} {wrong}");
+                }
+            }
+        }
+    }
 }

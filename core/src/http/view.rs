@@ -58,15 +58,16 @@ impl dyn RequestView + '_ {
     /// to 65535.
     #[must_use]
     pub fn host(&self) -> Option<&str> {
-        self.authority().or_else(|| host_header(self))
+        let named = || std::str::from_utf8(host_header(self)?).ok();
+        self.authority().or_else(named)
     }
 }
 
 /// The one `Host` header; `None` where several name one.
-pub(crate) fn host_header<V: HeaderView + ?Sized>(headers: &V) -> Option<&str> {
+pub(crate) fn host_header<V: HeaderView + ?Sized>(headers: &V) -> Option<&[u8]> {
     let (mut host, mut count) = (None, 0_usize);
     headers.named_header_values(&header::HOST, &mut |value| {
-        host = std::str::from_utf8(value).ok();
+        host = Some(value);
         count += 1;
     });
     host.filter(|_| count == 1)

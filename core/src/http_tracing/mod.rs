@@ -444,7 +444,7 @@ impl HttpTracingBuilder {
 
     /// Takes times from this clock.
     pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
-        self.policy.clock = Arc::new(clock);
+        self.policy.clock = Some(Arc::new(clock));
         self
     }
 

@@ -8,7 +8,7 @@ use crate::context::{
     Adding, Members, SpanContext, SpanId, TraceFlags, TraceId, TraceState, is_baggage_octet,
 };
 use crate::propagation::carrier::{Carrier, KnownHeader};
-use crate::text::{TrimOws, hex_values};
+use crate::text::{TrimOws, hex_u64, hex_values};
 
 /// W3C Trace Context level 2 (`traceparent`, `tracestate`) and W3C Baggage (`baggage`).
 ///
@@ -158,11 +158,10 @@ fn extract_context(headers: &IncomingHeaders<'_>, found: &mut Extraction) {
         found.refuse();
         return;
     };
-    let tracestate = match headers.wants_tracestate() {
-        true => parse_tracestate(headers),
-        false => Some(TraceState::default()),
-    };
-    match tracestate {
+    if !headers.wants_tracestate() || !headers.contains(KnownHeader::Tracestate) {
+        return found.set_context(context);
+    }
+    match parse_tracestate(headers) {
         Some(tracestate) => found.set_context(context.with_tracestate(tracestate)),
         None => {
             found.refuse();
@@ -180,47 +179,28 @@ fn parse_traceparent(value: &[u8]) -> Option<SpanContext> {
     let (trace_id, [b'-', span_id @ ..]) = ids.split_first_chunk::<32>()? else {
         return None;
     };
-    // All digits at once, in the order trace-id, parent-id, version, trace-flags.
-    let mut digits = [0; 52];
-    let (trace_digits, more_digits) = digits.split_first_chunk_mut::<32>()?;
-    let (span_digits, other_digits) = more_digits.split_first_chunk_mut::<16>()?;
-    *trace_digits = *trace_id;
-    *span_digits = span_id.try_into().ok()?;
-    other_digits.copy_from_slice(&[*v0, *v1, *f0, *f1]);
-    let bytes = hex_bytes::<52, 26>(&digits)?;
-    let (trace_id, rest) = bytes.split_first_chunk::<16>()?;
-    let (span_id, [version, flags]) = rest.split_first_chunk::<8>()? else {
-        return None;
-    };
+    let (trace_high, trace_low) = trace_id.split_first_chunk::<16>()?;
+    let ids = [
+        hex_u64(trace_high)?,
+        hex_u64(trace_low.try_into().ok()?)?,
+        hex_u64(span_id.try_into().ok()?)?,
+    ];
+    let [trace_high, trace_low, span_id] = ids;
+    let [v0, v1, f0, f1] = hex_values(&[*v0, *v1, *f0, *f1])?;
     // Later versions may add fields behind a dash, and keep the first four (section 3.2.4).
-    match (version, more.first()) {
+    match (v0 << 4 | v1, more.first()) {
         (0xff, _) | (0, Some(_)) => return None,
         (_, Some(next)) if *next != b'-' => return None,
         _ => {}
     }
-    let trace_id = TraceId::new(u128::from_be_bytes(*trace_id))?;
-    let span_id = SpanId::new(u64::from_be_bytes(*span_id))?;
-    let flags = TraceFlags::from_w3c_bits(*flags);
+    let trace_id = TraceId::new(u128::from(trace_high) << 64 | u128::from(trace_low))?;
+    let span_id = SpanId::new(span_id)?;
+    let flags = TraceFlags::from_w3c_bits(f0 << 4 | f1);
     Some(SpanContext::new(trace_id, span_id, flags))
-}
-
-/// Reads lower-case digits and puts two together at a time; there are twice as many digits as bytes.
-fn hex_bytes<const D: usize, const B: usize>(digits: &[u8; D]) -> Option<[u8; B]> {
-    const { assert!(D == 2 * B) };
-    let values = hex_values(digits)?;
-    let mut bytes = [0; B];
-    let (pairs, _) = values.as_chunks::<2>();
-    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-        *byte = high << 4 | low;
-    }
-    Some(bytes)
 }
 
 /// All `tracestate` headers as one list; `None` if any of them breaks the grammar.
 fn parse_tracestate(headers: &IncomingHeaders<'_>) -> Option<TraceState> {
-    if !headers.contains(KnownHeader::Tracestate) {
-        return Some(TraceState::default());
-    }
     let (mut members, mut valid) = (Members::new(), true);
     headers.values(KnownHeader::Tracestate, &mut |value| {
         valid = valid && members.append(value);

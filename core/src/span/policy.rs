@@ -28,7 +28,8 @@ pub(crate) struct Policy {
     /// Whether nothing is recorded, whoever asks for it, and what callers sent is passed on.
     pub(crate) is_disabled: bool,
     pub(crate) propagation: Propagation,
-    pub(crate) clock: Arc<dyn Clock>,
+    /// `None` for the operating system's, which need no guard.
+    pub(crate) clock: Option<Arc<dyn Clock>>,
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) limits: Limits,
     pub(crate) hooks: Vec<Arc<dyn ScopeHook>>,
@@ -56,7 +57,7 @@ impl Policy {
             sampler: None,
             is_disabled: false,
             propagation: Propagation::default(),
-            clock: Arc::new(SystemClock),
+            clock: None,
             ids: Arc::new(RandomIds),
             limits: Limits::default(),
             hooks: Vec::new(),
@@ -108,13 +109,17 @@ impl Policy {
 
     /// The time on the clock that is never set back.
     pub(crate) fn monotonic(&self) -> Duration {
-        self.guard(|| self.clock.monotonic()).unwrap_or_default()
+        match &self.clock {
+            None => SystemClock.monotonic(),
+            Some(clock) => self.guard(|| clock.monotonic()).unwrap_or_default(),
+        }
     }
 
     /// The time of day.
     pub(crate) fn wall(&self) -> SystemTime {
-        self.guard(|| self.clock.wall())
-            .unwrap_or_else(SystemTime::now)
+        let told = self.clock.as_ref();
+        let told = told.and_then(|clock| self.guard(|| clock.wall()));
+        told.unwrap_or_else(SystemTime::now)
     }
 
     pub(crate) fn trace_id(&self) -> TraceId {
