@@ -175,7 +175,9 @@ impl Cells {
     /// Takes out the cells that are not to be kept. They are freed when no lock is held: the last one of a policy takes that
     /// along.
     fn remove(&mut self, is_removed: impl Fn(&SpanCell) -> bool) -> Vec<Arc<SpanCell>> {
-        self.cells.extract_if(.., |cell| is_removed(cell)).collect()
+        let removed = self.cells.extract_if(.., |cell| is_removed(cell)).collect();
+        self.cells.shrink_to(OF_A_THREAD);
+        removed
     }
 
     /// Takes out everything, if none was taken since the last time.

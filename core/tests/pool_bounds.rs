@@ -1,0 +1,45 @@
+//! How much memory of spans waits to be used again. Alone in its process, because the stock is one for all policies.
+
+use allocation_counter::measure;
+use opentracing_http::{FinishedSpan, HttpTracing, Tracer};
+
+struct Discard;
+
+impl Tracer for Discard {
+    fn report(&self, _: FinishedSpan) {}
+}
+
+/// Bytes that are kept when so many spans, all alive at once, have been dropped.
+fn kept(pooled: usize, spans: usize) -> i64 {
+    let tracing = HttpTracing::builder(Discard)
+        .pooled_spans(pooled)
+        .build()
+        .expect("the policy is right");
+    let flood = || {
+        let spans: Vec<_> = (0..spans).map(|_| tracing.span("work").start()).collect();
+        drop(spans);
+    };
+    let kept = measure(flood).bytes_current;
+    // No matter how often.
+    let more = measure(|| (0..10).for_each(|_| flood())).bytes_current;
+    assert!(more <= 0, "{more} more bytes");
+    let freed = measure(|| drop(tracing)).bytes_current;
+    // The lists themselves stay.
+    assert!(
+        freed <= 4096 - kept,
+        "{kept} bytes kept, {freed} at the end"
+    );
+    kept
+}
+
+#[test]
+fn what_is_kept_is_bounded_by_the_option() {
+    let without = kept(0, 5000);
+    assert!(without <= 0, "{without} bytes are kept without a pool");
+    let of_a_thread = kept(1, 5000);
+    assert!((10_000..200_000).contains(&of_a_thread), "{of_a_thread}");
+    let all = kept(5000, 5000);
+    assert!(all > 10 * of_a_thread, "{all} against {of_a_thread}");
+    let by_default = kept(2048, 5000);
+    assert!(by_default < 4 << 20, "{by_default}");
+}
