@@ -33,6 +33,20 @@ fn kept(pooled: usize, spans: usize) -> i64 {
 }
 
 #[test]
+fn what_is_kept_is_bounded() {
+    what_is_kept_of_one_span_is_bounded();
+    what_is_kept_is_bounded_by_the_option();
+}
+
+fn what_is_kept_of_one_span_is_bounded() {
+    let tracing = HttpTracing::new(Discard);
+    let kept = kept_of_a_large_one(&tracing);
+    assert!((500..6 << 10).contains(&kept), "{kept}");
+    // It is used again, whatever the next one has.
+    let more = kept_of_a_large_one(&tracing);
+    assert!(more <= 0, "{more}");
+}
+
 fn what_is_kept_is_bounded_by_the_option() {
     let without = kept(0, 5000);
     assert!(without <= 0, "{without} bytes are kept without a pool");
@@ -42,4 +56,19 @@ fn what_is_kept_is_bounded_by_the_option() {
     assert!(all > 10 * of_a_thread, "{all} against {of_a_thread}");
     let by_default = kept(2048, 5000);
     assert!(by_default < 4 << 20, "{by_default}");
+}
+
+/// Bytes that are kept of a span that held as much as it may.
+fn kept_of_a_large_one(tracing: &HttpTracing) -> i64 {
+    let large = "x".repeat(4000);
+    let made = measure(|| {
+        let span = tracing.span(large.clone()).start();
+        for number in 0..1000 {
+            span.set_tag(format!("tag {number}"), large.clone());
+            span.log([(format!("field {number}"), large.clone())]);
+            span.set_baggage(&format!("item{number}"), &large);
+        }
+    });
+    assert!(made.bytes_max > 100_000);
+    made.bytes_current
 }

@@ -218,3 +218,82 @@ fn each_list(remove: impl Fn(&mut Cells) -> Vec<Arc<SpanCell>>) {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::span::tracer::Tracer;
+    use crate::tracer::NoopTracer;
+
+    fn on_this_thread() -> [usize; 2] {
+        SHELF.with(|shelf| {
+            let shelf = shelf.get_or_init(Shelf::register);
+            [&shelf.light, &shelf.full].map(|cells| lock(cells).cells.len())
+        })
+    }
+
+    // One test, because the stock is one for all threads.
+    #[test]
+    fn cells_move_between_threads_and_are_freed_when_they_are_not_used() {
+        what_a_thread_has_too_much_of_goes_to_the_others();
+        what_no_span_was_started_with_since_the_last_time_is_freed();
+    }
+
+    fn what_no_span_was_started_with_since_the_last_time_is_freed() {
+        let policy = Arc::new(Policy::new(Arc::new(NoopTracer) as Arc<dyn Tracer>));
+        let some = |with_record: bool| {
+            let spans: Vec<_> = (0..10)
+                .map(|_| {
+                    start(&policy, with_record, |cell| {
+                        if with_record {
+                            cell.record();
+                        }
+                    })
+                })
+                .collect();
+            drop(spans);
+        };
+        some(false);
+        some(true);
+        assert_eq!(on_this_thread(), [10, 10]);
+        // In use since they were there.
+        trim();
+        assert_eq!(on_this_thread(), [10, 10]);
+        some(true);
+        trim();
+        assert_eq!(on_this_thread(), [0, 10]);
+        trim();
+        assert_eq!(on_this_thread(), [0, 0]);
+        some(true);
+        assert_eq!(on_this_thread(), [0, 10]);
+        end(&policy);
+        assert_eq!(on_this_thread(), [0, 0]);
+        some(true);
+        assert_eq!(on_this_thread(), [0, 0]);
+    }
+
+    fn what_a_thread_has_too_much_of_goes_to_the_others() {
+        let policy = Arc::new(Policy::new(Arc::new(NoopTracer) as Arc<dyn Tracer>));
+        let spans: Vec<_> = (0..OF_A_THREAD + 1)
+            .map(|_| start(&policy, true, |cell| drop(cell.record())))
+            .collect();
+        drop(spans);
+        assert_eq!(on_this_thread(), [0, OF_A_THREAD + 1 - BATCH]);
+        let moved = || {
+            let ours = |cell: &&Arc<SpanCell>| Arc::ptr_eq(cell.policy(), &policy);
+            lock(&POOL.stock).cells.iter().filter(ours).count()
+        };
+        assert_eq!(moved(), BATCH);
+        let policy_there = Arc::clone(&policy);
+        let there = std::thread::spawn(move || {
+            let span = start(&policy_there, true, |_| ());
+            let there = on_this_thread();
+            drop(span);
+            there
+        });
+        assert_eq!(there.join().ok(), Some([0, BATCH - 1]));
+        end(&policy);
+        assert_eq!(moved(), 0);
+        assert_eq!(Arc::strong_count(&policy), 1);
+    }
+}
