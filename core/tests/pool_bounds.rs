@@ -1,6 +1,9 @@
 //! How much memory of spans waits to be used again. Alone in its process, because the stock is one for all policies.
 
+use std::time::Duration;
+
 use allocation_counter::measure;
+use opentracing_http::report::{ExportError, Exporter, Reporter};
 use opentracing_http::{FinishedSpan, HttpTracing, Tracer};
 
 struct Discard;
@@ -33,9 +36,10 @@ fn kept(pooled: usize, spans: usize) -> i64 {
 }
 
 #[test]
-fn what_is_kept_is_bounded() {
+fn what_is_kept_is_bounded_and_used() {
     what_is_kept_of_one_span_is_bounded();
     what_is_kept_is_bounded_by_the_option();
+    spans_come_back_from_a_reporters_thread();
 }
 
 fn what_is_kept_of_one_span_is_bounded() {
@@ -71,4 +75,25 @@ fn kept_of_a_large_one(tracing: &HttpTracing) -> i64 {
     });
     assert!(made.bytes_max > 100_000);
     made.bytes_current
+}
+
+struct DiscardBatches;
+
+impl Exporter for DiscardBatches {
+    fn export(&mut self, _: &[FinishedSpan]) -> Result<(), ExportError> {
+        Ok(())
+    }
+}
+
+fn spans_come_back_from_a_reporters_thread() {
+    let reporter = Reporter::with_defaults(DiscardBatches).expect("a thread starts");
+    let tracing = HttpTracing::new(reporter);
+    let some = || {
+        (0..400).for_each(|_| tracing.span("work").start().finish());
+        tracing.flush(Duration::from_secs(60));
+    };
+    some();
+    let allocations = measure(some).count_total;
+    // Not one for each: but for the few that stay with the reporter's thread, and the list that they come in.
+    assert!(allocations < 200, "{allocations}");
 }

@@ -112,6 +112,11 @@ impl Attribute {
         }
     }
 
+    /// Whether it is made of a header of the response.
+    pub(crate) const fn is_of_response(&self) -> bool {
+        matches!(self.what, What::ResponseHeader(..))
+    }
+
     /// A header of the request.
     #[must_use]
     pub fn header(name: HeaderName) -> Self {

@@ -243,6 +243,9 @@ impl HttpFacts {
         settings: &HttpSettings,
     ) -> Option<HeaderName> {
         let lists = 2 + self.joined.len();
+        if !settings.has_response_headers && self.innermost(has_response_headers).is_none() {
+            return None;
+        }
         while usize::from(wanted.list) < lists {
             let mut attributes = self.list(settings, wanted.list).iter().enumerate();
             let next = attributes.find_map(|(index, attribute)| match &attribute.what {
@@ -368,7 +371,8 @@ impl HttpFacts {
         match (route, self.route) {
             (Route::Unknown, _) | (Route::Unmatched, KnownRoute::Template(_)) => {}
             (Route::Unmatched, _) => self.route = KnownRoute::Unmatched,
-            (Route::Template(template), _) if self.route() == Route::Template(template) => {}
+            (Route::Template(template), KnownRoute::Template(known))
+                if self.text(known) == template => {}
             (Route::Template(template), _) => self.set_template(template, limit),
         }
     }
@@ -526,6 +530,11 @@ impl HttpFacts {
             + self.joined.capacity() * size_of::<Arc<Options>>()
             + self.error.as_ref().map_or(0, String::capacity)
     }
+}
+
+/// Returns something if one of the attributes is made of a header of the response.
+fn has_response_headers(options: &Options) -> Option<()> {
+    options.has_response_headers.then_some(())
 }
 
 /// Returns what stands for a query in a convention's tags, as long as a value may be.

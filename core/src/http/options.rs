@@ -9,6 +9,8 @@ use crate::http::outcome::End;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Options {
     pub(crate) attributes: Vec<Attribute>,
+    /// Whether one of them is made of a header of the response.
+    pub(crate) has_response_headers: bool,
     pub(crate) name: Option<Cow<'static, str>>,
     pub(crate) ends: Option<End>,
 }

@@ -16,6 +16,8 @@ use crate::propagation::HeaderFilter;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct HttpSettings {
     pub(crate) attributes: Vec<Attribute>,
+    /// Whether one of them is made of a header of the response.
+    pub(crate) has_response_headers: bool,
     pub(crate) convention: Convention,
     pub(crate) ends: End,
     pub(crate) skip: Vec<Pattern>,

@@ -474,7 +474,7 @@ impl HttpTracingBuilder {
 
     /// Takes ids from this source.
     pub fn ids(mut self, ids: impl IdSource + 'static) -> Self {
-        self.policy.ids = Arc::new(ids);
+        self.policy.ids = Some(Arc::new(ids));
         self
     }
 
@@ -506,6 +506,8 @@ impl HttpTracingBuilder {
             self.policy.sampler = Some(Arc::new(rules));
         }
         self.policy.wanted_headers = self.policy.http.wanted_headers();
+        let mut attributes = self.policy.http.attributes.iter();
+        self.policy.http.has_response_headers = attributes.any(Attribute::is_of_response);
         Ok(HttpTracing::of(self.policy))
     }
 

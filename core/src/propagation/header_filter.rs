@@ -11,10 +11,15 @@ pub struct HeaderFilter {
     /// The lengths of the names that start with a letter, a bit each, by the lower five bits of the letter. The last bit is for
     /// all lengths from 31 on.
     lengths: [u32; 32],
+    /// Whether headers that propagation reads were [added](Self::with) for another purpose.
+    has_known: bool,
 }
 
 impl HeaderFilter {
-    const NOTHING: Self = Self { lengths: [0; 32] };
+    const NOTHING: Self = Self {
+        lengths: [0; 32],
+        has_known: false,
+    };
 
     /// The headers that propagation reads.
     pub(crate) const PROPAGATION: Self = {
@@ -43,9 +48,15 @@ impl HeaderFilter {
     }
 
     /// Adds the header of this name.
-    pub(crate) const fn with(mut self, name: &str) -> Self {
+    pub(crate) fn with(mut self, name: &str) -> Self {
         self.add(name.as_bytes(), name.len());
+        self.has_known |= KnownHeader::from_name(name).is_some();
         self
+    }
+
+    /// Returns whether a header of this name is kept beside those of propagation when headers are looked through.
+    pub(crate) fn keeps(&self, name: &str) -> bool {
+        !self.has_known && self.may_want(name)
     }
 
     /// Returns whether a header of this name, whatever its case, may be wanted. It need not be: other names begin and end alike.

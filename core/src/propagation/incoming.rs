@@ -16,7 +16,7 @@ pub struct IncomingHeaders<'a> {
     there: u16,
     repeated: u16,
     /// Others that may be wanted, in order.
-    others: [(&'a str, &'a [u8]); OTHERS],
+    others: [Option<(&'a str, &'a [u8])>; OTHERS],
     /// How many of them were there.
     other_count: usize,
     pub(super) unwanted: Unwanted,
@@ -37,32 +37,43 @@ impl<'a> IncomingHeaders<'a> {
     /// Looks through the headers once.
     #[must_use]
     pub fn read(view: &'a dyn HeaderView) -> Self {
-        Self::read_wanted(view, &HeaderFilter::PROPAGATION)
+        let mut headers = Self::new(view);
+        headers.look_through(&HeaderFilter::PROPAGATION);
+        headers
     }
 
-    /// Looks through the headers once, and keeps others that are wanted beside those of propagation.
-    pub(crate) fn read_wanted(view: &'a dyn HeaderView, wanted: &HeaderFilter) -> Self {
-        let mut headers = Self {
+    /// Headers that have not been looked at yet.
+    #[inline]
+    pub(crate) const fn new(view: &'a dyn HeaderView) -> Self {
+        Self {
             view,
             known: [None; KnownHeader::NAMED.len()],
             there: 0,
             repeated: 0,
-            others: [("", b""); OTHERS],
+            others: [None; OTHERS],
             other_count: 0,
-            unwanted: Unwanted::default(),
-        };
+            unwanted: Unwanted {
+                extra: false,
+                debug_id: false,
+            },
+        }
+    }
+
+    /// Looks through the headers, once, and keeps others that are wanted beside those of propagation.
+    pub(crate) fn look_through(&mut self, wanted: &HeaderFilter) {
         let Self {
+            view,
             known,
             there,
             repeated,
             others,
             other_count,
             ..
-        } = &mut headers;
+        } = self;
         view.each_wanted_header(wanted, &mut |name, value| {
             let Some(header) = KnownHeader::from_name(name) else {
                 if let Some(other) = others.get_mut(*other_count) {
-                    *other = (name, value);
+                    *other = Some((name, value));
                 }
                 *other_count += 1;
                 return;
@@ -74,7 +85,6 @@ impl<'a> IncomingHeaders<'a> {
                 first.get_or_insert(value);
             }
         });
-        headers
     }
 
     /// Has nothing read but ids and flags.
@@ -170,10 +180,9 @@ pub(crate) struct Seen<'h, 'a> {
 }
 
 impl Seen<'_, '_> {
+    /// Whether all headers of this name are at hand.
     fn has_seen(&self, name: &str) -> bool {
-        self.headers.other_count <= OTHERS
-            && self.wanted.may_want(name)
-            && KnownHeader::from_name(name).is_none()
+        self.headers.other_count <= OTHERS && self.wanted.keeps(name)
     }
 }
 
@@ -191,10 +200,11 @@ impl HeaderView for Seen<'_, '_> {
         if !self.has_seen(text) {
             return self.headers.view.named_header_values(name, visit);
         }
-        let others = self.headers.others.iter().take(self.headers.other_count);
-        for (other, value) in others {
-            // Most views have them in lower case.
-            if *other == text || other.eq_ignore_ascii_case(text) {
+        for (other, value) in self.headers.others.iter().map_while(|other| *other) {
+            let is_it = other.len() == text.len()
+                // Most views have them in lower case.
+                && (other == text || other.eq_ignore_ascii_case(text));
+            if is_it {
                 visit(value);
             }
         }

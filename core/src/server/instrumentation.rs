@@ -75,7 +75,9 @@ impl Instrumentation {
         let attributes: Vec<_> = attributes.into_iter().collect();
         let mount = Arc::make_mut(&mut self.mount);
         mount.wanted = with_headers_of(mount.wanted.clone(), &attributes);
-        self.options().attributes.extend(attributes);
+        let options = self.options();
+        options.has_response_headers |= attributes.iter().any(Attribute::is_of_response);
+        options.attributes.extend(attributes);
         self
     }
 
@@ -174,7 +176,8 @@ impl Instrumentation {
         let policy = self.mount.tracing.policy();
         let guarded = Guarded::new(view, policy);
         let wanted = &self.mount.wanted;
-        let mut headers = IncomingHeaders::read_wanted(&guarded, wanted);
+        let mut headers = IncomingHeaders::new(&guarded);
+        headers.look_through(wanted);
         let mut caller = Caller::SILENT;
         caller.read(&guarded, &mut headers, &self.mount.tracing);
         let seen = Seen {

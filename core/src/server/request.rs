@@ -149,9 +149,11 @@ impl Request {
             http.outcome = Some(outcome);
             http.body_bytes = body_bytes;
             let cut_values = mem::take(&mut http.cut_values);
-            // A copy, because callbacks may change the span while they read it.
-            let template = http.template().filter(|_| calls_back).map(Box::<str>::from);
-            let seen = calls_back.then(|| (http.method(), http.status, http.head, template));
+            let seen = calls_back.then(|| {
+                // A copy, because callbacks may change the span while they read it.
+                let template = http.template().map(Box::<str>::from);
+                (http.method(), http.status, http.head, template)
+            });
             record.omitted.cut_values += cut_values;
             Some((outcome, duration, seen))
         });

@@ -30,7 +30,8 @@ pub(crate) struct Policy {
     pub(crate) propagation: Propagation,
     /// `None` for the operating system's, which need no guard.
     pub(crate) clock: Option<Arc<dyn Clock>>,
-    pub(crate) ids: Arc<dyn IdSource>,
+    /// `None` for random ones, which need no guard.
+    pub(crate) ids: Option<Arc<dyn IdSource>>,
     pub(crate) limits: Limits,
     pub(crate) hooks: Vec<Arc<dyn ScopeHook>>,
     pub(crate) http: HttpSettings,
@@ -58,7 +59,7 @@ impl Policy {
             is_disabled: false,
             propagation: Propagation::default(),
             clock: None,
-            ids: Arc::new(RandomIds),
+            ids: None,
             limits: Limits::default(),
             hooks: Vec::new(),
             http: HttpSettings::default(),
@@ -123,13 +124,15 @@ impl Policy {
     }
 
     pub(crate) fn trace_id(&self) -> TraceId {
-        self.guard(|| self.ids.trace_id())
-            .unwrap_or_else(|| RandomIds.trace_id())
+        let told = self.ids.as_ref();
+        let told = told.and_then(|ids| self.guard(|| ids.trace_id()));
+        told.unwrap_or_else(|| RandomIds.trace_id())
     }
 
     pub(crate) fn span_id(&self) -> SpanId {
-        self.guard(|| self.ids.span_id())
-            .unwrap_or_else(|| RandomIds.span_id())
+        let told = self.ids.as_ref();
+        let told = told.and_then(|ids| self.guard(|| ids.span_id()));
+        told.unwrap_or_else(|| RandomIds.span_id())
     }
 
     /// Asks the policy's own sampler, then the tracer.
@@ -152,6 +155,12 @@ impl Policy {
 
     /// Returns whether a request is not traced.
     pub(crate) fn skips(&self, view: &dyn RequestView) -> bool {
+        let has_rules = !self.http.skip.is_empty() || !self.callbacks.skip_when.is_empty();
+        has_rules && self.skips_by_rule(view)
+    }
+
+    #[inline(never)]
+    fn skips_by_rule(&self, view: &dyn RequestView) -> bool {
         let by_pattern = || {
             let (method, path) = (view.method(), view.path());
             let mut patterns = self.http.skip.iter();

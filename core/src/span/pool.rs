@@ -223,6 +223,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::*;
     use crate::span::tracer::Tracer;
+    use crate::tag::SpanKind;
     use crate::tracer::NoopTracer;
 
     fn on_this_thread() -> [usize; 2] {
@@ -246,7 +247,7 @@ mod tests {
                 .map(|_| {
                     start(&policy, with_record, |cell| {
                         if with_record {
-                            cell.record();
+                            cell.record().kind = SpanKind::Client;
                         }
                     })
                 })
@@ -275,7 +276,7 @@ mod tests {
     fn what_a_thread_has_too_much_of_goes_to_the_others() {
         let policy = Arc::new(Policy::new(Arc::new(NoopTracer) as Arc<dyn Tracer>));
         let spans: Vec<_> = (0..OF_A_THREAD + 1)
-            .map(|_| start(&policy, true, |cell| drop(cell.record())))
+            .map(|_| start(&policy, true, |cell| cell.record().kind = SpanKind::Client))
             .collect();
         drop(spans);
         assert_eq!(on_this_thread(), [0, OF_A_THREAD + 1 - BATCH]);

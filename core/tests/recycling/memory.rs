@@ -103,22 +103,6 @@ fn spans_that_a_full_queue_refuses_are_used_again_at_once() {
 }
 
 #[test]
-fn spans_come_back_from_a_reporters_thread() {
-    let tracing = HttpTracing::new(Reporter::with_defaults(DiscardBatches).unwrap());
-    let instrumentation = Instrumentation::new(&tracing, "test");
-    let request = request("/users/7", SAMPLED);
-    let some = || {
-        (0..400).for_each(|_| serve(&instrumentation, &request, || ()));
-        tracing.flush(std::time::Duration::from_secs(60));
-    };
-    some();
-    some();
-    // Not one for each, with or without other tests that take from the same stock.
-    let allocations = measure(some).count_total;
-    assert!(allocations < 200, "{allocations}");
-}
-
-#[test]
 fn a_tracer_that_keeps_its_spans_keeps_their_memory() {
     let tracer = InMemoryTracer::new();
     let tracing = HttpTracing::new(tracer.clone());
