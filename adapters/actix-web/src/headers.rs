@@ -96,17 +96,15 @@ impl<'h> Headers<'h> {
         self.values(name).next().map(HeaderValue::as_bytes)
     }
 
-    /// One pass over the names, of which few are looked up.
     pub(crate) fn visit_wanted(
         self,
         wanted: &HeaderFilter,
         visit: &mut dyn FnMut(&'h str, &'h [u8]),
     ) {
-        for name in self.0.keys() {
-            if wanted.may_want(name.as_str()) {
-                for value in self.0.get_all(name) {
-                    visit(name.as_str(), value.as_bytes());
-                }
+        for (name, value) in self.0 {
+            let name = name.as_str();
+            if wanted.may_want(name) {
+                visit(name, value.as_bytes());
             }
         }
     }

@@ -121,7 +121,9 @@ impl<'p> Iterator for Pieces<'p> {
         if text.is_empty() {
             return None;
         }
-        let end = text.find('{').unwrap_or(text.len());
+        // Patterns are short: to find it byte by byte is the fastest way.
+        let end = text.bytes().position(|byte| byte == b'{');
+        let end = end.unwrap_or(text.len());
         if end > 0 {
             let (before, behind) = text.split_at_checked(end)?;
             self.0 = behind;

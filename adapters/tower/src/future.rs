@@ -53,18 +53,19 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let Some(inner) = this.inner.as_mut().as_pin_mut() else {
-            // Polled after it was ready, which is the caller's mistake.
-            return Poll::Pending;
-        };
-        let result = match this.span.as_mut() {
-            Some(span) => {
-                let result = ready!(span.scope(|| inner.poll(cx)));
-                span.scope(|| this.inner.set(None));
-                result
+        let mut poll_inner = || {
+            // Polled once more after it was ready, which is the caller's mistake, it has nothing to say.
+            let inner = this.inner.as_mut().as_pin_mut();
+            let polled = inner.map_or(Poll::Pending, |inner| inner.poll(cx));
+            if polled.is_ready() {
+                this.inner.set(None);
             }
-            None => ready!(inner.poll(cx)),
+            polled
         };
+        let result = ready!(match this.span.as_mut() {
+            Some(span) => span.scope(poll_inner),
+            None => poll_inner(),
+        });
         let span = this.span.take();
         Poll::Ready(match result {
             Ok(response) => Ok(match span {

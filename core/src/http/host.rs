@@ -28,6 +28,14 @@ impl<'a> Host<'a> {
     /// `None` for everything else, an empty host, a list of hosts and a port over 65535 included: what is not in the grammar
     /// is text of the caller's choice.
     pub(crate) fn parse(authority: &'a str) -> Option<Self> {
+        // A name alone, as most are.
+        if !authority.is_empty() && authority.bytes().all(is_of_plain_name) {
+            return Some(Self {
+                text: authority,
+                address: authority,
+                port: None,
+            });
+        }
         let text = match authority.rsplit_once('@') {
             Some((_, host)) => host,
             None => authority,
@@ -106,6 +114,11 @@ fn is_literal(text: &str) -> bool {
             && !address.is_empty()
             && address.bytes().all(|byte| byte == b':' || is_plain(byte))
     })
+}
+
+/// What most names consist of.
+const fn is_of_plain_name(byte: u8) -> bool {
+    matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-')
 }
 
 /// `unreserved / sub-delims`, without the comma.
