@@ -4,16 +4,15 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::context::{Reference, ReferenceKind, TraceFlags};
+use crate::context::{Extra, Reference, ReferenceKind, TraceFlags};
 use crate::http::{Added, Arrival, Attribute, End, Options, RequestView, with_headers_of};
 use crate::http_tracing::HttpTracing;
 use crate::propagation::{HeaderFilter, IncomingHeaders, Seen};
-use crate::sampler::{Decision, Sampling};
 use crate::server::caller::Caller;
 use crate::server::guarded::Guarded;
 use crate::server::request::Request;
 use crate::server::request_span::RequestSpan;
-use crate::span::{Mark, Span, Start, current};
+use crate::span::{Inherited, Mark, Span, Start, current, pass_through};
 use crate::tag::SpanKind;
 
 /// A policy, together with what one place adds to it: what an adapter's layer, middleware, filter or fairing holds.
@@ -185,25 +184,17 @@ impl Instrumentation {
             wanted,
         };
         let calls_back = !policy.callbacks.on_finish.is_empty() && !policy.is_suppressed();
-        let mut start = Start {
-            name: self.fixed_name(),
-            kind: SpanKind::Server,
-            references: Vec::new(),
-            tags: Vec::new(),
-            time: None,
-            now: None,
-            arrival: Some(Arrival {
-                view: &guarded,
-                headers: &seen,
-                component: self.mount.component,
-                options: self.mount.options.as_ref(),
-                calls_back,
-            }),
+        let arrival = Arrival {
+            view: &guarded,
+            headers: &seen,
+            component: self.mount.component,
+            options: self.mount.options.as_ref(),
+            calls_back,
         };
         let parent = caller.is_silent().then(current::parent).flatten();
         let span = match parent {
-            Some(parent) => self.start_below(&mut start, &guarded, &parent, caller),
-            None => self.start_from(&mut start, &guarded, &mut caller),
+            Some(parent) => self.start_below(arrival, &parent, caller.baggage),
+            None => self.start_from(arrival, &mut caller),
         };
         if span.is_recorded() {
             for on_start in &policy.callbacks.on_start {
@@ -214,67 +205,66 @@ impl Instrumentation {
     }
 
     /// Starts what a caller asked for.
-    fn start_from(
-        &self,
-        start: &mut Start<'_>,
-        view: &dyn RequestView,
-        caller: &mut Caller,
-    ) -> Span {
+    fn start_from(&self, arrival: Arrival<'_>, caller: &mut Caller) -> Span {
         let policy = self.mount.tracing.policy();
         let trace_id = match &caller.parent {
             Some(parent) => parent.trace_id(),
             None => policy.trace_id(),
         };
-        let mut sampling = caller.sampling(&self.mount.tracing, view, trace_id);
-        if matches!(
-            sampling.decision,
-            Decision::RecordOnly | Decision::RecordAndSample
-        ) {
-            if let Some(id) = caller.debug_id.take() {
-                sampling = sampling.with_tag(("jaeger-debug-id", String::from(id)));
-            }
-            start
-                .references
-                .extend(caller.stranger.take().map(Reference::follows_from));
-        }
-        let flags = TraceFlags::default().with_random(caller.parent.is_none());
-        let flags = if caller.debug {
-            TraceFlags::DEBUG.with_random(flags.is_random())
-        } else {
-            flags
+        let mut sampling = caller.sampling(&self.mount.tracing, arrival.view, trace_id);
+        let is_random = caller.parent.is_none();
+        let mut inherited = Inherited {
+            trace_id,
+            parent: caller.parent.take().map(Reference::child_of),
+            flags: match caller.debug {
+                true => TraceFlags::DEBUG.with_random(is_random),
+                false => TraceFlags::default().with_random(is_random),
+            },
+            extra: caller.baggage.take(),
         };
-        let parent = caller.parent.take().map(Reference::child_of);
-        let baggage = caller.baggage.take();
-        start.decided(policy, trace_id, parent, flags, sampling, baggage)
+        if let Some(span) = inherited.unrecorded(policy, &sampling, Some(&arrival)) {
+            return span;
+        }
+        if let Some(id) = caller.debug_id.take() {
+            sampling = sampling.with_tag(("jaeger-debug-id", String::from(id)));
+        }
+        let mut start = self.start(arrival);
+        let stranger = caller.stranger.take().map(Reference::follows_from);
+        start.references.extend(stranger);
+        start.recorded(policy, inherited, sampling)
     }
 
     /// Starts a request that was made within this process, below the span that made it. That one's decision holds.
     fn start_below(
         &self,
-        start: &mut Start<'_>,
-        view: &dyn RequestView,
+        arrival: Arrival<'_>,
         parent: &Span,
-        caller: Caller,
+        baggage: Option<Arc<Extra>>,
     ) -> Span {
         let policy = self.mount.tracing.policy();
-        let baggage = caller.baggage;
-        if policy.skips(view) {
-            let context = parent.context().map(Reference::child_of);
-            let (trace_id, sampling) = (policy.trace_id(), Sampling::pass_through());
-            let flags = TraceFlags::default();
-            return start.decided(policy, trace_id, context, flags, sampling, baggage);
+        if policy.skips(arrival.view) {
+            return pass_through(policy, parent, baggage, &arrival);
         }
-        let span = start.below(policy, parent, ReferenceKind::ChildOf);
+        let span = self
+            .start(arrival)
+            .below(policy, parent, ReferenceKind::ChildOf);
         if let Some(baggage) = baggage {
             span.add_baggage(&baggage.baggage);
         }
         span
     }
 
-    fn fixed_name(&self) -> Cow<'static, str> {
+    fn start<'a>(&self, arrival: Arrival<'a>) -> Start<'a> {
         let options = self.mount.options.as_ref();
-        options
-            .and_then(|options| options.name.clone())
-            .unwrap_or_default()
+        let name = options.and_then(|options| options.name.clone());
+        Start {
+            name: name.unwrap_or_default(),
+            kind: SpanKind::Server,
+            references: Vec::new(),
+            tags: Vec::new(),
+            time: None,
+            now: None,
+            arrival: Some(arrival),
+        }
     }
 }

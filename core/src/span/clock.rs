@@ -17,6 +17,9 @@ pub trait Clock: fmt::Debug + Send + Sync {
     fn monotonic(&self) -> Duration;
 }
 
+/// The moment that the system's monotonic clock is counted from.
+static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+
 /// The operating system's clocks; the default.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
@@ -27,7 +30,6 @@ impl Clock for SystemClock {
     }
 
     fn monotonic(&self) -> Duration {
-        static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
-        ORIGIN.elapsed()
+        Instant::now().saturating_duration_since(*ORIGIN)
     }
 }

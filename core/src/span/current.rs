@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::marker::PhantomData;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -16,6 +17,8 @@ struct Stack {
     /// The innermost, apart from the others: an ordinary request has no other, and touches no vector.
     top: Cell<Option<Scope>>,
     below: RefCell<Vec<Scope>>,
+    /// How many those are.
+    covered: Cell<usize>,
     /// How many scopes have ever been entered: the number of the last one.
     entered: Cell<u64>,
     /// Lent handles of scopes that went with one further out, until their owners take them back.
@@ -52,6 +55,7 @@ impl Stack {
         is_empty
     }
 
+    #[inline]
     fn enter(&self, span: Span, kind: Kind, is_lent: bool) -> u64 {
         let number = self.entered.get() + 1;
         self.entered.set(number);
@@ -69,7 +73,9 @@ impl Stack {
 
     #[inline(never)]
     fn cover(&self, outer: Scope) {
-        self.below.borrow_mut().push(outer);
+        let below = &mut *self.below.borrow_mut();
+        below.push(outer);
+        self.covered.set(below.len());
     }
 
     /// Takes the innermost scope out if it has this number and no hook follows it: what an ordinary scope ends with.
@@ -87,10 +93,34 @@ impl Stack {
         }
     }
 
+    #[inline]
     fn uncover(&self) {
-        let outer = self.below.borrow_mut().pop();
-        if outer.is_some() {
-            self.top.set(outer);
+        if self.covered.get() > 0 {
+            self.uncover_last();
+        }
+    }
+
+    #[inline(never)]
+    fn uncover_last(&self) {
+        let below = &mut *self.below.borrow_mut();
+        self.top.set(below.pop());
+        self.covered.set(below.len());
+    }
+
+    /// Puts the handle of the innermost scope back into `slot`, if that scope has this number and no hook follows it.
+    #[inline]
+    fn take_back(&self, slot: &mut Span, number: u64) -> bool {
+        match self.top.take() {
+            Some(top) if top.number == number && !top.span.is_hooked() => {
+                // What is in the slot is the empty handle.
+                mem::forget(mem::replace(slot, top.span));
+                self.uncover();
+                true
+            }
+            top => {
+                self.top.set(top);
+                false
+            }
         }
     }
 
@@ -100,6 +130,7 @@ impl Stack {
         scopes.extend(self.top.take());
         let result = f(scopes);
         self.top.set(scopes.pop());
+        self.covered.set(scopes.len());
         result
     }
 }
@@ -114,6 +145,7 @@ thread_local! {
         Stack {
             top: Cell::new(None),
             below: RefCell::new(Vec::new()),
+            covered: Cell::new(0),
             entered: Cell::new(0),
             left_behind: RefCell::new(Vec::new()),
         }
@@ -296,15 +328,18 @@ pub(crate) fn lend<R>(
         on_panic: Option<fn(&Span)>,
     }
     impl Drop for TakeBack<'_> {
+        #[inline]
         fn drop(&mut self) {
-            take_back(self.slot, self.number);
+            if with_stack(|stack| stack.take_back(self.slot, self.number)) != Some(true) {
+                take_back(self.slot, self.number);
+            }
             if let Some(on_panic) = self.on_panic {
                 on_panic(self.slot);
             }
         }
     }
     let hooked = slot.is_hooked().then(|| slot.clone());
-    let entered = with_stack(|stack| stack.enter(std::mem::take(slot), kind, true));
+    let entered = with_stack(|stack| stack.enter(mem::take(slot), kind, true));
     let mut take_back = TakeBack {
         slot,
         number: entered.unwrap_or_default(),
@@ -319,7 +354,8 @@ pub(crate) fn lend<R>(
     result
 }
 
-/// Leaves the scope with this number and puts its handle back into `slot`.
+/// Leaves the scope with this number, wherever it stands, and puts its handle back into `slot`.
+#[cold]
 fn take_back(slot: &mut Span, number: u64) {
     let lent = take_out(number).or_else(|| {
         with_stack(|stack| {

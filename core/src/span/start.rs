@@ -138,28 +138,20 @@ impl SpanBuilder {
             now: None,
             arrival: None,
         };
-        let root = |start: &mut Start<'_>| {
-            let flags = TraceFlags::default().with_random(true);
-            start.sampled(policy, policy.trace_id(), None, flags)
-        };
-        let refer = |start: &mut Start<'_>, reference: Reference| {
-            let trace_id = reference.context.trace_id();
-            start.sampled(policy, trace_id, Some(reference), TraceFlags::default())
-        };
         OwnedSpan::new(match (parent, &maker) {
             (Parent::Maker(kind), Maker::Span(span)) => start.below(policy, span, kind),
-            (Parent::Context(reference), _) => refer(&mut start, reference),
+            (Parent::Context(reference), _) => start.sampled(policy, Inherited::of(reference)),
             (Parent::Current, _) => {
                 let span = Span::current();
                 if !span.is_none() {
                     start.below(policy, &span, ReferenceKind::ChildOf)
                 } else if let Some(context) = policy.ambient_parent() {
-                    refer(&mut start, Reference::child_of(context))
+                    start.sampled(policy, Inherited::of(Reference::child_of(context)))
                 } else {
-                    root(&mut start)
+                    start.sampled(policy, Inherited::root(policy))
                 }
             }
-            (Parent::None | Parent::Maker(_), _) => root(&mut start),
+            (Parent::None | Parent::Maker(_), _) => start.sampled(policy, Inherited::root(policy)),
         })
     }
 }
@@ -175,17 +167,6 @@ pub(crate) struct Start<'a> {
     pub(crate) now: Option<(SystemTime, Duration)>,
     /// The request whose span it is, if it is one.
     pub(crate) arrival: Option<Arrival<'a>>,
-}
-
-/// What a span has of the spans before it.
-struct Lineage {
-    trace_id: TraceId,
-    flags: TraceFlags,
-    extra: Option<Arc<Extra>>,
-    parent: Option<Reference>,
-    /// Whether the parent is a span of another process, where that is known.
-    parent_is_remote: Option<bool>,
-    wanted_by: u64,
 }
 
 impl Start<'_> {
@@ -204,11 +185,13 @@ impl Start<'_> {
         let Some(context) = cell.context() else {
             let baggage = cell.extra();
             if is_recorded {
-                let (trace_id, flags) = (policy.trace_id(), TraceFlags::default());
-                let (flags, sampling) = (flags.with_random(true), Sampling::record_and_sample());
-                return self.decided(policy, trace_id, None, flags, sampling, baggage);
+                let inherited = Inherited {
+                    extra: baggage,
+                    ..Inherited::root(policy)
+                };
+                return self.decided(policy, inherited, Sampling::record_and_sample());
             }
-            return self.unrecorded(policy, None, baggage);
+            return unrecorded(policy, None, baggage, self.arrival.as_ref());
         };
         if !is_recorded {
             let context = match asked {
@@ -218,133 +201,88 @@ impl Start<'_> {
                 }
                 None => context,
             };
-            return self.unrecorded(policy, Some(context), None);
+            return unrecorded(policy, Some(context), None, self.arrival.as_ref());
         }
         // The flag of a context that is only passed on here is the caller's.
         let sampled = asked.unwrap_or(!cell.is_recorded() || context.flags().is_sampled());
         if cell.is_recorded() {
             self.now = cell.now();
         }
-        let lineage = Lineage {
+        let inherited = Inherited {
             trace_id: context.trace_id(),
             flags: context.flags().with_sampled(sampled),
             extra: context.extra().cloned(),
             parent: Some(Reference { kind, context }),
-            parent_is_remote: Some(false),
-            wanted_by: parent.wanted_by(),
         };
-        self.record(policy, lineage)
+        self.record(policy, inherited, Some(false), parent.wanted_by())
     }
 
-    /// Asks the samplers, and starts what they decide. `flags` are those of a trace that starts here.
-    fn sampled(
-        &mut self,
-        policy: &Arc<Policy>,
-        trace_id: TraceId,
-        parent: Option<Reference>,
-        flags: TraceFlags,
-    ) -> Span {
+    /// Asks the samplers, and starts what they decide.
+    fn sampled(&mut self, policy: &Arc<Policy>, inherited: Inherited) -> Span {
         let sampling = match self.asked(policy) {
             Some(true) => Sampling::record_and_sample(),
             Some(false) => Sampling::drop(),
             None => policy.sample(&SampleRequest {
-                parent: parent.as_ref().map(|parent| &parent.context),
+                parent: inherited.parent.as_ref().map(|parent| &parent.context),
                 decision: None,
-                trace_id,
+                trace_id: inherited.trace_id,
                 subject: Subject::Named(&self.name),
                 kind: self.kind,
                 tags: &self.tags,
             }),
         };
-        self.decided(policy, trace_id, parent, flags, sampling, None)
+        self.decided(policy, inherited, sampling)
     }
 
-    /// Starts what has been decided. `extra` replaces the parent's tracestate and baggage where there is no parent.
-    pub(crate) fn decided(
+    /// Starts what has been decided.
+    fn decided(
         &mut self,
         policy: &Arc<Policy>,
-        trace_id: TraceId,
-        parent: Option<Reference>,
-        flags: TraceFlags,
+        mut inherited: Inherited,
         sampling: Sampling,
-        extra: Option<Arc<Extra>>,
     ) -> Span {
-        let (flags, mut extra) = match &parent {
-            Some(parent) => (parent.context.flags(), parent.context.extra().cloned()),
-            None => (flags, extra),
-        };
-        let sampled = match sampling.decision {
-            Decision::PassThrough | Decision::Undecided => {
-                let context = parent.map(|parent| parent.context);
-                return self.unrecorded(policy, context, extra);
-            }
-            Decision::Drop | Decision::RecordOnly => false,
-            Decision::RecordAndSample => true,
-        };
-        let flags = flags.with_sampled(sampled);
-        if let Some((key, value)) = sampling.tracestate.as_deref() {
-            Arc::make_mut(extra.get_or_insert_default())
-                .tracestate
-                .insert(key, value);
-        }
-        if sampling.decision == Decision::Drop {
-            let context = SpanContext::new(trace_id, policy.span_id(), flags).with_extra(extra);
-            return self.unrecorded(policy, Some(context), None);
-        }
+        let unrecorded = inherited.unrecorded(policy, &sampling, self.arrival.as_ref());
+        unrecorded.unwrap_or_else(|| self.recorded(policy, inherited, sampling))
+    }
+
+    /// Starts what has been decided to be recorded.
+    pub(crate) fn recorded(
+        &mut self,
+        policy: &Arc<Policy>,
+        inherited: Inherited,
+        sampling: Sampling,
+    ) -> Span {
         if self.tags.is_empty() {
             self.tags = sampling.tags;
         } else {
             self.tags.extend(sampling.tags);
         }
-        let lineage = Lineage {
-            trace_id,
-            flags,
-            extra,
-            // Only a request's caller is known by the headers that it sent.
-            parent_is_remote: (self.arrival.is_some() && parent.is_some()).then_some(true),
-            parent,
-            wanted_by: sampling.wanted_by,
-        };
-        self.record(policy, lineage)
+        // Only a request's caller is known by the headers that it sent.
+        let is_remote = self.arrival.is_some() && inherited.parent.is_some();
+        self.record(
+            policy,
+            inherited,
+            is_remote.then_some(true),
+            sampling.wanted_by,
+        )
     }
 
-    /// Starts a span of which nothing is recorded. `baggage` belongs to no context; one that has a context has its own.
-    fn unrecorded(
-        &self,
+    fn record(
+        &mut self,
         policy: &Arc<Policy>,
-        context: Option<SpanContext>,
-        baggage: Option<Arc<Extra>>,
+        inherited: Inherited,
+        parent_is_remote: Option<bool>,
+        wanted_by: u64,
     ) -> Span {
-        let watched = self.arrival.filter(|arrival| arrival.calls_back);
-        pool::start(policy, watched.is_some(), |cell| {
-            match context {
-                Some(context) => {
-                    let ids = (context.trace_id(), context.span_id());
-                    let flags = context.flags();
-                    cell.set_context(Some(ids), flags, context.into_extra());
-                }
-                None => cell.set_context(None, TraceFlags::default(), baggage),
-            }
-            if let Some(arrival) = watched {
-                let record = cell.watch();
-                record.started = policy.monotonic();
-                record.lead = Duration::ZERO;
-                let limit = policy.limits.value_bytes;
-                record.request().watch(&arrival, limit);
-            }
-        })
-    }
-
-    fn record(&mut self, policy: &Arc<Policy>, lineage: Lineage) -> Span {
         let limits = &policy.limits;
         let span = pool::start(policy, true, |cell| {
-            let ids = (lineage.trace_id, policy.span_id());
-            cell.set_context(Some(ids), lineage.flags, lineage.extra);
+            let ids = (inherited.trace_id, policy.span_id());
+            cell.set_context(Some(ids), inherited.flags, inherited.extra);
             let record = cell.record();
-            record.parent = lineage.parent;
-            record.parent_is_remote = lineage.parent_is_remote;
+            record.parent = inherited.parent;
+            record.parent_is_remote = parent_is_remote;
+            record.wanted_by = wanted_by;
             record.kind = self.kind;
-            record.wanted_by = lineage.wanted_by;
             // A request is named after its method and route where nothing else names it.
             if !self.name.is_empty() {
                 record.give_name(mem::take(&mut self.name), limits);
@@ -386,6 +324,107 @@ impl Start<'_> {
             .rev()
             .find_map(|tag| sampling_priority(&tag.key, &tag.value))
     }
+}
+
+/// What a span inherits: from a caller, or from the beginning of a trace.
+pub(crate) struct Inherited {
+    pub(crate) trace_id: TraceId,
+    pub(crate) parent: Option<Reference>,
+    /// Of a trace that starts here. A parent has its own.
+    pub(crate) flags: TraceFlags,
+    /// Tracestate and baggage where there is no parent that has them.
+    pub(crate) extra: Option<Arc<Extra>>,
+}
+
+impl Inherited {
+    /// Nothing: a trace starts here.
+    fn root(policy: &Policy) -> Self {
+        Self {
+            trace_id: policy.trace_id(),
+            parent: None,
+            flags: TraceFlags::default().with_random(true),
+            extra: None,
+        }
+    }
+
+    /// What a span has that refers to another by its context.
+    pub(crate) fn of(reference: Reference) -> Self {
+        Self {
+            trace_id: reference.context.trace_id(),
+            parent: Some(reference),
+            flags: TraceFlags::default(),
+            extra: None,
+        }
+    }
+
+    /// Starts the span, if it is decided that it is not recorded. Otherwise notes flags and tracestate as they are decided.
+    pub(crate) fn unrecorded(
+        &mut self,
+        policy: &Arc<Policy>,
+        sampling: &Sampling,
+        arrival: Option<&Arrival<'_>>,
+    ) -> Option<Span> {
+        let sampled = match sampling.decision {
+            Decision::PassThrough | Decision::Undecided => {
+                let context = self.parent.take().map(|parent| parent.context);
+                return Some(unrecorded(policy, context, self.extra.take(), arrival));
+            }
+            Decision::Drop | Decision::RecordOnly => false,
+            Decision::RecordAndSample => true,
+        };
+        if let Some(parent) = &self.parent {
+            self.flags = parent.context.flags();
+            self.extra = parent.context.extra().cloned();
+        }
+        self.flags = self.flags.with_sampled(sampled);
+        if let Some((key, value)) = sampling.tracestate.as_deref() {
+            Arc::make_mut(self.extra.get_or_insert_default())
+                .tracestate
+                .insert(key, value);
+        }
+        (sampling.decision == Decision::Drop).then(|| {
+            let context = SpanContext::new(self.trace_id, policy.span_id(), self.flags);
+            let context = context.with_extra(self.extra.take());
+            unrecorded(policy, Some(context), None, arrival)
+        })
+    }
+}
+
+/// Starts a span that stands for nothing of its own: what its parent sends on it sends on.
+pub(crate) fn pass_through(
+    policy: &Arc<Policy>,
+    parent: &Span,
+    baggage: Option<Arc<Extra>>,
+    arrival: &Arrival<'_>,
+) -> Span {
+    unrecorded(policy, parent.context(), baggage, Some(arrival))
+}
+
+/// Starts a span of which nothing is recorded. `baggage` belongs to no context; one that has a context has its own.
+fn unrecorded(
+    policy: &Arc<Policy>,
+    context: Option<SpanContext>,
+    baggage: Option<Arc<Extra>>,
+    arrival: Option<&Arrival<'_>>,
+) -> Span {
+    let watched = arrival.filter(|arrival| arrival.calls_back);
+    pool::start(policy, watched.is_some(), |cell| {
+        match context {
+            Some(context) => {
+                let ids = (context.trace_id(), context.span_id());
+                let flags = context.flags();
+                cell.set_context(Some(ids), flags, context.into_extra());
+            }
+            None => cell.set_context(None, TraceFlags::default(), baggage),
+        }
+        if let Some(arrival) = watched {
+            let record = cell.watch();
+            record.started = policy.monotonic();
+            record.lead = Duration::ZERO;
+            let limit = policy.limits.value_bytes;
+            record.request().watch(arrival, limit);
+        }
+    })
 }
 
 /// Whether a span below this one is recorded: `asked` decides, else the parent's decision holds.
