@@ -10,7 +10,7 @@ use crate::http::host::{Host, append_url};
 use crate::http::options::Options;
 use crate::http::redaction::{Bounded, HeaderRule, append_header};
 use crate::http::settings::HttpSettings;
-use crate::http::text_buffer::TextBuffer;
+use crate::http::text_buffer::{Text, TextBuffer};
 use crate::http::view::{RequestView, canonical};
 use crate::propagation::HeaderView;
 
@@ -22,17 +22,6 @@ pub(crate) const SPARE_TEXT: usize = 96;
 
 /// A thread's buffer that has grown beyond this is not kept.
 const MAX_BUFFER: usize = 1024;
-
-/// A part of the text buffer.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Text {
-    pub(crate) start: u32,
-    pub(crate) end: u32,
-}
-
-impl Text {
-    pub(crate) const EMPTY: Self = Self { start: 0, end: 0 };
-}
 
 /// One attribute's value, and whose list it stands in.
 #[derive(Clone, Copy)]

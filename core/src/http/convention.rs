@@ -2,9 +2,10 @@
 
 use std::net::IpAddr;
 
-use crate::http::facts::{HttpFacts, shown_query};
+use crate::http::facts::HttpFacts;
 use crate::http::outcome::Outcome;
 use crate::http::settings::HttpSettings;
+use crate::http::shown::{Shown, shown_query};
 use crate::http::view::Route;
 use crate::tag::{SpanKind, Tag, Value};
 
@@ -59,7 +60,8 @@ pub(crate) fn tags(
     if let Some(kind) = kind.as_str() {
         tags.set("span.kind", kind);
     }
-    if let Some(http) = http {
+    if let Some(http) = http.map(HttpFacts::shown) {
+        let http = &http;
         if settings.convention.open_tracing() {
             open_tracing(http, &mut tags);
         }
@@ -89,7 +91,7 @@ impl Tags {
     }
 }
 
-fn open_tracing(http: &HttpFacts, tags: &mut Tags) {
+fn open_tracing(http: &Shown<'_>, tags: &mut Tags) {
     tags.set("component", http.component);
     tags.set("http.method", http.method());
     tags.set("http.url", http.url());
@@ -111,7 +113,7 @@ fn open_tracing(http: &HttpFacts, tags: &mut Tags) {
 }
 
 /// OpenTelemetry semantic conventions, "HTTP server", required and conditionally required attributes first.
-fn open_telemetry(http: &HttpFacts, settings: &HttpSettings, value_bytes: usize, tags: &mut Tags) {
+fn open_telemetry(http: &Shown<'_>, settings: &HttpSettings, value_bytes: usize, tags: &mut Tags) {
     tags.set("http.request.method", http.method());
     if let Some(method) = http.other_method() {
         tags.set("http.request.method_original", method.to_owned());
@@ -149,7 +151,7 @@ fn open_telemetry(http: &HttpFacts, settings: &HttpSettings, value_bytes: usize,
 }
 
 /// What both conventions name alike, and what neither has a name for.
-fn shared(http: &HttpFacts, tags: &mut Tags) {
+fn shared(http: &Shown<'_>, tags: &mut Tags) {
     if let Route::Template(template) = http.route() {
         tags.set("http.route", template.to_owned());
     }

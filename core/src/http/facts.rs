@@ -9,15 +9,16 @@ use http::header::USER_AGENT;
 
 use crate::http::attribute::{Attribute, What};
 use crate::http::chosen::{
-    Added, HeaderValues, SPARE_TEXT, Slot, Slots, Text, Wanted, append, cut, header_rule,
+    Added, HeaderValues, SPARE_TEXT, Slot, Slots, Wanted, append, cut, header_rule,
 };
-use crate::http::host::{Host, append_url};
+use crate::http::host::Host;
 use crate::http::method::known_method;
 use crate::http::options::Options;
 use crate::http::outcome::Outcome;
-use crate::http::redaction::{Bounded, HeaderRule, REDACTED, append_header, append_value};
+use crate::http::redaction::{Bounded, HeaderRule, append_header, append_value};
 use crate::http::settings::HttpSettings;
-use crate::http::text_buffer::TextBuffer;
+use crate::http::shown::Shown;
+use crate::http::text_buffer::{Text, TextBuffer};
 use crate::http::view::{RequestView, Route, canonical, host_header};
 use crate::propagation::HeaderView;
 use crate::text::prefix;
@@ -27,19 +28,19 @@ pub(crate) struct HttpFacts {
     text: TextBuffer,
     pub(crate) component: &'static str,
     /// The method if it is a known one.
-    known_method: Option<&'static str>,
-    other_method: Text,
-    scheme: Option<Text>,
-    host: Option<KnownHost>,
-    path: Text,
-    query: Option<Text>,
-    user_agent: Option<Text>,
+    pub(super) known_method: Option<&'static str>,
+    pub(super) other_method: Text,
+    pub(super) scheme: Option<Text>,
+    pub(super) host: Option<KnownHost>,
+    pub(super) path: Text,
+    pub(super) query: Option<Text>,
+    pub(super) user_agent: Option<Text>,
     pub(crate) version: Option<&'static str>,
     pub(crate) peer: Option<SocketAddr>,
     pub(crate) client: Option<IpAddr>,
-    route: KnownRoute,
+    pub(super) route: KnownRoute,
     /// Method and route, adjacent in the buffer.
-    name: Option<Text>,
+    pub(super) name: Option<Text>,
     pub(crate) status: Option<u16>,
     pub(crate) outcome: Option<Outcome>,
     /// From the start to the response head.
@@ -47,7 +48,7 @@ pub(crate) struct HttpFacts {
     pub(crate) body_bytes: u64,
     /// What went wrong, where the framework tells.
     pub(crate) error: Option<String>,
-    attributes: Slots,
+    pub(super) attributes: Slots,
     /// The options of the place where the span was started, then of each inner place that joined it.
     pub(crate) options: Option<Arc<Options>>,
     joined: Vec<Arc<Options>>,
@@ -56,7 +57,7 @@ pub(crate) struct HttpFacts {
 
 /// What the request names as its host.
 #[derive(Clone, Copy)]
-enum KnownHost {
+pub(super) enum KnownHost {
     /// As it came: whether it is a host is seen when a tracer asks for it.
     Named(Text),
     /// A host whose text was cut. The port is that of the request.
@@ -68,7 +69,7 @@ enum KnownHost {
 }
 
 #[derive(Clone, Copy, Default)]
-enum KnownRoute {
+pub(super) enum KnownRoute {
     #[default]
     Unknown,
     Unmatched,
@@ -78,7 +79,10 @@ enum KnownRoute {
 /// A request that arrives at a mount point.
 #[derive(Clone, Copy)]
 pub(crate) struct Arrival<'a> {
+    /// Each of its methods is guarded.
     pub(crate) view: &'a dyn RequestView,
+    /// The same, unguarded.
+    pub(crate) bare: &'a dyn RequestView,
     /// Its headers; those that tags are made of are at hand.
     pub(crate) headers: &'a dyn HeaderView,
     /// The framework's name.
@@ -351,28 +355,13 @@ impl HttpFacts {
         })
     }
 
-    fn host(&self) -> Option<Host<'_>> {
-        match self.host? {
-            KnownHost::Named(named) => Host::parse(self.text(named)),
-            KnownHost::Cut {
-                whole,
-                address,
-                port,
-            } => Some(Host {
-                text: self.text(whole),
-                address: self.text(address),
-                port,
-            }),
-        }
-    }
-
     /// Notes the route. A template is kept when less is said later: only the innermost place may know it.
     pub(crate) fn set_route(&mut self, route: Route<'_>, limit: usize) {
         match (route, self.route) {
             (Route::Unknown, _) | (Route::Unmatched, KnownRoute::Template(_)) => {}
             (Route::Unmatched, _) => self.route = KnownRoute::Unmatched,
             (Route::Template(template), KnownRoute::Template(known))
-                if self.text(known) == template => {}
+                if self.text.has(known, template) => {}
             (Route::Template(template), _) => self.set_template(template, limit),
         }
     }
@@ -412,20 +401,8 @@ impl HttpFacts {
         });
     }
 
-    fn text(&self, text: Text) -> &str {
-        self.text.get(text.start as usize..text.end as usize)
-    }
-
-    /// Method and route, or the method alone.
-    pub(crate) fn name(&self) -> &str {
-        match self.name {
-            Some(name) => self.text(name),
-            None => self.name_method(),
-        }
-    }
-
     /// The method as it stands in names (OpenTelemetry's HTTP spans, "Name").
-    fn name_method(&self) -> &'static str {
+    pub(super) fn name_method(&self) -> &'static str {
         self.known_method.unwrap_or("HTTP")
     }
 
@@ -434,73 +411,12 @@ impl HttpFacts {
         self.known_method.unwrap_or("_OTHER")
     }
 
-    /// The method as it came, if it is no known one.
-    pub(crate) fn other_method(&self) -> Option<&str> {
-        match self.known_method {
-            Some(_) => None,
-            None => Some(self.text(self.other_method)),
-        }
+    /// The facts, to be shown.
+    pub(crate) fn shown(&self) -> Shown<'_> {
+        Shown::new(self, self.text.as_str())
     }
 
-    pub(crate) fn scheme(&self) -> &str {
-        self.scheme.map_or("http", |scheme| self.text(scheme))
-    }
-
-    /// The scheme, the host and the path; the path alone without a host.
-    pub(crate) fn url(&self) -> String {
-        let host = self.host().map(|host| host.text);
-        let room = "https://".len() + host.map_or(0, str::len) + self.path().len();
-        let mut url = String::with_capacity(room);
-        append_url(&mut url, Some(self.scheme()), host, self.path());
-        url
-    }
-
-    /// The host without its port, and the port if there is one.
-    pub(crate) fn server(&self) -> Option<(&str, Option<u16>)> {
-        self.host().map(|host| (host.address, host.port))
-    }
-
-    pub(crate) fn path(&self) -> &str {
-        self.text(self.path)
-    }
-
-    pub(crate) fn query(&self) -> Option<&str> {
-        self.query.map(|query| self.text(query))
-    }
-
-    pub(crate) fn user_agent(&self) -> Option<&str> {
-        self.user_agent.map(|agent| self.text(agent))
-    }
-
-    pub(crate) fn route(&self) -> Route<'_> {
-        match self.route {
-            KnownRoute::Unknown => Route::Unknown,
-            KnownRoute::Unmatched => Route::Unmatched,
-            KnownRoute::Template(template) => Route::Template(self.text(template)),
-        }
-    }
-
-    pub(crate) fn template(&self) -> Option<&str> {
-        match self.route() {
-            Route::Template(template) => Some(template),
-            Route::Unknown | Route::Unmatched => None,
-        }
-    }
-
-    /// The chosen attributes and their values.
-    pub(crate) fn attributes<'a>(
-        &'a self,
-        settings: &'a HttpSettings,
-    ) -> impl Iterator<Item = (&'a Attribute, &'a str)> {
-        self.attributes.iter().filter_map(|slot| {
-            let attribute = self
-                .list(settings, slot.list)
-                .get(usize::from(slot.index))?;
-            Some((attribute, self.text(slot.value)))
-        })
-    }
-
-    fn list<'a>(&'a self, settings: &'a HttpSettings, list: u16) -> &'a [Attribute] {
+    pub(super) fn list<'a>(&'a self, settings: &'a HttpSettings, list: u16) -> &'a [Attribute] {
         match list {
             0 => &settings.attributes,
             1 => self
@@ -535,15 +451,4 @@ impl HttpFacts {
 /// Returns something if one of the attributes is made of a header of the response.
 fn has_response_headers(options: &Options) -> Option<()> {
     options.has_response_headers.then_some(())
-}
-
-/// Returns what stands for a query in a convention's tags, as long as a value may be.
-pub(crate) fn shown_query(query: &str, settings: &HttpSettings, limit: usize) -> String {
-    let mut text = TextBuffer::default();
-    text.reserve_exact(query.len().min(limit) + REDACTED.len());
-    settings
-        .query_redaction
-        .append(query, &mut Bounded::new(&mut text, limit));
-    cut(&mut text, 0, limit);
-    text.into_string()
 }

@@ -14,6 +14,7 @@ mod pattern;
 mod redaction;
 mod secret_names;
 mod settings;
+mod shown;
 mod text_buffer;
 mod trace_id_header;
 mod trust;

@@ -5,6 +5,17 @@ use std::ops::Range;
 
 use crate::text::prefix;
 
+/// A part of the text buffer.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Text {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+}
+
+impl Text {
+    pub(crate) const EMPTY: Self = Self { start: 0, end: 0 };
+}
+
 /// Text in one buffer, as bytes: so that what is known to be ASCII is appended without a second look, and looked at when it is
 /// read.
 #[derive(Default)]
@@ -30,7 +41,7 @@ impl TextBuffer {
         self.0.extend_from_slice(text.as_bytes());
     }
 
-    /// Appends what is ASCII; a piece with anything else in it is read as nothing.
+    /// Appends what is ASCII.
     pub(crate) fn push_ascii(&mut self, text: &[u8]) {
         self.0.extend_from_slice(text);
     }
@@ -42,9 +53,15 @@ impl TextBuffer {
         }
     }
 
-    pub(crate) fn get(&self, part: Range<usize>) -> &str {
-        let bytes = self.0.get(part).unwrap_or_default();
-        std::str::from_utf8(bytes).unwrap_or_default()
+    /// The text; nothing, if anything that was appended as ASCII is none.
+    pub(crate) fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// Returns whether this stands at that place.
+    pub(crate) fn has(&self, place: Text, text: &str) -> bool {
+        let range = place.start as usize..place.end as usize;
+        self.0.get(range) == Some(text.as_bytes())
     }
 
     /// Cuts what was appended from `start` on to at most `limit` bytes; returns whether that was necessary.
@@ -52,7 +69,9 @@ impl TextBuffer {
         if self.len().saturating_sub(start) <= limit {
             return false;
         }
-        let kept = prefix(self.get(start..self.len()), limit).len();
+        let appended = self.0.get(start..).unwrap_or_default();
+        let appended = std::str::from_utf8(appended).unwrap_or_default();
+        let kept = prefix(appended, limit).len();
         self.0.truncate(start + kept);
         true
     }

@@ -151,7 +151,7 @@ impl Request {
             let cut_values = mem::take(&mut http.cut_values);
             let seen = calls_back.then(|| {
                 // A copy, because callbacks may change the span while they read it.
-                let template = http.template().map(Box::<str>::from);
+                let template = http.shown().template().map(Box::<str>::from);
                 (http.method(), http.status, http.head, template)
             });
             record.omitted.cut_values += cut_values;

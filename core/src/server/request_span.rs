@@ -94,7 +94,7 @@ impl RequestSpan {
             return;
         };
         let path = cell.change(|record| {
-            let http = record.http()?;
+            let http = record.http()?.shown();
             http.template().is_none().then(|| http.path().to_owned())
         });
         let Some(path) = path.flatten() else {

@@ -50,7 +50,7 @@ impl FinishedSpan {
     pub fn name(&self) -> &str {
         let given = self.record().name.text().map_or("", |name| name);
         match (given, self.facts()) {
-            ("", Some(http)) => http.name(),
+            ("", Some(http)) => http.shown().name(),
             (name, _) => name,
         }
     }
@@ -278,13 +278,13 @@ impl<'a> HttpRequest<'a> {
     /// The path, as it came.
     #[must_use]
     pub fn path(self) -> &'a str {
-        self.facts.path()
+        self.facts.shown().path()
     }
 
     /// The route.
     #[must_use]
     pub fn route(self) -> Route<'a> {
-        self.facts.route()
+        self.facts.shown().route()
     }
 
     /// The response's status, if there was a response.

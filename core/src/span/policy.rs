@@ -187,7 +187,7 @@ impl Policy {
         let known = span.change(|record| {
             let http = record.http()?;
             let is_derived = matches!(record.name, Name::Derived);
-            is_derived.then(|| (http.method(), http.template().map(str::to_owned)))
+            is_derived.then(|| (http.method(), http.shown().template().map(str::to_owned)))
         });
         let Some((method, template)) = known.flatten() else {
             return;
