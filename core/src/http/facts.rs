@@ -79,10 +79,7 @@ pub(super) enum KnownRoute {
 /// A request that arrives at a mount point.
 #[derive(Clone, Copy)]
 pub(crate) struct Arrival<'a> {
-    /// Each of its methods is guarded.
     pub(crate) view: &'a dyn RequestView,
-    /// The same, unguarded.
-    pub(crate) bare: &'a dyn RequestView,
     /// Its headers; those that tags are made of are at hand.
     pub(crate) headers: &'a dyn HeaderView,
     /// The framework's name.

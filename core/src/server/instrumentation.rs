@@ -186,7 +186,6 @@ impl Instrumentation {
         let calls_back = !policy.callbacks.on_finish.is_empty() && !policy.is_suppressed();
         let arrival = Arrival {
             view: &guarded,
-            bare: view,
             headers: &seen,
             component: self.mount.component,
             options: self.mount.options.as_ref(),

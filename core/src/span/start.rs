@@ -294,17 +294,8 @@ impl Start<'_> {
                 record.add_reference(reference, limits);
             }
             if let Some(arrival) = &self.arrival {
-                let (http, limit) = (record.request(), limits.value_bytes);
-                let bare = Arrival {
-                    view: arrival.bare,
-                    ..*arrival
-                };
-                // A view hardly ever panics, and one guard costs less than one for each of its methods.
-                let read = policy.guard(|| http.read(&bare, &policy.http, limit));
-                if read.is_none() {
-                    http.clear();
-                    http.read(arrival, &policy.http, limit);
-                }
+                let http = record.request();
+                http.read(arrival, &policy.http, limits.value_bytes);
             }
             let (now, started) = self
                 .now
