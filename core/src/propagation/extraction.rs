@@ -118,6 +118,17 @@ impl Extraction {
         })
     }
 
+    /// Whether nothing was found but ids, flags other than debug, and perhaps a tracestate.
+    pub(crate) fn has_ids_only(&self) -> bool {
+        let is_debug = |context: &SpanContext| context.flags().is_debug();
+        self.context
+            .as_ref()
+            .is_some_and(|context| !is_debug(context))
+            && self.decision.is_none()
+            && self.debug_id.is_none()
+            && self.baggage.is_empty()
+    }
+
     /// Takes the caller's span out, without the baggage.
     pub(crate) fn take_context(&mut self) -> Option<SpanContext> {
         self.context.take()
