@@ -6,7 +6,7 @@ use allocation_counter::measure;
 use http::{HeaderMap, Request};
 use opentracing_http::sampler::Never;
 use opentracing_http::scope::ScopeHook;
-use opentracing_http::server::{BodySize, Instrumentation, ResponseView};
+use opentracing_http::server::{BodySize, BodySpan, Instrumentation, RequestSpan, ResponseView};
 use opentracing_http::{
     Attribute, FinishedSpan, HttpTracing, NoopTracer, Route, Span, SpanContext, SpanId, TraceFlags,
     TraceId, Tracer, Trust,
@@ -68,6 +68,14 @@ fn served(tracing: &HttpTracing, traceparent: &str) -> u64 {
     let instrumentation = Instrumentation::new(tracing, "test").attributes([Attribute::USER_AGENT]);
     let (request, headers) = (request(traceparent), HeaderMap::new());
     allocations(|| serve(&instrumentation, &request, &headers))
+}
+
+#[test]
+fn what_a_request_carries_is_a_pointer() {
+    assert_eq!(size_of::<Span>(), size_of::<usize>());
+    assert_eq!(size_of::<FinishedSpan>(), size_of::<usize>());
+    assert!(size_of::<RequestSpan>() <= 16);
+    assert!(size_of::<BodySpan>() <= 40);
 }
 
 #[test]

@@ -448,8 +448,8 @@ impl HttpTracingBuilder {
     /// Memory of a span is used again when nothing holds the span any more: no handle, no tracer, no queue. Each thread keeps
     /// the memory of at most 64 recorded spans and of 64 that are not. What is beyond that goes to a stock that the policies of
     /// a process share, and is freed if there is as much in it already as this option says. A recorded span's memory is about
-    /// 1.3 KiB with the text of an ordinary request; at most 2 KiB of text and the room for 32 tags are kept, which makes it
-    /// 6 KiB. One that is not recorded takes about 200 bytes.
+    /// 1.2 KiB with the text of an ordinary request; at most 2 KiB of text and the room for 32 tags are kept, which makes it
+    /// 6 KiB. One that is not recorded takes about 180 bytes.
     ///
     /// When the last clone of the policy is dropped, its spans' memory is freed on all threads. A
     /// [background reporter](crate::report::Reporter) that has nothing to send also frees what was not used lately.

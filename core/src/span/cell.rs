@@ -348,3 +348,17 @@ impl SpanCell {
         self.done.get().map(|record| &**record)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_is_as_large_as_is_said() {
+        let counts = 2 * size_of::<usize>();
+        let cell = counts + size_of::<SpanCell>();
+        println!("{cell} bytes, and {} for a record", size_of::<Record>());
+        assert!((150..=208).contains(&cell), "{cell}");
+        assert!((600..=800).contains(&size_of::<Record>()));
+    }
+}
