@@ -422,3 +422,30 @@ fn baggage_of_one_span_that_is_not_recorded_is_not_adopted_by_another() {
     assert_eq!(outer.baggage("user"), None);
     assert_eq!(inner.baggage("user").as_deref(), Some("bob"));
 }
+
+#[test]
+fn a_request_whose_scope_went_with_one_further_out_ends_all_the_same() {
+    let tracer = InMemoryTracer::new();
+    let tracing = HttpTracing::new(tracer.clone());
+    let instrumentation = Instrumentation::new(&tracing, "test");
+    let begin = |path: &str| {
+        let request = http::Request::get(path).body(()).unwrap();
+        instrumentation.begin(&request)
+    };
+    let (mut outer, mut inner) = (begin("/outer"), begin("/inner"));
+    let inner_id = inner.span().context().unwrap().span_id();
+    let scope = outer.enter();
+    inner.scope(|| {
+        assert_eq!(Span::current().context().unwrap().span_id(), inner_id);
+        outer.leave(scope);
+        assert!(Span::current().is_none());
+        // Another one in between.
+        tracing.span("work").start().in_scope(|| ());
+    });
+    assert_eq!(inner.span().context().unwrap().span_id(), inner_id);
+    inner.scope(|| assert_eq!(Span::current().context().unwrap().span_id(), inner_id));
+    inner.fail(None, &"ended");
+    outer.fail(None, &"ended");
+    assert_eq!(tracer.finished().len(), 3);
+    tracer.assert_nothing_unfinished();
+}

@@ -2,10 +2,11 @@
 
 use std::fmt::Display;
 use std::mem;
+use std::time::Duration;
 
 use crate::http::{End, HeaderValues, Outcome, ResponseView, Route, Wanted};
 use crate::server::guarded::Guarded;
-use crate::span::{Kind, Policy, RequestEnd, Span, SpanCell, current};
+use crate::span::{Kind, Policy, Record, RequestEnd, Span, SpanCell, current};
 use crate::text::BoundedText;
 
 /// The right to end a request, once. All that is known of it is in its span's cell.
@@ -131,36 +132,39 @@ impl Request {
 
     /// Ends the request, once: callbacks first, then the span. Its handle stays, for what still runs.
     pub(super) fn end(&mut self, outcome: Outcome, body_bytes: u64) {
-        let is_over = !mem::replace(&mut self.is_open, false) || !self.is_watched;
-        let Some(cell) = self.span.cell().filter(|_| !is_over) else {
-            return;
-        };
+        if mem::replace(&mut self.is_open, false)
+            && self.is_watched
+            && let Some(cell) = self.span.cell()
+        {
+            let policy = cell.policy();
+            let end = Ending {
+                outcome,
+                body_bytes,
+                now: policy.monotonic(),
+            };
+            if self.calls_back || policy.callbacks.naming.is_some() {
+                self.call_back(cell, &end);
+            }
+            self.span.end(|record| end.note(record));
+        }
+    }
+
+    /// Calls what is called at a request's end, while its span can still be changed.
+    #[cold]
+    fn call_back(&self, cell: &SpanCell, end: &Ending) {
         let policy = cell.policy();
-        let now = policy.monotonic();
-        let calls_back = self.calls_back;
-        let ended = cell.change_request(|record| {
-            let at = record.panicked.unwrap_or(now);
-            let outcome = record.panicked.map_or(outcome, |_| Outcome::Panicked);
-            let started = record.started;
-            let http = record.http_mut()?;
-            // The body of a response to a panic ends after the panic itself.
-            let duration = at.saturating_sub(started);
-            let duration = duration.max(http.head.unwrap_or_default());
-            http.outcome = Some(outcome);
-            http.body_bytes = body_bytes;
-            let cut_values = mem::take(&mut http.cut_values);
-            let seen = calls_back.then(|| {
-                // A copy, because callbacks may change the span while they read it.
-                let template = http.shown().template().map(Box::<str>::from);
-                (http.method(), http.status, http.head, template)
-            });
-            record.omitted.cut_values += cut_values;
-            Some((outcome, duration, seen))
+        let seen = cell.change_request(|record| {
+            let duration = end.note(record);
+            let http = record.http()?;
+            // A copy, because callbacks may change the span while they read it.
+            let template = http.shown().template().map(Box::<str>::from);
+            let outcome = http.outcome.unwrap_or(end.outcome);
+            let (method, status, head) = (http.method(), http.status, http.head);
+            Some((method, template, status, outcome, duration, head))
         });
-        let Some(Some((outcome, duration, seen))) = ended else {
-            return;
-        };
-        if let Some((method, status, time_to_head, template)) = seen {
+        if let Some(Some((method, template, status, outcome, duration, time_to_head))) = seen
+            && self.calls_back
+        {
             let end = RequestEnd {
                 span: &self.span,
                 method,
@@ -169,22 +173,48 @@ impl Request {
                 outcome,
                 duration,
                 time_to_head,
-                body_bytes,
+                body_bytes: end.body_bytes,
             };
             for on_finish in &policy.callbacks.on_finish {
                 policy.suppressed(|| on_finish(&end));
             }
         }
         policy.name_by_rule(cell);
-        self.span.end(|_| duration);
     }
 
     /// Gives the request up: its span ends without a report, and no callback is called.
     pub(super) fn discard(&mut self) {
         self.is_open = false;
         if let Some(cell) = self.span.cell() {
-            cell.close(|_| Default::default());
+            cell.close(|_| Duration::ZERO);
         }
+    }
+}
+
+/// How and when a request ends, as far as its adapter knows.
+struct Ending {
+    outcome: Outcome,
+    body_bytes: u64,
+    now: Duration,
+}
+
+impl Ending {
+    /// Notes the end; returns how long the request has lasted.
+    fn note(&self, record: &mut Record) -> Duration {
+        let (at, outcome) = match record.panicked {
+            Some(at) => (at, Outcome::Panicked),
+            None => (self.now, self.outcome),
+        };
+        let duration = at.saturating_sub(record.started);
+        let Some(http) = record.http_mut() else {
+            return duration;
+        };
+        http.outcome = Some(outcome);
+        http.body_bytes = self.body_bytes;
+        // The body of a response to a panic ends after the panic itself.
+        let duration = duration.max(http.head.unwrap_or_default());
+        record.omitted.cut_values += mem::take(&mut http.cut_values);
+        duration
     }
 }
 

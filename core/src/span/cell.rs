@@ -329,12 +329,12 @@ impl SpanCell {
     }
 
     /// Closes the record, once; returns whether the span is to be reported. No data is moved but the pointer to it.
-    pub(crate) fn close(&self, duration: impl FnOnce(&Record) -> Duration) -> bool {
+    pub(crate) fn close(&self, end: impl FnOnce(&mut Record) -> Duration) -> bool {
         let mut live = self.live();
         let Some(mut record) = live.record.take() else {
             return false;
         };
-        record.duration = duration(&record);
+        record.duration = end(&mut record);
         record.flags = self.flags();
         record.extra.clone_from(&live.extra);
         let is_reported = self.is_recorded && record.flags.is_sampled();

@@ -236,7 +236,7 @@ fn leave_all_within(number: u64) -> Option<Scope> {
     let mut last = u64::MAX;
     loop {
         let (next, hooked) = with_scopes(|scopes| {
-            scopes.iter().rposition(|scope| scope.number == number)?;
+            position(scopes, number)?;
             let mut inner = scopes.iter().rev();
             let next = inner.find(|scope| scope.number < last)?;
             let hooked = next.span.is_hooked().then(|| next.span.clone());
@@ -297,7 +297,8 @@ fn leave_guard(number: u64, owner: &Span) {
         }
     }
     // Dropped when the stack is not borrowed.
-    drop(remove(number));
+    let innermost = with_stack(|stack| stack.pop(number)).flatten();
+    drop(innermost.or_else(|| remove(number)));
 }
 
 /// Runs `f` with `span` current, and brings back what was current before, also when `f` panics.

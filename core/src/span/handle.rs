@@ -107,9 +107,9 @@ impl Span {
     }
 
     /// Ends the span, once, and reports it if it is sampled: a second call does nothing.
-    pub(crate) fn end(&self, duration: impl FnOnce(&Record) -> Duration) {
+    pub(crate) fn end(&self, end: impl FnOnce(&mut Record) -> Duration) {
         if let Some(cell) = self.cell()
-            && cell.close(duration)
+            && cell.close(end)
         {
             // A handle of its own, because the policy is reached through this one.
             let finished = FinishedSpan::new(self.clone());

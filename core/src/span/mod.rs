@@ -33,5 +33,6 @@ pub(crate) use self::cell::SpanCell;
 pub(crate) use self::current::Kind;
 pub(crate) use self::late_bytes::LateBytes;
 pub(crate) use self::policy::Policy;
+pub(crate) use self::record::Record;
 pub(crate) use self::start::{Inherited, Start, pass_through};
 pub(crate) use self::suppression::PolicyId;
