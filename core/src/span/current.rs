@@ -206,12 +206,19 @@ fn with_scopes<R>(look: impl FnOnce(&[Scope]) -> Option<R>) -> Option<R> {
 
 /// Enters a scope and returns its number. A thread that ends enters none.
 pub(crate) fn enter(span: Span, kind: Kind) -> u64 {
-    let hooked = span.is_hooked().then(|| span.clone());
+    let is_hooked = span.is_hooked();
     let number = with_stack(|stack| stack.enter(span, kind, false));
-    if let Some(span) = hooked {
-        span.call_hooks(|hook| hook.enter(&span));
+    if is_hooked {
+        tell_hooks();
     }
     number.unwrap_or_default()
+}
+
+/// Calls the hooks of the scope that was entered last.
+#[cold]
+fn tell_hooks() {
+    let span = current();
+    span.call_hooks(|hook| hook.enter(&span));
 }
 
 /// Leaves a scope, and with it every scope that was entered within and not left: guards that were forgotten, or that outlive
@@ -323,35 +330,33 @@ pub(crate) fn lend<R>(
     f: impl FnOnce() -> R,
     on_panic: fn(&Span),
 ) -> R {
-    struct TakeBack<'a> {
+    /// Dropped only by a panic.
+    struct OnPanic<'a> {
         slot: &'a mut Span,
         number: u64,
-        on_panic: Option<fn(&Span)>,
+        on_panic: fn(&Span),
     }
-    impl Drop for TakeBack<'_> {
-        #[inline]
+    impl Drop for OnPanic<'_> {
         fn drop(&mut self) {
-            if with_stack(|stack| stack.take_back(self.slot, self.number)) != Some(true) {
-                take_back(self.slot, self.number);
-            }
-            if let Some(on_panic) = self.on_panic {
-                on_panic(self.slot);
-            }
+            take_back(self.slot, self.number);
+            (self.on_panic)(self.slot);
         }
     }
-    let hooked = slot.is_hooked().then(|| slot.clone());
-    let entered = with_stack(|stack| stack.enter(mem::take(slot), kind, true));
-    let mut take_back = TakeBack {
+    let is_hooked = slot.is_hooked();
+    let number = with_stack(|stack| stack.enter(mem::take(slot), kind, true)).unwrap_or_default();
+    let lent = OnPanic {
         slot,
-        number: entered.unwrap_or_default(),
-        on_panic: Some(on_panic),
+        number,
+        on_panic,
     };
-    if let Some(span) = hooked {
-        span.call_hooks(|hook| hook.enter(&span));
+    if is_hooked {
+        tell_hooks();
     }
     let result = f();
-    // Left there on no other way than unwinding.
-    take_back.on_panic = None;
+    if with_stack(|stack| stack.take_back(lent.slot, number)) != Some(true) {
+        take_back(lent.slot, number);
+    }
+    mem::forget(lent);
     result
 }
 
