@@ -451,8 +451,9 @@ impl HttpTracingBuilder {
     /// 1.2 KiB with the text of an ordinary request; at most 2 KiB of text and the room for 32 tags are kept, which makes it
     /// 6 KiB. One that is not recorded takes about 180 bytes.
     ///
-    /// When the last clone of the policy is dropped, its spans' memory is freed on all threads. A
-    /// [background reporter](crate::report::Reporter) that has nothing to send also frees what was not used lately.
+    /// When the last clone of the policy is dropped, its spans' memory is freed on all threads. As long as a
+    /// [background reporter](crate::report::Reporter) runs, it also frees, every ten seconds or less often, what was not used since
+    /// the last time, on all threads.
     ///
     /// ```
     /// use opentracing_http::{HttpTracing, InMemoryTracer};

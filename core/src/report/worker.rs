@@ -41,12 +41,10 @@ impl<E: Exporter> Worker<E> {
         loop {
             match self.shared.next_batch(self.batch_interval, &mut batch) {
                 Next::Send => self.send(&mut batch),
-                Next::Idle => {
-                    pool::trim();
-                    self.shared.tell();
-                }
+                Next::Idle => self.shared.tell(),
                 Next::Stop => break,
             }
+            pool::trim(Instant::now());
         }
         let Self {
             shared,

@@ -9,6 +9,7 @@
 
 use std::cell::OnceCell;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use crate::span::cell::SpanCell;
 use crate::span::handle::Span;
@@ -16,6 +17,9 @@ use crate::span::policy::Policy;
 
 /// How many cells with a record a thread keeps, and how many without one.
 const OF_A_THREAD: usize = 64;
+
+/// What was not used for this long is freed, at twice this time the latest.
+const UNUSED: Duration = Duration::from_secs(10);
 
 /// How many cells move between a thread and the stock at a time.
 const BATCH: usize = 32;
@@ -28,6 +32,8 @@ struct Pool {
     /// Cells with a record.
     stock: Mutex<Cells>,
     shelves: Mutex<Vec<Weak<Shelf>>>,
+    /// When what was not used was last freed.
+    trimmed: Mutex<Option<Instant>>,
 }
 
 /// What one thread keeps. Others come here only when a policy ends, and from time to time to free what is not used.
@@ -51,6 +57,7 @@ static POOL: Pool = Pool {
         is_used: false,
     }),
     shelves: Mutex::new(Vec::new()),
+    trimmed: Mutex::new(None),
 };
 
 thread_local! {
@@ -195,9 +202,16 @@ pub(crate) fn end(policy: &Policy) {
     each_list(|cells| cells.remove(|cell| std::ptr::eq(&**cell.policy(), policy)));
 }
 
-/// Frees what no span was started with since the last call. Called from time to time by a thread that has nothing else to do.
-pub(crate) fn trim() {
-    each_list(Cells::unused);
+/// Frees what no span was started with since it was last done, which is ten seconds ago or longer; else does nothing. Called by
+/// the threads of reporters, now and then.
+pub(crate) fn trim(now: Instant) {
+    let mut trimmed = lock(&POOL.trimmed);
+    let is_due = |last| now.saturating_duration_since(last) >= UNUSED;
+    if trimmed.is_none_or(is_due) {
+        *trimmed = Some(now);
+        drop(trimmed);
+        each_list(Cells::unused);
+    }
 }
 
 fn each_list(remove: impl Fn(&mut Cells) -> Vec<Arc<SpanCell>>) {
@@ -258,12 +272,16 @@ mod tests {
         some(true);
         assert_eq!(on_this_thread(), [10, 10]);
         // In use since they were there.
-        trim();
+        let mut now = Instant::now() + UNUSED;
+        trim(now);
         assert_eq!(on_this_thread(), [10, 10]);
         some(true);
-        trim();
+        trim(now + UNUSED / 2);
+        assert_eq!(on_this_thread(), [10, 10]);
+        now += UNUSED;
+        trim(now);
         assert_eq!(on_this_thread(), [0, 10]);
-        trim();
+        trim(now + UNUSED);
         assert_eq!(on_this_thread(), [0, 0]);
         some(true);
         assert_eq!(on_this_thread(), [0, 10]);
