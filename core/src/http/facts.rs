@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderName;
-use http::header::USER_AGENT;
+use http::header::{HOST, USER_AGENT};
 
 use crate::http::attribute::{Attribute, What};
 use crate::http::chosen::{
@@ -19,8 +19,9 @@ use crate::http::redaction::{Bounded, HeaderRule, append_header, append_value};
 use crate::http::settings::HttpSettings;
 use crate::http::shown::Shown;
 use crate::http::text_buffer::{Text, TextBuffer};
+use crate::http::url_redaction::is_plain_text;
 use crate::http::view::{RequestView, Route, canonical, host_header};
-use crate::propagation::HeaderView;
+use crate::propagation::{HeaderView, Seen};
 use crate::text::prefix;
 
 pub(crate) struct HttpFacts {
@@ -81,7 +82,7 @@ pub(super) enum KnownRoute {
 pub(crate) struct Arrival<'a> {
     pub(crate) view: &'a dyn RequestView,
     /// Its headers; those that tags are made of are at hand.
-    pub(crate) headers: &'a dyn HeaderView,
+    pub(crate) headers: &'a Seen<'a, 'a>,
     /// The framework's name.
     pub(crate) component: &'static str,
     /// What the mount point adds to the policy.
@@ -166,7 +167,9 @@ impl HttpFacts {
         self.options = options.cloned();
         let (path, scheme) = (view.path(), view.scheme());
         let host = view.authority().map(str::as_bytes);
-        let host = host.or_else(|| host_header(headers));
+        let host = host
+            .or_else(|| headers.single(&HOST))
+            .or_else(|| host_header(headers));
         let query = view.query().filter(|_| settings.convention.has_query());
         let user_agent = match settings.convention.has_user_agent() {
             true => {
@@ -294,7 +297,11 @@ impl HttpFacts {
         for (index, attribute) in attributes.iter().enumerate() {
             let start = self.text.len();
             let Arrival { view, headers, .. } = *arrival;
-            if append(attribute, view, headers, settings, limit, &mut self.text) {
+            if let Some(value) = plain_header(attribute, headers, settings, limit) {
+                self.text.push_ascii(value);
+                let value = self.since(start);
+                self.add_slot(list, index, value);
+            } else if append(attribute, view, headers, settings, limit, &mut self.text) {
                 self.push_slot(list, index, start, limit);
             }
         }
@@ -303,6 +310,10 @@ impl HttpFacts {
     /// Notes the text from `start` on as an attribute's value, within the limit.
     fn push_slot(&mut self, list: u16, index: usize, start: usize, limit: usize) {
         let value = self.cut(start, limit);
+        self.add_slot(list, index, value);
+    }
+
+    fn add_slot(&mut self, list: u16, index: usize, value: Text) {
         if let Ok(index) = u16::try_from(index) {
             self.attributes.push(Slot { list, index, value });
         }
@@ -443,6 +454,22 @@ impl HttpFacts {
             + self.joined.capacity() * size_of::<Arc<Options>>()
             + self.error.as_ref().map_or(0, String::capacity)
     }
+}
+
+/// The value of a header that is shown as it is, as most are; `None` where more has to be looked at.
+fn plain_header<'a>(
+    attribute: &'a Attribute,
+    headers: &'a Seen<'_, '_>,
+    settings: &HttpSettings,
+    limit: usize,
+) -> Option<&'a [u8]> {
+    let What::RequestHeader(name, rule) = &attribute.what else {
+        return None;
+    };
+    let value = headers.single(name)?;
+    let rule = header_rule(attribute, name, *rule, settings);
+    let is_text = matches!(rule, None | Some(HeaderRule::Text));
+    (is_text && value.len() <= limit && is_plain_text(value)).then_some(value)
 }
 
 /// Returns something if one of the attributes is made of a header of the response.

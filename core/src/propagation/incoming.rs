@@ -184,6 +184,25 @@ impl Seen<'_, '_> {
     fn has_seen(&self, name: &str) -> bool {
         self.headers.other_count <= OTHERS && self.wanted.keeps(name)
     }
+
+    /// The headers of this name that are at hand.
+    fn named<'n>(&'n self, name: &'n str) -> impl Iterator<Item = &'n [u8]> {
+        let others = self.headers.others.iter().map_while(Option::as_ref);
+        others.filter_map(move |(other, value)| {
+            let is_it = other.len() == name.len()
+                // Most views have them in lower case.
+                && (*other == name || other.eq_ignore_ascii_case(name));
+            is_it.then_some(*value)
+        })
+    }
+
+    /// The only value of this header, if it is at hand: what most headers have. `None` does not say that there is none.
+    pub(crate) fn single<'n>(&'n self, name: &'n HeaderName) -> Option<&'n [u8]> {
+        let name = name.as_str();
+        let mut named = self.named(name);
+        let first = named.next().filter(|_| self.has_seen(name))?;
+        named.next().is_none().then_some(first)
+    }
 }
 
 impl HeaderView for Seen<'_, '_> {
@@ -200,11 +219,9 @@ impl HeaderView for Seen<'_, '_> {
         if !self.has_seen(text) {
             return self.headers.view.named_header_values(name, visit);
         }
-        for (other, value) in self.headers.others.iter().map_while(|other| *other) {
-            let is_it = other.len() == text.len()
-                // Most views have them in lower case.
-                && (other == text || other.eq_ignore_ascii_case(text));
-            if is_it {
+        let others = self.headers.others.iter().map_while(|other| *other);
+        for (other, value) in others {
+            if other.eq_ignore_ascii_case(text) {
                 visit(value);
             }
         }
