@@ -11,7 +11,7 @@ use crate::tag::{SpanKind, Tag, Value};
 
 /// Which names a request's tags have.
 ///
-/// The host is that of [`RequestView::host`](crate::RequestView::host), if it is one. Without a host `http.url` is the path,
+/// The host is the [authority](crate::RequestView::authority), else what the one `Host` header names, if it is a host. Without a host `http.url` is the path,
 /// and there is neither `server.address` nor `server.port`.
 ///
 /// The URL of `OPTIONS *` is `http://shop.example:8080`, without a path (RFC 9112, section 3.3). `url.path` is `*` then, as

@@ -212,7 +212,11 @@ impl HttpFacts {
             self.read_attributes(1, &options.attributes, arrival, settings, limit);
         }
         self.client = settings.forwarded.client(view);
-        self.set_route(view.route(), limit);
+        match view.route() {
+            // As it is already.
+            Route::Unknown => {}
+            route => self.set_route(route, limit),
+        }
     }
 
     /// Adds what an inner place of the same request asks for.

@@ -185,23 +185,25 @@ impl Seen<'_, '_> {
         self.headers.other_count <= OTHERS && self.wanted.keeps(name)
     }
 
-    /// The headers of this name that are at hand.
-    fn named<'n>(&'n self, name: &'n str) -> impl Iterator<Item = &'n [u8]> {
-        let others = self.headers.others.iter().map_while(Option::as_ref);
-        others.filter_map(move |(other, value)| {
-            let is_it = other.len() == name.len()
-                // Most views have them in lower case.
-                && (*other == name || other.eq_ignore_ascii_case(name));
-            is_it.then_some(*value)
-        })
-    }
-
     /// The only value of this header, if it is at hand: what most headers have. `None` does not say that there is none.
-    pub(crate) fn single<'n>(&'n self, name: &'n HeaderName) -> Option<&'n [u8]> {
+    pub(crate) fn single(&self, name: &HeaderName) -> Option<&[u8]> {
         let name = name.as_str();
-        let mut named = self.named(name);
-        let first = named.next().filter(|_| self.has_seen(name))?;
-        named.next().is_none().then_some(first)
+        if !self.has_seen(name) {
+            return None;
+        }
+        let mut single = None;
+        for other in &self.headers.others {
+            let Some((other, value)) = other else {
+                break;
+            };
+            // Most views have the names in lower case.
+            let is_it =
+                other.len() == name.len() && (*other == name || other.eq_ignore_ascii_case(name));
+            if is_it && single.replace(*value).is_some() {
+                return None;
+            }
+        }
+        single
     }
 }
 

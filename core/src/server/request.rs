@@ -115,7 +115,10 @@ impl Request {
             let http = record.http_mut()?;
             http.status = Some(response.status);
             http.head = Some(head);
-            let header = http.next_header(&mut wanted, settings);
+            let header = match cell.is_recorded() {
+                true => http.next_header(&mut wanted, settings),
+                false => None,
+            };
             Some((header, http.innermost(|options| options.ends)))
         })??;
         // The headers are looked up while the span is not locked: they are shown by code that is not ours.

@@ -1,7 +1,7 @@
 //! Where times come from.
 
 use std::fmt;
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime};
 
 /// A source of time; an option of the policy, so that tests can be exact.
@@ -18,7 +18,7 @@ pub trait Clock: fmt::Debug + Send + Sync {
 }
 
 /// The moment that the system's monotonic clock is counted from.
-static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+static ORIGIN: OnceLock<Instant> = OnceLock::new();
 
 /// The operating system's clocks; the default.
 #[derive(Debug, Clone, Copy, Default)]
@@ -30,6 +30,7 @@ impl Clock for SystemClock {
     }
 
     fn monotonic(&self) -> Duration {
-        Instant::now().saturating_duration_since(*ORIGIN)
+        let origin = *ORIGIN.get_or_init(Instant::now);
+        Instant::now().saturating_duration_since(origin)
     }
 }
