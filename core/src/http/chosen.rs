@@ -50,11 +50,6 @@ impl Slots {
         more: Vec::new(),
     };
 
-    pub(crate) fn clear(&mut self) {
-        self.used = 0;
-        self.more = Vec::new();
-    }
-
     pub(crate) fn push(&mut self, slot: Slot) {
         match self.inline.get_mut(self.used) {
             Some(free) => {

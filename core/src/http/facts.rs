@@ -1,5 +1,6 @@
 //! What a recorded span keeps of its request: raw, in one buffer, rendered only when a tracer reads it.
 
+use std::mem;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -123,28 +124,12 @@ impl HttpFacts {
 
     /// Forgets the request. The buffer of its text keeps its room, within a bound.
     pub(crate) fn clear(&mut self) {
-        self.text.clear(KEPT_TEXT);
-        self.known_method = None;
-        self.other_method = Text::EMPTY;
-        self.scheme = None;
-        self.host = None;
-        self.path = Text::EMPTY;
-        self.query = None;
-        self.user_agent = None;
-        self.version = None;
-        self.peer = None;
-        self.client = None;
-        self.route = KnownRoute::Unknown;
-        self.name = None;
-        self.status = None;
-        self.outcome = None;
-        self.head = None;
-        self.body_bytes = 0;
-        self.error = None;
-        self.attributes.clear();
-        self.options = None;
-        self.joined = Vec::new();
-        self.cut_values = 0;
+        let mut text = mem::take(&mut self.text);
+        text.clear(KEPT_TEXT);
+        *self = Self {
+            text,
+            ..Self::EMPTY
+        };
     }
 
     /// Notes what finish callbacks see of a request that is not recorded.

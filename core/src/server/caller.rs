@@ -13,7 +13,7 @@ use crate::tag::SpanKind;
 pub(super) struct Caller {
     pub(super) parent: Option<SpanContext>,
     /// A caller that is not trusted.
-    pub(super) stranger: Option<SpanContext>,
+    pub(super) untrusted: Option<SpanContext>,
     /// A decision that came without ids.
     decision: Option<bool>,
     pub(super) debug: bool,
@@ -25,12 +25,12 @@ pub(super) struct Caller {
 impl Caller {
     /// Whether the caller sent neither ids nor a decision.
     pub(super) fn is_silent(&self) -> bool {
-        self.parent.is_none() && self.stranger.is_none() && self.decision.is_none() && !self.debug
+        self.parent.is_none() && self.untrusted.is_none() && self.decision.is_none() && !self.debug
     }
 
     pub(super) const SILENT: Self = Self {
         parent: None,
-        stranger: None,
+        untrusted: None,
         decision: None,
         debug: false,
         debug_id: None,
@@ -47,7 +47,7 @@ impl Caller {
         let policy = tracing.policy();
         let settings = &policy.http;
         let judge = |trust: &Trust| trust.judge(view, |judge| policy.guard(judge));
-        // Judged before anything is read, because of a stranger nothing but the ids is. Only a format of the user's own
+        // Judged before anything is read: of an untrusted caller nothing but ids and flags is. Only a format of the user's own
         // may still find something where no known header is.
         let trusted = settings.trust.fixed();
         let trusted = trusted.or_else(|| headers.any_known().then(|| judge(&settings.trust)));
@@ -82,7 +82,7 @@ impl Caller {
             return;
         }
         if !trusted.unwrap_or_else(|| judge(&settings.trust)) {
-            self.stranger = context.map(|context| context.with_extra(None));
+            self.untrusted = context.map(|context| context.with_extra(None));
             return;
         }
         let debug = debug_id.is_some()

@@ -229,8 +229,8 @@ impl Instrumentation {
             sampling = sampling.with_tag(("jaeger-debug-id", String::from(id)));
         }
         let mut start = self.start(arrival);
-        let stranger = caller.stranger.take().map(Reference::follows_from);
-        start.references.extend(stranger);
+        let untrusted = caller.untrusted.take().map(Reference::follows_from);
+        start.references.extend(untrusted);
         start.recorded(policy, inherited, sampling)
     }
 

@@ -14,8 +14,6 @@ use crate::text::BoundedText;
 pub(super) struct Request {
     span: Span,
     is_open: bool,
-    /// Whether its end matters to anybody: it is recorded, or finish callbacks are called.
-    is_watched: bool,
     calls_back: bool,
     pub(super) is_head: bool,
 }
@@ -25,7 +23,6 @@ impl Request {
     pub(super) const NONE: Self = Self {
         span: Span::none(),
         is_open: false,
-        is_watched: false,
         calls_back: false,
         is_head: false,
     };
@@ -33,7 +30,6 @@ impl Request {
     pub(super) fn new(span: Span, calls_back: bool, method: &str) -> Self {
         Self {
             is_open: true,
-            is_watched: calls_back || span.is_recorded(),
             calls_back,
             is_head: method == "HEAD",
             span,
@@ -54,8 +50,9 @@ impl Request {
         self.is_open
     }
 
+    /// Whether its end matters to anybody: it is recorded, or finish callbacks are called.
     pub(super) fn is_watched(&self) -> bool {
-        self.is_open && self.is_watched
+        self.is_open && (self.calls_back || self.span.is_recorded())
     }
 
     /// Runs a part of the request with its span current; notes a panic that leaves `f`.
@@ -135,10 +132,9 @@ impl Request {
 
     /// Ends the request, once: callbacks first, then the span. Its handle stays, for what still runs.
     pub(super) fn end(&mut self, outcome: Outcome, body_bytes: u64) {
-        if mem::replace(&mut self.is_open, false)
-            && self.is_watched
-            && let Some(cell) = self.span.cell()
-        {
+        let is_watched = self.is_watched();
+        self.is_open = false;
+        if let Some(cell) = self.span.cell().filter(|_| is_watched) {
             let policy = cell.policy();
             let end = Ending {
                 outcome,

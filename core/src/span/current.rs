@@ -17,7 +17,7 @@ struct Stack {
     /// The innermost, apart from the others: an ordinary request has no other, and touches no vector.
     top: Cell<Option<Scope>>,
     below: RefCell<Vec<Scope>>,
-    /// How many those are.
+    /// How many those are: an ordinary scope looks at this alone.
     covered: Cell<usize>,
     /// How many scopes have ever been entered: the number of the last one.
     entered: Cell<u64>,

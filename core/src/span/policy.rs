@@ -118,21 +118,21 @@ impl Policy {
 
     /// The time of day.
     pub(crate) fn wall(&self) -> SystemTime {
-        let told = self.clock.as_ref();
-        let told = told.and_then(|clock| self.guard(|| clock.wall()));
-        told.unwrap_or_else(SystemTime::now)
+        let read = self.clock.as_ref();
+        let read = read.and_then(|clock| self.guard(|| clock.wall()));
+        read.unwrap_or_else(SystemTime::now)
     }
 
     pub(crate) fn trace_id(&self) -> TraceId {
-        let told = self.ids.as_ref();
-        let told = told.and_then(|ids| self.guard(|| ids.trace_id()));
-        told.unwrap_or_else(|| RandomIds.trace_id())
+        let made = self.ids.as_ref();
+        let made = made.and_then(|ids| self.guard(|| ids.trace_id()));
+        made.unwrap_or_else(|| RandomIds.trace_id())
     }
 
     pub(crate) fn span_id(&self) -> SpanId {
-        let told = self.ids.as_ref();
-        let told = told.and_then(|ids| self.guard(|| ids.span_id()));
-        told.unwrap_or_else(|| RandomIds.span_id())
+        let made = self.ids.as_ref();
+        let made = made.and_then(|ids| self.guard(|| ids.span_id()));
+        made.unwrap_or_else(|| RandomIds.span_id())
     }
 
     /// Asks the policy's own sampler, then the tracer.

@@ -79,7 +79,10 @@ pub(super) fn start(
     let mut cell = pooled.unwrap_or_else(|| Arc::new(SpanCell::new(policy.clone())));
     // A cell that nobody else has a handle of is all that comes out of the pool.
     if let Some(cell) = Arc::get_mut(&mut cell) {
-        let _former = cell.adopt(policy);
+        if let Some(former) = cell.adopt(policy) {
+            // It may have ended meanwhile, and take its tracer along.
+            policy.guard(|| drop(former));
+        }
         fill(cell);
     }
     Span::of(cell)

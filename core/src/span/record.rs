@@ -90,21 +90,41 @@ impl Record {
     };
 
     /// Forgets the span. Buffers keep their room, within bounds.
-    ///
-    /// What every start sets is left as it is: the record is not read before.
     pub(crate) fn clear(&mut self) {
-        self.parent = None;
-        self.name = Name::Derived;
-        clear(&mut self.tags, KEPT_TAGS);
-        clear(&mut self.logs, KEPT_TAGS / 4);
-        clear(&mut self.references, KEPT_TAGS / 4);
-        self.omitted = Omitted::NONE;
-        self.extra = None;
-        self.panicked = None;
-        self.duration = Duration::ZERO;
-        if self.is_request {
-            self.is_request = false;
-            self.http.clear();
+        // Every field is named, so that none is forgotten.
+        let Self {
+            parent,
+            name,
+            tags,
+            logs,
+            references,
+            omitted,
+            extra,
+            panicked,
+            duration,
+            is_request,
+            http,
+            // Set by every start, before anything can read them.
+            parent_is_remote: _,
+            kind: _,
+            start: _,
+            started: _,
+            lead: _,
+            wanted_by: _,
+            // Set by every end.
+            flags: _,
+        } = self;
+        *parent = None;
+        *name = Name::Derived;
+        clear(tags, KEPT_TAGS);
+        clear(logs, KEPT_TAGS / 4);
+        clear(references, KEPT_TAGS / 4);
+        *omitted = Omitted::NONE;
+        *extra = None;
+        *panicked = None;
+        *duration = Duration::ZERO;
+        if std::mem::take(is_request) {
+            http.clear();
         }
     }
 

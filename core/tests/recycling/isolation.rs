@@ -1,4 +1,4 @@
-//! Whoever keeps a span, ended or not, sees that span and no other.
+//! A handle that is kept, of a span that has ended or not, shows that span and no other.
 
 use std::sync::mpsc::channel;
 use std::thread;
