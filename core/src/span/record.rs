@@ -64,9 +64,6 @@ impl Name {
 /// A cleared record keeps room for so many tags, and of logs and references for a quarter of that.
 const KEPT_TAGS: usize = 32;
 
-/// A vector of tags may have room for this many, and for its length once more, beyond its length.
-const SPARE_TAGS: usize = 8;
-
 impl Record {
     pub(crate) const EMPTY: Self = Self {
         parent: None,
@@ -187,24 +184,12 @@ impl Record {
         }
     }
 
-    /// Sets several tags; the first ones of a span are kept in the vector in which they come, if there is none yet.
-    pub(crate) fn set_tags(&mut self, mut tags: Vec<Tag>, limits: &Limits) {
-        let distinct = |tags: &[Tag]| {
-            let before = |n: usize| tags.iter().take(n);
-            let mut numbered = tags.iter().enumerate();
-            numbered.all(|(n, tag)| before(n).all(|other| other.key != tag.key))
-        };
-        if self.tags.capacity() == 0 && tags.len() <= limits.tags && distinct(&tags) {
-            let came = tags.len();
-            tags.retain_mut(|tag| self.bound(tag, limits));
-            self.omitted.tags += u32::try_from(came - tags.len()).unwrap_or(u32::MAX);
-            if tags.capacity() > 2 * tags.len() + SPARE_TAGS {
-                tags.shrink_to_fit();
-            }
-            self.tags = tags;
-        } else {
-            tags.into_iter().for_each(|tag| self.set_tag(tag, limits));
+    /// Sets several tags, as [`set_tag`](Self::set_tag) does.
+    pub(crate) fn set_tags(&mut self, tags: Vec<Tag>, limits: &Limits) {
+        if self.tags.is_empty() {
+            self.tags.reserve_exact(tags.len().min(limits.tags));
         }
+        tags.into_iter().for_each(|tag| self.set_tag(tag, limits));
     }
 
     /// Returns whether a log would find its place; one that would not is counted.
