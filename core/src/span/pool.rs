@@ -8,7 +8,7 @@
 //! wherever they are: none of them keeps a tracer alive.
 
 use std::cell::OnceCell;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::span::cell::SpanCell;
@@ -31,7 +31,7 @@ pub(crate) const DEFAULT_STOCK: usize = 2048;
 struct Pool {
     /// Cells with a record.
     stock: Mutex<Cells>,
-    shelves: Mutex<Vec<Weak<Shelf>>>,
+    shelves: Mutex<Vec<Arc<Shelf>>>,
     /// When what was not used was last freed.
     trimmed: Mutex<Option<Instant>>,
 }
@@ -61,7 +61,18 @@ static POOL: Pool = Pool {
 };
 
 thread_local! {
-    static SHELF: OnceCell<Arc<Shelf>> = const { OnceCell::new() };
+    static SHELF: OnceCell<Registered> = const { OnceCell::new() };
+}
+
+/// A thread's shelf, which others know until it is empty: the thread empties it when it ends.
+struct Registered(Arc<Shelf>);
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        let Self(shelf) = self;
+        shelf.each_list(&|cells| cells.free(|_| true));
+        lock(&POOL.shelves).retain(|other| !Arc::ptr_eq(other, shelf));
+    }
 }
 
 /// Starts a span: `fill` gets its cell before anybody else can have a handle.
@@ -74,30 +85,26 @@ pub(super) fn start(
 ) -> Span {
     let pooled = match policy.pooled_spans {
         0 => None,
-        _ => take(with_record),
+        _ => take(policy, with_record),
     };
     let mut cell = pooled.unwrap_or_else(|| Arc::new(SpanCell::new(policy.clone())));
     // A cell that nobody else has a handle of is all that comes out of the pool.
     if let Some(cell) = Arc::get_mut(&mut cell) {
-        if let Some(former) = cell.adopt(policy) {
-            // It may have ended meanwhile, and take its tracer along.
-            policy.guard(|| drop(former));
-        }
         fill(cell);
     }
     Span::of(cell)
 }
 
-fn take(with_record: bool) -> Option<Arc<SpanCell>> {
+fn take(policy: &Arc<Policy>, with_record: bool) -> Option<Arc<SpanCell>> {
     let taken = SHELF.try_with(|shelf| {
-        let shelf = shelf.get_or_init(Shelf::register);
+        let Registered(shelf) = shelf.get_or_init(Shelf::register);
         let mut cells = lock(shelf.cells(with_record));
-        if let Some(cell) = cells.take() {
+        if let Some(cell) = cells.take(policy) {
             return Some(cell);
         }
         drop(cells);
         match with_record {
-            true => shelf.refill(),
+            true => shelf.refill(policy),
             false => None,
         }
     });
@@ -114,7 +121,7 @@ pub(super) fn give_back(mut cell: Arc<SpanCell>) {
         let has_record = own.has_record();
         let mut unwanted = Some(cell);
         let _ = SHELF.try_with(|shelf| {
-            let shelf = shelf.get_or_init(Shelf::register);
+            let Registered(shelf) = shelf.get_or_init(Shelf::register);
             let mut cells = lock(shelf.cells(has_record));
             if let Some(cell) = unwanted.take_if(|cell| !cell.policy().has_ended()) {
                 cells.cells.push(cell);
@@ -128,12 +135,15 @@ pub(super) fn give_back(mut cell: Arc<SpanCell>) {
 }
 
 impl Shelf {
-    fn register() -> Arc<Self> {
+    fn register() -> Registered {
         let shelf = Arc::new(Self::default());
-        let mut shelves = lock(&POOL.shelves);
-        shelves.retain(|shelf| shelf.strong_count() > 0);
-        shelves.push(Arc::downgrade(&shelf));
-        shelf
+        lock(&POOL.shelves).push(Arc::clone(&shelf));
+        Registered(shelf)
+    }
+
+    fn each_list(&self, change: &impl Fn(&mut Cells)) {
+        change(&mut lock(&self.light));
+        change(&mut lock(&self.full));
     }
 
     fn cells(&self, with_record: bool) -> &Mutex<Cells> {
@@ -145,10 +155,10 @@ impl Shelf {
 
     /// Takes cells from the stock, and returns one.
     #[cold]
-    fn refill(&self) -> Option<Arc<SpanCell>> {
+    fn refill(&self, policy: &Arc<Policy>) -> Option<Arc<SpanCell>> {
         // Both locks at once, the stock's first: a policy that ends sees each cell in one of the two places.
         let mut stock = lock(&POOL.stock);
-        let cell = stock.take()?;
+        let cell = stock.take(policy)?;
         let left = stock.cells.len();
         let moved = stock.cells.drain(left.saturating_sub(BATCH - 1)..);
         lock(&self.full).cells.extend(moved);
@@ -171,30 +181,33 @@ impl Shelf {
                 freed.push(cell);
             }
         }
-        drop((cells, stock));
+        drop(stock);
         drop(freed);
     }
 }
 
+/// Cells are freed, and change their policy, while their list is locked. A policy that ends waits for each list, and is held by its
+/// last handle meanwhile: so a cell in a list is never the last to hold it, and when it has ended no thread still does.
 impl Cells {
-    fn take(&mut self) -> Option<Arc<SpanCell>> {
+    /// Takes a cell out, and makes it one of this policy.
+    fn take(&mut self, policy: &Arc<Policy>) -> Option<Arc<SpanCell>> {
         self.is_used = true;
-        self.cells.pop()
+        let mut cell = self.cells.pop()?;
+        let former = Arc::get_mut(&mut cell).and_then(|cell| cell.adopt(policy));
+        drop(former);
+        Some(cell)
     }
 
-    /// Takes out the cells that are not to be kept. They are freed when no lock is held: the last one of a policy takes that
-    /// along.
-    fn remove(&mut self, is_removed: impl Fn(&SpanCell) -> bool) -> Vec<Arc<SpanCell>> {
-        let removed = self.cells.extract_if(.., |cell| is_removed(cell)).collect();
+    /// Frees the cells that are not to be kept.
+    fn free(&mut self, is_freed: impl Fn(&SpanCell) -> bool) {
+        self.cells.retain(|cell| !is_freed(cell));
         self.cells.shrink_to(OF_A_THREAD);
-        removed
     }
 
-    /// Takes out everything, if none was taken since the last time.
-    fn unused(&mut self) -> Vec<Arc<SpanCell>> {
-        match std::mem::take(&mut self.is_used) {
-            true => Vec::new(),
-            false => std::mem::take(&mut self.cells),
+    /// Frees everything, if none was taken since the last time.
+    fn free_unused(&mut self) {
+        if !std::mem::take(&mut self.is_used) {
+            self.cells = Vec::new();
         }
     }
 }
@@ -202,7 +215,7 @@ impl Cells {
 /// Frees the cells of a policy that has ended, on all threads. Those that are in use are freed when they come back.
 pub(crate) fn end(policy: &Policy) {
     policy.set_ended();
-    each_list(|cells| cells.remove(|cell| std::ptr::eq(&**cell.policy(), policy)));
+    each_list(|cells| cells.free(|cell| std::ptr::eq(&**cell.policy(), policy)));
 }
 
 /// Frees what no span was started with since it was last done, which is ten seconds ago or longer; else does nothing. Called by
@@ -213,23 +226,14 @@ pub(crate) fn trim(now: Instant) {
     if trimmed.is_none_or(is_due) {
         *trimmed = Some(now);
         drop(trimmed);
-        each_list(Cells::unused);
+        each_list(Cells::free_unused);
     }
 }
 
-fn each_list(remove: impl Fn(&mut Cells) -> Vec<Arc<SpanCell>>) {
-    let stock = remove(&mut lock(&POOL.stock));
-    drop(stock);
-    let shelves: Vec<_> = lock(&POOL.shelves)
-        .iter()
-        .filter_map(Weak::upgrade)
-        .collect();
-    for shelf in shelves {
-        for cells in [&shelf.light, &shelf.full] {
-            let removed = remove(&mut lock(cells));
-            drop(removed);
-        }
-    }
+fn each_list(change: impl Fn(&mut Cells)) {
+    change(&mut lock(&POOL.stock));
+    let shelves = lock(&POOL.shelves).clone();
+    shelves.iter().for_each(|shelf| shelf.each_list(&change));
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -245,7 +249,7 @@ mod tests {
 
     fn on_this_thread() -> [usize; 2] {
         SHELF.with(|shelf| {
-            let shelf = shelf.get_or_init(Shelf::register);
+            let Registered(shelf) = shelf.get_or_init(Shelf::register);
             [&shelf.light, &shelf.full].map(|cells| lock(cells).cells.len())
         })
     }
