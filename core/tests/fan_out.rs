@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use opentracing_http::report::Diagnostics;
-use opentracing_http::sampler::{SampleRequest, Sampling};
+use opentracing_http::sampler::{SamplingParams, SamplingResult};
 use opentracing_http::{
     FanOut, FinishedSpan, Flushed, HttpTracing, InMemoryTracer, NoopTracer, Span, SpanContext,
     SpanId, TraceFlags, TraceId, Tracer,
@@ -15,12 +15,12 @@ use opentracing_http::{
 /// Answers what it is told to, and keeps what it hears.
 #[derive(Clone)]
 struct Scripted {
-    answer: Sampling,
+    answer: SamplingResult,
     heard: Arc<Mutex<Vec<String>>>,
 }
 
 impl Scripted {
-    fn new(answer: Sampling) -> Self {
+    fn new(answer: SamplingResult) -> Self {
         Self {
             answer,
             heard: Arc::default(),
@@ -33,7 +33,7 @@ impl Scripted {
 }
 
 impl Tracer for Scripted {
-    fn sample(&self, _: &SampleRequest<'_>) -> Sampling {
+    fn sample(&self, _: &SamplingParams<'_>) -> SamplingResult {
         self.answer.clone()
     }
 
@@ -53,11 +53,11 @@ impl Tracer for Scripted {
 const NOTHING: [&str; 0] = [];
 
 fn keeps() -> Scripted {
-    Scripted::new(Sampling::record_and_sample())
+    Scripted::new(SamplingResult::record_and_sample())
 }
 
 fn drops() -> Scripted {
-    Scripted::new(Sampling::drop())
+    Scripted::new(SamplingResult::drop())
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn reports_only_to_those_that_wanted_the_span() {
     let (first, refuses, local, last) = (
         keeps(),
         drops(),
-        Scripted::new(Sampling::record_only()),
+        Scripted::new(SamplingResult::record_only()),
         keeps(),
     );
     let fan_out = FanOut::new()
@@ -90,10 +90,10 @@ fn reports_only_to_those_that_wanted_the_span() {
 #[test]
 fn the_farthest_reaching_answer_wins() {
     let answers = [
-        Sampling::pass_through(),
-        Sampling::drop(),
-        Sampling::record_only(),
-        Sampling::record_and_sample(),
+        SamplingResult::pass_through(),
+        SamplingResult::drop(),
+        SamplingResult::record_only(),
+        SamplingResult::record_and_sample(),
     ];
     for (low, lower) in answers.iter().enumerate() {
         for (high, higher) in answers.iter().enumerate().skip(low) {
@@ -118,14 +118,16 @@ fn the_farthest_reaching_answer_wins() {
 fn tags_are_merged_and_the_first_of_a_key_wins() {
     let tagged = |key: &'static str, value: &'static str| {
         Scripted::new(
-            Sampling::record_and_sample()
+            SamplingResult::record_and_sample()
                 .with_tag(("sampler.type", value))
                 .with_tag((key, true)),
         )
     };
     let memory = InMemoryTracer::new();
     let fan_out = FanOut::new()
-        .and(Scripted::new(Sampling::drop().with_tag(("refused", true))))
+        .and(Scripted::new(
+            SamplingResult::drop().with_tag(("refused", true)),
+        ))
         .and(tagged("one", "first"))
         .and(tagged("two", "second"))
         .and(memory.clone());
@@ -139,14 +141,15 @@ fn tags_are_merged_and_the_first_of_a_key_wins() {
 
 #[test]
 fn the_tracestate_is_that_of_a_tracer_whose_answer_won() {
-    let entry =
-        |sampling: Sampling, value: &str| Scripted::new(sampling.with_tracestate("vendor", value));
+    let entry = |sampling: SamplingResult, value: &str| {
+        Scripted::new(sampling.with_tracestate("vendor", value))
+    };
     let memory = InMemoryTracer::new();
     let fan_out = FanOut::new()
-        .and(entry(Sampling::drop(), "lost"))
+        .and(entry(SamplingResult::drop(), "lost"))
         .and(keeps())
-        .and(entry(Sampling::record_and_sample(), "won"))
-        .and(entry(Sampling::record_and_sample(), "late"))
+        .and(entry(SamplingResult::record_and_sample(), "won"))
+        .and(entry(SamplingResult::record_and_sample(), "late"))
         .and(memory.clone());
     HttpTracing::new(fan_out).span("x").start().finish();
     assert_eq!(
@@ -157,7 +160,7 @@ fn the_tracestate_is_that_of_a_tracer_whose_answer_won() {
 
 #[test]
 fn an_undecided_tracer_follows_the_caller() {
-    let undecided = Scripted::new(Sampling::undecided());
+    let undecided = Scripted::new(SamplingResult::undecided());
     let tracing = HttpTracing::new(FanOut::new().and(undecided.clone()).and(drops()));
     let (trace, span) = (TraceId::new(1).unwrap(), SpanId::new(1).unwrap());
     let caller = SpanContext::new(trace, span, TraceFlags::NOT_SAMPLED);
@@ -214,7 +217,7 @@ fn a_hidden_one_that_wants_nothing_receives_nothing() {
 
 #[test]
 fn a_raised_priority_reaches_all() {
-    let (refuses, local) = (drops(), Scripted::new(Sampling::record_only()));
+    let (refuses, local) = (drops(), Scripted::new(SamplingResult::record_only()));
     let tracing = HttpTracing::new(FanOut::new().and(refuses.clone()).and(local.clone()));
     let span = tracing.span("x").start();
     span.set_tag("sampling.priority", 1);
@@ -247,7 +250,7 @@ fn a_panic_in_one_loses_its_own_part() {
     struct Panics;
 
     impl Tracer for Panics {
-        fn sample(&self, _: &SampleRequest<'_>) -> Sampling {
+        fn sample(&self, _: &SamplingParams<'_>) -> SamplingResult {
             panic!("in sample");
         }
 

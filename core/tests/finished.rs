@@ -78,7 +78,7 @@ fn a_span_failed_if_its_tag_says_so() {
         });
         assert_eq!(span.is_error(), failed, "{tag:?}");
     }
-    assert!(bare(|span| done(span.error(&std::fmt::Error))).is_error());
+    assert!(bare(|span| done(span.record_error(&std::fmt::Error))).is_error());
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn the_size_counts_what_travels_once() {
     // The span's own is a copy from now on.
     let changed = |baggage: usize| {
         let build = |span: SpanBuilder| span.child_of(carrying(baggage));
-        built(build, |span| done(span.set_baggage("k2", "v"))).size()
+        built(build, |span| done(span.set_baggage_item("k2", "v"))).size()
     };
     assert_eq!(changed(3000) - changed(2000), 2000);
     let referring = |baggage: usize| {

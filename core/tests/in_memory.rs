@@ -7,8 +7,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use opentracing_http::sampler::Never;
-use opentracing_http::sampler::Sampling;
-use opentracing_http::sampler::{SampleRequest, Sampler};
+use opentracing_http::sampler::SamplingResult;
+use opentracing_http::sampler::{Sampler, SamplingParams};
 use opentracing_http::{FinishedSpan, HttpTracing, InMemoryTracer, SpanContext};
 use opentracing_http::{SpanId, TraceFlags, TraceId};
 
@@ -115,8 +115,8 @@ fn what_ends_without_a_report_is_not_open() {
     #[derive(Debug)]
     struct Local;
     impl Sampler for Local {
-        fn sample(&self, _: &SampleRequest<'_>) -> Sampling {
-            Sampling::record_only()
+        fn sample(&self, _: &SamplingParams<'_>) -> SamplingResult {
+            SamplingResult::record_only()
         }
     }
     let tracer = InMemoryTracer::new();

@@ -11,8 +11,8 @@ use opentracing_http::report::otel::{
 };
 use opentracing_http::server::{BodySize, Instrumentation, ResponseView};
 use opentracing_http::{
-    Convention, FinishedSpan, HttpTracing, HttpTracingBuilder, InMemoryTracer, Limits, SpanContext,
-    SpanKind, Tag, Trust,
+    FinishedSpan, HttpTracing, HttpTracingBuilder, InMemoryTracer, Limits, SemanticConvention,
+    SpanContext, SpanKind, Tag, Trust,
 };
 
 const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -62,7 +62,7 @@ fn span_of_a_request_has_its_fields() {
     let finished = served(
         |policy| {
             let policy = policy.attribute_names(["header:x-note", "method"]);
-            policy.convention(Convention::Both)
+            policy.convention(SemanticConvention::Both)
         },
         Some(200),
     );

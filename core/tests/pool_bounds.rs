@@ -70,7 +70,7 @@ fn kept_of_a_large_one(tracing: &HttpTracing) -> i64 {
         for number in 0..1000 {
             span.set_tag(format!("tag {number}"), large.clone());
             span.log([(format!("field {number}"), large.clone())]);
-            span.set_baggage(&format!("item{number}"), &large);
+            span.set_baggage_item(&format!("item{number}"), &large);
         }
     });
     assert!(made.bytes_max > 100_000);

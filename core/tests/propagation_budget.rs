@@ -333,7 +333,7 @@ fn a_policy_counts_what_it_left_out() {
     let tracing = HttpTracing::new(InMemoryTracer::new());
     let span = tracing.span("call").start();
     for n in 0..40 {
-        span.set_baggage(&format!("k{n}"), "v");
+        span.set_baggage_item(&format!("k{n}"), "v");
     }
     let mut headers = HeaderMap::new();
     span.inject(&mut headers);

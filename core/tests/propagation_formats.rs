@@ -431,7 +431,7 @@ fn a_handle_without_a_context_touches_nothing() {
     span.span().inject(&mut headers);
     assert_eq!(headers, copied);
     // Baggage alone goes out, and takes the place of what was there.
-    span.span().set_baggage("a", "1");
+    span.span().set_baggage_item("a", "1");
     span.span().inject(&mut headers);
     let names: Vec<_> = headers.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["baggage", "uberctx-a"]);

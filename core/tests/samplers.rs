@@ -10,7 +10,7 @@ use opentracing_http::report::{ExportError, Exporter, Reporter};
 use opentracing_http::sampler::{
     Always, Never, ParentBased, Probability, RateLimit, Rules, Sampler,
 };
-use opentracing_http::sampler::{SampleRequest, Sampling};
+use opentracing_http::sampler::{SamplingParams, SamplingResult};
 use opentracing_http::server::Instrumentation;
 use opentracing_http::{
     FinishedSpan, HttpTracing, InMemoryTracer, SpanContext, SpanId, TraceFlags, TraceId, Tracer,
@@ -236,8 +236,8 @@ fn undecided_passes_the_question_on_to_the_tracer() {
     struct Refuses;
 
     impl Tracer for Refuses {
-        fn sample(&self, _: &SampleRequest<'_>) -> Sampling {
-            Sampling::drop()
+        fn sample(&self, _: &SamplingParams<'_>) -> SamplingResult {
+            SamplingResult::drop()
         }
 
         fn report(&self, span: FinishedSpan) {

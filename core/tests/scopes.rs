@@ -220,10 +220,10 @@ fn baggage_set_in_an_inner_scope_of_a_span_that_is_not_recorded_reaches_the_oute
     let span = tracing.span("unrecorded").start();
     let copy = Span::clone(&span);
     span.in_scope(|| {
-        copy.in_scope(|| _ = Span::current().set_baggage("user", "ada"));
-        assert_eq!(Span::current().baggage("user").as_deref(), Some("ada"));
+        copy.in_scope(|| _ = Span::current().set_baggage_item("user", "ada"));
+        assert_eq!(Span::current().baggage_item("user").as_deref(), Some("ada"));
     });
-    assert_eq!(span.baggage("user").as_deref(), Some("ada"));
+    assert_eq!(span.baggage_item("user").as_deref(), Some("ada"));
 }
 
 #[test]
@@ -414,13 +414,13 @@ fn baggage_of_one_span_that_is_not_recorded_is_not_adopted_by_another() {
         .unwrap();
     let [outer, inner] = ["outer", "inner"].map(|name| tracing.span(name).root().start());
     outer.in_scope(|| {
-        inner.in_scope(|| _ = Span::current().set_baggage("user", "ada"));
-        assert_eq!(Span::current().baggage("user"), None);
+        inner.in_scope(|| _ = Span::current().set_baggage_item("user", "ada"));
+        assert_eq!(Span::current().baggage_item("user"), None);
         std::mem::forget(inner.enter());
-        Span::current().set_baggage("user", "bob");
+        Span::current().set_baggage_item("user", "bob");
     });
-    assert_eq!(outer.baggage("user"), None);
-    assert_eq!(inner.baggage("user").as_deref(), Some("bob"));
+    assert_eq!(outer.baggage_item("user"), None);
+    assert_eq!(inner.baggage_item("user").as_deref(), Some("bob"));
 }
 
 #[test]

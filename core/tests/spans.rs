@@ -76,7 +76,7 @@ fn a_span_ends_once_and_its_handles_outlive_it() {
     span.set_tag("late", true)
         .set_name("late")
         .log("late")
-        .set_baggage("late", "baggage goes on");
+        .set_baggage_item("late", "baggage goes on");
     let context = span.context().unwrap();
     let mut headers = Vec::new();
     span.inject(&mut headers);
@@ -113,16 +113,16 @@ fn handles_of_an_unrecorded_span_share_what_is_set_later() {
         .start();
     unsampled.in_scope(|| {
         let (first, second) = (Span::current(), Span::current());
-        first.set_baggage("user", "ada");
-        assert_eq!(second.baggage("user").as_deref(), Some("ada"));
-        second.set_baggage("role", "admin");
+        first.set_baggage_item("user", "ada");
+        assert_eq!(second.baggage_item("user").as_deref(), Some("ada"));
+        second.set_baggage_item("role", "admin");
         let current = Span::current().context().unwrap();
         assert_eq!(
             (current.baggage().get("user"), current.baggage().get("role")),
             (Some("ada"), Some("admin"))
         );
     });
-    assert_eq!(unsampled.baggage("user").as_deref(), Some("ada"));
+    assert_eq!(unsampled.baggage_item("user").as_deref(), Some("ada"));
 }
 
 #[test]
@@ -141,11 +141,11 @@ fn the_empty_span_accepts_everything() {
     let span = Span::none();
     span.set_tag("a", 1)
         .log("x")
-        .set_baggage("a", "b")
+        .set_baggage_item("a", "b")
         .set_name("y")
         .set_tags([("a", 1)]);
     assert_eq!(
-        (span.context(), span.baggage("a"), span.is_recording()),
+        (span.context(), span.baggage_item("a"), span.is_recording()),
         (None, None, false)
     );
     let mut headers = Vec::new();
@@ -206,11 +206,11 @@ fn baggage_of_an_unrecorded_child_stays_there() {
         .start();
     span.in_scope(|| {
         let child = Span::current().child("part");
-        child.set_baggage("user", "bob");
-        assert_eq!(child.baggage("user").as_deref(), Some("bob"));
-        assert_eq!(Span::current().baggage("user"), None);
+        child.set_baggage_item("user", "bob");
+        assert_eq!(child.baggage_item("user").as_deref(), Some("bob"));
+        assert_eq!(Span::current().baggage_item("user"), None);
     });
-    assert_eq!(span.baggage("user"), None);
+    assert_eq!(span.baggage_item("user"), None);
 }
 
 #[test]
@@ -226,7 +226,7 @@ fn threads_that_set_the_first_baggage_at_once_lose_none() {
             for key in ["a", "b"] {
                 scope.spawn(move || {
                     together.wait();
-                    span.set_baggage(key, "1");
+                    span.set_baggage_item(key, "1");
                 });
             }
         });

@@ -62,13 +62,13 @@ fn a_request_can_be_answered_within_its_scope() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let noted = seen.clone();
     let tracing = HttpTracing::builder(InMemoryTracer::new())
-        .on_finish(move |end| noted.lock().unwrap().push(end.span.baggage("user")))
+        .on_finish(move |end| noted.lock().unwrap().push(end.span.baggage_item("user")))
         .build()
         .unwrap();
     let place = Instrumentation::new(&tracing, "test");
     let request = place.begin(&get(Some(UNSAMPLED)));
     let scope = request.enter();
-    Span::current().set_baggage("user", "ada");
+    Span::current().set_baggage_item("user", "ada");
     assert!(request.head(&empty(&HeaderMap::new())).is_none());
     drop(scope);
     assert!(Span::current().is_none());

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::Request;
 use opentracing_http::report::Diagnostics;
-use opentracing_http::sampler::{Decision, SampleRequest, Sampling};
+use opentracing_http::sampler::{SamplingDecision, SamplingParams, SamplingResult};
 use opentracing_http::server::Instrumentation;
 use opentracing_http::{
     FinishedSpan, Flushed, HttpTracing, InMemoryTracer, NoopTracer, Span, SpanContext, SpanId,
@@ -29,7 +29,7 @@ impl Listens {
 }
 
 impl Tracer for Listens {
-    fn sample(&self, request: &SampleRequest<'_>) -> Sampling {
+    fn sample(&self, request: &SamplingParams<'_>) -> SamplingResult {
         let parent = request.parent().map(|parent| parent.span_id().get());
         self.hear(format!(
             "sample {} {parent:?} {:?} {} {:?} {:?} {:?} {:?}",
@@ -41,7 +41,7 @@ impl Tracer for Listens {
             request.path(),
             request.tags(),
         ));
-        Sampling::record_and_sample().with_tag(("asked", true))
+        SamplingResult::record_and_sample().with_tag(("asked", true))
     }
 
     fn started(&self, span: &Span) {
@@ -194,11 +194,17 @@ fn the_noop_tracer_takes_what_is_forced_on_it() {
 #[test]
 fn a_sampling_tells_its_decision() {
     for (sampling, decision) in [
-        (Sampling::undecided(), Decision::Undecided),
-        (Sampling::pass_through(), Decision::PassThrough),
-        (Sampling::drop(), Decision::Drop),
-        (Sampling::record_only(), Decision::RecordOnly),
-        (Sampling::record_and_sample(), Decision::RecordAndSample),
+        (SamplingResult::undecided(), SamplingDecision::Undecided),
+        (
+            SamplingResult::pass_through(),
+            SamplingDecision::PassThrough,
+        ),
+        (SamplingResult::drop(), SamplingDecision::Drop),
+        (SamplingResult::record_only(), SamplingDecision::RecordOnly),
+        (
+            SamplingResult::record_and_sample(),
+            SamplingDecision::RecordAndSample,
+        ),
     ] {
         assert_eq!(sampling.decision(), decision);
         assert_eq!(sampling.with_tag(("k", 1)).decision(), decision);

@@ -9,7 +9,7 @@ use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::{self, Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::{Error, HttpMessage};
 use opentracing_http::server::{Instrumentation, Marked, RequestSpan, ResponseView};
-use opentracing_http::{Attribute, End, HttpTracing, Route};
+use opentracing_http::{Attribute, HttpTracing, Route, SpanEnd};
 use pin_project_lite::pin_project;
 
 use crate::body::TracingBody;
@@ -76,7 +76,7 @@ impl TracingMiddleware {
 
     /// Has the spans end at this moment, instead of the policy's.
     #[must_use]
-    pub fn ends(mut self, end: End) -> Self {
+    pub fn ends(mut self, end: SpanEnd) -> Self {
         self.instrumentation = self.instrumentation.ends(end);
         self
     }

@@ -16,7 +16,7 @@ use actix_web::web::{self, Bytes, Data, ServiceConfig};
 use actix_web::{Error, HttpRequest, HttpResponse, HttpServer, Responder, Route, guard};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use futures_util::{FutureExt, Stream};
-use opentracing_actix_web::{CurrentSpan, End, HttpTracing, NoopTracer, TracingMiddleware};
+use opentracing_actix_web::{CurrentSpan, HttpTracing, NoopTracer, SpanEnd, TracingMiddleware};
 use opentracing_testkit::app::{self, App, Body, Broken, Chunks, Place, Reply};
 use opentracing_testkit::server::{Capabilities, Feature, HangUp, Server, Task};
 use opentracing_testkit::server_contract;
@@ -136,7 +136,7 @@ fn routes(config: &mut ServiceConfig, tracing: Option<&HttpTracing>) {
     let item = || get().to(async |id: web::Path<String>| id.into_inner());
     let place = || tracing.map(TracingMiddleware::new);
     let chosen = || place().map(|place| place.attributes(app::chosen()));
-    let named = place().map(|place| place.name(app::NAMED).ends(End::Head));
+    let named = place().map(|place| place.name(app::NAMED).ends(SpanEnd::Head));
     let scope = place().map(|place| place.attributes(app::chosen_by_scope()));
     config
         .route("/", web::route().to(play))

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use axum::body::{Body, Bytes};
 use http::{Request, Response};
-use opentracing_http::{Attribute, End, HttpTracing};
+use opentracing_http::{Attribute, HttpTracing, SpanEnd};
 use opentracing_tower::TracingBody;
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
@@ -65,7 +65,7 @@ impl TracingLayer {
 
     /// Has the spans end at this moment, instead of the policy's.
     #[must_use]
-    pub fn ends(mut self, end: End) -> Self {
+    pub fn ends(mut self, end: SpanEnd) -> Self {
         self.layer = self.layer.ends(end);
         self
     }

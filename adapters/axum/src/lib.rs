@@ -9,6 +9,6 @@ pub use self::layer::{ResponseFuture, TracingLayer, TracingService};
 
 pub use opentracing_http::propagation::Carrier;
 pub use opentracing_http::{
-    Attribute, ConfigError, Convention, End, HttpTracing, HttpTracingBuilder, InMemoryTracer,
-    NoopTracer, OwnedSpan, Span, SpanBuilder, SpanContext, SpanKind, Tag, Value,
+    Attribute, ConfigError, HttpTracing, HttpTracingBuilder, InMemoryTracer, NoopTracer, OwnedSpan,
+    SemanticConvention, Span, SpanBuilder, SpanContext, SpanEnd, SpanKind, Tag, Value,
 };

@@ -14,7 +14,7 @@ use axum::{Router, serve};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http_body::Frame;
 use http_body_util::StreamBody;
-use opentracing_axum::{CurrentSpan, End, Span, TracingLayer};
+use opentracing_axum::{CurrentSpan, Span, SpanEnd, TracingLayer};
 use opentracing_testkit::app::{self, App, Chunks, Place, Reply};
 use opentracing_testkit::server::{Capabilities, Feature, Server, Task};
 use opentracing_testkit::server_contract;
@@ -109,7 +109,11 @@ fn router(app: App) -> Router {
     }
     let mut named = get(play);
     if let Some(tracing) = app.places() {
-        named = named.layer(TracingLayer::new(tracing).name(app::NAMED).ends(End::Head));
+        named = named.layer(
+            TracingLayer::new(tracing)
+                .name(app::NAMED)
+                .ends(SpanEnd::Head),
+        );
     }
     let mut scope = Router::new().route("/chosen", chosen.clone());
     if let Some(tracing) = app.places() {

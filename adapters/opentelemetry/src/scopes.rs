@@ -81,7 +81,7 @@ impl OpenTelemetryScopes {
     /// Off by default, because OpenTelemetry's baggage is a map: each scope of a span with baggage costs about five allocations
     /// and three more for each pair, of which a caller can send 64. Baggage that is set within a scope shows from the next
     /// scope on. Baggage that code sets in OpenTelemetry's [`Context`] does not reach our span, only spans that it is the
-    /// parent of: set it with [`Span::set_baggage`].
+    /// parent of: set it with [`Span::set_baggage_item`].
     #[must_use]
     pub fn with_baggage(mut self) -> Self {
         self.baggage = true;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use opentelemetry_sdk::trace::{SpanExporter, SpanProcessor};
 use opentracing_http::report::Diagnostics;
 use opentracing_http::report::{Drops, Reporter};
-use opentracing_http::sampler::{SampleRequest, Sampling};
+use opentracing_http::sampler::{SamplingParams, SamplingResult};
 use opentracing_http::{ConfigError, FinishedSpan, Flushed, Tracer};
 
 use crate::builder::OpenTelemetryTracerBuilder;
@@ -127,7 +127,7 @@ impl OpenTelemetryTracer {
 }
 
 impl Tracer for OpenTelemetryTracer {
-    fn sample(&self, request: &SampleRequest<'_>) -> Sampling {
+    fn sample(&self, request: &SamplingParams<'_>) -> SamplingResult {
         self.reporter.sample(request)
     }
 

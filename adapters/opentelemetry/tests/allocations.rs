@@ -34,7 +34,7 @@ fn scope_of_a_recorded_span_costs_two() {
     assert_eq!(scope(&span), 2);
     // Shown already: nothing is made anew.
     span.in_scope(|| assert_eq!(scope(&span), 0));
-    span.set_baggage("tenant", "blue");
+    span.set_baggage_item("tenant", "blue");
     assert_eq!(scope(&span), 2);
 }
 
@@ -70,7 +70,7 @@ fn baggage_that_is_asked_for_costs_per_pair() {
     for pairs in [1, 8, 64] {
         let span = tracing.span("work").start();
         for pair in 0..pairs {
-            span.set_baggage(&format!("key{pair}"), "value");
+            span.set_baggage_item(&format!("key{pair}"), "value");
         }
         let cost = scope(&span);
         assert!(cost <= 12 + 3 * pairs, "{pairs}: {cost}");

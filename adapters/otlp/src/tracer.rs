@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use opentracing_http::report::Diagnostics;
 use opentracing_http::report::{Drops, Reporter};
-use opentracing_http::sampler::{SampleRequest, Sampling};
+use opentracing_http::sampler::{SamplingParams, SamplingResult};
 use opentracing_http::{ConfigError, FinishedSpan, Flushed, Tracer};
 
 use crate::builder::OtlpTracerBuilder;
@@ -95,7 +95,7 @@ impl OtlpTracer {
 }
 
 impl Tracer for OtlpTracer {
-    fn sample(&self, request: &SampleRequest<'_>) -> Sampling {
+    fn sample(&self, request: &SamplingParams<'_>) -> SamplingResult {
         self.reporter.sample(request)
     }
 

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use opentracing_http::server::Instrumentation;
-use opentracing_http::{Attribute, End, HttpTracing};
+use opentracing_http::{Attribute, HttpTracing, SpanEnd};
 use rocket::route::{BoxFuture, Handler, Outcome, Route};
 use rocket::{Data, Request};
 
@@ -69,7 +69,7 @@ impl TracedRoutes {
     }
 
     /// Has the spans end at this moment, instead of the policy's.
-    pub fn ends(mut self, end: End) -> Self {
+    pub fn ends(mut self, end: SpanEnd) -> Self {
         self.instrumentation = self.instrumentation.ends(end);
         self
     }

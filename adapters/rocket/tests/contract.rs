@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use opentracing_rocket::{CurrentSpan, End, TracingFairing, traced};
+use opentracing_rocket::{CurrentSpan, SpanEnd, TracingFairing, traced};
 use opentracing_testkit::app::{self, App, Body, Broken, Chunks, Place, Reply};
 use opentracing_testkit::server::{Capabilities, Feature, HangUp, Panic, Server, Task};
 use opentracing_testkit::server_contract;
@@ -145,7 +145,7 @@ fn named(app: &App) -> Vec<Route> {
     match app.places() {
         Some(tracing) => traced(tracing, routes)
             .name(app::NAMED)
-            .ends(End::Head)
+            .ends(SpanEnd::Head)
             .into(),
         None => routes,
     }

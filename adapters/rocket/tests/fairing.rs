@@ -114,11 +114,11 @@ fn the_guard_reaches_the_span_without_a_traced_route() {
 
 #[get("/baggage")]
 fn baggage(span: CurrentSpan<'_>, other: CurrentSpan<'_>) -> TextStream![String] {
-    span.set_baggage("user", "ada");
-    let seen = other.baggage("user").unwrap_or_default();
+    span.set_baggage_item("user", "ada");
+    let seen = other.baggage_item("user").unwrap_or_default();
     TextStream! {
         yield seen;
-        yield format!(" {}", Span::current().baggage("user").unwrap_or_default());
+        yield format!(" {}", Span::current().baggage_item("user").unwrap_or_default());
     }
 }
 

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use common::{PATIENCE, Server, in_memory, one_span, rocket};
 use opentracing_http::{HttpTracing, InMemoryTracer, Outcome, Value};
-use opentracing_rocket::{Attribute, CurrentSpan, End, Span, TracingFairing, traced};
+use opentracing_rocket::{Attribute, CurrentSpan, Span, SpanEnd, TracingFairing, traced};
 use opentracing_testkit::app::{Gate, turn};
 use rocket::error::ErrorKind;
 use rocket::fs::FileServer;
@@ -122,7 +122,7 @@ fn the_span_is_current_in_the_body_and_ends_with_it() {
 fn a_route_can_have_its_spans_end_at_the_head() {
     both(|_, tracer, tracing, rocket| {
         let routes = traced(&tracing, routes![stream])
-            .ends(End::Head)
+            .ends(SpanEnd::Head)
             .name("words");
         let server = Server::launch(rocket.mount("/", routes));
         assert_eq!(server.get("/stream").text(), "onetwo");
@@ -387,11 +387,11 @@ fn a_route_stays_what_it_was() {
 fn a_request_that_is_not_recorded_is_followed_all_the_same() {
     #[get("/baggage")]
     fn baggage(span: CurrentSpan<'_>) -> TextStream![String] {
-        Span::current().set_baggage("user", "ada");
-        let seen = span.baggage("user").unwrap_or_default();
+        Span::current().set_baggage_item("user", "ada");
+        let seen = span.baggage_item("user").unwrap_or_default();
         TextStream! {
             yield seen;
-            yield format!(" {}", Span::current().baggage("user").unwrap_or_default());
+            yield format!(" {}", Span::current().baggage_item("user").unwrap_or_default());
         }
     }
 

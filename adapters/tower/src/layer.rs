@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use http::{Request, Response};
 use http_body::Body;
 use opentracing_http::server::Instrumentation;
-use opentracing_http::{Attribute, End, HttpTracing};
+use opentracing_http::{Attribute, HttpTracing, SpanEnd};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -59,7 +59,7 @@ impl TracingLayer {
 
     /// Has the spans end at this moment, instead of the policy's.
     #[must_use]
-    pub fn ends(mut self, end: End) -> Self {
+    pub fn ends(mut self, end: SpanEnd) -> Self {
         self.instrumentation = self.instrumentation.ends(end);
         self
     }

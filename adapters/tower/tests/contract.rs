@@ -19,7 +19,7 @@ use hyper_util::service::TowerToHyperService;
 use opentracing_testkit::app::{self, App, Broken, Chunk, Place, Reply};
 use opentracing_testkit::server::{Capabilities, Feature, Server, Task};
 use opentracing_testkit::server_contract;
-use opentracing_tower::{End, TracingLayer};
+use opentracing_tower::{SpanEnd, TracingLayer};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -196,7 +196,9 @@ fn routed(app: &App) -> Service {
     };
     let chosen = TracingLayer::new(tracing).attributes(app::chosen());
     let chosen = boxed(chosen.layer(plain.clone()));
-    let named = TracingLayer::new(tracing).name(app::NAMED).ends(End::Head);
+    let named = TracingLayer::new(tracing)
+        .name(app::NAMED)
+        .ends(SpanEnd::Head);
     let named = boxed(named.layer(plain.clone()));
     let scope = TracingLayer::new(tracing).attributes(app::chosen_by_scope());
     let scope = boxed(scope.layer(chosen.clone()));

@@ -6,7 +6,7 @@ use std::future::ready;
 use std::sync::Arc;
 
 use opentracing_http::server::Instrumentation;
-use opentracing_http::{Attribute, End, HttpTracing};
+use opentracing_http::{Attribute, HttpTracing, SpanEnd};
 use warp::reply::Response;
 use warp::{Filter, Rejection, Reply};
 
@@ -57,7 +57,7 @@ impl TracingFilter {
 
     /// Has the spans end at this moment, instead of the policy's.
     #[must_use]
-    pub fn ends(mut self, end: End) -> Self {
+    pub fn ends(mut self, end: SpanEnd) -> Self {
         self.instrumentation = self.instrumentation.ends(end);
         self
     }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use opentracing_http::{Attribute, End, HttpTracing};
+use opentracing_http::{Attribute, HttpTracing, SpanEnd};
 use opentracing_tower::{Extensions, TracingService};
 use tower_layer::Layer;
 
@@ -75,7 +75,7 @@ impl TracingLayer {
 
     /// Has the spans end at this moment, instead of the policy's.
     #[must_use]
-    pub fn ends(mut self, end: End) -> Self {
+    pub fn ends(mut self, end: SpanEnd) -> Self {
         self.layer = self.layer.ends(end);
         self
     }

@@ -302,7 +302,7 @@ fn metrics_know_the_route_of_requests_that_are_not_recorded() {
                 Route::Template(template) => template.to_owned(),
                 _ => String::new(),
             };
-            let user = end.span.baggage("user");
+            let user = end.span.baggage_item("user");
             noted
                 .lock()
                 .unwrap()
@@ -313,7 +313,7 @@ fn metrics_know_the_route_of_requests_that_are_not_recorded() {
     let routes = warp::path!("users" / u32)
         .and(route("/users/{id}"))
         .map(|id: u32| {
-            Span::current().set_baggage("user", "ada");
+            Span::current().set_baggage_item("user", "ada");
             format!("{id}")
         });
     let server = serve(routes.traced(&tracing));

@@ -119,14 +119,14 @@ fn metrics_know_the_route_of_requests_that_are_not_recorded() {
             noted
                 .lock()
                 .unwrap()
-                .push((route, end.status, end.span.baggage("user")));
+                .push((route, end.status, end.span.baggage_item("user")));
         })
         .build()
         .unwrap();
     let routes = warp::path!("users" / u32)
         .and(route("/users/{id}"))
         .map(|id: u32| {
-            Span::current().set_baggage("user", "ada");
+            Span::current().set_baggage_item("user", "ada");
             id.to_string()
         })
         .boxed();

@@ -18,7 +18,7 @@ use crate::tag::{SpanKind, Tag, Value};
 /// the client sent it: a deviation from OpenTelemetry's convention, whose path is that of the URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
-pub enum Convention {
+pub enum SemanticConvention {
     /// OpenTracing's semantic conventions: `http.method`, `http.url`, `http.status_code`, … The default.
     #[default]
     OpenTracing,
@@ -28,7 +28,7 @@ pub enum Convention {
     Both,
 }
 
-impl Convention {
+impl SemanticConvention {
     fn open_tracing(self) -> bool {
         self != Self::OpenTelemetry
     }

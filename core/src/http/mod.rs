@@ -22,9 +22,9 @@ mod url_redaction;
 mod view;
 
 pub use self::attribute::{Attribute, ParseAttributeError};
-pub use self::convention::Convention;
+pub use self::convention::SemanticConvention;
 pub use self::forwarded::{Forwarded, Network, ParseNetworkError};
-pub use self::outcome::{End, Outcome};
+pub use self::outcome::{Outcome, SpanEnd};
 pub use self::pattern::{ParsePatternError, Pattern};
 pub use self::redaction::QueryRedaction;
 pub use self::trace_id_header::TraceIdHeader;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::http::attribute::Attribute;
-use crate::http::outcome::End;
+use crate::http::outcome::SpanEnd;
 
 /// The options of one mount point.
 #[derive(Debug, Clone, Default)]
@@ -12,5 +12,5 @@ pub(crate) struct Options {
     /// Whether one of them is made of a header of the response.
     pub(crate) has_response_headers: bool,
     pub(crate) name: Option<Cow<'static, str>>,
-    pub(crate) ends: Option<End>,
+    pub(crate) ends: Option<SpanEnd>,
 }

@@ -56,7 +56,7 @@ impl fmt::Display for Outcome {
 /// When a request's span ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
-pub enum End {
+pub enum SpanEnd {
     /// With the last byte of the body; event streams and upgrades with the response head. The default.
     #[default]
     Body,

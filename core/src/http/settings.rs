@@ -3,9 +3,9 @@
 use http::{HeaderName, header};
 
 use crate::http::attribute::Attribute;
-use crate::http::convention::Convention;
+use crate::http::convention::SemanticConvention;
 use crate::http::forwarded::Forwarded;
-use crate::http::outcome::End;
+use crate::http::outcome::SpanEnd;
 use crate::http::pattern::Pattern;
 use crate::http::redaction::QueryRedaction;
 use crate::http::trace_id_header::TraceIdHeader;
@@ -18,8 +18,8 @@ pub(crate) struct HttpSettings {
     pub(crate) attributes: Vec<Attribute>,
     /// Whether one of them is made of a header of the response.
     pub(crate) has_response_headers: bool,
-    pub(crate) convention: Convention,
-    pub(crate) ends: End,
+    pub(crate) convention: SemanticConvention,
+    pub(crate) ends: SpanEnd,
     pub(crate) skip: Vec<Pattern>,
     pub(crate) trust: Trust,
     pub(crate) trust_debug: Option<Trust>,

@@ -12,7 +12,7 @@ use crate::config_error::ConfigError;
 use crate::context::{IdSource, SpanContext};
 use crate::delivery::{Diagnostic, Flushed, Hook};
 use crate::http::{
-    Attribute, Convention, End, Forwarded, Pattern, QueryRedaction, RequestView, Route,
+    Attribute, Forwarded, Pattern, QueryRedaction, RequestView, Route, SemanticConvention, SpanEnd,
     TraceIdHeader, Trust,
 };
 use crate::propagation::{Carrier, Extraction, HeaderView, IncomingHeaders, Outgoing, Propagation};
@@ -198,8 +198,8 @@ impl HttpTracingBuilder {
         self
     }
 
-    /// Chooses the names of the tags; [`Convention::OpenTracing`] by default.
-    pub fn convention(mut self, convention: Convention) -> Self {
+    /// Chooses the names of the tags; [`SemanticConvention::OpenTracing`] by default.
+    pub fn convention(mut self, convention: SemanticConvention) -> Self {
         self.policy.http.convention = convention;
         self
     }
@@ -338,8 +338,8 @@ impl HttpTracingBuilder {
         self
     }
 
-    /// Says when requests' spans end; [`End::Body`] by default.
-    pub fn ends(mut self, end: End) -> Self {
+    /// Says when requests' spans end; [`SpanEnd::Body`] by default.
+    pub fn ends(mut self, end: SpanEnd) -> Self {
         self.policy.http.ends = end;
         self
     }

@@ -65,4 +65,4 @@ pub use self::exporter::{ExportError, Exporter};
 pub use self::reporter::Reporter;
 pub use crate::context::{Reference, ReferenceKind};
 pub use crate::delivery::{Diagnostics, Drops};
-pub use crate::span::HttpRequest;
+pub use crate::span::RequestInfo;

@@ -9,7 +9,7 @@
 //!
 //! let tracer = InMemoryTracer::new();
 //! let span = HttpTracing::new(tracer.clone()).span("charge").start();
-//! span.set_tag("retries", 3).error(&std::io::Error::other("declined"));
+//! span.set_tag("retries", 3).record_error(&std::io::Error::other("declined"));
 //! span.finish();
 //!
 //! let finished = tracer.finished();

@@ -8,7 +8,7 @@ use crate::delivery::{Diagnostics, Drops, Flushed};
 use crate::report::builder::ReporterBuilder;
 use crate::report::exporter::Exporter;
 use crate::report::shared::Shared;
-use crate::sampler::{SampleRequest, Sampler, Sampling};
+use crate::sampler::{Sampler, SamplingParams, SamplingResult};
 use crate::span::{FinishedSpan, Tracer};
 
 /// The tracer around an [`Exporter`]: queues spans, and sends them in batches from a thread of its own.
@@ -153,9 +153,9 @@ impl Drop for Handle {
 }
 
 impl Tracer for Reporter {
-    fn sample(&self, request: &SampleRequest<'_>) -> Sampling {
+    fn sample(&self, request: &SamplingParams<'_>) -> SamplingResult {
         let Some(handle) = &self.handle else {
-            return Sampling::pass_through();
+            return SamplingResult::pass_through();
         };
         match &handle.sampler {
             Some(sampler) => sampler.sample(request),

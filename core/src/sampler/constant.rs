@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::sampler::decision::{SampleRequest, Sampling};
+use crate::sampler::decision::{SamplingParams, SamplingResult};
 use crate::sampler::{Sampler, recorded};
 
 /// Records and samples everything, whatever callers decided. Wrap it in [`ParentBased`](crate::sampler::ParentBased) to
@@ -9,7 +9,7 @@ use crate::sampler::{Sampler, recorded};
 pub struct Always;
 
 impl Sampler for Always {
-    fn sample(&self, _: &SampleRequest<'_>) -> Sampling {
+    fn sample(&self, _: &SamplingParams<'_>) -> SamplingResult {
         recorded("const", true)
     }
 }
@@ -25,8 +25,8 @@ impl fmt::Display for Always {
 pub struct Never;
 
 impl Sampler for Never {
-    fn sample(&self, _: &SampleRequest<'_>) -> Sampling {
-        Sampling::drop()
+    fn sample(&self, _: &SamplingParams<'_>) -> SamplingResult {
+        SamplingResult::drop()
     }
 }
 

@@ -8,7 +8,7 @@ use crate::tag::{SpanKind, Tag};
 
 /// What is known of a span before it starts.
 #[non_exhaustive]
-pub struct SampleRequest<'a> {
+pub struct SamplingParams<'a> {
     pub(crate) parent: Option<&'a SpanContext>,
     pub(crate) decision: Option<bool>,
     pub(crate) trace_id: TraceId,
@@ -26,7 +26,7 @@ pub(crate) enum Subject<'a> {
     Request(&'a dyn RequestView),
 }
 
-impl<'a> SampleRequest<'a> {
+impl<'a> SamplingParams<'a> {
     /// The span that this one becomes a child of, in this process or a caller's.
     #[must_use]
     pub fn parent(&self) -> Option<&'a SpanContext> {
@@ -45,10 +45,10 @@ impl<'a> SampleRequest<'a> {
     }
 
     /// What a tracer decides that has no opinion of its own.
-    pub(crate) fn follow_caller(&self) -> Sampling {
+    pub(crate) fn follow_caller(&self) -> SamplingResult {
         match self.caller_decision() {
-            Some(false) => Sampling::drop(),
-            Some(true) | None => Sampling::record_and_sample(),
+            Some(false) => SamplingResult::drop(),
+            Some(true) | None => SamplingResult::record_and_sample(),
         }
     }
 
@@ -99,9 +99,9 @@ impl<'a> SampleRequest<'a> {
     }
 }
 
-impl fmt::Debug for SampleRequest<'_> {
+impl fmt::Debug for SamplingParams<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SampleRequest")
+        f.debug_struct("SamplingParams")
             .field("parent", &self.parent)
             .field("caller_decision", &self.caller_decision())
             .field("trace_id", &self.trace_id)
@@ -117,8 +117,8 @@ impl fmt::Debug for SampleRequest<'_> {
 /// What becomes of a span, decided before it starts.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-pub struct Sampling {
-    pub(crate) decision: Decision,
+pub struct SamplingResult {
+    pub(crate) decision: SamplingDecision,
     pub(crate) tags: Vec<Tag>,
     /// In a box, because it is seldom there and a decision is moved often.
     pub(crate) tracestate: Option<Box<(String, String)>>,
@@ -126,10 +126,10 @@ pub struct Sampling {
     pub(crate) wanted_by: u64,
 }
 
-/// What a [`Sampling`] decides.
+/// What a [`SamplingResult`] decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Decision {
+pub enum SamplingDecision {
     /// Left to whoever is asked next: rules, then the tracer.
     Undecided,
     /// As if there were no tracing here: the caller's context is sent on unchanged.
@@ -142,8 +142,8 @@ pub enum Decision {
     RecordAndSample,
 }
 
-impl Sampling {
-    const fn of(decision: Decision) -> Self {
+impl SamplingResult {
+    const fn of(decision: SamplingDecision) -> Self {
         Self {
             decision,
             tags: Vec::new(),
@@ -155,31 +155,31 @@ impl Sampling {
     /// Leaves the decision to whoever is asked next.
     #[must_use]
     pub const fn undecided() -> Self {
-        Self::of(Decision::Undecided)
+        Self::of(SamplingDecision::Undecided)
     }
 
     /// Sends the caller's context on unchanged and records nothing.
     #[must_use]
     pub const fn pass_through() -> Self {
-        Self::of(Decision::PassThrough)
+        Self::of(SamplingDecision::PassThrough)
     }
 
     /// Records nothing, and tells what is called from here.
     #[must_use]
     pub const fn drop() -> Self {
-        Self::of(Decision::Drop)
+        Self::of(SamplingDecision::Drop)
     }
 
     /// Records for this process only.
     #[must_use]
     pub const fn record_only() -> Self {
-        Self::of(Decision::RecordOnly)
+        Self::of(SamplingDecision::RecordOnly)
     }
 
     /// Records, reports, and has what is called from here sampled as well.
     #[must_use]
     pub const fn record_and_sample() -> Self {
-        Self::of(Decision::RecordAndSample)
+        Self::of(SamplingDecision::RecordAndSample)
     }
 
     /// Adds a tag to the span, if it is recorded (such as `sampler.type`).
@@ -198,7 +198,7 @@ impl Sampling {
 
     /// The decision alone.
     #[must_use]
-    pub const fn decision(&self) -> Decision {
+    pub const fn decision(&self) -> SamplingDecision {
         self.decision
     }
 }

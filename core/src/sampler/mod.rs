@@ -31,7 +31,7 @@ use std::sync::Arc;
 use crate::tag::Value;
 
 pub use self::constant::{Always, Never};
-pub use self::decision::{Decision, SampleRequest, Sampling};
+pub use self::decision::{SamplingDecision, SamplingParams, SamplingResult};
 pub use self::parent_based::ParentBased;
 pub use self::probability::Probability;
 pub use self::rate_limit::RateLimit;
@@ -47,31 +47,31 @@ pub(crate) use self::rule::read as read_rules;
 /// Asked for every request that no rule skips, and for every other span without a parent in this process; a child of a
 /// span of this process shares its parent's lot. Called on the request's thread, so it must not block.
 pub trait Sampler: fmt::Debug + Send + Sync {
-    /// Decides, or leaves it to whoever is asked next: [`Sampling::undecided`].
-    fn sample(&self, request: &SampleRequest<'_>) -> Sampling;
+    /// Decides, or leaves it to whoever is asked next: [`SamplingResult::undecided`].
+    fn sample(&self, request: &SamplingParams<'_>) -> SamplingResult;
 }
 
 impl<S: Sampler + ?Sized> Sampler for &S {
-    fn sample(&self, request: &SampleRequest<'_>) -> Sampling {
+    fn sample(&self, request: &SamplingParams<'_>) -> SamplingResult {
         (**self).sample(request)
     }
 }
 
 impl<S: Sampler + ?Sized> Sampler for Box<S> {
-    fn sample(&self, request: &SampleRequest<'_>) -> Sampling {
+    fn sample(&self, request: &SamplingParams<'_>) -> SamplingResult {
         (**self).sample(request)
     }
 }
 
 impl<S: Sampler + ?Sized> Sampler for Arc<S> {
-    fn sample(&self, request: &SampleRequest<'_>) -> Sampling {
+    fn sample(&self, request: &SamplingParams<'_>) -> SamplingResult {
         (**self).sample(request)
     }
 }
 
 /// A decision to record, with the tags that Jaeger's clients give it.
-fn recorded(kind: &'static str, parameter: impl Into<Value>) -> Sampling {
-    Sampling::record_and_sample()
+fn recorded(kind: &'static str, parameter: impl Into<Value>) -> SamplingResult {
+    SamplingResult::record_and_sample()
         .with_tag(("sampler.type", kind))
         .with_tag(("sampler.param", parameter))
 }

@@ -1,7 +1,7 @@
 use std::fmt;
 
 use crate::sampler::Sampler;
-use crate::sampler::decision::{SampleRequest, Sampling};
+use crate::sampler::decision::{SamplingParams, SamplingResult};
 
 /// Follows the caller's decision, and asks another sampler where there is none: for the root of a trace, and for a caller
 /// that left it to us (B3, "defer").
@@ -18,10 +18,10 @@ impl<S: Sampler> ParentBased<S> {
 }
 
 impl<S: Sampler> Sampler for ParentBased<S> {
-    fn sample(&self, request: &SampleRequest<'_>) -> Sampling {
+    fn sample(&self, request: &SamplingParams<'_>) -> SamplingResult {
         match request.caller_decision() {
-            Some(true) => Sampling::record_and_sample(),
-            Some(false) => Sampling::drop(),
+            Some(true) => SamplingResult::record_and_sample(),
+            Some(false) => SamplingResult::drop(),
             None => self.root.sample(request),
         }
     }

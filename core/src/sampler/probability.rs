@@ -1,7 +1,7 @@
 use std::fmt;
 
 use crate::config_error::ConfigError;
-use crate::sampler::decision::{SampleRequest, Sampling};
+use crate::sampler::decision::{SamplingParams, SamplingResult};
 use crate::sampler::{Sampler, recorded};
 
 /// Records a share of traces, chosen by trace id: every service that asks for the same share, or a greater one, chooses
@@ -42,12 +42,12 @@ impl Probability {
 }
 
 impl Sampler for Probability {
-    fn sample(&self, request: &SampleRequest<'_>) -> Sampling {
+    fn sample(&self, request: &SamplingParams<'_>) -> SamplingResult {
         let randomness = request.trace_id().get() as u64 % RANDOM_BITS;
         if randomness >= self.threshold {
             recorded("probabilistic", self.share)
         } else {
-            Sampling::drop()
+            SamplingResult::drop()
         }
     }
 }

@@ -3,7 +3,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use crate::config_error::ConfigError;
-use crate::sampler::decision::{SampleRequest, Sampling};
+use crate::sampler::decision::{SamplingParams, SamplingResult};
 use crate::sampler::{Sampler, recorded};
 
 /// Records at most so many spans a second: a bucket that fills at this rate, and holds what a second brings, at least one.
@@ -60,11 +60,11 @@ impl RateLimit {
 }
 
 impl Sampler for RateLimit {
-    fn sample(&self, _: &SampleRequest<'_>) -> Sampling {
+    fn sample(&self, _: &SamplingParams<'_>) -> SamplingResult {
         if self.take(Instant::now()) {
             recorded("ratelimiting", self.per_second)
         } else {
-            Sampling::drop()
+            SamplingResult::drop()
         }
     }
 }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use crate::http::Pattern;
 use crate::sampler::Sampler;
-use crate::sampler::decision::{SampleRequest, Sampling};
+use crate::sampler::decision::{SamplingParams, SamplingResult};
 
 /// Samplers by method and path: the first rule that matches a request decides, whatever its caller decided.
 ///
@@ -72,7 +72,7 @@ impl Rules {
 }
 
 impl Sampler for Rules {
-    fn sample(&self, request: &SampleRequest<'_>) -> Sampling {
+    fn sample(&self, request: &SamplingParams<'_>) -> SamplingResult {
         let matching = match (request.method(), request.path()) {
             (Some(method), Some(path)) => self
                 .rules
@@ -85,7 +85,7 @@ impl Sampler for Rules {
             .or(self.otherwise.as_ref())
         {
             Some(sampler) => sampler.sample(request),
-            None => Sampling::undecided(),
+            None => SamplingResult::undecided(),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::sampler::Sampler;
 use crate::sampler::constant::{Always, Never};
-use crate::sampler::decision::{SampleRequest, Sampling};
+use crate::sampler::decision::{SamplingParams, SamplingResult};
 use crate::sampler::parent_based::ParentBased;
 use crate::sampler::probability::Probability;
 use crate::sampler::rate_limit::RateLimit;
@@ -54,7 +54,7 @@ enum Root {
 }
 
 impl Sampler for Root {
-    fn sample(&self, request: &SampleRequest<'_>) -> Sampling {
+    fn sample(&self, request: &SamplingParams<'_>) -> SamplingResult {
         match self {
             Self::Always => Always.sample(request),
             Self::Never => Never.sample(request),
@@ -65,7 +65,7 @@ impl Sampler for Root {
 }
 
 impl Sampler for TextSampler {
-    fn sample(&self, request: &SampleRequest<'_>) -> Sampling {
+    fn sample(&self, request: &SamplingParams<'_>) -> SamplingResult {
         match self.follows_caller {
             true => ParentBased::new(&self.root).sample(request),
             false => self.root.sample(request),

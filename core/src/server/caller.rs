@@ -6,7 +6,7 @@ use crate::context::{Extra, SpanContext, TraceFlags, TraceId};
 use crate::http::{RequestView, Trust};
 use crate::http_tracing::HttpTracing;
 use crate::propagation::{Extraction, IncomingHeaders, KnownHeader};
-use crate::sampler::{Decision, SampleRequest, Sampling, Subject};
+use crate::sampler::{SamplingDecision, SamplingParams, SamplingResult, Subject};
 use crate::tag::SpanKind;
 
 /// What the caller sent, as far as it is trusted.
@@ -123,28 +123,33 @@ impl Caller {
         tracing: &HttpTracing,
         view: &dyn RequestView,
         trace_id: TraceId,
-    ) -> Sampling {
+    ) -> SamplingResult {
         let sampling = self.judge(tracing, view, trace_id);
         match (sampling.decision, self.decision) {
             // There are no ids to pass through, but there is a no to pass on.
-            (Decision::PassThrough, Some(false)) => Sampling::drop(),
+            (SamplingDecision::PassThrough, Some(false)) => SamplingResult::drop(),
             _ => sampling,
         }
     }
 
     /// Skip rules, debug, the policy's sampler, the tracer: in this order.
-    fn judge(&self, tracing: &HttpTracing, view: &dyn RequestView, trace_id: TraceId) -> Sampling {
+    fn judge(
+        &self,
+        tracing: &HttpTracing,
+        view: &dyn RequestView,
+        trace_id: TraceId,
+    ) -> SamplingResult {
         let policy = tracing.policy();
         if policy.is_disabled || policy.skips(view) {
-            return Sampling::pass_through();
+            return SamplingResult::pass_through();
         }
         if policy.is_suppressed() {
-            return Sampling::drop();
+            return SamplingResult::drop();
         }
         if self.debug {
-            return Sampling::record_and_sample();
+            return SamplingResult::record_and_sample();
         }
-        policy.sample(&SampleRequest {
+        policy.sample(&SamplingParams {
             parent: self.parent.as_ref(),
             decision: self.decision,
             trace_id,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::context::{Extra, Reference, ReferenceKind, TraceFlags};
-use crate::http::{Added, Arrival, Attribute, End, Options, RequestView, with_headers_of};
+use crate::http::{Added, Arrival, Attribute, Options, RequestView, SpanEnd, with_headers_of};
 use crate::http_tracing::HttpTracing;
 use crate::propagation::{HeaderFilter, IncomingHeaders, Seen};
 use crate::server::caller::Caller;
@@ -89,7 +89,7 @@ impl Instrumentation {
 
     /// Has the spans end at this moment, instead of the policy's.
     #[must_use]
-    pub fn ends(mut self, end: End) -> Self {
+    pub fn ends(mut self, end: SpanEnd) -> Self {
         self.options().ends = Some(end);
         self
     }

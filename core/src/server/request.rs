@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::mem;
 use std::time::Duration;
 
-use crate::http::{End, HeaderValues, Outcome, ResponseView, Route, Wanted};
+use crate::http::{HeaderValues, Outcome, ResponseView, Route, SpanEnd, Wanted};
 use crate::server::guarded::Guarded;
 use crate::span::{Kind, Policy, Record, RequestEnd, Span, SpanCell, current};
 use crate::text::BoundedText;
@@ -102,7 +102,7 @@ impl Request {
 
     /// Notes the response head, and reads what the policy and every mount point that joined want of it. Returns when the span
     /// is to end; `None` where nobody is interested.
-    pub(super) fn read_head(&self, response: &ResponseView<'_>) -> Option<End> {
+    pub(super) fn read_head(&self, response: &ResponseView<'_>) -> Option<SpanEnd> {
         let (cell, policy) = self.watched()?;
         let (settings, limit) = (&policy.http, policy.limits.value_bytes);
         let now = policy.monotonic();

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::mem;
 use std::sync::atomic::Ordering;
 
-use crate::http::{BodySize, End, Outcome, ResponseView, Route};
+use crate::http::{BodySize, Outcome, ResponseView, Route, SpanEnd};
 use crate::propagation::{Carrier, HeaderView};
 use crate::server::body_span::BodySpan;
 use crate::server::guarded::Guarded;
@@ -168,9 +168,9 @@ impl RequestSpan {
         let policy = request.span().policy()?;
         let headers = Guarded::new(response.headers, policy);
         let ends_here = match ends {
-            End::Head => true,
-            End::Body => streams && is_event_stream(&headers),
-            End::EventStream => false,
+            SpanEnd::Head => true,
+            SpanEnd::Body => streams && is_event_stream(&headers),
+            SpanEnd::EventStream => false,
         };
         let declared = content_length(&headers, response.body);
         if ends_here {

@@ -180,8 +180,8 @@ impl FinishedSpan {
 
     /// What is known of the request, if this is the span of one.
     #[must_use]
-    pub fn http(&self) -> Option<HttpRequest<'_>> {
-        self.facts().map(|facts| HttpRequest { facts })
+    pub fn http(&self) -> Option<RequestInfo<'_>> {
+        self.facts().map(|facts| RequestInfo { facts })
     }
 
     /// What was left out because of the policy's [`Limits`](crate::Limits).
@@ -264,11 +264,11 @@ impl fmt::Debug for FinishedSpan {
 
 /// What is known of the request that a [`FinishedSpan`] stands for, whatever convention its tags follow.
 #[derive(Clone, Copy)]
-pub struct HttpRequest<'a> {
+pub struct RequestInfo<'a> {
     facts: &'a HttpFacts,
 }
 
-impl<'a> HttpRequest<'a> {
+impl<'a> RequestInfo<'a> {
     /// The method; `_OTHER` if it is no known one.
     #[must_use]
     pub fn method(self) -> &'static str {
@@ -312,9 +312,9 @@ impl<'a> HttpRequest<'a> {
     }
 }
 
-impl fmt::Debug for HttpRequest<'_> {
+impl fmt::Debug for RequestInfo<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpRequest")
+        f.debug_struct("RequestInfo")
             .field("method", &self.method())
             .field("route", &self.route())
             .field("status", &self.status())

@@ -203,7 +203,7 @@ impl Span {
     /// Marks the span as failed and logs the error: tag `error`, log `event=error` with `message` and, where the error
     /// has a cause, `error.cause`.
     #[allow(clippy::return_self_not_must_use)]
-    pub fn error(&self, error: &(impl std::error::Error + ?Sized)) -> &Self {
+    pub fn record_error(&self, error: &(impl std::error::Error + ?Sized)) -> &Self {
         if let Some(cell) = self.cell().filter(|cell| cell.is_open()) {
             let policy = cell.policy();
             let limit = policy.limits.value_bytes;
@@ -253,7 +253,7 @@ impl Span {
     /// A key that is not an RFC 9110 token, and an item over the [bounds](crate::Baggage), change nothing. All
     /// handles of the span have the item, on all threads.
     #[allow(clippy::return_self_not_must_use, clippy::must_use_candidate)]
-    pub fn set_baggage(&self, key: &str, value: &str) -> &Self {
+    pub fn set_baggage_item(&self, key: &str, value: &str) -> &Self {
         self.change_baggage(|baggage| {
             baggage.set(key, value);
         });
@@ -277,7 +277,7 @@ impl Span {
 
     /// An item of the baggage.
     #[must_use]
-    pub fn baggage(&self, key: &str) -> Option<String> {
+    pub fn baggage_item(&self, key: &str) -> Option<String> {
         self.cell()?.extra()?.baggage.get(key).map(str::to_owned)
     }
 

@@ -20,7 +20,7 @@ mod tracer;
 
 pub use self::clock::{Clock, SystemClock};
 pub use self::current::{Entered, Scoped};
-pub use self::finished::{FinishedSpan, HttpRequest};
+pub use self::finished::{FinishedSpan, RequestInfo};
 pub use self::handle::Span;
 pub use self::hook::ScopeHook;
 pub use self::mark::{Mark, Marked};

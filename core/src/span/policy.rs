@@ -11,7 +11,7 @@ use crate::delivery::Hook;
 use crate::guard::Panics;
 use crate::http::{HttpSettings, RequestView, Route};
 use crate::propagation::{HeaderFilter, Propagation};
-use crate::sampler::{Decision, SampleRequest, Sampler, Sampling};
+use crate::sampler::{Sampler, SamplingDecision, SamplingParams, SamplingResult};
 use crate::span::callbacks::Callbacks;
 use crate::span::cell::SpanCell;
 use crate::span::clock::{Clock, SystemClock};
@@ -136,19 +136,19 @@ impl Policy {
     }
 
     /// Asks the policy's own sampler, then the tracer.
-    pub(crate) fn sample(&self, request: &SampleRequest<'_>) -> Sampling {
+    pub(crate) fn sample(&self, request: &SamplingParams<'_>) -> SamplingResult {
         if self.is_disabled {
-            return Sampling::pass_through();
+            return SamplingResult::pass_through();
         }
         let asked = self
             .sampler
             .as_ref()
             .and_then(|sampler| self.suppressed(|| sampler.sample(request)));
         match asked {
-            Some(sampling) if sampling.decision != Decision::Undecided => sampling,
+            Some(sampling) if sampling.decision != SamplingDecision::Undecided => sampling,
             _ => self
                 .call_tracer(|tracer| tracer.sample(request))
-                .filter(|sampling| sampling.decision != Decision::Undecided)
+                .filter(|sampling| sampling.decision != SamplingDecision::Undecided)
                 .unwrap_or_else(|| request.follow_caller()),
         }
     }

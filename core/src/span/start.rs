@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::context::{Extra, Reference, ReferenceKind, SpanContext, TraceFlags, TraceId};
 use crate::http::Arrival;
-use crate::sampler::{Decision, SampleRequest, Sampling, Subject};
+use crate::sampler::{SamplingDecision, SamplingParams, SamplingResult, Subject};
 use crate::span::cell::SpanCell;
 use crate::span::handle::{Span, sampling_priority};
 use crate::span::owned_span::OwnedSpan;
@@ -189,7 +189,7 @@ impl Start<'_> {
                     extra: baggage,
                     ..Inherited::root(policy)
                 };
-                return self.decided(policy, inherited, Sampling::record_and_sample());
+                return self.decided(policy, inherited, SamplingResult::record_and_sample());
             }
             return unrecorded(policy, None, baggage, self.arrival.as_ref());
         };
@@ -220,9 +220,9 @@ impl Start<'_> {
     /// Asks the samplers, and starts what they decide.
     fn sampled(&mut self, policy: &Arc<Policy>, inherited: Inherited) -> Span {
         let sampling = match self.asked(policy) {
-            Some(true) => Sampling::record_and_sample(),
-            Some(false) => Sampling::drop(),
-            None => policy.sample(&SampleRequest {
+            Some(true) => SamplingResult::record_and_sample(),
+            Some(false) => SamplingResult::drop(),
+            None => policy.sample(&SamplingParams {
                 parent: inherited.parent.as_ref().map(|parent| &parent.context),
                 decision: None,
                 trace_id: inherited.trace_id,
@@ -239,7 +239,7 @@ impl Start<'_> {
         &mut self,
         policy: &Arc<Policy>,
         mut inherited: Inherited,
-        sampling: Sampling,
+        sampling: SamplingResult,
     ) -> Span {
         let unrecorded = inherited.unrecorded(policy, &sampling, self.arrival.as_ref());
         unrecorded.unwrap_or_else(|| self.recorded(policy, inherited, sampling))
@@ -250,7 +250,7 @@ impl Start<'_> {
         &mut self,
         policy: &Arc<Policy>,
         inherited: Inherited,
-        sampling: Sampling,
+        sampling: SamplingResult,
     ) -> Span {
         if self.tags.is_empty() {
             self.tags = sampling.tags;
@@ -361,16 +361,16 @@ impl Inherited {
     pub(crate) fn unrecorded(
         &mut self,
         policy: &Arc<Policy>,
-        sampling: &Sampling,
+        sampling: &SamplingResult,
         arrival: Option<&Arrival<'_>>,
     ) -> Option<Span> {
         let sampled = match sampling.decision {
-            Decision::PassThrough | Decision::Undecided => {
+            SamplingDecision::PassThrough | SamplingDecision::Undecided => {
                 let context = self.parent.take().map(|parent| parent.context);
                 return Some(unrecorded(policy, context, self.extra.take(), arrival));
             }
-            Decision::Drop | Decision::RecordOnly => false,
-            Decision::RecordAndSample => true,
+            SamplingDecision::Drop | SamplingDecision::RecordOnly => false,
+            SamplingDecision::RecordAndSample => true,
         };
         if let Some(parent) = &self.parent {
             self.flags = parent.context.flags();
@@ -382,7 +382,7 @@ impl Inherited {
                 .tracestate
                 .insert(key, value);
         }
-        (sampling.decision == Decision::Drop).then(|| {
+        (sampling.decision == SamplingDecision::Drop).then(|| {
             let context = SpanContext::new(self.trace_id, policy.span_id(), self.flags);
             let context = context.with_extra(self.extra.take());
             unrecorded(policy, Some(context), None, arrival)

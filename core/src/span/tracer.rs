@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::delivery::{Diagnostics, Flushed};
-use crate::sampler::{SampleRequest, Sampling};
+use crate::sampler::{SamplingParams, SamplingResult};
 use crate::span::finished::FinishedSpan;
 use crate::span::handle::Span;
 
@@ -35,7 +35,7 @@ pub trait Tracer: Send + Sync {
     /// Judges a span before it starts. Called on the request's thread, so it must not block.
     ///
     /// The default follows the parent's decision and samples what has none.
-    fn sample(&self, request: &SampleRequest<'_>) -> Sampling {
+    fn sample(&self, request: &SamplingParams<'_>) -> SamplingResult {
         request.follow_caller()
     }
 
@@ -79,7 +79,7 @@ pub trait Tracer: Send + Sync {
 macro_rules! tracer_behind_a_pointer {
     ($([$($generics:tt)*] $pointer:ty)*) => {$(
         impl<$($generics)*> Tracer for $pointer {
-            fn sample(&self, request: &SampleRequest<'_>) -> Sampling {
+            fn sample(&self, request: &SamplingParams<'_>) -> SamplingResult {
                 (**self).sample(request)
             }
 

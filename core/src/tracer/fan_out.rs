@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::delivery::{Diagnostics, Flushed};
 use crate::guard::Panics;
-use crate::sampler::{Decision, SampleRequest, Sampling};
+use crate::sampler::{SamplingDecision, SamplingParams, SamplingResult};
 use crate::span::{FinishedSpan, Span, Tracer};
 
 /// A tracer made of several: records a span if one of its tracers wants to, and reports it only to those that do.
@@ -126,21 +126,23 @@ impl<T: Tracer + 'static> FromIterator<T> for FanOut {
 }
 
 impl Tracer for FanOut {
-    fn sample(&self, request: &SampleRequest<'_>) -> Sampling {
-        let mut merged = Sampling::pass_through();
+    fn sample(&self, request: &SamplingParams<'_>) -> SamplingResult {
+        let mut merged = SamplingResult::pass_through();
         let mut wanted = Wanted::default();
         for (index, tracer) in self.tracers.iter().enumerate() {
             let asked = self.guard(|| tracer.sample(request));
             let sampling = asked
-                .filter(|sampling| sampling.decision != Decision::Undecided)
+                .filter(|sampling| sampling.decision != SamplingDecision::Undecided)
                 .unwrap_or_else(|| request.follow_caller());
             match sampling.decision {
-                Decision::RecordAndSample => {
+                SamplingDecision::RecordAndSample => {
                     wanted.recorded |= place(index);
                     wanted.reported |= place(index);
                 }
-                Decision::RecordOnly => wanted.recorded |= place(index),
-                Decision::Drop | Decision::PassThrough | Decision::Undecided => {}
+                SamplingDecision::RecordOnly => wanted.recorded |= place(index),
+                SamplingDecision::Drop
+                | SamplingDecision::PassThrough
+                | SamplingDecision::Undecided => {}
             }
             merge(&mut merged, sampling);
         }
@@ -190,7 +192,7 @@ impl Tracer for FanOut {
 }
 
 /// Adds one tracer's answer to those before it.
-fn merge(merged: &mut Sampling, sampling: Sampling) {
+fn merge(merged: &mut SamplingResult, sampling: SamplingResult) {
     if records(sampling.decision) {
         if merged.tags.is_empty() {
             merged.tags = sampling.tags;
@@ -211,18 +213,21 @@ fn merge(merged: &mut Sampling, sampling: Sampling) {
     }
 }
 
-const fn reach(decision: Decision) -> u8 {
+const fn reach(decision: SamplingDecision) -> u8 {
     match decision {
-        Decision::Undecided => 0,
-        Decision::PassThrough => 1,
-        Decision::Drop => 2,
-        Decision::RecordOnly => 3,
-        Decision::RecordAndSample => 4,
+        SamplingDecision::Undecided => 0,
+        SamplingDecision::PassThrough => 1,
+        SamplingDecision::Drop => 2,
+        SamplingDecision::RecordOnly => 3,
+        SamplingDecision::RecordAndSample => 4,
     }
 }
 
-const fn records(decision: Decision) -> bool {
-    matches!(decision, Decision::RecordOnly | Decision::RecordAndSample)
+const fn records(decision: SamplingDecision) -> bool {
+    matches!(
+        decision,
+        SamplingDecision::RecordOnly | SamplingDecision::RecordAndSample
+    )
 }
 
 /// How many places an answer has; the last is shared by all that find no other.

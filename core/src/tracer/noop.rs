@@ -1,6 +1,6 @@
 //! A tracer that traces nothing.
 
-use crate::sampler::{SampleRequest, Sampling};
+use crate::sampler::{SamplingParams, SamplingResult};
 use crate::span::{FinishedSpan, Tracer};
 
 /// The tracer that traces nothing: contexts pass through unchanged, and a request costs the core no allocation.
@@ -8,8 +8,8 @@ use crate::span::{FinishedSpan, Tracer};
 pub struct NoopTracer;
 
 impl Tracer for NoopTracer {
-    fn sample(&self, _: &SampleRequest<'_>) -> Sampling {
-        Sampling::pass_through()
+    fn sample(&self, _: &SamplingParams<'_>) -> SamplingResult {
+        SamplingResult::pass_through()
     }
 
     fn report(&self, _: FinishedSpan) {}

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use opentracing_http::report::Diagnostics;
 use opentracing_http::sampler::Always;
-use opentracing_http::sampler::{SampleRequest, Sampling};
+use opentracing_http::sampler::{SamplingParams, SamplingResult};
 use opentracing_http::server::Instrumentation;
 use opentracing_http::{FinishedSpan, Span, Tracer, Trust};
 
@@ -20,7 +20,7 @@ struct Untouchable {
 }
 
 impl Tracer for Untouchable {
-    fn sample(&self, _: &SampleRequest<'_>) -> Sampling {
+    fn sample(&self, _: &SamplingParams<'_>) -> SamplingResult {
         unreachable!()
     }
 

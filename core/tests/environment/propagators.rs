@@ -181,7 +181,7 @@ fn baggage_without_ids_reaches_the_request_and_what_it_calls() {
     let request = request.body(()).unwrap();
     let span = opentracing_http::server::Instrumentation::new(&tracing, "test").begin(&request);
     let span: &Span = span.span();
-    assert_eq!(span.baggage("tenant").as_deref(), Some("7"));
+    assert_eq!(span.baggage_item("tenant").as_deref(), Some("7"));
     assert_ne!(span.context().unwrap().trace_id(), context().trace_id());
     let mut headers: Vec<(String, String)> = Vec::new();
     span.inject(&mut headers);

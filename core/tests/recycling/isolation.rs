@@ -7,7 +7,7 @@ use http::{HeaderMap, Request};
 use opentracing_http::propagation::HeaderView;
 use opentracing_http::server::Instrumentation;
 use opentracing_http::{
-    Attribute, Convention, FanOut, FinishedSpan, HttpTracing, InMemoryTracer, Route, Span,
+    Attribute, FanOut, FinishedSpan, HttpTracing, InMemoryTracer, Route, SemanticConvention, Span,
     SpanContext, Tracer,
 };
 
@@ -24,7 +24,7 @@ impl Tracer for Discard {
 fn read(span: &Span) -> (Option<SpanContext>, bool, Option<String>, String, HeaderMap) {
     let mut headers = HeaderMap::new();
     span.inject(&mut headers);
-    let baggage = span.baggage("user");
+    let baggage = span.baggage_item("user");
     let debug = format!("{span:?}");
     (span.context(), span.is_recording(), baggage, debug, headers)
 }
@@ -38,7 +38,7 @@ fn a_kept_handle_sees_no_other_request() {
         for number in 0..50 {
             serve(&instrumentation, &request("/", traceparent), || {
                 let span = Span::current();
-                span.set_baggage("user", &number.to_string());
+                span.set_baggage_item("user", &number.to_string());
                 kept.push(span);
             });
         }
@@ -49,14 +49,14 @@ fn a_kept_handle_sees_no_other_request() {
         for span in &kept {
             span.set_tag("late", true).log("late").set_name("late");
             span.set_route("/late");
-            span.set_baggage("late", "yes")
+            span.set_baggage_item("late", "yes")
                 .set_tag("sampling.priority", 0);
         }
         let mut seen = 0;
         for _ in 0..100 {
             serve(&instrumentation, &request("/", SAMPLED), || {
                 let span = Span::current();
-                assert_eq!(span.baggage("late"), None);
+                assert_eq!(span.baggage_item("late"), None);
                 assert!(span.is_recording());
                 seen += 1;
             });
@@ -79,7 +79,7 @@ fn a_kept_finished_span_is_never_changed() {
             let span = Span::current();
             span.set_tag("number", number)
                 .log(format!("event {number}"));
-            span.set_baggage("user", &number.to_string());
+            span.set_baggage_item("user", &number.to_string());
             span.child(format!("child {number}")).set_tag("of", number);
         });
     }
@@ -124,10 +124,10 @@ fn a_handle_on_another_thread_stays_with_its_request() {
             let id = span.context().map(|context| context.span_id());
             // Some of these come before the request's end, some after.
             span.set_tag("number", number as i64).log("from elsewhere");
-            span.set_baggage("number", &number.to_string());
+            span.set_baggage_item("number", &number.to_string());
             assert_eq!(span.context().map(|context| context.span_id()), id);
             assert_eq!(
-                span.baggage("number").as_deref(),
+                span.baggage_item("number").as_deref(),
                 Some(number.to_string().as_str())
             );
         }
@@ -136,7 +136,7 @@ fn a_handle_on_another_thread_stays_with_its_request() {
         let traceparent = if number % 3 == 0 { UNSAMPLED } else { SAMPLED };
         serve(&instrumentation, &request("/", traceparent), || {
             let span = Span::current();
-            assert_eq!(span.baggage("number"), None);
+            assert_eq!(span.baggage_item("number"), None);
             span.set_tag("own", number as i64);
             send.send((number, span)).unwrap();
         });
@@ -171,14 +171,14 @@ fn late_changes_of_a_request_that_is_not_recorded_are_seen_by_every_handle_on_ev
         let early = span.span().clone();
         let late = early.clone();
         thread::spawn(move || {
-            late.set_baggage("user", "ann")
+            late.set_baggage_item("user", "ann")
                 .set_tag("sampling.priority", 1);
         })
         .join()
         .unwrap();
-        assert_eq!(early.baggage("user").as_deref(), Some("ann"));
+        assert_eq!(early.baggage_item("user").as_deref(), Some("ann"));
         span.scope(|| {
-            assert_eq!(Span::current().baggage("user").as_deref(), Some("ann"));
+            assert_eq!(Span::current().baggage_item("user").as_deref(), Some("ann"));
             assert!(Span::current().child("part").is_recording());
             let mut headers = HeaderMap::new();
             Span::current().inject(&mut headers);
@@ -208,8 +208,8 @@ fn leave_secrets(instrumentation: &Instrumentation, traceparent: &str, secret: &
         let span = Span::current();
         span.set_tag(secret.to_owned(), secret.to_owned());
         span.log([(secret.to_owned(), secret.to_owned())]);
-        span.set_baggage(secret, secret);
-        span.error(&std::io::Error::other(secret.to_owned()));
+        span.set_baggage_item(secret, secret);
+        span.record_error(&std::io::Error::other(secret.to_owned()));
         span.set_name(secret.to_owned());
         if let Some(slot) = span.hook_slot() {
             let _ = slot.set(Box::new(secret.to_owned()));
@@ -225,7 +225,7 @@ fn nothing_of_one_request_is_read_through_another() {
     const SECRET: &str = "hunter2";
     let tracer = InMemoryTracer::new();
     let tracing = HttpTracing::builder(tracer.clone())
-        .convention(Convention::Both)
+        .convention(SemanticConvention::Both)
         .attribute_names([
             "url",
             "query",
@@ -250,7 +250,7 @@ fn nothing_of_one_request_is_read_through_another() {
                 let span = Span::current();
                 let (_, _, _, debug, headers) = read(&span);
                 assert!(!format!("{debug} {headers:?}").contains(SECRET));
-                assert_eq!(span.baggage(SECRET), None);
+                assert_eq!(span.baggage_item(SECRET), None);
                 assert!(span.hook_slot().is_none_or(|slot| slot.get().is_none()));
             });
         }

@@ -7,7 +7,7 @@ use std::sync::Once;
 
 use http::{HeaderMap, Request};
 use opentracing_http::propagation::HeaderView;
-use opentracing_http::sampler::{SampleRequest, Sampler, Sampling};
+use opentracing_http::sampler::{Sampler, SamplingParams, SamplingResult};
 use opentracing_http::scope::ScopeHook;
 use opentracing_http::server::{BodySize, Instrumentation, ResponseView};
 use opentracing_http::{
@@ -36,7 +36,7 @@ fn maybe_panic() {
 struct Foreign(InMemoryTracer);
 
 impl Tracer for Foreign {
-    fn sample(&self, request: &SampleRequest<'_>) -> Sampling {
+    fn sample(&self, request: &SamplingParams<'_>) -> SamplingResult {
         maybe_panic();
         self.0.sample(request)
     }
@@ -56,9 +56,9 @@ impl Tracer for Foreign {
 }
 
 impl Sampler for Foreign {
-    fn sample(&self, _: &SampleRequest<'_>) -> Sampling {
+    fn sample(&self, _: &SamplingParams<'_>) -> SamplingResult {
         maybe_panic();
-        Sampling::undecided()
+        SamplingResult::undecided()
     }
 }
 

@@ -12,8 +12,8 @@ fn ended(tracing: &HttpTracing) -> Span {
     span.clone()
 }
 
-fn set_baggage(span: &Span, bytes: usize) {
-    span.set_baggage("late", &"x".repeat(bytes));
+fn set_baggage_item(span: &Span, bytes: usize) {
+    span.set_baggage_item("late", &"x".repeat(bytes));
 }
 
 /// A reporter whose exporter is busy with a first span, so that what follows waits.
@@ -30,8 +30,8 @@ fn baggage_set_after_the_end_takes_room_in_the_queue_until_the_span_leaves_it() 
     let spans: Vec<_> = (0..30).map(|_| ended(&tracing)).collect();
     let before = reporter.queued_bytes();
     for span in &spans {
-        set_baggage(span, 1000);
-        set_baggage(span, 6 * KIB);
+        set_baggage_item(span, 1000);
+        set_baggage_item(span, 6 * KIB);
     }
     let grown = reporter.queued_bytes() - before;
     assert!((180 * KIB..200 * KIB).contains(&grown), "{grown}");
@@ -42,14 +42,16 @@ fn baggage_set_after_the_end_takes_room_in_the_queue_until_the_span_leaves_it() 
     assert!(full > 100, "{full} of 200 found no room");
     assert!(reporter.queued_bytes() <= 256 * KIB);
     // Less is less again, also in a queue that is full.
-    spans.iter().for_each(|span| set_baggage(span, 1));
+    spans.iter().for_each(|span| set_baggage_item(span, 1));
     assert!(reporter.queued_bytes() < before + 80 * KIB);
 
     drop(backend);
     let _ = reporter.flush(LONG);
     assert_eq!((reporter.queued_spans(), reporter.queued_bytes()), (0, 0));
     // What has left the queue is not its concern.
-    spans.iter().for_each(|span| set_baggage(span, 6 * KIB));
+    spans
+        .iter()
+        .for_each(|span| set_baggage_item(span, 6 * KIB));
     assert_eq!(reporter.queued_bytes(), 0);
 }
 
@@ -60,7 +62,7 @@ fn every_queue_of_a_fan_out_counts_what_its_spans_have_grown_by() {
     let tracing = HttpTracing::new(FanOut::new().and(one.clone()).and(other.clone()));
     let span = ended(&tracing);
     let before = one.queued_bytes();
-    set_baggage(&span, 6 * KIB);
+    set_baggage_item(&span, 6 * KIB);
     assert!(one.queued_bytes() > before + 6 * KIB);
     assert_eq!(one.queued_bytes(), other.queued_bytes());
     drop(one_backend);

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use opentracing_http::Tracer;
 use opentracing_http::sampler::Sampler;
-use opentracing_http::sampler::{SampleRequest, Sampling};
+use opentracing_http::sampler::{SamplingParams, SamplingResult};
 
 use super::*;
 
@@ -26,7 +26,8 @@ impl Nosy {
     fn look(&self) {
         self.asked.fetch_add(1, Ordering::Relaxed);
         let span = Span::current();
-        span.set_tag("looked", true).set_baggage("looked", "yes");
+        span.set_tag("looked", true)
+            .set_baggage_item("looked", "yes");
         let _ = format!("{span:?} {:?}", span.context());
         assert!(!self.panics, "as asked for");
     }
@@ -199,9 +200,9 @@ impl Busy {
 }
 
 impl Tracer for Busy {
-    fn sample(&self, _: &SampleRequest<'_>) -> Sampling {
+    fn sample(&self, _: &SamplingParams<'_>) -> SamplingResult {
         self.work();
-        Sampling::record_and_sample()
+        SamplingResult::record_and_sample()
     }
 
     fn started(&self, _: &Span) {
@@ -215,9 +216,9 @@ impl Tracer for Busy {
 }
 
 impl Sampler for Busy {
-    fn sample(&self, _: &SampleRequest<'_>) -> Sampling {
+    fn sample(&self, _: &SamplingParams<'_>) -> SamplingResult {
         self.work();
-        Sampling::undecided()
+        SamplingResult::undecided()
     }
 }
 
@@ -289,7 +290,7 @@ fn an_error_that_cannot_be_shown_is_an_error_all_the_same() {
         let unshowable = |source| Unshowable { panics, source };
         let error = unshowable(Some(Box::new(unshowable(None))));
         let request = harness.begin(&get("/", &[]));
-        request.span().error(&error);
+        request.span().record_error(&error);
         request.fail(Some(500), &error);
         let span = harness.only();
         assert_eq!(tag(&span, "error").as_deref(), Some("true"));
@@ -313,7 +314,7 @@ fn an_error_longer_than_a_value_may_be_is_cut_and_counted() {
     let harness = defaults();
     let long = std::io::Error::other("x".repeat(10_000));
     let request = harness.begin(&get("/", &[]));
-    request.span().error(&long);
+    request.span().record_error(&long);
     drop(request);
     let span = harness.only();
     assert_eq!(span.logs()[0].fields[1].value.as_str().unwrap().len(), 4096);

@@ -39,7 +39,7 @@ impl RequestView for Asked<'_> {
 /// Both conventions, and every attribute that shows a host.
 fn shown() -> Harness {
     policy(|policy| {
-        policy.convention(Convention::Both).attributes([
+        policy.convention(SemanticConvention::Both).attributes([
             Attribute::URL,
             Attribute::HOST,
             Attribute::PATH,
@@ -222,7 +222,7 @@ fn two_host_headers_are_no_host() {
 fn port_of_a_host_that_is_cut_is_the_one_that_came() {
     let mut limits = opentracing_http::Limits::default();
     limits.value_bytes = 64;
-    let harness = policy(|policy| policy.limits(limits).convention(Convention::Both));
+    let harness = policy(|policy| policy.limits(limits).convention(SemanticConvention::Both));
     for name in [
         "a".repeat(62),
         "a".repeat(63),
@@ -241,7 +241,7 @@ fn port_of_a_host_that_is_cut_is_the_one_that_came() {
 fn remote_addr_is_as_canonical_as_the_peers_address() {
     let harness = policy(|policy| {
         policy
-            .convention(Convention::Both)
+            .convention(SemanticConvention::Both)
             .attributes([Attribute::REMOTE_ADDR])
     });
     for (peer, expected, ip) in [

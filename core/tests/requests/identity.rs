@@ -22,7 +22,7 @@ fn a_guard_of_an_unrecorded_request_takes_no_other_request_over() {
         policy.on_finish(move |_| _ = ends.fetch_add(1, Ordering::Relaxed))
     });
     let first = harness.begin(&get("/", &[("traceparent", UNSAMPLED)]));
-    first.span().set_baggage("user", "ada");
+    first.span().set_baggage_item("user", "ada");
     // As a task does that holds it across an await.
     let _guard = first.span().enter();
     for headers in [&[("traceparent", OTHER)][..], &[]] {

@@ -20,9 +20,9 @@ use http::{HeaderMap, Request};
 use opentracing_http::propagation::HeaderView;
 use opentracing_http::server::{BodySize, Instrumentation, RequestSpan, ResponseView};
 use opentracing_http::{
-    Attribute, Clock, Convention, End, FinishedSpan, Forwarded, HttpTracing, HttpTracingBuilder,
-    IdSource, InMemoryTracer, Outcome, QueryRedaction, RequestView, Route, Span, SpanId, TraceId,
-    TraceIdHeader, Trust, Value,
+    Attribute, Clock, FinishedSpan, Forwarded, HttpTracing, HttpTracingBuilder, IdSource,
+    InMemoryTracer, Outcome, QueryRedaction, RequestView, Route, SemanticConvention, Span, SpanEnd,
+    SpanId, TraceId, TraceIdHeader, Trust, Value,
 };
 
 struct Harness {
@@ -181,7 +181,7 @@ fn when_a_span_ends_is_a_policy_of_the_app_and_of_the_place() {
         "text/event-stream; charset=utf-8".parse().unwrap(),
     );
     let plain = HeaderMap::new();
-    let ends_at_head = |policy_ends, place: Option<End>, headers: &HeaderMap| {
+    let ends_at_head = |policy_ends, place: Option<SpanEnd>, headers: &HeaderMap| {
         let mut harness = policy(|policy| policy.ends(policy_ends));
         if let Some(end) = place {
             harness.instrumentation = harness.instrumentation.ends(end);
@@ -199,12 +199,12 @@ fn when_a_span_ends_is_a_policy_of_the_app_and_of_the_place() {
         });
         at_head
     };
-    assert!(!ends_at_head(End::Body, None, &plain));
-    assert!(ends_at_head(End::Body, None, &events));
-    assert!(ends_at_head(End::Head, None, &plain));
-    assert!(!ends_at_head(End::EventStream, None, &events));
-    assert!(ends_at_head(End::Body, Some(End::Head), &plain));
-    assert!(!ends_at_head(End::Head, Some(End::Body), &plain));
+    assert!(!ends_at_head(SpanEnd::Body, None, &plain));
+    assert!(ends_at_head(SpanEnd::Body, None, &events));
+    assert!(ends_at_head(SpanEnd::Head, None, &plain));
+    assert!(!ends_at_head(SpanEnd::EventStream, None, &events));
+    assert!(ends_at_head(SpanEnd::Body, Some(SpanEnd::Head), &plain));
+    assert!(!ends_at_head(SpanEnd::Head, Some(SpanEnd::Body), &plain));
 }
 
 #[test]

@@ -105,7 +105,7 @@ fn an_inner_place_adds_to_the_one_span() {
         .instrumentation
         .clone()
         .attributes([Attribute::URL, "response.header:x-cache".parse().unwrap()])
-        .ends(End::Head);
+        .ends(SpanEnd::Head);
     let request = get("http://a.example/b?c=d", &[]);
     let mut span = outer.begin(&request);
     span.scope(|| {

@@ -33,7 +33,7 @@ impl RequestView for From {
 fn the_opentelemetry_convention_is_complete() {
     let harness = policy(|policy| {
         policy
-            .convention(Convention::OpenTelemetry)
+            .convention(SemanticConvention::OpenTelemetry)
             .query_redaction(QueryRedaction::signatures())
             .forwarded(Forwarded::hops(1))
     });
@@ -77,7 +77,7 @@ fn the_opentelemetry_convention_is_complete() {
     .into();
     assert_eq!(tags, expected);
 
-    let both = policy(|policy| policy.convention(Convention::Both));
+    let both = policy(|policy| policy.convention(SemanticConvention::Both));
     let span = both.answer(&get("/x", &[("host", "a.example")]), 200);
     assert_eq!(
         tag(&span, "http.url").as_deref(),
@@ -384,7 +384,7 @@ fn what_came_without_ids_is_passed_on_as_well() {
         let span = instrumentation.begin(&get("/", &[("baggage", "user=ada")]));
         let child = span.span().child("part");
         for span in [span.span(), &*child] {
-            assert_eq!(span.baggage("user").as_deref(), Some("ada"));
+            assert_eq!(span.baggage_item("user").as_deref(), Some("ada"));
             let headers = injected(span);
             assert_eq!(headers["baggage"], "user=ada");
             assert!(!headers.contains_key("traceparent"));
@@ -401,7 +401,7 @@ fn what_came_without_ids_is_passed_on_as_well() {
         ("b3", "0"),
     ];
     let span = strict.begin(&get("/", &headers));
-    assert!(injected(span.span()).is_empty() && span.span().baggage("user").is_none());
+    assert!(injected(span.span()).is_empty() && span.span().baggage_item("user").is_none());
 }
 
 #[test]
@@ -411,7 +411,7 @@ fn priority_on_what_is_left_untraced_has_its_children_recorded() {
         let span = harness.begin(&get("/", headers));
         span.span()
             .set_tag("sampling.priority", 1)
-            .set_baggage("user", "ada");
+            .set_baggage_item("user", "ada");
         span.span().child("part").finish();
         let spans = harness.tracer.take();
         assert_eq!(spans.len(), 1);
@@ -443,10 +443,10 @@ fn two_requests_of_one_caller_do_not_share_what_is_set_later() {
     let begin = || harness.begin(&get("/", &[("traceparent", TRACEPARENT)]));
     let (one, two) = (begin(), begin());
     two.span().in_scope(|| {
-        Span::current().set_baggage("user", "ada");
-        assert_eq!(one.span().baggage("user"), None);
+        Span::current().set_baggage_item("user", "ada");
+        assert_eq!(one.span().baggage_item("user"), None);
     });
-    assert_eq!(two.span().baggage("user").as_deref(), Some("ada"));
+    assert_eq!(two.span().baggage_item("user").as_deref(), Some("ada"));
 }
 
 #[test]

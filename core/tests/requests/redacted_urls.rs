@@ -8,12 +8,9 @@ use super::*;
 #[test]
 fn user_information_ends_at_the_last_at_sign() {
     let harness = policy(|policy| {
-        policy.convention(Convention::Both).attribute_names([
-            "url",
-            "host",
-            "header:host",
-            "referrer",
-        ])
+        policy
+            .convention(SemanticConvention::Both)
+            .attribute_names(["url", "host", "header:host", "referrer"])
     });
     let headers = [
         ("host", "user:p@ss@a.example"),

@@ -111,7 +111,7 @@ fn keys_of_a_query_are_compared_decoded_and_without_regard_to_case() {
 
 #[test]
 fn query_of_the_convention_is_redacted_by_the_same_rule() {
-    let harness = policy(|policy| policy.convention(Convention::OpenTelemetry));
+    let harness = policy(|policy| policy.convention(SemanticConvention::OpenTelemetry));
     let span = harness.answer(&get("/users/7?dG9rZW4=&a[b]=1", &[]), 200);
     let found = tag(&span, "url.query");
     assert_eq!(found.as_deref(), Some("REDACTED&a[b]=REDACTED"));
@@ -119,7 +119,7 @@ fn query_of_the_convention_is_redacted_by_the_same_rule() {
 
 #[test]
 fn user_agent_of_the_convention_is_redacted_like_any_other_header() {
-    let harness = policy(|policy| policy.convention(Convention::OpenTelemetry));
+    let harness = policy(|policy| policy.convention(SemanticConvention::OpenTelemetry));
     let agent = [("user-agent", "bot/1 (+https://u:p@shop/?token=s)")];
     let span = harness.answer(&get("/", &agent), 200);
     let found = tag(&span, "user_agent.original");
@@ -321,7 +321,7 @@ fn header_named_in_the_policy_is_redacted() {
     // Under the names that conventions and attributes have for it as well.
     let harness = policy(|policy| {
         policy
-            .convention(Convention::OpenTelemetry)
+            .convention(SemanticConvention::OpenTelemetry)
             .attributes([Attribute::USER_AGENT, Attribute::REFERRER])
             .redact_headers(["User-Agent", "Referer"])
     });
@@ -348,7 +348,7 @@ fn wrong_header_name_in_the_policy_is_an_error_with_its_remedy() {
 
 #[test]
 fn redacted_query_of_the_convention_is_no_longer_than_a_value_may_be() {
-    let harness = policy(|policy| policy.convention(Convention::OpenTelemetry));
+    let harness = policy(|policy| policy.convention(SemanticConvention::OpenTelemetry));
     let query = "a&".repeat(2000);
     let span = harness.answer(&get(&format!("/?{query}"), &[]), 200);
     let shown = tag(&span, "url.query").unwrap();

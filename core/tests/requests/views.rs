@@ -168,7 +168,7 @@ fn a_span_s_size_counts_what_it_keeps_and_nothing_else_is_kept() {
     let agent = [("user-agent", long.as_str())];
     assert_eq!(size(&plain, &format!("/?{long}"), &agent), short);
     assert!(size(&plain, &format!("/{long}"), &[]) >= short + 2000);
-    let shown = policy(|policy| policy.convention(Convention::Both));
+    let shown = policy(|policy| policy.convention(SemanticConvention::Both));
     assert!(size(&shown, &format!("/?{long}"), &agent) >= short + 4000);
 
     // Many attributes, of which each has a place of its own besides its text.
@@ -204,7 +204,7 @@ fn a_span_s_size_counts_what_it_keeps_and_nothing_else_is_kept() {
     let baggage = |value: &str| {
         let harness = defaults();
         let span = harness.begin(&get("/", &[]));
-        span.span().set_baggage("key", value);
+        span.span().set_baggage_item("key", value);
         drop(span);
         harness.only().size()
     };

@@ -102,12 +102,12 @@ async fn log(span: CurrentSpan) -> &'static str {
 
 async fn baggage(span: CurrentSpan, query: Query<BaggageQuery>) -> HttpResponse {
     if let Some((key, value)) = query.set.as_deref().and_then(|item| item.split_once(':')) {
-        span.set_baggage(key, value);
+        span.set_baggage_item(key, value);
     }
     if let Some(to) = &query.to {
         return pass_on(example_shared::call(&span, to).await);
     }
-    let item = query.get.as_deref().and_then(|key| span.baggage(key));
+    let item = query.get.as_deref().and_then(|key| span.baggage_item(key));
     HttpResponse::Ok().body(item.unwrap_or_default())
 }
 

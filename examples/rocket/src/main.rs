@@ -138,12 +138,12 @@ async fn baggage(
     to: Option<&str>,
 ) -> Custom<String> {
     if let Some((key, value)) = set.and_then(|item| item.split_once(':')) {
-        span.set_baggage(key, value);
+        span.set_baggage_item(key, value);
     }
     if let Some(to) = to {
         return pass_on(example_shared::call(&span, to).await);
     }
-    let item = get.and_then(|key| span.baggage(key));
+    let item = get.and_then(|key| span.baggage_item(key));
     Custom(Status::Ok, item.unwrap_or_default())
 }
 

@@ -68,7 +68,7 @@ async fn get(span: &Span, url: Url) -> Answer {
         Err(error) => {
             // A query can hold secrets.
             let error = error.without_url();
-            call.error(&error);
+            call.record_error(&error);
             Answer::bad_gateway(&error)
         }
     }

@@ -8,7 +8,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::CONTENT_LENGTH;
 use actix_web::{App, Error, HttpResponse, web};
 use futures_util::stream::{self, Stream, StreamExt};
-use opentracing_actix_web::{CurrentSpan, End, Span, TracingMiddleware};
+use opentracing_actix_web::{CurrentSpan, Span, SpanEnd, TracingMiddleware};
 use opentracing_http::Outcome;
 
 use crate::support::{Gate, PATIENCE, Response, only, text, tracing};
@@ -152,7 +152,7 @@ fn a_place_decides_when_its_spans_end() {
                 .content_type("text/event-stream")
                 .streaming(gated(gate))
         };
-        let place = TracingMiddleware::new(&tracing).ends(End::EventStream);
+        let place = TracingMiddleware::new(&tracing).ends(SpanEnd::EventStream);
         App::new()
             .app_data(gate.clone())
             .route("/", web::get().to(events).wrap(place))

@@ -42,7 +42,7 @@ fn a_caller_that_is_not_sampled_is_obeyed_and_passed_on() {
             .span("below")
             .child_of(caller(TraceFlags::NOT_SAMPLED))
             .start();
-        span.set_baggage("tenant", "blue");
+        span.set_baggage_item("tenant", "blue");
         let child = span.child("child");
 
         let context = child.context().unwrap();
@@ -51,7 +51,7 @@ fn a_caller_that_is_not_sampled_is_obeyed_and_passed_on() {
             caller(TraceFlags::NOT_SAMPLED).trace_id()
         );
         assert!(!context.flags().is_sampled());
-        assert_eq!(child.baggage("tenant").as_deref(), Some("blue"));
+        assert_eq!(child.baggage_item("tenant").as_deref(), Some("blue"));
         let mut headers = HashMap::new();
         child.inject(&mut headers);
         let sent: &String = &headers["uber-trace-id"];

@@ -387,7 +387,7 @@ fn baggage_is_shown_where_it_is_asked_for() {
         };
         let policy = HttpTracing::builder(InMemoryTracer::new()).scope_hook(hook);
         let span = policy.build().unwrap().span("work").start();
-        span.set_baggage("tenant", "blue");
+        span.set_baggage_item("tenant", "blue");
         let theirs = Context::current().with_baggage([KeyValue::new("user", "ada")]);
         let _guard = theirs.attach();
         span.in_scope(|| {
@@ -413,7 +413,7 @@ fn active_span_of_theirs_is_the_parent_of_ours_where_none_of_ours_is_current() {
     {
         let _guard = theirs.clone().attach();
         let span = tracing.span("ours").start();
-        assert_eq!(span.baggage("tenant").as_deref(), Some("blue"));
+        assert_eq!(span.baggage_item("tenant").as_deref(), Some("blue"));
         span.in_scope(|| tracing.span("below ours").start().finish());
         span.finish();
         tracing.span("root").root().start().finish();

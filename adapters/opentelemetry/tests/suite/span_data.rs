@@ -7,7 +7,7 @@ use opentelemetry::trace::{SpanId, SpanKind, Status};
 use opentelemetry::{Array, StringValue, Value};
 use opentelemetry_sdk::trace::SpanData;
 use opentracing_http::server::{BodySize, Instrumentation, ResponseView};
-use opentracing_http::{Convention, HttpTracing, HttpTracingBuilder, Limits, Tag};
+use opentracing_http::{HttpTracing, HttpTracingBuilder, Limits, SemanticConvention, Tag};
 use opentracing_opentelemetry::OpenTelemetryTracer;
 
 use crate::received::{Received, value};
@@ -30,7 +30,7 @@ fn received(
 #[test]
 fn span_of_a_request_is_a_server_span_below_a_remote_parent() {
     let change = |policy: HttpTracingBuilder| {
-        let policy = policy.convention(Convention::OpenTelemetry);
+        let policy = policy.convention(SemanticConvention::OpenTelemetry);
         policy.attribute_names(["header:x-note"])
     };
     let spans = received(change, |tracing| {

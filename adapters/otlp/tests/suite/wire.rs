@@ -8,10 +8,10 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentracing_http::sampler::{Always, Never, Sampler};
-use opentracing_http::sampler::{SampleRequest, Sampling};
+use opentracing_http::sampler::{SamplingParams, SamplingResult};
 use opentracing_http::server::Instrumentation;
 use opentracing_http::{
-    Convention, HttpTracing, Limits, SpanContext, Tag, TraceFlags, TraceState, Trust,
+    HttpTracing, Limits, SemanticConvention, SpanContext, Tag, TraceFlags, TraceState, Trust,
 };
 
 use crate::receiver::{Receiver, WIRES, Wire};
@@ -131,7 +131,7 @@ fn request_arrives_in_both_conventions() {
     for wire in WIRES {
         let receiver = Receiver::start(*wire);
         let tracing = HttpTracing::builder(builder(&receiver).build().unwrap())
-            .convention(Convention::Both)
+            .convention(SemanticConvention::Both)
             .attribute_names(["header:x-note"])
             .build()
             .unwrap();
@@ -425,8 +425,8 @@ fn span_that_no_request_can_hold_is_rejected_and_the_others_are_delivered() {
 struct ForThisProcess;
 
 impl Sampler for ForThisProcess {
-    fn sample(&self, _: &SampleRequest<'_>) -> Sampling {
-        Sampling::record_only()
+    fn sample(&self, _: &SamplingParams<'_>) -> SamplingResult {
+        SamplingResult::record_only()
     }
 }
 

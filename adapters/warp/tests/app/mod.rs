@@ -10,7 +10,7 @@ use http::{Method, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use http_body_util::combinators::UnsyncBoxBody;
 use opentracing_testkit::app::{self, App, Body, Place};
-use opentracing_warp::{CurrentSpan, End, Traced as _, TracingFilter, current_span, route};
+use opentracing_warp::{CurrentSpan, SpanEnd, Traced as _, TracingFilter, current_span, route};
 use tower::util::BoxCloneService;
 use tower::{Service, ServiceExt as _};
 use warp::filters::BoxedFilter;
@@ -181,7 +181,9 @@ fn chosen(app: &App, template: &'static str) -> BoxedFilter<(Response,)> {
 
 fn named(app: &App) -> BoxedFilter<(Response,)> {
     let named = at("/named").and(read()).and(play(app)).boxed();
-    traced_at(app, named, |place| place.name(app::NAMED).ends(End::Head))
+    traced_at(app, named, |place| {
+        place.name(app::NAMED).ends(SpanEnd::Head)
+    })
 }
 
 /// A route, or those of a scope, traced with what it asks for.

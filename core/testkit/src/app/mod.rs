@@ -16,7 +16,7 @@
 //! | `GET /declined/{id}` | a first route that declines, then a second that answers with the id |
 //! | `GET /upgrade` | 101 to a websocket, on which [`GREETING`] is sent at once |
 //! | `GET /chosen` | [`App::play`], traced at the route, with the attributes of [`chosen`] |
-//! | `GET /named` | [`App::play`], traced at the route, with the name [`NAMED`] and the end [`End::Head`](opentracing_http::End::Head) |
+//! | `GET /named` | [`App::play`], traced at the route, with the name [`NAMED`] and the end [`SpanEnd::Head`](opentracing_http::SpanEnd::Head) |
 //! | `GET /scope/chosen` | [`App::play`], traced at the route as above, and at the scope round it, with those of [`chosen_by_scope`] |
 //!
 //! Every route that answers `GET` answers `HEAD` as well. Round everything stands the adapter's tracing, if

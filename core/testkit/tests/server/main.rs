@@ -11,7 +11,7 @@ use std::thread;
 
 use http::{HeaderValue, Method};
 use opentracing_http::server::Instrumentation;
-use opentracing_http::{End, Span};
+use opentracing_http::{Span, SpanEnd};
 use opentracing_testkit::app::{self, App, Chunks, Place, Reply, block_on};
 use opentracing_testkit::server::{Capabilities, Feature, HangUp, Panic, Server, Task};
 use opentracing_testkit::server_contract;
@@ -130,7 +130,7 @@ fn router(app: &App) -> Router {
             Method::GET,
             "/named",
             traced(app, play(app), |place| {
-                place.name(app::NAMED).ends(End::Head)
+                place.name(app::NAMED).ends(SpanEnd::Head)
             }),
         )
         .route(

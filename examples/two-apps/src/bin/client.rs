@@ -50,7 +50,7 @@ async fn price(span: &Span, client: &Client, url: String) -> reqwest::Result<Str
     let mut request = client.get(url).build()?;
     call.inject(request.headers_mut());
     let response = client.execute(request).await.inspect_err(|error| {
-        call.error(error);
+        call.record_error(error);
     })?;
     call.set_tag("http.status_code", response.status().as_u16());
     response.error_for_status()?.text().await

@@ -1,7 +1,7 @@
 //! Attributes of requests and responses, chosen by name.
 
 use http::HeaderName;
-use opentracing_http::{Attribute, Convention, Limits, QueryRedaction};
+use opentracing_http::{Attribute, Limits, QueryRedaction, SemanticConvention};
 
 use crate::app::Reply;
 use crate::server::cases::{assert_no_tags, assert_tags, text, version};
@@ -329,7 +329,7 @@ pub fn other_text_of_the_request_is_cut_and_counted<S: Server>() {
     limits.value_bytes = 64;
     let kit = Kit::<S>::with(|policy| {
         policy
-            .convention(Convention::OpenTelemetry)
+            .convention(SemanticConvention::OpenTelemetry)
             .query_redaction(QueryRedaction::Nothing)
             .limits(limits)
     });

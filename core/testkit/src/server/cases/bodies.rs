@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use opentracing_http::{End, Outcome};
+use opentracing_http::{Outcome, SpanEnd};
 
 use crate::app::{GREETING, Gate, Playing, Reply, turn};
 use crate::server::cases::same_response::{of_every_kind, sized};
@@ -33,7 +33,7 @@ fn gated(
 }
 
 /// Whether the span of such a response has ended before its second chunk; it has at the latest after it.
-fn ends_before_its_body<S: Server>(end: Option<End>, content_type: &'static str) -> bool {
+fn ends_before_its_body<S: Server>(end: Option<SpanEnd>, content_type: &'static str) -> bool {
     let gate = Gate::default();
     let kit = Kit::<S>::setup()
         .policy(|policy| match end {
@@ -82,9 +82,9 @@ pub fn span_ends_with_the_body_by_default<S: Server>() {
 
 /// The span ends with the response's head, if the policy says so.
 pub fn span_ends_with_the_head_if_asked<S: Server>() {
-    assert!(ends_before_its_body::<S>(Some(End::Head), "text/plain"));
+    assert!(ends_before_its_body::<S>(Some(SpanEnd::Head), "text/plain"));
     assert!(ends_before_its_body::<S>(
-        Some(End::Head),
+        Some(SpanEnd::Head),
         "text/event-stream"
     ));
 }
@@ -93,7 +93,7 @@ pub fn span_ends_with_the_head_if_asked<S: Server>() {
 pub fn event_stream_ends_with_its_head<S: Server>() {
     assert!(ends_before_its_body::<S>(None, "text/event-stream"));
     assert!(ends_before_its_body::<S>(
-        Some(End::Body),
+        Some(SpanEnd::Body),
         "text/event-stream; charset=utf-8"
     ));
     // The span that has ended is still current while the events are made.
@@ -116,11 +116,11 @@ pub fn event_stream_ends_with_its_head<S: Server>() {
 /// The span of an event stream ends with its body, if the policy says so.
 pub fn event_stream_ends_with_its_body_if_asked<S: Server>() {
     assert!(!ends_before_its_body::<S>(
-        Some(End::EventStream),
+        Some(SpanEnd::EventStream),
         "text/event-stream"
     ));
     assert!(!ends_before_its_body::<S>(
-        Some(End::EventStream),
+        Some(SpanEnd::EventStream),
         "text/plain"
     ));
 }

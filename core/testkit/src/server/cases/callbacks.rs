@@ -26,7 +26,7 @@ pub fn start_callback_sees_the_request<S: Server>() {
                     request.query()
                 ),
             );
-            span.set_baggage("started", "yes");
+            span.set_baggage_item("started", "yes");
         })
     });
     let response = kit.get_with("/play?page=2", &[("x-user", "ada")]);

@@ -1,6 +1,6 @@
 //! The same over HTTP/2, with prior knowledge. Where it is not spoken, such a connection brings no response and no span.
 
-use opentracing_http::{Convention, Outcome};
+use opentracing_http::{Outcome, SemanticConvention};
 
 use crate::app::{Gate, Reply, injected as inject};
 use crate::server::cases::bodies::with_trailer;
@@ -34,7 +34,7 @@ pub fn http2_request_continues_its_trace<S: Server>() {
 
 /// Host, scheme and version are those of the request's pseudo-headers.
 pub fn http2_attributes_are_right<S: Server>() {
-    let kit = Kit::<S>::with(|policy| policy.convention(Convention::Both));
+    let kit = Kit::<S>::with(|policy| policy.convention(SemanticConvention::Both));
     let mut connection = kit.connect_http2();
     if connection.get("/items/7?page=2", &[]).is_none() {
         return assert!(!S::CAPABILITIES.has(Feature::Http2));
@@ -60,7 +60,7 @@ pub fn http2_attributes_are_right<S: Server>() {
 
 /// `:authority` is the host, whatever `Host` names (RFC 9113, section 8.3.1).
 pub fn http2_authority_wins_over_the_host_header<S: Server>() {
-    let kit = Kit::<S>::with(|policy| policy.convention(Convention::Both));
+    let kit = Kit::<S>::with(|policy| policy.convention(SemanticConvention::Both));
     let mut connection = kit.connect_http2();
     let response = connection.get("/play", &[("host", "other.example")]);
     if response.is_none() {

@@ -1,6 +1,6 @@
 //! What a request's span is called.
 
-use opentracing_http::{Convention, Route};
+use opentracing_http::{Route, SemanticConvention};
 
 use crate::app::Reply;
 use crate::server::cases::{assert_tags, outcome, text};
@@ -104,7 +104,7 @@ pub fn options_on_the_root_has_path_slash<S: Server>() {
 
 /// A method that HTTP does not know is `_OTHER` in tags and `HTTP` in names, so that callers cannot invent names.
 pub fn unknown_method_is_other<S: Server>() {
-    let kit = Kit::<S>::with(|policy| policy.convention(Convention::Both));
+    let kit = Kit::<S>::with(|policy| policy.convention(SemanticConvention::Both));
     let mut connection = kit.connect();
     connection.request("BREW", "/play", &[]);
     let response = connection.response("BREW");

@@ -1,7 +1,7 @@
 //! The kinds of "not recorded", told apart: what the handler sees, and what is sent on.
 
 use opentracing_http::sampler::{Never, Sampler};
-use opentracing_http::sampler::{SampleRequest, Sampling};
+use opentracing_http::sampler::{SamplingParams, SamplingResult};
 use opentracing_http::{FinishedSpan, NoopTracer, Span, Tracer};
 
 use crate::app::{Reply, injected as inject};
@@ -152,12 +152,12 @@ pub fn sampler_that_says_no_is_told_to_the_next<S: Server>() {
 pub fn tracer_that_says_no_is_told_to_the_next<S: Server>() {
     struct Choosy;
     impl Tracer for Choosy {
-        fn sample(&self, request: &SampleRequest<'_>) -> Sampling {
+        fn sample(&self, request: &SamplingParams<'_>) -> SamplingResult {
             assert_eq!(
                 (request.method(), request.path()),
                 (Some("GET"), Some("/play"))
             );
-            Sampling::drop()
+            SamplingResult::drop()
         }
 
         fn report(&self, span: FinishedSpan) {
@@ -195,8 +195,8 @@ pub fn recorded_locally_is_seen_but_not_sent<S: Server>() {
     #[derive(Debug)]
     struct Locally;
     impl Sampler for Locally {
-        fn sample(&self, _: &SampleRequest<'_>) -> Sampling {
-            Sampling::record_only()
+        fn sample(&self, _: &SamplingParams<'_>) -> SamplingResult {
+            SamplingResult::record_only()
         }
     }
     let kit = Kit::<S>::setup()
@@ -218,10 +218,10 @@ pub fn baggage_set_on_what_is_not_recorded_goes_on<S: Server>() {
     let kit = Kit::<S>::setup()
         .policy(|policy| policy.skip("POST /play"))
         .play(|_| async {
-            Span::current().set_baggage("user", "ada");
+            Span::current().set_baggage_item("user", "ada");
             Reply::text(format!(
                 "baggage read: {:?}\n{}",
-                Span::current().baggage("user"),
+                Span::current().baggage_item("user"),
                 inject()
             ))
         })
@@ -259,12 +259,12 @@ pub fn handler_gets_an_empty_span_when_untraced<S: Server>() {
         .play(|_| async {
             let span = Span::current();
             span.set_tag("tag", 1);
-            span.set_baggage("user", "ada");
+            span.set_baggage_item("user", "ada");
             span.child("child").finish();
             Reply::text(format!(
                 "{} {:?} {}",
                 span.is_none(),
-                span.baggage("user"),
+                span.baggage_item("user"),
                 inject()
             ))
         })

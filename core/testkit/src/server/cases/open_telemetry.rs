@@ -1,14 +1,14 @@
 //! The attributes of OpenTelemetry's stable semantic conventions, "HTTP server spans": those that are required or
 //! conditionally required, and the recommended ones that are known.
 
-use opentracing_http::{Convention, Value};
+use opentracing_http::{SemanticConvention, Value};
 
 use crate::app::Reply;
 use crate::server::cases::{assert_no_tags, assert_tags, text, version};
 use crate::server::{Feature, Kit, Server};
 
 fn kit<S: Server>() -> Kit<S> {
-    Kit::with(|policy| policy.convention(Convention::OpenTelemetry))
+    Kit::with(|policy| policy.convention(SemanticConvention::OpenTelemetry))
 }
 
 /// Method, path and scheme are required; client, peer and user agent stand there where they are known.
@@ -55,7 +55,7 @@ pub fn required_attributes_are_there<S: Server>() {
 /// Status and route stand there if there are any, the error's type if the request failed: the status, or what happened.
 pub fn status_error_and_route_are_there_when_they_apply<S: Server>() {
     let kit = Kit::<S>::setup()
-        .policy(|policy| policy.convention(Convention::OpenTelemetry))
+        .policy(|policy| policy.convention(SemanticConvention::OpenTelemetry))
         .play(|query| {
             let status = query.parse().unwrap_or(200);
             async move { Reply::status(status) }
@@ -169,7 +169,7 @@ pub fn protocol_version_is_short<S: Server>() {
 
 /// Both conventions can stand side by side, for the time of a migration.
 pub fn both_conventions_stand_side_by_side<S: Server>() {
-    let kit = Kit::<S>::with(|policy| policy.convention(Convention::Both));
+    let kit = Kit::<S>::with(|policy| policy.convention(SemanticConvention::Both));
     assert_eq!(kit.get("/error").status, 503);
     let span = kit.span();
     assert_tags(

@@ -1,6 +1,6 @@
 //! The tags of OpenTracing's semantic conventions.
 
-use opentracing_http::{Convention, Value};
+use opentracing_http::{SemanticConvention, Value};
 
 use crate::server::cases::{assert_no_tags, assert_tags, text};
 use crate::server::{Feature, Kit, Server};
@@ -73,7 +73,7 @@ pub fn absolute_target_is_read_as_its_path<S: Server>() {
 
 /// The authority of a target in absolute form is the host, whatever `Host` names (RFC 9112, section 3.2.2).
 pub fn authority_of_the_target_wins_over_the_host_header<S: Server>() {
-    let kit = Kit::<S>::with(|policy| policy.convention(Convention::Both));
+    let kit = Kit::<S>::with(|policy| policy.convention(SemanticConvention::Both));
     let headers = [("host", "other.example:1")];
     let response = kit.get_with("http://shop.example:8080/play", &headers);
     assert_eq!(response.status, 200);
@@ -91,7 +91,7 @@ pub fn authority_of_the_target_wins_over_the_host_header<S: Server>() {
 pub fn asterisk_target_has_the_url_of_its_host<S: Server>() {
     let kit = Kit::<S>::with(|policy| {
         let policy = policy.attribute_names(["url"]);
-        policy.convention(Convention::Both)
+        policy.convention(SemanticConvention::Both)
     });
     let response = kit.send("OPTIONS", "*", &[("host", "shop.example:8080")]);
     let span = kit.span();
@@ -110,7 +110,7 @@ pub fn asterisk_target_has_the_url_of_its_host<S: Server>() {
 pub fn text_that_is_no_host_is_left_out<S: Server>() {
     let kit = Kit::<S>::with(|policy| {
         let policy = policy.attribute_names(["url", "host"]);
-        policy.convention(Convention::Both)
+        policy.convention(SemanticConvention::Both)
     });
     let mut served = 0;
     for host in [

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use opentracing_http::sampler::Sampler;
-use opentracing_http::sampler::{SampleRequest, Sampling};
+use opentracing_http::sampler::{SamplingParams, SamplingResult};
 use opentracing_http::server::Instrumentation;
 use opentracing_http::{FinishedSpan, HttpTracingBuilder, Route, Span};
 
@@ -68,10 +68,10 @@ pub fn unrecorded_request_is_judged_once<S: Server>() {
     #[derive(Debug, Default)]
     struct FirstNeverThenAlways(AtomicU64);
     impl Sampler for FirstNeverThenAlways {
-        fn sample(&self, _: &SampleRequest<'_>) -> Sampling {
+        fn sample(&self, _: &SamplingParams<'_>) -> SamplingResult {
             match self.0.fetch_add(1, Ordering::Relaxed) {
-                0 => Sampling::drop(),
-                _ => Sampling::record_and_sample(),
+                0 => SamplingResult::drop(),
+                _ => SamplingResult::record_and_sample(),
             }
         }
     }

@@ -3,7 +3,7 @@
 use opentracing_http::sampler::{
     Always, Never, ParentBased, Probability, RateLimit, Rules, Sampler,
 };
-use opentracing_http::sampler::{SampleRequest, Sampling};
+use opentracing_http::sampler::{SamplingParams, SamplingResult};
 use opentracing_http::{
     Forwarded, HttpTracing, HttpTracingBuilder, InMemoryTracer, Limits, NoopTracer, Pattern, Span,
 };
@@ -234,12 +234,12 @@ pub fn undecided_sampler_leaves_it_to_the_tracer<S: Server>() {
     #[derive(Debug)]
     struct Undecided;
     impl Sampler for Undecided {
-        fn sample(&self, request: &SampleRequest<'_>) -> Sampling {
+        fn sample(&self, request: &SamplingParams<'_>) -> SamplingResult {
             assert_eq!(
                 request.caller_decision(),
                 request.parent().map(|it| it.flags().is_sampled())
             );
-            Sampling::undecided()
+            SamplingResult::undecided()
         }
     }
     let undecided = Kit::<S>::with(|policy| policy.sampler(Undecided));
@@ -286,7 +286,7 @@ pub fn contexts_travel_in_messages_of_any_kind<S: Server>() {
     let tracer = InMemoryTracer::new();
     let tracing = HttpTracing::new(tracer.clone());
     let producer = tracing.span("produce").start();
-    producer.set_baggage("tenant", "blue");
+    producer.set_baggage_item("tenant", "blue");
     let context = producer.context().expect("a context");
     let mut message = std::collections::BTreeMap::new();
     tracing.inject(&context, &mut message);

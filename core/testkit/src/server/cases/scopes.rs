@@ -98,7 +98,7 @@ pub fn guard_left_behind_takes_no_request_over<S: Server>() {
             .play(move |query| {
                 if query == "leave" {
                     let span = Span::current();
-                    span.set_baggage("user", "ada");
+                    span.set_baggage_item("user", "ada");
                     *leaves.lock().expect("no panic") = Some(span);
                 }
                 async { Reply::text(injected()) }

@@ -190,7 +190,7 @@ pub fn reads_baggage_when_not_sampled<S: Server>() {
 
 fn reads_baggage<S: Server>(trace: &[(&str, &str)], spans: usize) {
     let kit = Kit::<S>::playing(|_| async {
-        let found = ["tenant", "city", "none"].map(|key| Span::current().baggage(key));
+        let found = ["tenant", "city", "none"].map(|key| Span::current().baggage_item(key));
         Reply::text(format!("{found:?}"))
     });
     let mut headers = vec![("baggage", "tenant=blue;ttl=1,city=K%C3%B6ln")];
@@ -225,7 +225,7 @@ pub fn merges_the_baggage_of_all_formats<S: Server>() {
 /// Baggage that the handler sets goes on beside the caller's, and stands in the span.
 pub fn baggage_set_in_the_handler_goes_on<S: Server>() {
     let kit = Kit::<S>::playing(|_| async {
-        Span::current().set_baggage("user", "ada");
+        Span::current().set_baggage_item("user", "ada");
         Reply::text(inject())
     });
     let response = kit.get_with("/play", &[("baggage", "tenant=blue")]);

@@ -243,7 +243,7 @@ pub fn an_error_is_tagged_and_logged<B: Backend>() {
     let cause = std::io::Error::other("no luck");
     let error = std::io::Error::other(Wraps(cause));
     let span = kit.tracing.span("work").start();
-    span.error(&error).error(&std::fmt::Error);
+    span.record_error(&error).record_error(&std::fmt::Error);
     span.finish();
     let span = kit.only();
     assert_tags::<B>(&span, [Tag::new("error", true)]);
@@ -294,17 +294,17 @@ fn assert_baggage<B: Backend>(span: &Arrived, baggage: &[(&str, &str)]) {
 pub fn baggage_arrives<B: Backend>() {
     let kit = Kit::<B>::new();
     let span = kit.tracing.span("work").start();
-    span.set_baggage("user", "ada")
-        .set_baggage("role", "ädmin, chief");
-    span.set_baggage("user", "bob")
-        .set_baggage("not a key", "x");
-    let user = span.baggage("user");
+    span.set_baggage_item("user", "ada")
+        .set_baggage_item("role", "ädmin, chief");
+    span.set_baggage_item("user", "bob")
+        .set_baggage_item("not a key", "x");
+    let user = span.baggage_item("user");
     assert_eq!(
         user.as_deref(),
         Some("bob"),
         "the last value of a key counts"
     );
-    let none = span.baggage("not a key");
+    let none = span.baggage_item("not a key");
     assert_eq!(none, None, "a key that no format can carry is not kept");
     span.finish();
     assert_baggage::<B>(&kit.only(), &[("user", "bob"), ("role", "ädmin, chief")]);
@@ -315,11 +315,11 @@ pub fn baggage_reaches_children<B: Backend>() {
     let kit = Kit::<B>::new();
     let parent = kit.tracing.span("parent").start();
     let before = parent.child("before");
-    parent.set_baggage("user", "ada");
+    parent.set_baggage_item("user", "ada");
     let child = parent.child("child");
     child
-        .set_baggage("user", "bob")
-        .set_baggage("role", "admin");
+        .set_baggage_item("user", "bob")
+        .set_baggage_item("role", "admin");
     let grandchild = child.child("grandchild");
     let follower = parent.follower("follower");
     for (name, span, user) in [
@@ -329,7 +329,7 @@ pub fn baggage_reaches_children<B: Backend>() {
         ("follower", &follower, Some("ada")),
         ("parent", &parent, Some("ada")),
     ] {
-        let has = span.baggage("user");
+        let has = span.baggage_item("user");
         assert_eq!(has.as_deref(), user, "the baggage of the span {name}");
         let context = span.context().expect("it is recorded");
         let has = context.baggage().get("user");
@@ -359,9 +359,9 @@ pub fn what_comes_after_the_end_changes_nothing<B: Backend>() {
     span.set_name("late")
         .log("late")
         .log_at(SystemTime::UNIX_EPOCH, "late");
-    span.error(&std::fmt::Error).set_route("/late");
+    span.record_error(&std::fmt::Error).set_route("/late");
     span.set_tag("sampling.priority", 0)
-        .set_baggage("late", "1");
+        .set_baggage_item("late", "1");
     span.child("child").finish();
     let spans = kit.arrived(2);
     let span = named(&spans, "work");

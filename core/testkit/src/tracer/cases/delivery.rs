@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use opentracing_http::report::Diagnostics;
-use opentracing_http::sampler::{SampleRequest, Sampling};
+use opentracing_http::sampler::{SamplingParams, SamplingResult};
 use opentracing_http::{FanOut, FinishedSpan, Flushed, HttpTracing, InMemoryTracer, Span, Tracer};
 
 use crate::tracer::kit::{Kit, in_time, named};
@@ -245,7 +245,7 @@ pub fn is_send_and_sync<B: Backend>() {
 struct Borrowed<T>(T);
 
 impl<T: Tracer> Tracer for Borrowed<T> {
-    fn sample(&self, request: &SampleRequest<'_>) -> Sampling {
+    fn sample(&self, request: &SamplingParams<'_>) -> SamplingResult {
         Tracer::sample(&&self.0, request)
     }
 
@@ -330,7 +330,7 @@ pub fn works_in_a_fan_out<B: Backend>() {
 struct Panics;
 
 impl Tracer for Panics {
-    fn sample(&self, _: &SampleRequest<'_>) -> Sampling {
+    fn sample(&self, _: &SamplingParams<'_>) -> SamplingResult {
         std::panic::resume_unwind(Box::new("in sample"))
     }
 

@@ -2,7 +2,7 @@
 
 use http::Request;
 use opentracing_http::sampler::{Always, Never, ParentBased, Sampler};
-use opentracing_http::sampler::{SampleRequest, Sampling};
+use opentracing_http::sampler::{SamplingParams, SamplingResult};
 use opentracing_http::server::Instrumentation;
 use opentracing_http::{HttpTracing, NoopTracer, Span, Tag, TraceFlags};
 
@@ -11,10 +11,10 @@ use crate::tracer::{Backend, Feature};
 
 /// Answers the same for every span.
 #[derive(Debug)]
-struct Answers(Sampling);
+struct Answers(SamplingResult);
 
 impl Sampler for Answers {
-    fn sample(&self, _: &SampleRequest<'_>) -> Sampling {
+    fn sample(&self, _: &SamplingParams<'_>) -> SamplingResult {
         self.0.clone()
     }
 }
@@ -66,7 +66,7 @@ pub fn a_sampler_has_the_first_word<B: Backend>() {
         (Box::new(Always), 2),
         (Box::new(Never), 0),
         (Box::new(ParentBased::new(Never)), 1),
-        (Box::new(Answers(Sampling::undecided())), 1),
+        (Box::new(Answers(SamplingResult::undecided())), 1),
     ];
     for (sampler, arrive) in samplers {
         let kit = Kit::<B>::with(|policy| policy.sampler(sampler));
@@ -80,7 +80,7 @@ pub fn a_sampler_has_the_first_word<B: Backend>() {
 
 /// The tags that a sampler adds arrive with the span that it was asked about, and its tracestate with the whole trace.
 pub fn what_the_sampler_adds_arrives<B: Backend>() {
-    let sampling = Sampling::record_and_sample()
+    let sampling = SamplingResult::record_and_sample()
         .with_tag(("sampler.type", "probabilistic"))
         .with_tag(("sampler.param", 0.25))
         .with_tracestate("vendor", "t61");
@@ -127,7 +127,7 @@ pub fn what_the_sampler_adds_arrives<B: Backend>() {
 
 /// What is recorded for this process only never arrives, nor do its children.
 pub fn record_only_never_arrives<B: Backend>() {
-    let sampler = Answers(Sampling::record_only());
+    let sampler = Answers(SamplingResult::record_only());
     let kit = Kit::<B>::with(|policy| policy.sampler(sampler));
     let span = kit.tracing.span("local").start();
     let child = span.child("below");
@@ -181,7 +181,7 @@ pub fn sampling_priority_is_obeyed<B: Backend>() {
     for name in ["before", "no number", "parent"] {
         named(&spans, name);
     }
-    let sampler = Answers(Sampling::record_only());
+    let sampler = Answers(SamplingResult::record_only());
     let kit = Kit::<B>::with(|policy| policy.sampler(sampler));
     let span = kit.tracing.span("local at first").start();
     span.set_tag("sampling.priority", 1);
@@ -221,8 +221,10 @@ pub fn noop_span_accepts_everything<B: Backend>() {
         assert!(!span.is_recording(), "there is nothing to record it for");
         span.set_tag("a", 1).set_tags([("b", 2)]);
         span.log("x").log_at(std::time::SystemTime::UNIX_EPOCH, "y");
-        span.error(&std::fmt::Error).set_name("z").set_route("/z");
-        span.set_baggage("key", "value");
+        span.record_error(&std::fmt::Error)
+            .set_name("z")
+            .set_route("/z");
+        span.set_baggage_item("key", "value");
         span.in_scope(|| span.child("child").finish());
         span.follower("follower")
             .finish_at(std::time::SystemTime::UNIX_EPOCH);
