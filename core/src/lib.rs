@@ -23,10 +23,10 @@ pub use self::context::{
 };
 pub use self::delivery::{Diagnostic, Flushed, SpansLost};
 pub use self::http::{
-    Attribute, Convention, End, Forwarded, Network, Outcome, Pattern, QueryRedaction, RequestView,
-    Route, TraceIdHeader, Trust,
+    Attribute, Forwarded, Network, Outcome, Pattern, QueryRedaction, RequestView, Route,
+    SemanticConvention, SpanEnd, TraceIdHeader, Trust,
 };
-pub use self::http_tracing::{HttpTracing, HttpTracingBuilder};
+pub use self::http_tracing::{HttpTracing, HttpTracingBuilder, MountPoint};
 pub use self::span::{
     Clock, FinishedSpan, OwnedSpan, RequestEnd, Span, SpanBuilder, SystemClock, Tracer,
 };

@@ -14,8 +14,5 @@ pub use self::extract::CurrentSpan;
 pub use self::headers::ActixHeaders;
 pub use self::middleware::{ResponseFuture, TracingMiddleware, TracingService};
 
-pub use opentracing_http::propagation::Carrier;
-pub use opentracing_http::{
-    Attribute, ConfigError, HttpTracing, HttpTracingBuilder, InMemoryTracer, NoopTracer, OwnedSpan,
-    SemanticConvention, Span, SpanBuilder, SpanContext, SpanEnd, SpanKind, Tag, Value,
-};
+// Everything of the core, so that a service needs no other package.
+pub use opentracing_http::*;

@@ -33,7 +33,7 @@ use crate::routes::Routes;
 /// let app = App::new()
 ///     .service(
 ///         web::resource("/users/{id}")
-///             .wrap(TracingMiddleware::new(&tracing).attributes([Attribute::URL]))
+///             .wrap(TracingMiddleware::new(tracing.mount_point().attributes([Attribute::URL])))
 ///             .route(web::get().to(user)),
 ///     )
 ///     .wrap(TracingMiddleware::new(&tracing));

@@ -14,11 +14,8 @@ pub use self::fairing::TracingFairing;
 pub use self::headers::Headers;
 pub use self::routes::{TracedRoutes, traced};
 
-pub use opentracing_http::propagation::Carrier;
-pub use opentracing_http::{
-    Attribute, ConfigError, HttpTracing, HttpTracingBuilder, InMemoryTracer, NoopTracer, OwnedSpan,
-    SemanticConvention, Span, SpanBuilder, SpanContext, SpanEnd, SpanKind, Tag, Value,
-};
+// Everything of the core, so that a service needs no other package.
+pub use opentracing_http::*;
 
 /// The value of the tag `component`.
 const COMPONENT: &str = "rocket";

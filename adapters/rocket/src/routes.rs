@@ -30,7 +30,7 @@ use crate::slot::{Owner, Slot, Traced};
 /// }
 ///
 /// let tracing = HttpTracing::new(InMemoryTracer::new());
-/// let rocket = rocket::build().mount("/", traced(&tracing, routes![hello]).attributes([Attribute::URL]));
+/// let rocket = rocket::build().mount("/", traced(tracing.mount_point().attributes([Attribute::URL]), routes![hello]));
 /// # let _ = rocket;
 /// ```
 ///

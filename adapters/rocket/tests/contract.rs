@@ -135,7 +135,7 @@ fn routes() -> Vec<Route> {
 fn chosen(app: &App) -> Vec<Route> {
     let routes = Play::at("/chosen", app);
     match app.places() {
-        Some(tracing) => traced(tracing, routes).attributes(app::chosen()).into(),
+        Some(tracing) => traced(tracing.mount_point().attributes(app::chosen()), routes).into(),
         None => routes,
     }
 }
@@ -143,10 +143,11 @@ fn chosen(app: &App) -> Vec<Route> {
 fn named(app: &App) -> Vec<Route> {
     let routes = Play::at("/named", app);
     match app.places() {
-        Some(tracing) => traced(tracing, routes)
-            .name(app::NAMED)
-            .ends(SpanEnd::Head)
-            .into(),
+        Some(tracing) => traced(
+            tracing.mount_point().name(app::NAMED).ends(SpanEnd::Head),
+            routes,
+        )
+        .into(),
         None => routes,
     }
 }
@@ -155,9 +156,11 @@ fn named(app: &App) -> Vec<Route> {
 fn chosen_in_scope(app: &App) -> Vec<Route> {
     let routes = chosen(app);
     match app.places() {
-        Some(tracing) => traced(tracing, routes)
-            .attributes(app::chosen_by_scope())
-            .into(),
+        Some(tracing) => traced(
+            tracing.mount_point().attributes(app::chosen_by_scope()),
+            routes,
+        )
+        .into(),
         None => routes,
     }
 }

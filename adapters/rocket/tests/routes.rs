@@ -121,9 +121,10 @@ fn the_span_is_current_in_the_body_and_ends_with_it() {
 #[test]
 fn a_route_can_have_its_spans_end_at_the_head() {
     both(|_, tracer, tracing, rocket| {
-        let routes = traced(&tracing, routes![stream])
-            .ends(SpanEnd::Head)
-            .name("words");
+        let routes = traced(
+            tracing.mount_point().ends(SpanEnd::Head).name("words"),
+            routes![stream],
+        );
         let server = Server::launch(rocket.mount("/", routes));
         assert_eq!(server.get("/stream").text(), "onetwo");
         let spans = tracer.wait_for(3, PATIENCE);
@@ -143,9 +144,16 @@ fn plain() -> &'static str {
 fn attributes_are_added_once() {
     both(|_, tracer, tracing, rocket| {
         // Twice, as by one who wraps what is wrapped already.
-        let routes =
-            traced(&tracing, routes![plain]).attributes([Attribute::URL, Attribute::METHOD]);
-        let routes = traced(&tracing, routes).attributes([Attribute::USER_AGENT]);
+        let routes = traced(
+            tracing
+                .mount_point()
+                .attributes([Attribute::URL, Attribute::METHOD]),
+            routes![plain],
+        );
+        let routes = traced(
+            tracing.mount_point().attributes([Attribute::USER_AGENT]),
+            routes,
+        );
         let server = Server::launch(rocket.mount("/", routes));
         server.send("GET", "/plain?a=1", &[("user-agent", "curl")]);
         drop(server);
@@ -163,7 +171,10 @@ fn attributes_are_added_once() {
 #[test]
 fn a_head_is_complete_and_a_get_without_the_fairing() {
     both(|fairing, tracer, tracing, rocket| {
-        let routes = traced(&tracing, routes![plain, stream]).attributes([Attribute::METHOD]);
+        let routes = traced(
+            tracing.mount_point().attributes([Attribute::METHOD]),
+            routes![plain, stream],
+        );
         let server = Server::launch(rocket.mount("/", routes));
         for (path, length) in [("/plain", Some("5")), ("/stream", None)] {
             assert_eq!(

@@ -1,13 +1,12 @@
 //! The layer, and the service that it makes.
 
-use std::borrow::Cow;
 use std::fmt::Display;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
 use http_body::Body;
-use opentracing_http::server::Instrumentation;
-use opentracing_http::{Attribute, HttpTracing, SpanEnd};
+use opentracing_http::MountPoint;
+use opentracing_http::server::{InRequest, Instrumentation};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -28,40 +27,19 @@ pub struct TracingLayer {
 }
 
 impl TracingLayer {
-    /// Traces after this policy.
+    /// Creates the layer of a mount point: `&tracing`, or [options](opentracing_http::HttpTracing::mount_point) of its own.
     #[must_use]
-    pub fn new(tracing: &HttpTracing) -> Self {
-        Self::with_extensions(tracing, Extensions::default())
+    pub fn new(mount_point: impl Into<MountPoint>) -> Self {
+        Self::with_extensions(mount_point, Extensions::default())
     }
 
-    /// Traces after this policy the requests of a framework that leaves more in their extensions.
+    /// Creates the layer for a framework that keeps more in the extensions of its requests.
     #[must_use]
-    pub fn with_extensions(tracing: &HttpTracing, extensions: Extensions) -> Self {
+    pub fn with_extensions(mount_point: impl Into<MountPoint>, extensions: Extensions) -> Self {
         Self {
-            instrumentation: Instrumentation::new(tracing, extensions.component),
+            instrumentation: Instrumentation::new(mount_point, extensions.component),
             extensions,
         }
-    }
-
-    /// Tags these attributes as well.
-    #[must_use]
-    pub fn attributes(mut self, attributes: impl IntoIterator<Item = Attribute>) -> Self {
-        self.instrumentation = self.instrumentation.attributes(attributes);
-        self
-    }
-
-    /// Names the spans so, instead of after method and route.
-    #[must_use]
-    pub fn name(mut self, name: impl Into<Cow<'static, str>>) -> Self {
-        self.instrumentation = self.instrumentation.name(name);
-        self
-    }
-
-    /// Has the spans end at this moment, instead of the policy's.
-    #[must_use]
-    pub fn ends(mut self, end: SpanEnd) -> Self {
-        self.instrumentation = self.instrumentation.ends(end);
-        self
     }
 }
 
@@ -106,24 +84,14 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let view = View {
+        let span = self.layer.instrumentation.begin(&View {
             request: &request,
             extensions: self.layer.extensions,
-        };
-        let Some(mut span) = self
-            .layer
-            .instrumentation
-            .begin_or_join(&view, |mark| mark.is_on(request.extensions()))
-        else {
-            return ResponseFuture::new(self.inner.call(request), None);
-        };
-        if let Some(mark) = span.mark() {
-            mark.leave(request.extensions_mut());
-            if self.layer.extensions.leaves_traced {
-                request.extensions_mut().insert(Traced);
-            }
+        });
+        let left = span.leave_mark(request.extensions_mut());
+        if left && self.layer.extensions.leaves_traced {
+            request.extensions_mut().insert(Traced);
         }
-        let future = span.scope(|| self.inner.call(request));
-        ResponseFuture::new(future, Some(span))
+        ResponseFuture::new(InRequest::new(span, || self.inner.call(request)))
     }
 }

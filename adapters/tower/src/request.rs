@@ -3,8 +3,9 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use http::{HeaderName, Request};
-use opentracing_http::propagation::{HeaderFilter, HeaderView};
+use http::{Request, Version};
+use opentracing_http::propagation::HeaderView;
+use opentracing_http::server::Mark;
 use opentracing_http::{RequestView, Route};
 
 /// How a framework on tower leaves what it knows in a request's extensions.
@@ -92,32 +93,6 @@ pub(crate) struct View<'r, B> {
     pub(crate) extensions: Extensions,
 }
 
-impl<B> HeaderView for View<'_, B> {
-    fn each_header<'a>(&'a self, visit: &mut dyn FnMut(&'a str, &'a [u8])) {
-        self.request.each_header(visit);
-    }
-
-    fn header_values<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
-        self.request.header_values(name, visit);
-    }
-
-    fn named_header_values<'a>(&'a self, name: &HeaderName, visit: &mut dyn FnMut(&'a [u8])) {
-        self.request.named_header_values(name, visit);
-    }
-
-    fn header<'a>(&'a self, name: &str) -> Option<&'a [u8]> {
-        self.request.header(name)
-    }
-
-    fn each_wanted_header<'a>(
-        &'a self,
-        wanted: &HeaderFilter,
-        visit: &mut dyn FnMut(&'a str, &'a [u8]),
-    ) {
-        self.request.each_wanted_header(wanted, visit);
-    }
-}
-
 impl<B> RequestView for View<'_, B> {
     fn method(&self) -> &str {
         RequestView::method(self.request)
@@ -125,6 +100,10 @@ impl<B> RequestView for View<'_, B> {
 
     fn path(&self) -> &str {
         (self.extensions.path)(self.request.extensions()).unwrap_or_else(|| self.request.path())
+    }
+
+    fn headers(&self) -> &dyn HeaderView {
+        self.request.headers()
     }
 
     fn query(&self) -> Option<&str> {
@@ -143,11 +122,15 @@ impl<B> RequestView for View<'_, B> {
         (self.extensions.peer)(self.request.extensions())
     }
 
-    fn version(&self) -> Option<&'static str> {
-        RequestView::version(self.request)
+    fn version(&self) -> Option<Version> {
+        Some(self.request.version())
     }
 
     fn route(&self) -> Route<'_> {
         (self.extensions.route)(self.request.extensions())
+    }
+
+    fn has_mark(&self, mark: Mark) -> bool {
+        self.request.has_mark(mark)
     }
 }

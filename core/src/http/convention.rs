@@ -4,9 +4,9 @@ use std::net::IpAddr;
 
 use crate::http::facts::HttpFacts;
 use crate::http::outcome::Outcome;
+use crate::http::request_view::Route;
 use crate::http::settings::HttpSettings;
 use crate::http::shown::{Shown, shown_query};
-use crate::http::view::Route;
 use crate::tag::{SpanKind, Tag, Value};
 
 /// Which names a request's tags have.

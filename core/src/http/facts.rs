@@ -17,13 +17,13 @@ use crate::http::method::known_method;
 use crate::http::options::Options;
 use crate::http::outcome::Outcome;
 use crate::http::redaction::{Bounded, HeaderRule, append_header, append_value};
+use crate::http::request_view::{RequestView, Route, canonical, host_header, version_number};
 use crate::http::settings::HttpSettings;
 use crate::http::shown::Shown;
 use crate::http::text_buffer::{Text, TextBuffer};
 use crate::http::url_redaction::is_plain_text;
-use crate::http::view::{RequestView, Route, canonical, host_header};
 use crate::propagation::{HeaderView, Seen};
-use crate::text::prefix;
+use crate::text::{BoundedText, prefix};
 
 pub(crate) struct HttpFacts {
     /// All text of the request; everything below points into it.
@@ -147,7 +147,7 @@ impl HttpFacts {
             ..
         } = *arrival;
         self.component = arrival.component;
-        self.version = view.version();
+        self.version = view.version().and_then(version_number);
         self.peer = view.peer().map(canonical);
         self.options = options.cloned();
         let (path, scheme) = (view.path(), view.scheme());
@@ -159,7 +159,7 @@ impl HttpFacts {
         let user_agent = match settings.convention.has_user_agent() {
             true => {
                 let mut agent = None;
-                headers.named_header_values(&USER_AGENT, &mut |value| {
+                headers.header_values(USER_AGENT.as_str(), &mut |value| {
                     agent.get_or_insert(value);
                 });
                 agent.and_then(|value| std::str::from_utf8(value).ok())
@@ -229,7 +229,7 @@ impl HttpFacts {
         }
     }
 
-    /// The next header of the response that is wanted as an attribute, by the policy or any place.
+    /// Returns the next header of the response that is wanted as an attribute, by the policy or any mount point.
     pub(crate) fn next_header(
         &self,
         wanted: &mut Wanted,
@@ -243,7 +243,10 @@ impl HttpFacts {
             let mut attributes = self.list(settings, wanted.list).iter().enumerate();
             let next = attributes.find_map(|(index, attribute)| match &attribute.what {
                 // Cloning a header's name copies no text.
-                What::ResponseHeader(name, rule) if index >= wanted.next => {
+                What::ResponseHeader(name, rule)
+                    if index >= wanted.next
+                        && !(wanted.only_missing && self.has_slot(wanted.list, index)) =>
+                {
                     let rule = header_rule(attribute, name, *rule, settings);
                     Some((index, name.clone(), rule))
                 }
@@ -257,6 +260,11 @@ impl HttpFacts {
             wanted.next = 0;
         }
         None
+    }
+
+    fn has_slot(&self, list: u16, index: usize) -> bool {
+        let mut slots = self.attributes.iter();
+        slots.any(|slot| slot.list == list && usize::from(slot.index) == index)
     }
 
     /// Adds the values of the header that was wanted last.
@@ -361,6 +369,12 @@ impl HttpFacts {
                 if self.text.has(known, template) => {}
             (Route::Template(template), _) => self.set_template(template, limit),
         }
+    }
+
+    /// Notes what went wrong.
+    pub(crate) fn set_error(&mut self, error: BoundedText) {
+        self.cut_values += u32::from(error.is_cut);
+        self.error = Some(error.text);
     }
 
     /// Keeps method and template, adjacent, in the place of an earlier one: however often it changes, it takes no more room.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use crate::http::hops;
-use crate::http::view::RequestView;
+use crate::http::request_view::RequestView;
 
 /// Whose word counts for the client's address: none's, unless proxies are named.
 ///

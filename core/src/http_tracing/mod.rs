@@ -1,6 +1,7 @@
 //! The policy object that an application builds once and gives to any adapter.
 
 mod env;
+mod mount_point;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -20,6 +21,8 @@ use crate::sampler::{Rules, Sampler, TextSampler, read_rules};
 use crate::span::{Clock, Policy, RequestEnd, ScopeHook, Span, SpanBuilder, Tracer, pool};
 use crate::tag::Limits;
 use crate::tracer::NoopTracer;
+
+pub use self::mount_point::MountPoint;
 
 /// The tracing policy of an application: built once, given to the adapter of any framework, cheap to clone.
 ///

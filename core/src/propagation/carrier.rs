@@ -26,26 +26,11 @@ pub trait HeaderView {
         });
     }
 
-    /// Visits every value of one header whose name is at hand in `http`'s form, in order.
+    /// Visits the headers that are [wanted](HeaderFilter::may_want), as [`each_header`](Self::each_header) does. Others may be
+    /// visited as well.
     ///
-    /// The default looks for the name's text; implement it where the prepared name makes the look-up cheaper.
-    fn named_header_values<'a>(&'a self, name: &HeaderName, visit: &mut dyn FnMut(&'a [u8])) {
-        self.header_values(name.as_str(), visit);
-    }
-
-    /// The first value of one header.
-    fn header<'a>(&'a self, name: &str) -> Option<&'a [u8]> {
-        let mut first = None;
-        self.header_values(name, &mut |value| {
-            first.get_or_insert(value);
-        });
-        first
-    }
-
-    /// Visits the headers that are [wanted](HeaderFilter::may_want), as [`each_header`](Self::each_header) does; others as well
-    /// do no harm.
-    ///
-    /// The default looks through all of them; implement it where to get at a value is dearer than to look at a name.
+    /// The default looks through [`each_header`](Self::each_header); implement it where reading a value costs more than
+    /// reading a name.
     fn each_wanted_header<'a>(
         &'a self,
         wanted: &HeaderFilter,
@@ -59,6 +44,25 @@ pub trait HeaderView {
     }
 }
 
+impl dyn HeaderView + '_ {
+    /// Returns the first value of one header, whatever the name's case.
+    ///
+    /// ```
+    /// use opentracing_http::propagation::HeaderView;
+    ///
+    /// let headers: &dyn HeaderView = &[("X-Team", "blue"), ("x-team", "red")];
+    /// assert_eq!(headers.header("x-team"), Some(&b"blue"[..]));
+    /// ```
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        let mut first = None;
+        self.header_values(name, &mut |value| {
+            first.get_or_insert(value);
+        });
+        first
+    }
+}
+
 impl<V: HeaderView + ?Sized> HeaderView for &V {
     fn each_header<'a>(&'a self, visit: &mut dyn FnMut(&'a str, &'a [u8])) {
         (**self).each_header(visit);
@@ -66,14 +70,6 @@ impl<V: HeaderView + ?Sized> HeaderView for &V {
 
     fn header_values<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
         (**self).header_values(name, visit);
-    }
-
-    fn named_header_values<'a>(&'a self, name: &HeaderName, visit: &mut dyn FnMut(&'a [u8])) {
-        (**self).named_header_values(name, visit);
-    }
-
-    fn header<'a>(&'a self, name: &str) -> Option<&'a [u8]> {
-        (**self).header(name)
     }
 
     fn each_wanted_header<'a>(
@@ -97,7 +93,7 @@ macro_rules! known_headers {
         }
 
         impl KnownHeader {
-            /// Every header that has one fixed name, in the order of [`index`](Self::index).
+            /// Every header that has one fixed name, in no particular order.
             pub const NAMED: &'static [Self] = &[$(Self::$variant,)*];
 
             /// The header's name, in lower case; for [`UberCtx`](Self::UberCtx) the prefix.
@@ -168,9 +164,8 @@ known_headers! {
 }
 
 impl KnownHeader {
-    /// The header's place in [`NAMED`](Self::NAMED).
-    #[must_use]
-    pub const fn index(self) -> usize {
+    /// The header's position in [`NAMED`](Self::NAMED).
+    pub(crate) const fn index(self) -> usize {
         self as usize
     }
 }
@@ -186,16 +181,6 @@ impl HeaderView for HeaderMap {
         for value in self.get_all(name) {
             visit(value.as_bytes());
         }
-    }
-
-    fn named_header_values<'a>(&'a self, name: &HeaderName, visit: &mut dyn FnMut(&'a [u8])) {
-        for value in self.get_all(name) {
-            visit(value.as_bytes());
-        }
-    }
-
-    fn header<'a>(&'a self, name: &str) -> Option<&'a [u8]> {
-        self.get(name).map(HeaderValue::as_bytes)
     }
 
     fn each_wanted_header<'a>(

@@ -7,9 +7,9 @@ use std::time::{Duration, SystemTime};
 
 use crate::context::{Extra, SpanContext, SpanId, TraceFlags, TraceId};
 use crate::http::HttpFacts;
+use crate::http::Mark;
 use crate::span::hook::HookSlot;
 use crate::span::late_bytes::{LateBytes, Queues};
-use crate::span::mark::Mark;
 use crate::span::policy::Policy;
 use crate::span::record::Record;
 use crate::tag::Tag;

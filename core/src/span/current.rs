@@ -9,8 +9,8 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
+use crate::http::Mark;
 use crate::span::handle::Span;
-use crate::span::mark::Mark;
 
 /// The scopes that a thread is in. Scopes that are left out of order are taken out where they stand.
 struct Stack {

@@ -7,13 +7,13 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use crate::context::{Baggage, ReferenceKind, SpanContext};
+use crate::http::Mark;
 use crate::http::Route;
 use crate::propagation::{Carrier, Outgoing};
 use crate::span::cell::SpanCell;
 use crate::span::current::{self, Entered, Kind, Scoped};
 use crate::span::finished::FinishedSpan;
 use crate::span::hook::ScopeHook;
-use crate::span::mark::Mark;
 use crate::span::owned_span::OwnedSpan;
 use crate::span::policy::Policy;
 use crate::span::pool;

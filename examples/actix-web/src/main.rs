@@ -16,8 +16,11 @@ use opentracing_actix_web::{Attribute, CurrentSpan, Tag, TracingMiddleware};
 async fn main() -> Result<(), Box<dyn Error>> {
     let tracing = example_shared::tracing("example-actix-web");
     // One route's spans have these attributes as tags, besides what all spans have.
-    let chosen = TracingMiddleware::new(&tracing)
-        .attributes([Attribute::URL, "header:x-request-id".parse()?]);
+    let chosen = TracingMiddleware::new(
+        tracing
+            .mount_point()
+            .attributes([Attribute::URL, "header:x-request-id".parse()?]),
+    );
     let all = TracingMiddleware::new(&tracing);
 
     let server = HttpServer::new(move || {

@@ -32,8 +32,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 fn app(tracing: &HttpTracing) -> Result<Router, Box<dyn Error>> {
     // This route's spans have these attributes as tags, besides what all spans have.
-    let chosen =
-        TracingLayer::new(tracing).attributes([Attribute::URL, "header:x-request-id".parse()?]);
+    let chosen = TracingLayer::new(
+        tracing
+            .mount_point()
+            .attributes([Attribute::URL, "header:x-request-id".parse()?]),
+    );
 
     Ok(Router::new()
         .route("/", get(hello))

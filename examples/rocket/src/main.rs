@@ -18,7 +18,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let tracing = example_shared::tracing("example-rocket");
     // One route's spans have these attributes as tags, besides what all spans have.
     let attributes = [Attribute::URL, "header:x-request-id".parse()?];
-    let chosen = traced(&tracing, routes![chosen]).attributes(attributes);
+    let chosen = traced(
+        tracing.mount_point().attributes(attributes),
+        routes![chosen],
+    );
     let rocket = rocket::custom(config())
         // Traces every request, also those that match no route.
         .attach(TracingFairing::new(&tracing))

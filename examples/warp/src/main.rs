@@ -18,8 +18,11 @@ use warp::{Filter, Rejection, Reply, path, query};
 async fn main() -> Result<(), Box<dyn Error>> {
     let tracing = example_shared::tracing("example-warp");
     // One route's spans have these attributes as tags, besides what all spans have.
-    let chosen =
-        TracingFilter::new(&tracing).attributes([Attribute::URL, "header:x-request-id".parse()?]);
+    let chosen = TracingFilter::new(
+        tracing
+            .mount_point()
+            .attributes([Attribute::URL, "header:x-request-id".parse()?]),
+    );
     // Traces every route, and the 404 of all others.
     let routes = routes(&chosen).recover(recover).traced(&tracing);
 

@@ -141,9 +141,9 @@ fn a_route_is_traced_alone() {
     let (tracer, tracing) = tracing();
     let server = serve!(move || {
         // After `.to()`: the other order panics at start-up.
-        let traced = web::get()
-            .to(hello)
-            .wrap(TracingMiddleware::new(&tracing).attributes([Attribute::URL]));
+        let traced = web::get().to(hello).wrap(TracingMiddleware::new(
+            tracing.mount_point().attributes([Attribute::URL]),
+        ));
         App::new()
             .service(
                 web::resource("/chosen/{id}")
@@ -166,7 +166,7 @@ fn a_resource_covers_its_wrong_methods() {
     let server = serve!(move || {
         App::new().service(
             web::resource("/thing")
-                .wrap(TracingMiddleware::new(&tracing).name("thing"))
+                .wrap(TracingMiddleware::new(tracing.mount_point().name("thing")))
                 .route(web::get().to(hello)),
         )
     });

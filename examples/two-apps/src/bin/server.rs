@@ -11,7 +11,11 @@ use tokio::net::TcpListener;
 #[tokio::main]
 async fn main() -> io::Result<()> {
     let tracing = example_shared::tracing("example-server");
-    let traced = TracingLayer::new(&tracing).attributes([Attribute::URL, Attribute::METHOD]);
+    let traced = TracingLayer::new(
+        tracing
+            .mount_point()
+            .attributes([Attribute::URL, Attribute::METHOD]),
+    );
     let app = Router::new()
         .route("/prices/{id}", get(price).layer(traced))
         .route("/untraced", get(|| async { "nobody knows" }));

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use http::{HeaderMap, Request};
+use http::Request;
+use opentracing_http::propagation::HeaderView;
 use opentracing_http::server::{BodySize, Instrumentation, ResponseView};
 use opentracing_http::{Route, Span, SpanId, SpanKind, Tag, Value};
 
@@ -386,6 +387,24 @@ fn request(path: &str) -> Request<()> {
     request.body(()).expect("a request")
 }
 
+/// A response without headers and body.
+struct NotFound;
+
+impl ResponseView for NotFound {
+    fn status(&self) -> u16 {
+        404
+    }
+
+    fn headers(&self) -> &dyn HeaderView {
+        const NONE: &[(&str, &str)] = &[];
+        &NONE
+    }
+
+    fn body_size(&self) -> BodySize {
+        BodySize::Empty
+    }
+}
+
 /// The span of a request arrives named after its route, with the tags of OpenTracing's conventions, below its caller.
 pub fn a_request_arrives<B: Backend>() {
     let (kit, clock) = Kit::<B>::timed();
@@ -398,13 +417,8 @@ pub fn a_request_arrives<B: Backend>() {
     span.set_route(Route::Template("/users/{id}"));
     span.scope(|| Span::current().child("query").finish());
     clock.advance(Duration::from_micros(250));
-    let head = ResponseView {
-        status: 404,
-        headers: &HeaderMap::new(),
-        body: BodySize::Empty,
-        upgrade: false,
-    };
-    assert!(span.head(&head).is_none(), "there is no body to wait for");
+    let body = span.respond(&mut NotFound);
+    assert!(body.is_none(), "there is no body to wait for");
 
     let spans = kit.arrived(2);
     let span = named(&spans, "GET /users/{id}");
