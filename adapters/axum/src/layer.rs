@@ -12,7 +12,7 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::request;
+use crate::request::Axum;
 
 /// Traces every request of what it is put round: a router, a method router, a handler.
 ///
@@ -35,7 +35,7 @@ use crate::request;
 /// ```
 #[derive(Debug, Clone)]
 pub struct TracingLayer {
-    layer: opentracing_tower::TracingLayer,
+    layer: opentracing_tower::TracingLayer<Axum>,
 }
 
 impl TracingLayer {
@@ -43,7 +43,7 @@ impl TracingLayer {
     #[must_use]
     pub fn new(mount_point: impl Into<MountPoint>) -> Self {
         Self {
-            layer: opentracing_tower::TracingLayer::with_extensions(mount_point, request::view()),
+            layer: opentracing_tower::TracingLayer::for_framework(mount_point),
         }
     }
 }
@@ -64,7 +64,7 @@ impl<S> Layer<S> for TracingLayer {
 /// boxed once more.
 #[derive(Debug, Clone)]
 pub struct TracingService<S> {
-    inner: opentracing_tower::TracingService<S>,
+    inner: opentracing_tower::TracingService<S, Axum>,
 }
 
 impl<S, B, R> Service<Request<B>> for TracingService<S>

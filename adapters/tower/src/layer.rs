@@ -1,6 +1,7 @@
 //! The layer, and the service that it makes.
 
 use std::fmt::Display;
+use std::marker::PhantomData;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
@@ -12,64 +13,79 @@ use tower_service::Service;
 
 use crate::body::TracingBody;
 use crate::future::ResponseFuture;
-use crate::request::{Extensions, View};
+use crate::request::{Framework, Tower, View};
 
 /// Traces every request that passes through it.
 ///
-/// Where the layer is put decides what is traced. Outermost is best: a layer outside of this one that answers by itself
+/// Where the layer is put decides what is traced. Outermost is best: a layer outside of this one that responds by itself
 /// (a timeout, say) is not seen, and a request that it gives up shows as cancelled.
 ///
 /// A request that passes through two of them has one span: the inner one adds its attributes, its name and the route.
+///
+/// ```
+/// use opentracing_tower::{Attribute, HttpTracing, InMemoryTracer, TracingLayer};
+///
+/// let tracing = HttpTracing::new(InMemoryTracer::new());
+/// let everything = TracingLayer::new(&tracing);
+/// let single_route =
+///     TracingLayer::new(tracing.mount_point().attributes([Attribute::URL]).name("checkout"));
+/// # let _ = (everything, single_route);
+/// ```
 #[derive(Debug, Clone)]
-pub struct TracingLayer {
+pub struct TracingLayer<F = Tower> {
     instrumentation: Instrumentation,
-    extensions: Extensions,
+    framework: PhantomData<fn() -> F>,
 }
 
 impl TracingLayer {
     /// Creates the layer of a mount point: `&tracing`, or [options](opentracing_http::HttpTracing::mount_point) of its own.
     #[must_use]
     pub fn new(mount_point: impl Into<MountPoint>) -> Self {
-        Self::with_extensions(mount_point, Extensions::default())
+        Self::for_framework(mount_point)
     }
+}
 
-    /// Creates the layer for a framework that keeps more in the extensions of its requests.
+impl<F: Framework> TracingLayer<F> {
+    /// Creates the layer for a framework on tower; see [`Framework`] for an example.
     #[must_use]
-    pub fn with_extensions(mount_point: impl Into<MountPoint>, extensions: Extensions) -> Self {
+    pub fn for_framework(mount_point: impl Into<MountPoint>) -> Self {
         Self {
-            instrumentation: Instrumentation::new(mount_point, extensions.component),
-            extensions,
+            instrumentation: Instrumentation::new(mount_point, F::COMPONENT),
+            framework: PhantomData,
         }
     }
 }
 
-impl<S> Layer<S> for TracingLayer {
-    type Service = TracingService<S>;
+impl<S, F> Layer<S> for TracingLayer<F> {
+    type Service = TracingService<S, F>;
 
-    fn layer(&self, inner: S) -> TracingService<S> {
+    fn layer(&self, inner: S) -> Self::Service {
         self.instrumentation.mounted();
         TracingService {
             inner,
-            layer: self.clone(),
+            instrumentation: self.instrumentation.clone(),
+            framework: PhantomData,
         }
     }
 }
 
 /// The service that [`TracingLayer`] makes.
 #[derive(Debug, Clone)]
-pub struct TracingService<S> {
+pub struct TracingService<S, F = Tower> {
     inner: S,
-    layer: TracingLayer,
+    instrumentation: Instrumentation,
+    framework: PhantomData<fn() -> F>,
 }
 
-/// Left beside the [mark](opentracing_http::server::Mark) of a request that a layer begins, where [asked](Extensions::leaving_traced):
-/// for a framework inside that can look for one type only.
+/// Left in the extensions of a request that a layer begins, where a framework [asks for it](Framework::LEAVES_TRACED): for what
+/// can look for one type only.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Traced;
 
-impl<S, B, R> Service<Request<B>> for TracingService<S>
+impl<S, B, R, F> Service<Request<B>> for TracingService<S, F>
 where
+    F: Framework,
     S: Service<Request<B>, Response = Response<R>>,
     S::Error: Display,
     R: Body,
@@ -84,12 +100,8 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let span = self.layer.instrumentation.begin(&View {
-            request: &request,
-            extensions: self.layer.extensions,
-        });
-        let left = span.leave_mark(request.extensions_mut());
-        if left && self.layer.extensions.leaves_traced {
+        let span = self.instrumentation.begin(&View::<B, F>::new(&request));
+        if span.leave_mark(request.extensions_mut()) && F::LEAVES_TRACED {
             request.extensions_mut().insert(Traced);
         }
         ResponseFuture::new(InRequest::new(span, || self.inner.call(request)))

@@ -192,6 +192,9 @@ mod tests {
             }
         }
         impl RequestView for View<'_> {
+            fn headers(&self) -> &dyn crate::propagation::HeaderView {
+                self
+            }
             fn method(&self) -> &'static str {
                 "GET"
             }
@@ -426,6 +429,9 @@ mod tests {
             }
         }
         impl RequestView for View<'_> {
+            fn headers(&self) -> &dyn crate::propagation::HeaderView {
+                self
+            }
             fn method(&self) -> &'static str {
                 "GET"
             }
