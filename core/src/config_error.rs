@@ -19,9 +19,9 @@ impl ConfigError {
     /// ```
     /// use opentracing_http::ConfigError;
     ///
-    /// let error = ConfigError::new("HOUSE_PORT", "0 is not a port; give a number from 1 to 65535");
-    /// assert_eq!(error.option(), "HOUSE_PORT");
-    /// assert_eq!(error.to_string(), "option `HOUSE_PORT`: 0 is not a port; give a number from 1 to 65535");
+    /// let error = ConfigError::new("ACME_PORT", "0 is not a port; give a number from 1 to 65535");
+    /// assert_eq!(error.option(), "ACME_PORT");
+    /// assert_eq!(error.to_string(), "option `ACME_PORT`: 0 is not a port; give a number from 1 to 65535");
     /// ```
     pub fn new(option: impl Into<Cow<'static, str>>, remedy: impl Into<Cow<'static, str>>) -> Self {
         Self {

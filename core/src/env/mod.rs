@@ -21,14 +21,14 @@
 //!
 //! fn port(source: impl Fn(&str) -> Option<String>) -> Result<usize, ConfigError> {
 //!     let variables = Variables::new(&source);
-//!     Ok(variables.integer("HOUSE_PORT", 1)?.unwrap_or(4000))
+//!     Ok(variables.integer("ACME_PORT", 1)?.unwrap_or(4000))
 //! }
 //!
 //! assert_eq!(port(env::var)?, 4000);
-//! let table = |name: &str| (name == "HOUSE_PORT").then(|| "many".to_owned());
+//! let table = |name: &str| (name == "ACME_PORT").then(|| "many".to_owned());
 //! assert_eq!(
 //!     port(table).unwrap_err().to_string(),
-//!     "option `HOUSE_PORT`: `many` is no whole number; give a whole number above 0",
+//!     "option `ACME_PORT`: `many` is no whole number; give a whole number above 0",
 //! );
 //! # Ok::<(), ConfigError>(())
 //! ```

@@ -25,16 +25,16 @@ pub fn var(name: &str) -> Option<String> {
 /// use opentracing_http::env::Variables;
 ///
 /// let table = |name: &str| match name {
-///     "HOUSE_TIMEOUT" => Some("2500".to_owned()),
-///     "HOUSE_TLS" => Some("true".to_owned()),
-///     "HOUSE_HEADERS" => Some("x-team=blue%2Cgreen,x-key=1".to_owned()),
+///     "ACME_TIMEOUT" => Some("2500".to_owned()),
+///     "ACME_TLS" => Some("true".to_owned()),
+///     "ACME_HEADERS" => Some("x-team=blue%2Cgreen,x-key=1".to_owned()),
 ///     _ => None,
 /// };
 /// let variables = Variables::new(&table);
-/// assert_eq!(variables.get("HOUSE_PORT"), None);
-/// assert_eq!(variables.milliseconds("HOUSE_TIMEOUT", 1)?, Some(Duration::from_millis(2500)));
-/// assert_eq!(variables.truth("HOUSE_TLS")?, Some(true));
-/// assert_eq!(variables.pairs("HOUSE_HEADERS")?[0], ("x-team".to_owned(), "blue,green".to_owned()));
+/// assert_eq!(variables.get("ACME_PORT"), None);
+/// assert_eq!(variables.milliseconds("ACME_TIMEOUT", 1)?, Some(Duration::from_millis(2500)));
+/// assert_eq!(variables.truth("ACME_TLS")?, Some(true));
+/// assert_eq!(variables.pairs("ACME_HEADERS")?[0], ("x-team".to_owned(), "blue,green".to_owned()));
 /// # Ok::<(), opentracing_http::ConfigError>(())
 /// ```
 #[derive(Clone, Copy)]
