@@ -260,7 +260,7 @@ fn calls(code: &str, name: &str) -> bool {
         let before = code[..start].chars().next_back();
         let after = code[start + name.len()..].chars().next();
         let is_value = code[..start].ends_with("::") && matches!(after, Some(')' | ','));
-        !before.is_some_and(is_part) && (is_value || matches!(after, Some('(' | ':')))
+        !before.is_some_and(is_part) && (is_value || matches!(after, Some('(' | ':' | '<')))
     })
 }
 

@@ -33,7 +33,7 @@ pub enum ReferenceKind {
 }
 
 impl ReferenceKind {
-    /// Returns OpenTracing's name of the kind: `child_of` or `follows_from`.
+    /// Returns OpenTracing's name of the kind: `child_of` or `follows_from`; see [`Reference`] for an example.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

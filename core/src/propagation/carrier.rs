@@ -218,7 +218,7 @@ known_headers! {
 }
 
 impl KnownHeader {
-    /// Returns the position of the header in [`NAMED`](Self::NAMED); their number for [`UberCtx`](Self::UberCtx).
+    /// Returns the position of the header in [`NAMED`](Self::NAMED); their number for [`UberCtx`](Self::UberCtx). See [`KnownHeader`] for an example.
     #[must_use]
     pub const fn index(self) -> usize {
         self as usize

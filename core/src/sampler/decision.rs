@@ -8,7 +8,15 @@ use crate::tag::{SpanKind, Tag};
 
 /// What is known about a span before it starts: the argument of [`Sampler::sample`](crate::sampler::Sampler::sample).
 ///
-/// See [`Sampler`](crate::sampler::Sampler) for an example.
+/// See [`Sampler`](crate::sampler::Sampler) for an example. A sampler can read all that is known:
+///
+/// ```
+/// use opentracing_http::sampler::SamplingParams;
+///
+/// fn describe(span: &SamplingParams<'_>) -> String {
+///     format!("{} of trace {}, {} tags", span.name(), span.trace_id(), span.tags().len())
+/// }
+/// ```
 #[non_exhaustive]
 pub struct SamplingParams<'a> {
     pub(crate) parent: Option<&'a SpanContext>,
@@ -120,6 +128,14 @@ impl fmt::Debug for SamplingParams<'_> {
 /// The decision about a span, made before it starts.
 ///
 /// See [`Sampler`](crate::sampler::Sampler) for an example.
+///
+/// ```
+/// use opentracing_http::sampler::{SamplingDecision, SamplingResult};
+///
+/// let result = SamplingResult::record_only().with_tracestate("acme", "kept");
+/// assert_eq!(result.decision(), SamplingDecision::RecordOnly);
+/// assert_eq!(SamplingResult::pass_through().decision(), SamplingDecision::PassThrough);
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct SamplingResult {
