@@ -1,4 +1,4 @@
-//! Every public function of the core and of the framework adapters is shown: by an example on its page of the
+//! Every public function of the core and of the adapters is shown: by an example on its page of the
 //! documentation, or by a link to one.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,13 +8,16 @@ use std::path::{Path, PathBuf};
 use syn::{Attribute, Expr, ImplItem, Item, Lit, Meta, TraitItem, Type, Visibility};
 
 /// The packages whose functions services and adapters call.
-const PACKAGES: [&str; 6] = [
+const PACKAGES: [&str; 9] = [
     "core",
     "adapters/tower",
     "adapters/axum",
     "adapters/actix-web",
     "adapters/rocket",
     "adapters/warp",
+    "adapters/jaeger",
+    "adapters/otlp",
+    "adapters/opentelemetry",
 ];
 
 /// Files and folders whose functions need no example yet. Strict: add nothing here, and remove a path as soon as all its
