@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
-/// The error of a wrong configuration: names the option, says what is wrong and what to do.
+/// The error of a wrong configuration. It names the option and the remedy.
 ///
-/// Made at set-up only; nothing that a request brings can cause one.
+/// It occurs at set-up only, never because of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
     option: Cow<'static, str>,
@@ -13,7 +13,16 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    /// Says what is wrong with an option, and the remedy: a sentence without capital and full stop.
+    /// Creates an error for an option. `remedy` describes the fault and what to do: one sentence without capital letter
+    /// and full stop.
+    ///
+    /// ```
+    /// use opentracing_http::ConfigError;
+    ///
+    /// let error = ConfigError::new("ACME_PORT", "0 is not a port; give a number from 1 to 65535");
+    /// assert_eq!(error.option(), "ACME_PORT");
+    /// assert_eq!(error.to_string(), "option `ACME_PORT`: 0 is not a port; give a number from 1 to 65535");
+    /// ```
     pub fn new(option: impl Into<Cow<'static, str>>, remedy: impl Into<Cow<'static, str>>) -> Self {
         Self {
             option: option.into(),
@@ -21,7 +30,7 @@ impl ConfigError {
         }
     }
 
-    /// The option's name.
+    /// Returns the name of the option or of the environment variable.
     #[must_use]
     pub fn option(&self) -> &str {
         &self.option

@@ -1,19 +1,19 @@
-//! Calls of code that is not ours: callbacks, hooks, tracers, exporters, `Display`.
+//! Calls of foreign code: callbacks, hooks, tracers, exporters, `Display`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Runs code that is not ours. Returns `None` if it panics, which loses its effect and nothing else.
+/// Runs foreign code. Returns `None` if it panics; only that call's effect is lost.
 pub(crate) fn guard<R>(f: impl FnOnce() -> R) -> Option<R> {
     catch_unwind(AssertUnwindSafe(f)).ok()
 }
 
-/// The number of panics that were caught.
+/// Number of panics that were caught.
 #[derive(Debug, Default)]
 pub(crate) struct Panics(AtomicU64);
 
 impl Panics {
-    /// As [`guard`]; counts a panic.
+    /// Runs foreign code as [`guard`] does, and counts a panic.
     pub(crate) fn guard<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
         let result = guard(f);
         if result.is_none() {

@@ -1,19 +1,19 @@
-//! What text is made of: tokens, white space, hexadecimal digits, and prefixes within a bound.
+//! Text: tokens, white space, hexadecimal digits, and prefixes of bounded length.
 
 use std::borrow::Cow;
 use std::fmt;
 
-/// Returns whether this is a token (RFC 9110, section 5.6.2).
+/// Returns `true` if the text is a token (RFC 9110, section 5.6.2).
 pub(crate) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(is_token_byte)
 }
 
-/// Returns whether a token can have this byte.
+/// Returns `true` if a token may contain this byte.
 pub(crate) fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// Optional white space of RFC 9110, section 5.6.3: blank and tab only.
+/// Removes optional white space (OWS) as RFC 9110, section 5.6.3, defines it: blank and tab only.
 pub(crate) trait TrimOws {
     fn trim_ows(&self) -> &Self;
 }
@@ -34,18 +34,18 @@ impl TrimOws for str {
     }
 }
 
-/// Reads 1 to 32 lower-case hexadecimal digits; `None` for anything else, signs and blanks included.
+/// Parses 1 to 32 lower-case hexadecimal digits. Returns `None` for anything else, including signs and blanks.
 pub(crate) fn hex(digits: &[u8]) -> Option<u128> {
     if digits.is_empty() || digits.len() > 32 {
         return None;
     }
-    // Halves, because shifting 128 bits for each digit is several times dearer.
+    // In two halves, because shifting 128 bits for each digit is several times slower.
     let (high, low) = digits.split_at(digits.len().saturating_sub(16));
     let (high, low) = (hex_half(high)?, hex_half(low)?);
     Some(u128::from(high) << 64 | u128::from(low))
 }
 
-/// Reads up to 16 lower-case hexadecimal digits.
+/// Parses up to 16 lower-case hexadecimal digits.
 fn hex_half(digits: &[u8]) -> Option<u64> {
     let (mut value, mut seen) = (0, 0);
     for digit in digits {
@@ -56,9 +56,9 @@ fn hex_half(digits: &[u8]) -> Option<u64> {
     (seen < 16).then_some(value)
 }
 
-/// Reads lower-case hexadecimal digits: the value of each, or `None` if one of them is something else.
+/// Returns the value of each lower-case hexadecimal digit; `None` if one of the bytes is not such a digit.
 ///
-/// Without a branch for each digit, so that the compiler does many at once.
+/// There is no branch per digit, so that the compiler can process many at once.
 pub(crate) fn hex_values<const N: usize>(digits: &[u8; N]) -> Option<[u8; N]> {
     let (mut values, mut all) = ([0; N], 0);
     for (value, digit) in values.iter_mut().zip(digits) {
@@ -68,9 +68,9 @@ pub(crate) fn hex_values<const N: usize>(digits: &[u8; N]) -> Option<[u8; N]> {
     (all < 16).then_some(values)
 }
 
-/// Reads 16 lower-case hexadecimal digits; `None` for anything else.
+/// Parses 16 lower-case hexadecimal digits; returns `None` for anything else.
 pub(crate) fn hex_u64(digits: &[u8; 16]) -> Option<u64> {
-    /// Puts eight values of a digit each together.
+    /// Combines eight values of one digit each.
     const fn eight(values: u64) -> u64 {
         let pairs = (values | values >> 4) & 0x00ff_00ff_00ff_00ff;
         let fours = (pairs | pairs >> 8) & 0x0000_ffff_0000_ffff;
@@ -80,7 +80,7 @@ pub(crate) fn hex_u64(digits: &[u8; 16]) -> Option<u64> {
     Some(eight((values >> 64) as u64) << 32 | eight(values as u64))
 }
 
-/// The value of a lower-case hexadecimal digit; more than 15 for any other byte.
+/// Returns the value of a lower-case hexadecimal digit; more than 15 for any other byte.
 const fn lower_digit(byte: u8) -> u8 {
     let (digit, letter) = (byte.wrapping_sub(b'0'), byte.wrapping_sub(b'a'));
     if digit < 10 {
@@ -92,7 +92,7 @@ const fn lower_digit(byte: u8) -> u8 {
     }
 }
 
-/// The value of a hexadecimal digit of either case.
+/// Returns the value of a hexadecimal digit of either case.
 pub(crate) fn hex_digit(digit: u8) -> Option<u8> {
     match digit {
         b'0'..=b'9' => Some(digit - b'0'),
@@ -102,8 +102,8 @@ pub(crate) fn hex_digit(digit: u8) -> Option<u8> {
     }
 }
 
-/// Cuts text to at most `limit` bytes, at a character's boundary, and gives back memory that it holds and does not use;
-/// returns whether it was cut.
+/// Cuts text to at most `limit` bytes at a character boundary, and frees memory that it does not use. Returns `true` if
+/// text was cut.
 pub(crate) fn bound(text: &mut Cow<'static, str>, limit: usize) -> bool {
     let kept = prefix(text, limit);
     if kept.len() < text.len() {
@@ -118,10 +118,11 @@ pub(crate) fn bound(text: &mut Cow<'static, str>, limit: usize) -> bool {
     false
 }
 
-/// Text may hold this much, and its length once more, beyond its length: copying it would cost more than it gives back.
+/// Text may have a capacity of twice its length plus this many bytes: copying it would cost more than the memory it
+/// frees.
 const SPARE_CAPACITY: usize = 64;
 
-/// Bytes on the heap.
+/// Returns the number of bytes on the heap.
 #[allow(clippy::ptr_arg, reason = "it matters whether the text is owned")]
 pub(crate) fn heap_size(text: &Cow<'static, str>) -> usize {
     match text {
@@ -130,7 +131,7 @@ pub(crate) fn heap_size(text: &Cow<'static, str>) -> usize {
     }
 }
 
-/// The longest prefix of at most `limit` bytes that ends at a character's boundary.
+/// Returns the longest prefix of at most `limit` bytes that ends at a character boundary.
 pub(crate) fn prefix(text: &str, limit: usize) -> &str {
     if text.len() <= limit {
         return text;
@@ -142,7 +143,7 @@ pub(crate) fn prefix(text: &str, limit: usize) -> &str {
     &text[..end]
 }
 
-/// Text that is written until it is as long as it may be.
+/// Text that is written up to a limit; the rest is discarded.
 #[derive(Debug)]
 pub(crate) struct BoundedText {
     pub(crate) text: String,
@@ -151,14 +152,14 @@ pub(crate) struct BoundedText {
 }
 
 impl BoundedText {
-    /// What shows, at most `limit` bytes of it.
+    /// Formats a value, at most `limit` bytes of it.
     pub(crate) fn of(shown: &dyn fmt::Display, limit: usize) -> Self {
         let mut bounded = Self {
             text: String::new(),
             is_cut: false,
             left: limit,
         };
-        // Fails where it is cut, and where `shown` does.
+        // An error means that the text was cut, or that the value's own `fmt` failed.
         let _ = fmt::write(&mut bounded, format_args!("{shown}"));
         bounded
     }

@@ -1,4 +1,4 @@
-//! The way to the agent: name, address, socket, pace.
+//! The connection to the agent: name, address, socket, rate.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
@@ -8,16 +8,16 @@ use std::time::{Duration, Instant};
 /// Jaeger's port for the compact protocol.
 pub(crate) const DEFAULT_PORT: u16 = 6831;
 
-/// After how long a name is looked up again: a datagram to an address that was given up is lost without a sign.
+/// Interval of name look-ups: a datagram to an address that is no longer in use is lost without a notice.
 const LOOK_UP_AGAIN: Duration = Duration::from_secs(60);
 
-/// How long a send may wait for room in this host's own buffer.
+/// Maximum time that a send waits for room in this host's buffer.
 const SEND_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long another host has to say that nobody listens, where that is to be found out.
+/// Maximum time that a refusal from another host is waited for.
 const REFUSAL_COMES_WITHIN: Duration = Duration::from_millis(100);
 
-/// Where the agent is: an address, or a name that is looked up when it is needed.
+/// The agent's address, or its name, which is looked up when it is needed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AgentAddress {
     pub(crate) host: Host,
@@ -40,7 +40,7 @@ impl Default for AgentAddress {
 }
 
 impl AgentAddress {
-    /// Reads `host`, `host:port`, `address`, `address:port` and `[address]:port`; else says what is wrong.
+    /// Parses `host`, `host:port`, `address`, `address:port` or `[address]:port`. The error is a remedy.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         if let Ok(address) = text.parse::<SocketAddr>() {
             return Self::new(Host::Ip(address.ip()), address.port());
@@ -59,7 +59,7 @@ impl AgentAddress {
         }
     }
 
-    /// Every address it stands for, IPv4 first, as Jaeger's own clients have it.
+    /// Returns all its addresses, IPv4 first, in the same order as Jaeger's own clients.
     fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
         match &self.host {
             Host::Ip(ip) => Ok(vec![SocketAddr::new(*ip, self.port)]),
@@ -75,7 +75,7 @@ impl AgentAddress {
 }
 
 impl Host {
-    /// Reads a name or an address, an IPv6 one with or without brackets; else says what is wrong.
+    /// Parses a name or an address, an IPv6 one with or without brackets. The error is a remedy.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let bare = text
             .strip_prefix('[')
@@ -91,7 +91,7 @@ impl Host {
     }
 }
 
-/// Reads a port; else says what is wrong.
+/// Parses a port. The error is a remedy.
 pub(crate) fn parse_port(text: &str) -> Result<u16, String> {
     match text.parse() {
         Ok(port) if port != 0 => Ok(port),
@@ -110,7 +110,7 @@ fn not_a_host(text: &str) -> String {
 pub(crate) struct Agent {
     address: AgentAddress,
     connection: Option<Connection>,
-    /// Whether nobody is known to listen: nothing was sent yet, or what was sent last was refused.
+    /// Whether it is unknown that anything listens: nothing was sent yet, or the last packet was refused.
     is_in_doubt: bool,
     pace: Pace,
 }
@@ -122,7 +122,7 @@ struct Connection {
 }
 
 impl Agent {
-    /// Opens nothing yet: the agent may come later than the service.
+    /// Creates a connection that is opened by the first packet: the agent may start later than the service.
     pub(crate) fn new(address: AgentAddress, bytes_per_second: u32) -> Self {
         Self {
             address,
@@ -132,14 +132,14 @@ impl Agent {
         }
     }
 
-    /// Sends a packet, on the connected socket, else to the first of the agent's addresses that does not refuse it.
+    /// Sends a packet on the connected socket; otherwise to the first of the agent's addresses that does not refuse it.
     ///
-    /// An error means that it did not arrive; none means that nobody said so.
+    /// An error means that it did not arrive. Success means only that nothing was refused.
     pub(crate) fn send(&mut self, packet: &[u8]) -> io::Result<()> {
         self.pace.wait(packet.len());
         let mut old = self.connection.take();
         if let Some(connection) = old.take_if(|connection| self.is_current(connection))
-            // An error may be that of an earlier packet, told late; then this one was not sent. It is, below.
+            // The error may belong to an earlier packet and come late. Then this packet was not sent; it is sent below.
             && deliver(&connection.socket, packet).is_ok()
         {
             self.connection = Some(connection);
@@ -149,7 +149,7 @@ impl Agent {
         }
         let addresses = match (self.address.resolve(), old) {
             (Ok(addresses), _) => addresses,
-            // The address book is out of reach: the address that worked last is the best guess.
+            // The name cannot be looked up: use the address that worked last.
             (Err(_), Some(connection)) => vec![connection.socket.peer_addr()?],
             (Err(error), None) => return Err(error),
         };
@@ -170,7 +170,7 @@ impl Agent {
         Err(failure)
     }
 
-    /// Sends a packet on a socket of its own, which is then open for others.
+    /// Sends a packet on a new socket, which then stays open for others.
     fn open(&self, address: SocketAddr, packet: &[u8]) -> io::Result<UdpSocket> {
         let socket = connect(address)?;
         deliver(&socket, packet)?;
@@ -190,49 +190,49 @@ impl Agent {
 }
 
 fn connect(agent: SocketAddr) -> io::Result<UdpSocket> {
-    // The routing table chooses the address to send from: one bound to loopback reaches no other host.
+    // The routing table chooses the source address: a socket that is bound to loopback reaches no other host.
     let any: IpAddr = match agent {
         SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
         SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
     };
     let socket = UdpSocket::bind((any, 0))?;
     socket.set_write_timeout(Some(SEND_TIMEOUT))?;
-    // Only a connected socket is told that nobody listens.
+    // Only a connected socket receives refusals.
     socket.connect(agent)?;
     Ok(socket)
 }
 
 fn deliver(socket: &UdpSocket, packet: &[u8]) -> io::Result<()> {
     socket.send(packet)?;
-    // On the same host the refusal is there at once; from another it fails the next send.
+    // A refusal by this host is there at once; one by another host fails the next send.
     match socket.take_error()? {
         Some(error) => Err(error),
         None => Ok(()),
     }
 }
 
-/// Waits this long for the error that comes back when nobody listens on another host.
+/// Waits this long for a refusal from another host.
 fn await_refusal(socket: &UdpSocket, time: Duration) -> io::Result<()> {
     socket.set_read_timeout(Some(time))?;
     match socket.recv(&mut [0]) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Err(error),
-        // Agents do not answer, so the time is over; whatever else comes, it is no refusal.
+        // Agents send nothing, so the time is over; any other datagram is not a refusal.
         _ => Ok(()),
     }
 }
 
-/// Spreads packets, because what a receiver has no room for is lost without a sign.
+/// Limits the rate of packets, because a packet for which a receiver has no room is lost without a notice.
 #[derive(Debug)]
 struct Pace {
     bytes_per_second: u32,
-    /// When all that was sent so far will have been taken up, at the assumed rate.
+    /// When the receiver will have read all packets so far, at the assumed rate.
     taken_up: Instant,
 }
 
 impl Pace {
-    /// What may be sent at once: Linux gives a receiver 208 KiB by default, and other senders want room in it too.
+    /// Bytes that may be sent at once: Linux gives a receiver 208 KiB by default, which it shares with other senders.
     const BURST: f64 = 65_000.0;
-    /// What a packet costs the receiver's buffer besides its bytes.
+    /// Bytes that a packet takes in the receiver's buffer in addition to its own.
     const OVERHEAD: f64 = 1024.0;
 
     fn new(bytes_per_second: u32) -> Self {
@@ -306,7 +306,7 @@ mod tests {
         socket.send(b"heard").unwrap();
         await_refusal(&socket, Duration::from_millis(1)).unwrap();
         drop(agent);
-        // The error stays with the socket until it is asked for, however it came.
+        // The error stays with the socket until it is read, however it came.
         socket.send(b"refused").unwrap();
         let error = await_refusal(&socket, Duration::from_secs(20)).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
@@ -319,7 +319,7 @@ mod tests {
         for _ in 0..5 {
             pace.wait(65_000);
         }
-        // Two go at once; each of the others waits for one before it, 6.5 ms.
+        // Two are sent at once; each of the others waits 6.5 ms for one before it.
         assert!(
             start.elapsed() >= Duration::from_millis(19),
             "{:?}",

@@ -1,4 +1,4 @@
-//! The tracer's options.
+//! The options of the tracer.
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -16,27 +16,28 @@ use crate::packet::Packer;
 use crate::process;
 use crate::tracer::JaegerTracer;
 
-/// What names the service, where nothing else does.
+/// The variable of the service's name, if nothing else sets it.
 const SERVICE_NAME: &str = "JAEGER_SERVICE_NAME";
 
-/// What Jaeger's receivers take by default; one byte more and they drop the whole packet.
+/// Maximum packet size of Jaeger's receivers by default; they drop a larger packet.
 const RECEIVERS_LIMIT: usize = 65_000;
 
-/// What macOS sends as one datagram by default (`net.inet.udp.maxdgram`).
+/// Maximum datagram size of macOS by default (`net.inet.udp.maxdgram`).
 const APPLE_LIMIT: usize = 9_216;
 
-/// What one datagram over IPv4 can hold.
+/// Maximum size of a datagram over IPv4.
 const DATAGRAM_LIMIT: usize = 65_507;
 
-/// Some 25,000 requests' spans a second. At this rate a receiver can be kept from reading for 20 ms and lose nothing.
+/// The spans of about 25,000 requests per second. At this rate a receiver may stop reading for 20 ms without losing
+/// spans.
 const BYTES_PER_SECOND: u32 = 5_000_000;
 
-/// Long enough for an agent to be restarted, short enough for a service without one to end: 1.5 s at most in all.
+/// Enough for an agent's restart, and short enough for the end of a service without an agent: at most 1.5 s altogether.
 const RETRIES: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Changes the defaults of a [`JaegerTracer`].
+/// The builder of a [`JaegerTracer`].
 ///
 /// ```
 /// use std::time::Duration;
@@ -46,8 +47,13 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// let tracer = JaegerTracer::builder("checkout")
 ///     .agent("jaeger-agent.observability:6831")
 ///     .tag(("deployment", "blue"))
+///     .queue_bytes(16 * 1024 * 1024)
 ///     .queue_spans(10_000)
 ///     .batch_interval(Duration::from_millis(500))
+///     .packet_bytes(32_000)
+///     .bytes_per_second(1_000_000)
+///     .sampler(opentracing_http::sampler::Always)
+///     .on_error(|error| eprintln!("tracing: {error}"))
 ///     .build()?;
 /// # let _ = tracer;
 /// # Ok::<(), opentracing_http::ConfigError>(())
@@ -60,14 +66,14 @@ pub struct JaegerTracerBuilder {
     pub(crate) tags: Vec<Tag>,
     pub(crate) sampler: Option<Arc<dyn Sampler>>,
     pub(crate) disabled: bool,
-    /// What to call the service's name in an error.
+    /// The name of the option for the service's name, for errors.
     name_option: &'static str,
-    /// What to call the tags in an error.
+    /// The name of the option for tags, for errors.
     pub(crate) tags_option: &'static str,
     packet_bytes: usize,
     bytes_per_second: u32,
     pub(crate) reporter: ReporterBuilder,
-    /// The first thing that is wrong.
+    /// The first error.
     error: Option<ConfigError>,
 }
 
@@ -94,11 +100,11 @@ impl JaegerTracerBuilder {
         }
     }
 
-    /// Says where the agent is: a host name or an IP address, with or without a port; `127.0.0.1:6831` by default.
+    /// Sets the agent's address: a host name or an IP address, with or without a port. `127.0.0.1:6831` by default.
     ///
-    /// A name is looked up on the reporting thread when there is something to send, again every minute, and again when
-    /// sending fails: the agent may come, go and move while the service runs. Of its addresses IPv4 ones are tried first,
-    /// and one that refuses is passed over.
+    /// A name is looked up on the reporting thread when there is something to send, every minute, and after a failure:
+    /// the agent may start, stop and move while the service runs. IPv4 addresses are tried first; an address that
+    /// refuses is skipped.
     pub fn agent(mut self, address: impl Display) -> Self {
         match AgentAddress::parse(&address.to_string()) {
             Ok(address) => self.agent = address,
@@ -107,94 +113,100 @@ impl JaegerTracerBuilder {
         self
     }
 
-    /// Adds a tag of the process, shown with each of its spans. One named `hostname`, `ip` or `jaeger.version` takes the
-    /// place of what is sent by default.
+    /// Adds a tag of the process, which Jaeger shows with each span. A tag named `hostname`, `ip` or `jaeger.version`
+    /// replaces the default one.
     pub fn tag(mut self, tag: impl Into<Tag>) -> Self {
         self.tags.push(tag.into());
         self
     }
 
-    /// Decides which spans are recorded, where the [policy](opentracing_http::HttpTracing) has no sampler that does; see
-    /// [`sampler`](opentracing_http::sampler). By default the caller's decision holds, and everything else is recorded.
+    /// Sets which spans are recorded if the [policy](opentracing_http::HttpTracing) has no sampler that decides; see
+    /// [`sampler`](opentracing_http::sampler). By default it follows the caller's decision and records all other spans.
     pub fn sampler(mut self, sampler: impl Sampler + 'static) -> Self {
         self.sampler = Some(Arc::new(sampler));
         self
     }
 
-    /// Bounds how many spans wait to be sent; what comes beyond is dropped. Default 2,048.
+    /// Sets how many spans wait at most; further spans are dropped. 2,048 by default.
     pub fn queue_spans(mut self, spans: usize) -> Self {
         self.reporter = self.reporter.queue_spans(spans);
         self
     }
 
-    /// Bounds how many bytes of memory the waiting spans hold, about; what comes beyond is dropped. Default 8 MiB.
+    /// Sets how many bytes of memory the waiting spans hold at most, approximately; further spans are dropped. 8 MiB by
+    /// default.
     pub fn queue_bytes(mut self, bytes: usize) -> Self {
         self.reporter = self.reporter.queue_bytes(bytes);
         self
     }
 
-    /// Says how long a span waits at most for others to share a packet with. Default 1 s.
+    /// Sets how long a span waits at most for other spans of the same packet. 1 s by default.
     pub fn batch_interval(mut self, interval: Duration) -> Self {
         self.reporter = self.reporter.batch_interval(interval);
         self
     }
 
-    /// Bounds the size of a packet, in bytes; 65,000 by default, which is what Jaeger's receivers take (9,216 on macOS, which
-    /// sends no more unless it is told to).
+    /// Sets the maximum size of a packet in bytes. 65,000 by default, the limit of Jaeger's receivers; 9,216 on macOS,
+    /// which sends no more by default.
     ///
-    /// A span that is too big alone loses as much of its largest values as need be, and gets the tag
-    /// `opentracing.truncated` that says so.
+    /// A span that exceeds it alone loses as much of its largest values as necessary, and gets the tag
+    /// `opentracing.truncated`.
     pub fn packet_bytes(mut self, bytes: usize) -> Self {
         self.packet_bytes = bytes;
         self
     }
 
-    /// Bounds how fast packets are sent; 5,000,000 bytes a second by default, with bursts of two full packets.
+    /// Sets the maximum rate in bytes per second, with bursts of two full packets. 5,000,000 by default.
     ///
-    /// A receiver's buffer (208 KiB by default on Linux) then holds what comes until it is read. That is no promise: one
-    /// that reads more slowly still loses packets, and nobody is told. The queue waits meanwhile, not the service.
+    /// A receiver's buffer (208 KiB by default on Linux) then holds the packets until they are read. This is not
+    /// guaranteed: a receiver that reads more slowly loses packets without a notice. The queue waits meanwhile, the
+    /// service does not.
     pub fn bytes_per_second(mut self, bytes: u32) -> Self {
         self.bytes_per_second = bytes;
         self
     }
 
-    /// Is called, on the reporting thread, with each failure to send.
+    /// Sets a function that is called with each failure to send, on the reporting thread.
     pub fn on_error(mut self, callback: impl Fn(&ExportError) + Send + 'static) -> Self {
         self.reporter = self.reporter.on_error(callback);
         self
     }
 
-    /// Applies the variables that are set in the process' environment and not empty, over what was set before:
+    /// Applies these variables of the process' environment, over what was set before. Unset and empty variables change
+    /// nothing:
     ///
     /// | variable | |
     /// |---|---|
     /// | `JAEGER_SERVICE_NAME` | the service |
     /// | `JAEGER_AGENT_HOST`, `JAEGER_AGENT_PORT` | the agent; `127.0.0.1` and 6831 by default |
     /// | `JAEGER_TAGS` | tags of the process: `key=value,key2=${VARIABLE:default}` |
-    /// | `JAEGER_REPORTER_MAX_QUEUE_SIZE` | how many spans wait at most |
-    /// | `JAEGER_REPORTER_FLUSH_INTERVAL` | how long, in milliseconds (also `500ms`, `1s`) |
-    /// | `JAEGER_SAMPLER_TYPE`, `JAEGER_SAMPLER_PARAM` | for traces that start here: `const` (1, 0), `probabilistic` (0 to 1), `ratelimiting` (traces a second) |
-    /// | `JAEGER_DISABLED` | `true`: nothing is recorded, callers' contexts are passed on unchanged |
+    /// | `JAEGER_REPORTER_MAX_QUEUE_SIZE` | maximum number of waiting spans |
+    /// | `JAEGER_REPORTER_FLUSH_INTERVAL` | maximum waiting time, in milliseconds (also `500ms`, `1s`) |
+    /// | `JAEGER_SAMPLER_TYPE`, `JAEGER_SAMPLER_PARAM` | for traces that start here: `const` (1, 0), `probabilistic` (0 to 1), `ratelimiting` (traces per second) |
+    /// | `JAEGER_DISABLED` | `true`: nothing is recorded, callers' contexts are propagated unchanged |
     ///
-    /// OpenTelemetry's variables are read as well, under these where both are set:
+    /// OpenTelemetry's variables are also read; Jaeger's variables override them:
     ///
     /// | variable | |
     /// |---|---|
     /// | `OTEL_SERVICE_NAME` | the service |
     /// | `OTEL_RESOURCE_ATTRIBUTES` | tags of the process, and with `service.name` the service; see [`Resource`](opentracing_http::env::Resource) |
-    /// | `OTEL_BSP_*` | queue and times, as [`ReporterBuilder::env`] describes |
-    /// | `OTEL_SDK_DISABLED` | `true`: as `JAEGER_DISABLED` |
+    /// | `OTEL_BSP_*` | queue and times; see [`ReporterBuilder::env`] |
+    /// | `OTEL_SDK_DISABLED` | `true`: the same as `JAEGER_DISABLED` |
     ///
-    /// `OTEL_TRACES_SAMPLER` is for the [policy](opentracing_http::HttpTracingBuilder::env), whose sampler is asked first.
+    /// `OTEL_TRACES_SAMPLER` is read by the [policy](opentracing_http::HttpTracingBuilder::env), whose sampler is asked
+    /// first.
     ///
-    /// `JAEGER_SAMPLER_TYPE=remote` and `JAEGER_ENDPOINT` ask for what this tracer does not do and are errors.
-    /// `JAEGER_PROPAGATION` is not read: which headers are read and written is the
-    /// [policy's](opentracing_http::HttpTracingBuilder::propagation), and Jaeger's are among the defaults.
+    /// `JAEGER_SAMPLER_TYPE=remote` and `JAEGER_ENDPOINT` are errors, because this tracer does not support them.
+    /// `JAEGER_PROPAGATION` is not read: the [policy](opentracing_http::HttpTracingBuilder::propagation) sets which
+    /// headers are read and written, and Jaeger's are among the defaults.
+    ///
+    /// See [`env_with`](Self::env_with) for an example.
     pub fn env(self) -> Self {
         self.env_with(var)
     }
 
-    /// Applies the same variables, which come from elsewhere than the process' environment.
+    /// Applies the same variables from another source than the process' environment, such as a table in a test.
     ///
     /// ```
     /// use opentracing_jaeger::JaegerTracer;
@@ -218,11 +230,12 @@ impl JaegerTracerBuilder {
         self
     }
 
-    /// Makes the tracer and starts its thread. Nothing is sent and no name looked up yet.
+    /// Creates the tracer and starts its thread. Nothing is sent and no name is looked up yet.
     ///
     /// # Errors
     ///
-    /// The first option that was given something wrong, with the remedy; or the thread cannot be started.
+    /// Returns an error for the first wrong option, or if the thread cannot be started. It names the option and the
+    /// remedy.
     pub fn build(self) -> Result<JaegerTracer, ConfigError> {
         if let Some(error) = self.error {
             return Err(error);
@@ -261,7 +274,7 @@ impl JaegerTracerBuilder {
                     "packet_bytes",
                     format!("{cause}; shorten them, or give at least {least}"),
                 ),
-                // No packet that receivers take would do.
+                // No packet that receivers accept is large enough.
                 Some(excess) => ConfigError::new(
                     tags_option,
                     format!("{cause}, of which Jaeger's receivers take {RECEIVERS_LIMIT} bytes; shorten them by at least {excess} bytes"),

@@ -1,18 +1,18 @@
-//! Contexts of ours as those of `rustracing_jaeger`, and back.
+//! Converts span contexts to and from those of `rustracing_jaeger`.
 
 use opentracing_http::{Baggage, SpanContext, SpanId, TraceFlags, TraceId};
 use rustracing::span::BaggageItem;
 use rustracing_jaeger::span as rustracing_span;
 use rustracing_jaeger::span::{SpanContextState, SpanContextStateBuilder};
 
-/// `rustracing_jaeger`'s flag bits, which are the wire's.
+/// Flag bits of `rustracing_jaeger`, which are those of the wire format.
 const SAMPLED: u8 = 1;
 const DEBUG: u8 = 2;
 
-/// The same context for code that uses `rustracing_jaeger` itself: ids, flags, baggage.
+/// Converts a context for code that uses `rustracing_jaeger` directly: ids, flags, baggage.
 ///
-/// Mind that a span which `rustracing_jaeger` starts below a context that is not sampled is sampled all the same by most
-/// of its samplers; ask [`is_sampled`](TraceFlags::is_sampled) first.
+/// A span that `rustracing_jaeger` starts below a context that is not sampled is sampled anyway by most of its
+/// samplers; check [`is_sampled`](TraceFlags::is_sampled) first.
 ///
 /// ```
 /// use opentracing_http::{SpanContext, TraceFlags};
@@ -42,7 +42,7 @@ fn state(context: &SpanContext) -> SpanContextState {
     let flags = context.flags();
     let debug = if flags.is_debug() { DEBUG } else { 0 };
     let flags = debug | if flags.is_sampled() { SAMPLED } else { 0 };
-    // The builder knows one value of the flags only; text is the way in for the others.
+    // The builder accepts only one value of the flags; the text form accepts all.
     let text = format!("{trace_id:x}:{span_id:x}:0:{flags:x}");
     text.parse().unwrap_or_else(|_| {
         let builder = SpanContextStateBuilder::new().trace_id(rustracing_span::TraceId {
@@ -53,12 +53,12 @@ fn state(context: &SpanContext) -> SpanContextState {
     })
 }
 
-/// The same context for spans of ours: `None` where the trace id or the span id is zero, as in what
+/// Converts a context of `rustracing_jaeger`. Returns `None` if the trace id or the span id is zero, as in what
 /// `rustracing_jaeger` extracts from a lone `jaeger-debug-id`.
 ///
-/// A debug id makes it a [debug](TraceFlags::DEBUG) context. The debug flag is kept; alone it does not make the context a
-/// sampled one, because some senders set it for every trace that is not sampled. Baggage that no header could carry (the
-/// key is not a token, or it is too much) is left out.
+/// A debug id makes it a [debug](TraceFlags::DEBUG) context. The debug flag is kept; alone it does not make the context
+/// a sampled one, because some senders set it for every trace that is not sampled. Baggage that no header could carry
+/// (the key is not a token, or it exceeds the limits) is left out. See [`to_rustracing`] for an example.
 #[must_use]
 pub fn from_rustracing(context: &rustracing_span::SpanContext) -> Option<SpanContext> {
     let state = context.state();

@@ -1,4 +1,4 @@
-//! A finished span as Jaeger's Thrift structures.
+//! Converts finished spans to Jaeger's Thrift structures.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -6,16 +6,16 @@ use opentracing_http::report::{Reference, ReferenceKind};
 use opentracing_http::{FinishedSpan, Omitted, SpanContext, Tag, Value};
 use rustracing_jaeger::thrift::jaeger;
 
-/// `jaeger.thrift`, `Span.flags`.
+/// `Span.flags` of `jaeger.thrift`.
 const SAMPLED: i32 = 1;
 const DEBUG: i32 = 2;
 
-/// The last second of the year 9999, in microseconds since 1970. Older agents lose the whole batch for a later time, and for
-/// one before 1970.
+/// The last second of the year 9999, in microseconds since 1970. Older agents lose the whole batch if a time is later,
+/// or before 1970.
 const LATEST: i64 = 253_402_300_799_000_000;
 
-/// The whole span: what its policy's limits left out is said in the tag `opentracing.omitted`, and which of its times Jaeger
-/// does not take in `opentracing.clamped`.
+/// Converts a span. The tag `opentracing.omitted` names what the policy's limits left out, and `opentracing.clamped`
+/// the times that Jaeger does not accept.
 pub(crate) fn span(span: &FinishedSpan) -> jaeger::Span {
     let context = span.context();
     let (start, is_start_clamped) = micros(span.start());
@@ -48,15 +48,16 @@ pub(crate) fn span(span: &FinishedSpan) -> jaeger::Span {
         references: span.references().map(reference).collect(),
         flags: flags(&context),
         start_time: start,
-        // Both ends are rounded alike, so that those of a child lie within those of its parent, but for the microsecond that a
-        // span lasts at least: Jaeger warns of one that lasts no time.
+        // Both ends are rounded down, so that a child's times are within its parent's, except that a span lasts at
+        // least a microsecond: Jaeger warns about a span without duration.
         duration: (end - start).max(1),
         tags,
         logs,
     }
 }
 
-/// A tag or a log field, with its type. A float that is no number becomes text: Jaeger cannot show a trace that has one.
+/// Converts a tag or a log field, with its type. A float that is not finite becomes text: Jaeger cannot show a trace
+/// that contains one.
 pub(crate) fn tag(tag: Tag) -> jaeger::Tag {
     let key = tag.key.into_owned();
     match tag.value {
@@ -102,7 +103,7 @@ fn high_half(context: &SpanContext) -> i64 {
     (context.trace_id().get() >> 64) as i64
 }
 
-/// Microseconds since 1970, from there to [`LATEST`]; and whether the time was another.
+/// Returns microseconds since 1970, clamped between 0 and [`LATEST`], and whether the time was clamped.
 fn micros(time: SystemTime) -> (i64, bool) {
     let Ok(since) = time.duration_since(UNIX_EPOCH) else {
         return (0, true);
@@ -113,7 +114,7 @@ fn micros(time: SystemTime) -> (i64, bool) {
     }
 }
 
-/// Which times were clamped.
+/// Returns which times were clamped.
 fn clamped(start: bool, end: bool, logs: u32) -> Option<String> {
     let logs = (logs > 0).then(|| format!("{logs} logs"));
     let parts = [

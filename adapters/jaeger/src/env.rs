@@ -1,4 +1,4 @@
-//! The variables that every Jaeger client reads, and OpenTelemetry's where those are unset.
+//! The variables of all Jaeger clients, and OpenTelemetry's where those are unset.
 
 use std::mem;
 use std::sync::Arc;
@@ -57,7 +57,7 @@ pub(crate) fn apply(
     Ok(())
 }
 
-/// What other tracers of the same service are told.
+/// Applies the variables of OpenTelemetry.
 fn open_telemetry(
     builder: &mut JaegerTracerBuilder,
     variables: Variables<'_>,
@@ -80,7 +80,7 @@ fn open_telemetry(
     Ok(())
 }
 
-/// `key=value,key=${VARIABLE:default}`.
+/// Parses `key=value,key=${VARIABLE:default}`.
 fn parse_tags(text: &str, variables: Variables<'_>) -> Result<Vec<Tag>, ConfigError> {
     let mut tags = Vec::new();
     for pair in text
@@ -114,7 +114,7 @@ fn parse_tags(text: &str, variables: Variables<'_>) -> Result<Vec<Tag>, ConfigEr
     Ok(tags)
 }
 
-/// Milliseconds; also with a unit, as Jaeger's Go client has it.
+/// Parses milliseconds, also with a unit as in Jaeger's Go client.
 fn parse_interval(text: &str) -> Result<Duration, ConfigError> {
     let (number, scale) = match (text.strip_suffix("ms"), text.strip_suffix('s')) {
         (Some(number), _) => (number, 1),
@@ -147,7 +147,7 @@ fn parse_truth(text: &str) -> Result<bool, ConfigError> {
     }
 }
 
-/// The sampler for what no caller has decided.
+/// Returns the sampler for spans without a caller's decision.
 fn parse_sampler(
     kind: Option<&str>,
     param: Option<&str>,

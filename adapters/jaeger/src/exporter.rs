@@ -1,4 +1,4 @@
-//! What runs on the reporting thread: batches in, packets out.
+//! The work of the reporting thread: converts batches to packets.
 
 use opentracing_http::FinishedSpan;
 use opentracing_http::report::{ExportError, Exporter};
@@ -6,7 +6,7 @@ use opentracing_http::report::{ExportError, Exporter};
 use crate::agent::Agent;
 use crate::packet::Packer;
 
-/// Sends batches to the agent, in as many packets as they need.
+/// Sends batches to the agent, in as many packets as necessary.
 #[derive(Debug)]
 pub(crate) struct JaegerExporter {
     pub(crate) packer: Packer,

@@ -1,4 +1,4 @@
-//! Spans packed into what one datagram can hold.
+//! Packs spans into datagrams.
 
 use std::io::{self, Write};
 
@@ -12,10 +12,10 @@ use thrift_codec::{CompactEncode, Error};
 use crate::convert;
 use crate::shorten::{SMALLEST, shorten};
 
-/// How many bytes the length of a long list takes, beyond the byte that an empty one has.
+/// Number of bytes of a long list's length, in addition to the one byte of an empty list.
 const LIST_LENGTH: usize = 5;
 
-/// Packs spans of one process into packets of bounded size.
+/// Packs spans of one process into packets of limited size.
 #[derive(Debug)]
 pub(crate) struct Packer {
     process: Process,
@@ -24,7 +24,7 @@ pub(crate) struct Packer {
     empty: usize,
 }
 
-/// One message, encoded, and how many spans it holds.
+/// One encoded message, and the number of its spans.
 #[derive(Debug)]
 pub(crate) struct Packet {
     pub(crate) bytes: Vec<u8>,
@@ -32,7 +32,8 @@ pub(crate) struct Packet {
 }
 
 impl Packer {
-    /// `Err` with the least `limit` that would do, if the process' own description leaves no room for spans.
+    /// Returns an error with the smallest sufficient `limit` if the description of the process leaves no room for
+    /// spans.
     pub(crate) fn new(process: Process, limit: usize) -> Result<Self, usize> {
         let empty = measure(&message(process.clone(), Vec::new())).saturating_add(LIST_LENGTH);
         let least = empty.saturating_add(SMALLEST);
@@ -77,7 +78,7 @@ fn message(process: Process, spans: Vec<Span>) -> Message {
     })
 }
 
-/// How many bytes it takes on the wire; `usize::MAX` for what cannot be encoded (a text of 2 GiB).
+/// Returns the number of encoded bytes; `usize::MAX` if the value cannot be encoded (a text of 2 GiB).
 pub(crate) fn measure(value: &impl CompactEncode) -> usize {
     let mut count = Count(0);
     match value.compact_encode(&mut count) {

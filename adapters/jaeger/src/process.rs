@@ -1,4 +1,4 @@
-//! What is said once per packet about the process that the spans come from.
+//! The description of the process, which is sent with each packet.
 
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 
@@ -8,7 +8,8 @@ use rustracing_jaeger::thrift::jaeger;
 
 use crate::convert;
 
-/// The service, the user's tags, and where they do not say otherwise the client's version, the host's name and address.
+/// Returns the service, the user's tags, and, unless these set them, the client's version and the host's name and
+/// address.
 pub(crate) fn process(service_name: String, tags: Vec<Tag>) -> jaeger::Process {
     let mut all: Vec<Tag> = vec![Tag::new(
         "jaeger.version",
@@ -26,9 +27,10 @@ pub(crate) fn process(service_name: String, tags: Vec<Tag>) -> jaeger::Process {
     }
 }
 
-/// The address from which this host would call others. Connecting a datagram socket chooses it and sends nothing.
+/// Returns the address from which this host would call others. Connecting a datagram socket chooses it and sends
+/// nothing.
 fn host_address() -> Option<IpAddr> {
-    // TEST-NET-1, which is nobody's (RFC 5737): routed as the internet is.
+    // TEST-NET-1, which is not assigned (RFC 5737) and routed like the internet.
     const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
     socket.connect((ELSEWHERE, 9)).ok()?;

@@ -1,22 +1,22 @@
-//! A span that is too big for a packet of its own.
+//! Shortens a span that is too large for a packet.
 
 use rustracing_jaeger::thrift::jaeger;
 use thrift_codec::data::Struct;
 
 use crate::packet::measure;
 
-/// What is left of a value, of the name, and of the list of what was cut, at least.
+/// Minimum number of bytes that are kept of a value, of the name, and of the list of shortened values.
 const PREFIX: usize = 128;
-/// How many references are left.
+/// Number of references that are kept.
 const REFERENCES: usize = 8;
-/// Room for the tag that says what was cut.
+/// Room for the tag that names what was shortened.
 const MARK: usize = 512;
-/// The least that every span can be brought down to.
+/// The size to which every span can be shortened.
 pub(crate) const SMALLEST: usize = 2048;
 
-/// Brings a span of `size` bytes down to `limit`, which is at least [`SMALLEST`]: cuts its largest values, no more than
-/// needed; where that is not enough leaves out logs, the last first, then tags, the largest first, and at last cuts its
-/// name. Says so in the tag `opentracing.truncated`.
+/// Shortens a span of `size` bytes to `limit`, which is at least [`SMALLEST`]. First cuts its largest values, no more
+/// than necessary; then removes logs, the last first; then tags, the largest first; then cuts its name. The tag
+/// `opentracing.truncated` names what was shortened.
 pub(crate) fn shorten(span: &mut jaeger::Span, size: usize, limit: usize) {
     let mut excess = (size + MARK).saturating_sub(limit);
     let cut = cut_values(span, &mut excess);
@@ -38,7 +38,7 @@ pub(crate) fn shorten(span: &mut jaeger::Span, size: usize, limit: usize) {
     });
 }
 
-/// Answers the keys of what was cut.
+/// Returns the keys of the values that were cut.
 fn cut_values(span: &mut jaeger::Span, excess: &mut usize) -> Vec<String> {
     let fields = span.logs.iter_mut().flat_map(|log| &mut log.fields);
     let mut texts: Vec<(&String, &mut String)> = span
@@ -66,7 +66,7 @@ fn cut_values(span: &mut jaeger::Span, excess: &mut usize) -> Vec<String> {
     cut
 }
 
-/// Answers how many were left out.
+/// Returns how many were removed.
 fn drop_logs(span: &mut jaeger::Span, excess: &mut usize) -> usize {
     let before = span.logs.len();
     while *excess > 0
@@ -77,7 +77,7 @@ fn drop_logs(span: &mut jaeger::Span, excess: &mut usize) -> usize {
     before - span.logs.len()
 }
 
-/// Answers how many were left out.
+/// Returns how many were removed.
 fn drop_tags(span: &mut jaeger::Span, excess: &mut usize) -> usize {
     let before = span.tags.len();
     if *excess > 0 {
@@ -92,7 +92,7 @@ fn drop_tags(span: &mut jaeger::Span, excess: &mut usize) -> usize {
     before - span.tags.len()
 }
 
-/// Cuts a text to at most `limit` bytes, at a character's boundary.
+/// Cuts a text to at most `limit` bytes at a character boundary.
 fn cut_text(text: &mut String, limit: usize) {
     if text.len() > limit {
         let end = (0..=limit).rev().find(|&end| text.is_char_boundary(end));
@@ -107,7 +107,7 @@ mod tests {
     fn text(key: &str, length: usize) -> jaeger::Tag {
         jaeger::Tag::String {
             key: key.to_owned(),
-            // Two bytes a character, so that a cut can fall into one.
+            // Two bytes per character, so that a cut can be within one.
             value: "é".repeat(length / 2),
         }
     }

@@ -1,4 +1,4 @@
-//! A span of ours as OpenTelemetry's API sees it.
+//! The API of OpenTelemetry for a span of this library.
 
 use std::borrow::Cow;
 use std::time::SystemTime;
@@ -7,11 +7,11 @@ use opentelemetry::trace::{self as theirs, Status};
 use opentelemetry::{Key, KeyValue, Value};
 use opentracing_http::{Span, Tag};
 
-/// The tag in which OpenTelemetry's specification keeps a status' description where there is no field for it ("Mapping to
+/// The tag for the description of a status if there is no field for it (OpenTelemetry specification, "Mapping to
 /// non-OTLP formats").
 const STATUS_DESCRIPTION: &str = "otel.status_description";
 
-/// A recorded span of ours: what is done to it is done to ours.
+/// A recorded span of this library as a span of OpenTelemetry's API; calls are forwarded to it.
 #[derive(Debug)]
 pub(crate) struct ActiveSpan {
     context: theirs::SpanContext,
@@ -83,14 +83,14 @@ impl theirs::Span for ActiveSpan {
         self.span.set_name(new_name);
     }
 
-    // References are made at the start.
+    // References can only be added at the start.
     fn add_link(&mut self, _: theirs::SpanContext, _: Vec<KeyValue>) {}
 
-    // The right to end it is its owner's.
+    // Only the span's owner ends it.
     fn end_with_timestamp(&mut self, _: SystemTime) {}
 }
 
-/// An event as a log: the reverse of what exporters make of logs.
+/// Converts an event to a log: the reverse of the conversion in exporters.
 fn log(name: Cow<'static, str>, attributes: Vec<KeyValue>) -> Vec<Tag> {
     let is_error = name == "exception";
     let event = if is_error { "error".into() } else { name };
@@ -115,7 +115,7 @@ fn tag(KeyValue { key, value, .. }: KeyValue) -> Tag {
         Value::I64(value) => Tag::new(text(key), value),
         Value::F64(value) => Tag::new(text(key), value),
         Value::String(value) => Tag::new(text(key), String::from(value)),
-        // Values of ours are no lists.
+        // Tags cannot contain lists.
         other => Tag::new(text(key), other.to_string()),
     }
 }

@@ -1,4 +1,4 @@
-//! The tracer's options.
+//! The options of the tracer.
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use crate::runtime::Runtime;
 use crate::sink::{Receive, Sink, SinkExporter, ToExporter, ToProcessor};
 use crate::tracer::OpenTelemetryTracer;
 
-/// As long as the SDK's batch processor gives an exporter by default (`OTEL_BSP_EXPORT_TIMEOUT`).
+/// The default of the SDK's batch processor (`OTEL_BSP_EXPORT_TIMEOUT`).
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Changes the defaults of an [`OpenTelemetryTracer`].
+/// The builder of an [`OpenTelemetryTracer`].
 ///
 /// ```
 /// use std::time::Duration;
@@ -30,7 +30,14 @@ const EXPORT_TIMEOUT: Duration = Duration::from_secs(30);
 ///     OpenTelemetryTracer::builder()
 ///         .service_name("checkout")
 ///         .queue_spans(10_000)
+///         .queue_bytes(16 * 1024 * 1024)
+///         .batch_spans(256)
 ///         .batch_interval(Duration::from_millis(500))
+///         .retries(3)
+///         .backoff(Duration::from_millis(100), Duration::from_secs(10))
+///         .export_timeout(Duration::from_secs(5))
+///         .sampler(opentracing_http::sampler::Always)
+///         .on_error(|error| eprintln!("tracing: {error}"))
 ///         .of_exporter(exporter)
 /// }
 /// ```
@@ -55,76 +62,86 @@ impl Default for OpenTelemetryTracerBuilder {
 }
 
 impl OpenTelemetryTracerBuilder {
-    /// Sets the resource's `service.name`, over what [`resource`](Self::resource) and the environment say.
+    /// Sets the resource's `service.name`; overrides [`resource`](Self::resource) and the environment.
     pub fn service_name(mut self, name: impl Into<String>) -> Self {
         self.service_name = Some(name.into());
         self
     }
 
-    /// Sets the resource that the exporter or processor is given. By default it is the SDK's, which reads `OTEL_SERVICE_NAME`
-    /// and `OTEL_RESOURCE_ATTRIBUTES`.
+    /// Sets the resource for the exporter or processor. By default it is the SDK's, which reads `OTEL_SERVICE_NAME` and
+    /// `OTEL_RESOURCE_ATTRIBUTES`.
+    ///
+    /// ```
+    /// use opentelemetry_sdk::Resource;
+    /// use opentracing_opentelemetry::OpenTelemetryTracer;
+    ///
+    /// let resource = Resource::builder().with_service_name("checkout").build();
+    /// let builder = OpenTelemetryTracer::builder().resource(resource);
+    /// # let _ = builder;
+    /// ```
     pub fn resource(mut self, resource: Resource) -> Self {
         self.resource = Some(resource);
         self
     }
 
-    /// Decides which spans are recorded, where the [policy](opentracing_http::HttpTracing) has no sampler that does; see
-    /// [`sampler`](opentracing_http::sampler). By default the caller's decision holds, and everything else is recorded.
+    /// Sets which spans are recorded if the [policy](opentracing_http::HttpTracing) has no sampler that decides; see
+    /// [`sampler`](opentracing_http::sampler). By default it follows the caller's decision and records all other spans.
     pub fn sampler(mut self, sampler: impl Sampler + 'static) -> Self {
         self.reporter = self.reporter.sampler(sampler);
         self
     }
 
-    /// Bounds how many spans wait; what comes beyond is dropped. Default 2,048.
+    /// Sets how many spans wait at most; further spans are dropped. 2,048 by default.
     pub fn queue_spans(mut self, spans: usize) -> Self {
         self.reporter = self.reporter.queue_spans(spans);
         self
     }
 
-    /// Bounds how many bytes of memory the waiting spans hold, about; what comes beyond is dropped. Default 8 MiB.
+    /// Sets how many bytes of memory the waiting spans hold at most, approximately; further spans are dropped. 8 MiB by
+    /// default.
     pub fn queue_bytes(mut self, bytes: usize) -> Self {
         self.reporter = self.reporter.queue_bytes(bytes);
         self
     }
 
-    /// Bounds how many spans are exported at once. Default 512, or the queue's bound if that is less.
+    /// Sets how many spans are exported together at most. 512 by default, or the queue's limit if that is less.
     pub fn batch_spans(mut self, spans: usize) -> Self {
         self.reporter = self.reporter.batch_spans(spans);
         self
     }
 
-    /// Sets how long a span waits at most for others to be exported with. Default 1 s.
+    /// Sets how long a span waits at most for other spans of the same export. 1 s by default.
     pub fn batch_interval(mut self, interval: Duration) -> Self {
         self.reporter = self.reporter.batch_interval(interval);
         self
     }
 
-    /// Sets how often a batch whose export failed is tried again, with pauses that grow. Default 5.
+    /// Sets how often a failed batch is retried, with growing pauses. 5 by default.
     ///
-    /// An error of the SDK's does not tell whether trying again helps, so every one is tried again, except that the exporter
-    /// has been shut down. Give 0 for an exporter that tries again by itself and cannot be told not to.
+    /// An error of the SDK does not tell whether a retry can succeed, so every error is retried except that the
+    /// exporter has been shut down. Set 0 for an exporter that retries by itself.
     pub fn retries(mut self, retries: u32) -> Self {
         self.reporter = self.reporter.retries(retries);
         self
     }
 
-    /// Sets the pause before the first retry, and the longest one: they double, less up to a half by chance. Default 250 ms and
-    /// 30 s.
+    /// Sets the pause before the first retry, and the longest pause. Pauses double; each is shortened by up to a half
+    /// at random. 250 ms and 30 s by default.
     pub fn backoff(mut self, first: Duration, longest: Duration) -> Self {
         self.reporter = self.reporter.backoff(first, longest);
         self
     }
 
-    /// Sets how long one export may take; after that its future is dropped, and the batch tried again. Default 30 s.
+    /// Sets how long one export may take; then its future is dropped and the batch is retried. 30 s by default.
     ///
-    /// An exporter that blocks its thread takes as long as it takes. A processor has no such limit.
+    /// It does not limit an exporter that blocks its thread, nor a processor.
     pub fn export_timeout(mut self, timeout: Duration) -> Self {
         self.export_timeout = timeout;
         self
     }
 
-    /// Is called with each error of the exporter, also those that are retried, on the reporter's thread. A panic in it is
-    /// caught.
+    /// Sets a function that is called with each error of the exporter, including those that are retried, on the
+    /// reporter's thread. A panic in it is caught.
     pub fn on_error(mut self, callback: impl Fn(&ExportError) + Send + 'static) -> Self {
         self.reporter = self.reporter.on_error(callback);
         self
@@ -132,15 +149,16 @@ impl OpenTelemetryTracerBuilder {
 
     /// Creates a tracer that sends spans with this exporter, and starts its threads.
     ///
-    /// The exporter's future is polled on the reporter's thread, within the context of a small Tokio runtime that another
-    /// thread drives: exporters with a blocking client, with an asynchronous one and with none work alike, from whatever thread
-    /// the tracer is flushed. Telemetry is suppressed meanwhile
-    /// ([`Context::is_telemetry_suppressed`](opentelemetry::Context::is_telemetry_suppressed)). An exporter that needs a runtime
-    /// when it is *made* (tonic) belongs into [`of_exporter_made_by`](Self::of_exporter_made_by).
+    /// The exporter's future is polled on the reporter's thread, within the context of a small Tokio runtime that
+    /// another thread drives. So exporters with a blocking client, an asynchronous one or none work, no matter from
+    /// which thread the tracer is flushed. Telemetry is suppressed meanwhile
+    /// ([`Context::is_telemetry_suppressed`](opentelemetry::Context::is_telemetry_suppressed)). For an exporter that
+    /// needs a runtime when it is *created* (tonic), use [`of_exporter_made_by`](Self::of_exporter_made_by).
     ///
     /// # Errors
     ///
-    /// The first option that was given something wrong, with the remedy; or a thread cannot be started.
+    /// Returns an error for the first wrong option, or if a thread cannot be started. It names the option and the
+    /// remedy.
     pub fn of_exporter(
         self,
         exporter: impl SpanExporter + 'static,
@@ -148,8 +166,8 @@ impl OpenTelemetryTracerBuilder {
         self.of_exporter_made_by(|| Ok::<_, ConfigError>(exporter))
     }
 
-    /// The same for an exporter that is made within that runtime, on the calling thread: what it spawns then lives and ends with
-    /// the tracer, and not with the application's runtime.
+    /// Creates a tracer with an exporter that is created within the tracer's runtime, on the calling thread. Tasks that
+    /// it spawns live and end with the tracer instead of the application's runtime.
     ///
     /// ```
     /// use std::fmt::Display;
@@ -158,7 +176,7 @@ impl OpenTelemetryTracerBuilder {
     /// use opentracing_http::ConfigError;
     /// use opentracing_opentelemetry::OpenTelemetryTracer;
     ///
-    /// // With `|| opentelemetry_otlp::SpanExporter::builder().with_tonic().build()`, for one.
+    /// // For example with `|| opentelemetry_otlp::SpanExporter::builder().with_tonic().build()`.
     /// fn tracer<E: SpanExporter + 'static, X: Display>(
     ///     make: impl FnOnce() -> Result<E, X>,
     /// ) -> Result<OpenTelemetryTracer, ConfigError> {
@@ -168,7 +186,7 @@ impl OpenTelemetryTracerBuilder {
     ///
     /// # Errors
     ///
-    /// As [`of_exporter`](Self::of_exporter), or that the exporter cannot be made.
+    /// The same as those of [`of_exporter`](Self::of_exporter), and if the exporter cannot be created.
     pub fn of_exporter_made_by<E: SpanExporter + 'static, X: Display>(
         self,
         make: impl FnOnce() -> Result<E, X>,
@@ -181,19 +199,31 @@ impl OpenTelemetryTracerBuilder {
         })
     }
 
-    /// Creates a tracer that hands spans to this processor, and starts its threads.
+    /// Creates a tracer that passes spans to this processor, and starts its threads.
     ///
-    /// The processor's `on_end` is called with each finished span, on the reporter's thread, up to a
-    /// [`batch_interval`](Self::batch_interval) later, within the same runtime as an [exporter](Self::of_exporter) is. **`on_start` is
-    /// never called**: it takes a span of the SDK's, and there is none. A processor that does its work there (copies baggage
-    /// to attributes, say) does nothing here. A flush of the tracer calls `force_flush`, its end `shutdown`.
+    /// The processor's `on_end` is called with each finished span on the reporter's thread, up to one
+    /// [`batch_interval`](Self::batch_interval) later, within the same kind of runtime as an
+    /// [exporter](Self::of_exporter). **`on_start` is never called**, because it takes a span of the SDK, and there is
+    /// none. A processor that works there, for example copies baggage to attributes, does nothing here. A flush of the
+    /// tracer calls `force_flush`, its end `shutdown`.
     ///
-    /// A span counts as delivered when the processor has taken it. What the processor drops later, as the SDK's batch processor
-    /// does when its own queue is full, nobody is told: give this tracer the exporter itself where you can.
+    /// A span counts as delivered when the processor has taken it. Spans that the processor drops later, as the SDK's
+    /// batch processor does when its own queue is full, are not counted: if possible, pass the exporter itself to this
+    /// tracer.
+    ///
+    /// ```
+    /// use opentelemetry_sdk::trace::SpanProcessor;
+    /// use opentracing_http::ConfigError;
+    /// use opentracing_opentelemetry::OpenTelemetryTracer;
+    ///
+    /// fn tracer(processor: impl SpanProcessor + 'static) -> Result<OpenTelemetryTracer, ConfigError> {
+    ///     OpenTelemetryTracer::builder().of_processor(processor)
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
-    /// As [`of_exporter`](Self::of_exporter).
+    /// The same as those of [`of_exporter`](Self::of_exporter).
     pub fn of_processor(
         self,
         processor: impl SpanProcessor + 'static,
@@ -201,11 +231,12 @@ impl OpenTelemetryTracerBuilder {
         self.of_processor_made_by(|| Ok::<_, ConfigError>(processor))
     }
 
-    /// The same for a processor that is made within that runtime, on the calling thread.
+    /// Creates a tracer with a processor that is created within the tracer's runtime, on the calling thread; see
+    /// [`of_exporter_made_by`](Self::of_exporter_made_by) for an example.
     ///
     /// # Errors
     ///
-    /// As [`of_exporter`](Self::of_exporter), or that the processor cannot be made.
+    /// The same as those of [`of_exporter`](Self::of_exporter), and if the processor cannot be created.
     pub fn of_processor_made_by<P: SpanProcessor + 'static, X: Display>(
         self,
         make: impl FnOnce() -> Result<P, X>,

@@ -1,4 +1,4 @@
-//! Contexts and baggage of ours as those of OpenTelemetry, and back.
+//! Converts contexts and baggage to and from those of OpenTelemetry.
 
 use opentelemetry::Context;
 use opentelemetry::baggage::{Baggage as TheirBaggage, BaggageExt as _};
@@ -8,12 +8,12 @@ use opentracing_http::{Baggage, Span, SpanContext, SpanId, TraceFlags, TraceId, 
 
 use crate::active_span::ActiveSpan;
 
-/// Converts a context into OpenTelemetry's: ids, flags and tracestate.
+/// Converts a context to OpenTelemetry's: ids, flags and tracestate.
 ///
-/// The result is not [remote](theirs::SpanContext::is_remote). Of the flags, those of W3C Trace Context are kept (sampled and
-/// random); debug and deferred are not: OpenTelemetry has no such decisions, and a deferred one becomes "not sampled". A
-/// member of the tracestate that OpenTelemetry refuses (it allows `@` in fewer keys than the specification, level 2) is left
-/// out. Baggage is not a part of OpenTelemetry's span context: see [`to_opentelemetry_baggage`].
+/// The result is not [remote](theirs::SpanContext::is_remote). The flags of W3C Trace Context are kept (sampled and
+/// random); debug and deferred are not, because OpenTelemetry does not have them, and a deferred decision becomes "not
+/// sampled". A member of the tracestate that OpenTelemetry refuses (it allows `@` in fewer keys than the specification,
+/// level 2) is left out. OpenTelemetry's span context has no baggage: see [`to_opentelemetry_baggage`].
 ///
 /// ```
 /// use opentracing_http::{SpanContext, TraceFlags};
@@ -57,10 +57,11 @@ fn to_tracestate(ours: &TraceState) -> theirs::TraceState {
     })
 }
 
-/// Converts a context of OpenTelemetry's into one of ours: ids, the flags sampled and random, tracestate.
+/// Converts a context of OpenTelemetry: ids, the flags sampled and random, tracestate. See [`to_opentelemetry`] for an
+/// example.
 ///
-/// Returns `None` if the trace id or the span id is zero. A tracestate that breaks the grammar of W3C Trace Context (level 2,
-/// section 3.3) is left out as a whole, as the specification wants it.
+/// Returns `None` if the trace id or the span id is zero. A tracestate that breaks the grammar of W3C Trace Context
+/// (level 2, section 3.3) is discarded as a whole, as the specification requires.
 #[must_use]
 pub fn from_opentelemetry(context: &theirs::SpanContext) -> Option<SpanContext> {
     let ours = SpanContext::new(
@@ -76,7 +77,19 @@ pub fn from_opentelemetry(context: &theirs::SpanContext) -> Option<SpanContext> 
     Some(ours.with_tracestate(tracestate.unwrap_or_default()))
 }
 
-/// Converts baggage into OpenTelemetry's, with properties as metadata. The order is lost: OpenTelemetry keeps none.
+/// Converts baggage to OpenTelemetry's, with properties as metadata. The order is lost, because OpenTelemetry's baggage
+/// has none.
+///
+/// ```
+/// use opentracing_http::Baggage;
+/// use opentracing_opentelemetry::{from_opentelemetry_baggage, to_opentelemetry_baggage};
+///
+/// let mut baggage = Baggage::new();
+/// baggage.set("tenant", "blue");
+/// let theirs = to_opentelemetry_baggage(&baggage);
+/// assert_eq!(theirs.get("tenant").map(|value| value.as_str()), Some("blue"));
+/// assert_eq!(from_opentelemetry_baggage(&theirs), baggage);
+/// ```
 #[must_use]
 pub fn to_opentelemetry_baggage(baggage: &Baggage) -> TheirBaggage {
     let mut converted = TheirBaggage::new();
@@ -90,10 +103,10 @@ fn add_baggage(theirs: &mut TheirBaggage, ours: &Baggage) {
     }
 }
 
-/// Converts baggage of OpenTelemetry's into ours, in the order of its keys.
+/// Converts OpenTelemetry's baggage, in the order of its keys; see [`to_opentelemetry_baggage`] for an example.
 ///
-/// Metadata that is not a list of properties is left out. A pair that no header can carry (its key is not a token, or it is
-/// too much for the [bounds](Baggage)) is left out as a whole.
+/// Metadata that is not a list of properties is left out. A pair that no header can carry (the key is not a token, or
+/// it exceeds the [limits](Baggage)) is left out as a whole.
 #[must_use]
 pub fn from_opentelemetry_baggage(baggage: &TheirBaggage) -> Baggage {
     let mut converted = Baggage::new();
@@ -109,15 +122,15 @@ pub fn from_opentelemetry_baggage(baggage: &TheirBaggage) -> Baggage {
     converted
 }
 
-/// Creates a [`Context`] in which the span is the active one: the current [`Context`] with this span, and with the span's
-/// baggage where it has any.
+/// Creates a [`Context`] in which the span is active: the current [`Context`] with this span, and with the span's
+/// baggage if it has any.
 ///
-/// For code that hands a [`Context`] on explicitly. Where [`OpenTelemetryScopes`](crate::OpenTelemetryScopes) is installed,
-/// `Context::current()` is such a context within every scope of the span, except for the baggage.
+/// It is for code that passes a [`Context`] on explicitly. If [`OpenTelemetryScopes`](crate::OpenTelemetryScopes) is
+/// installed, `Context::current()` is such a context within every scope of the span, except for the baggage.
 ///
-/// What is done to the active span through OpenTelemetry's API (attributes, events, status, name) is done to the span of
-/// ours, as long as that is recorded. For a span without a context (the empty handle, a request that is not traced and brought
-/// no context) it is the current [`Context`] itself.
+/// Calls of OpenTelemetry's API on the active span (attributes, events, status, name) apply to the given span as long
+/// as it is recorded. For a span without a context (the empty handle, or a request that is not traced and brought no
+/// context) the result is the current [`Context`].
 ///
 /// ```
 /// use opentelemetry::trace::{Span as _, TraceContextExt as _, Tracer as _, TracerProvider as _};
@@ -129,7 +142,7 @@ pub fn from_opentelemetry_baggage(baggage: &TheirBaggage) -> Baggage {
 /// let span = tracing.span("checkout").start();
 /// let context = to_context(&span);
 ///
-/// // A span of OpenTelemetry's SDK below ours.
+/// // A span of OpenTelemetry's SDK as a child.
 /// let tracer = SdkTracerProvider::default().tracer("database");
 /// let query = tracer.start_with_context("query", &context);
 /// let trace_id = context.span().span_context().trace_id();
@@ -146,7 +159,7 @@ pub fn to_context(span: &Span) -> Context {
     }
 }
 
-/// The context with this span as the active one; `context` is what the span propagates.
+/// Returns the context with this span as the active one; `context` is what the span propagates.
 pub(crate) fn with_span(outer: &Context, span: &Span, context: &SpanContext) -> Context {
     let theirs = to_opentelemetry(context);
     match span.is_recording() {
@@ -155,7 +168,7 @@ pub(crate) fn with_span(outer: &Context, span: &Span, context: &SpanContext) -> 
     }
 }
 
-/// The context with this baggage added to what it has.
+/// Returns the context with this baggage in addition to its own.
 pub(crate) fn with_baggage(context: Context, baggage: &Baggage) -> Context {
     if baggage.is_empty() {
         return context;
@@ -168,8 +181,8 @@ pub(crate) fn with_baggage(context: Context, baggage: &Baggage) -> Context {
     context.with_baggage(all)
 }
 
-/// Returns what the active span of a [`Context`] propagates, with the context's baggage; `None` if it has no valid active
-/// span.
+/// Returns the context that the active span of a [`Context`] propagates, with the baggage of the [`Context`]; `None` if
+/// there is no valid active span.
 ///
 /// ```
 /// use opentelemetry::Context;
@@ -181,7 +194,7 @@ pub(crate) fn with_baggage(context: Context, baggage: &Baggage) -> Context {
 /// let provider = SdkTracerProvider::default();
 /// let theirs = Context::new().with_span(provider.tracer("app").start("job"));
 ///
-/// // A span of ours below theirs.
+/// // A span of this library as a child.
 /// let tracing = HttpTracing::new(InMemoryTracer::new());
 /// let mut span = tracing.span("part");
 /// if let Some(parent) = from_context(&theirs) {

@@ -1,4 +1,4 @@
-//! Where an exporter's future runs.
+//! The runtime of an exporter's future.
 
 use std::future::Future;
 use std::pin::pin;
@@ -11,10 +11,11 @@ use opentracing_http::ConfigError;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
-/// A runtime for what exporters spawn and wait for, driven by a thread of its own.
+/// A runtime for what exporters spawn and wait for, driven by its own thread.
 ///
-/// The futures themselves are polled on the thread that waits for them, within the runtime's context but not by it: blocking
-/// clients refuse to work on a thread that drives a runtime, and asynchronous ones need a runtime that somebody drives.
+/// The futures themselves are polled on the thread that waits for them, in the runtime's context but not by the
+/// runtime: blocking clients refuse to work on a thread that drives a runtime, and asynchronous ones need a runtime
+/// that is driven.
 #[derive(Debug)]
 pub(crate) struct Runtime {
     handle: Handle,
@@ -40,7 +41,7 @@ impl Runtime {
             .name("otel-exporter".to_owned())
             .spawn(move || {
                 let _suppressed = opentelemetry::Context::enter_telemetry_suppressed_scope();
-                // It ends by the sender's end, which is an error.
+                // The sender's end stops it, which is an error here.
                 let _ = runtime.block_on(stopped);
                 runtime.shutdown_background();
             })
@@ -51,7 +52,7 @@ impl Runtime {
         })
     }
 
-    /// Runs code that is not ours: within the runtime, and without telemetry of its own.
+    /// Runs foreign code within the runtime, with telemetry suppressed.
     pub(crate) fn within<R>(&self, f: impl FnOnce() -> R) -> R {
         let _suppressed = opentelemetry::Context::enter_telemetry_suppressed_scope();
         let _runtime = self.handle.enter();
@@ -59,7 +60,7 @@ impl Runtime {
     }
 }
 
-/// Waits for the future on this thread; `None` if the time is over before.
+/// Waits for the future on this thread; returns `None` if the time is over before.
 pub(crate) fn block_on<F: Future>(future: F, limit: Duration) -> Option<F::Output> {
     struct Unpark(Thread);
     impl Wake for Unpark {

@@ -1,4 +1,4 @@
-//! The hook by which OpenTelemetry's current context shows our current span.
+//! The hook that makes this library's current span visible in OpenTelemetry's current context.
 
 use std::cell::RefCell;
 use std::mem;
@@ -14,17 +14,18 @@ use crate::context::{from_context, with_baggage, with_span};
 ///
 /// Install it with [`scope_hook`](opentracing_http::HttpTracingBuilder::scope_hook). Then, on every thread:
 ///
-/// - Within a scope of a span of ours (a traced handler, [`Span::scope`], [`Span::in_scope`], [`Span::enter`]) the current
-///   [`Context`] of OpenTelemetry has our span as its active one, so that spans which `tracer.start(..)` starts are its
-///   children. What is done to that active span (`get_active_span(|span| span.set_attribute(..))`, events, errors, status,
-///   name) is done to ours while it is recorded. Links that are added to it are lost, and `end` does nothing: its owner ends
-///   it.
-/// - Where no span of ours is current, OpenTelemetry's active span is the parent of the spans that
-///   [`HttpTracing::span`](opentracing_http::HttpTracing::span) starts, and its baggage theirs.
+/// - Within a scope of a span of this library (a traced handler, [`Span::scope`], [`Span::in_scope`], [`Span::enter`])
+///   that span is active in OpenTelemetry's current [`Context`], so that spans that `tracer.start(..)` starts are its
+///   children. Calls on the active span (`get_active_span(|span| span.set_attribute(..))`, events, errors, status,
+///   name) apply to it while it is recorded. Links that are added to it are lost, and `end` does nothing, because its
+///   owner ends it.
+/// - Where no span of this library is current, OpenTelemetry's active span is the parent of spans that
+///   [`HttpTracing::span`](opentracing_http::HttpTracing::span) starts, and they get its baggage.
 ///
-/// Other values of the surrounding [`Context`] (baggage, the application's own) stay visible within our scopes. A span that is
-/// not recorded is shown as what it sends to other services: with the sampled flag 0, or with the caller's own context where the
-/// request is not traced at all. A request that is not traced and brought no context changes nothing.
+/// Other values of the surrounding [`Context`] (baggage, the application's own) stay visible within these scopes. A
+/// span that is not recorded is visible as the context that it propagates: with the sampled flag 0, or with the
+/// caller's own context if the request is not traced at all. A request that is not traced and brought no context
+/// changes nothing.
 ///
 /// ```
 /// use opentelemetry::trace::{Span as _, Tracer as _, TracerProvider as _};
@@ -48,40 +49,53 @@ use crate::context::{from_context, with_baggage, with_span};
 ///
 /// # Order
 ///
-/// Scopes may be left in any order, and guards of OpenTelemetry's and ours may be mixed: each takes away what it brought, and
-/// the innermost that is left stays current. A guard of ours that is forgotten within the poll of a future or a traced handler
-/// ends with that. Of OpenTelemetry's own guards nobody can take care: one that is held across an `.await` shows its context to
-/// other tasks of the thread until it is dropped, though not within scopes of ours.
+/// Scopes may be left in any order, and guards of OpenTelemetry and of this library may be mixed: each removes only its
+/// own context, and the innermost remaining one is current. A guard of this library that is forgotten within the poll
+/// of a future or a traced handler ends with that poll. For OpenTelemetry's own guards this is not possible: one that
+/// is held across an `.await` makes its context visible to other tasks of the thread until it is dropped, except within
+/// scopes of this library.
 ///
-/// Enter no scope within the closure of [`Context::map_current`] or `get_active_span`: OpenTelemetry has its current context
-/// borrowed there. The scope is then not shown, and counted as a [caught
+/// Enter no scope within the closure of [`Context::map_current`] or `get_active_span`, because OpenTelemetry has its
+/// current context borrowed there. The scope is then not visible, and counted as a [caught
 /// panic](opentracing_http::HttpTracing::caught_panics).
 ///
 /// # Cost
 ///
-/// A traced request enters a scope for the call of the handler, each poll of it and each poll of its body. With this hook a
-/// scope costs about 0.2 µs instead of 0.03 µs (one thread of a 2 vCPU virtual machine), and two allocations for a recorded span,
-/// one for a span that is not recorded, none within another scope of the same span. A `tracestate` is copied: four allocations
-/// more for each member, of which a caller can send 32; a list of two makes it 0.4 µs. Starting and ending a span costs the same
-/// as without the hook.
+/// A traced request enters a scope for the call of the handler, for each poll of it and for each poll of its body. With
+/// this hook a scope costs about 0.2 µs instead of 0.03 µs (one thread of a virtual machine with 2 vCPUs), and two
+/// allocations for a recorded span, one for a span that is not recorded, none within another scope of the same span. A
+/// `tracestate` is copied, which costs four more allocations for each member, of which a caller can send 32; with two
+/// members a scope costs 0.4 µs. Starting and ending a span costs the same as without the hook.
 #[derive(Debug, Clone, Default)]
 pub struct OpenTelemetryScopes {
     baggage: bool,
 }
 
 impl OpenTelemetryScopes {
-    /// Creates the hook.
+    /// Creates the hook, without baggage; see [`OpenTelemetryScopes`] for an example.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Shows the baggage of our spans in OpenTelemetry's [`Context`] as well, beside the baggage that this has already.
+    /// Also makes the baggage of this library's spans visible in OpenTelemetry's [`Context`], in addition to the
+    /// baggage that is there.
     ///
-    /// Off by default, because OpenTelemetry's baggage is a map: each scope of a span with baggage costs about five allocations
-    /// and three more for each pair, of which a caller can send 64. Baggage that is set within a scope shows from the next
-    /// scope on. Baggage that code sets in OpenTelemetry's [`Context`] does not reach our span, only spans that it is the
-    /// parent of: set it with [`Span::set_baggage_item`].
+    /// Off by default, because OpenTelemetry's baggage is a map: each scope of a span with baggage costs about five
+    /// allocations and three more for each pair, of which a caller can send 64. Baggage that is set within a scope
+    /// becomes visible in the next scope. Baggage that code sets in OpenTelemetry's [`Context`] does not reach the
+    /// current span, only spans that are started as children of that context: set it with [`Span::set_baggage_item`].
+    ///
+    /// ```
+    /// use opentracing_http::{HttpTracing, InMemoryTracer};
+    /// use opentracing_opentelemetry::OpenTelemetryScopes;
+    ///
+    /// let tracing = HttpTracing::builder(InMemoryTracer::new())
+    ///     .scope_hook(OpenTelemetryScopes::new().with_baggage())
+    ///     .build()?;
+    /// # drop(tracing);
+    /// # Ok::<(), opentracing_http::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn with_baggage(mut self) -> Self {
         self.baggage = true;
@@ -89,25 +103,26 @@ impl OpenTelemetryScopes {
     }
 }
 
-/// What tells spans apart.
+/// Identifies a span.
 type Key = (TraceId, SpanId);
 
 fn key(context: &SpanContext) -> Key {
     (context.trace_id(), context.span_id())
 }
 
-/// A scope of ours that this thread is in.
+/// A scope that this thread has entered.
 struct Scope {
     key: Key,
-    /// `None` while it is being attached, and for ever if that fails.
+    /// `None` while it is being attached, and if that fails.
     guard: Option<ContextGuard>,
 }
 
-/// The scopes that a thread is in, the innermost last. Guards belong to their thread, so they are kept here and not with the span.
+/// The scopes that a thread has entered, the innermost last. Guards belong to their thread, so they are stored here and
+/// not with the span.
 struct Scopes(Vec<Scope>);
 
 impl Scopes {
-    /// Takes out the innermost scope of this span. Which of several does not matter: each shows the same span.
+    /// Removes the innermost scope of this span. If there are several, any will do: each makes the same span visible.
     fn take(&mut self, key: Key) -> Option<Scope> {
         let at = self.0.iter().rposition(|scope| scope.key == key)?;
         Some(self.0.remove(at))
@@ -115,7 +130,7 @@ impl Scopes {
 }
 
 impl Drop for Scopes {
-    // The thread ends, and OpenTelemetry's own thread-local may have gone before: its guards would panic.
+    // The thread ends. OpenTelemetry's own thread-local may already be gone; then its guards would panic.
     fn drop(&mut self) {
         self.0.drain(..).for_each(|scope| mem::forget(scope.guard));
     }
@@ -125,7 +140,7 @@ thread_local! {
     static SCOPES: RefCell<Scopes> = const { RefCell::new(Scopes(Vec::new())) };
 }
 
-/// Whether this is a span of ours in a scope of which the thread is.
+/// Returns `true` if this is a span of this library in a scope that the thread has entered.
 fn is_ours(context: &SpanContext) -> bool {
     let key = key(context);
     SCOPES
@@ -138,7 +153,7 @@ impl ScopeHook for OpenTelemetryScopes {
         let Some(ours) = span.context() else {
             return;
         };
-        // Noted first: its end will come also if what follows panics.
+        // Stored first, because `exit` is also called if the code below panics.
         let noted = SCOPES.try_with(|scopes| {
             scopes.borrow_mut().0.push(Scope {
                 key: key(&ours),
@@ -169,7 +184,7 @@ impl ScopeHook for OpenTelemetryScopes {
             return;
         };
         let scope = SCOPES.try_with(|scopes| scopes.borrow_mut().take(key(&ours)));
-        // Dropped outside of the borrow: a context may hold anything.
+        // Dropped outside of the borrow, because a context may contain any value.
         drop(scope);
     }
 
@@ -178,12 +193,12 @@ impl ScopeHook for OpenTelemetryScopes {
             true => from_context(current),
             false => None,
         })?;
-        // Within `Span::none().in_scope(..)` no span of ours is current, and that is what was asked for.
+        // Within `Span::none().in_scope(..)` there is deliberately no current span.
         (!is_ours(&theirs)).then_some(theirs)
     }
 }
 
-/// Whether the active span is this one already, as where a request is traced by several layers.
+/// Returns `true` if this span is active already, as when a request is traced by several layers.
 fn shows(current: &Context, ours: &SpanContext) -> bool {
     let span = current.span();
     let theirs: &theirs::SpanContext = span.span_context();

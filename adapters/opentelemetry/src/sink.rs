@@ -1,4 +1,4 @@
-//! What receives spans: an exporter or a processor of OpenTelemetry's SDK.
+//! The receiver of spans: an exporter or a processor of OpenTelemetry's SDK.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use opentracing_http::report::{ExportError, Exporter};
 use crate::runtime::{Runtime, block_on};
 use crate::span_data::{scope, span_data};
 
-/// What receives spans.
+/// A receiver of spans.
 pub(crate) trait Receive: Send + Sync + fmt::Debug {
     fn receive(&self, batch: &mut dyn Iterator<Item = SpanData>) -> OTelSdkResult;
     fn force_flush(&self) -> OTelSdkResult;
@@ -37,7 +37,7 @@ impl<E: SpanExporter> Receive for ToExporter<E> {
     }
 
     fn shutdown(&self) -> OTelSdkResult {
-        // Not `shutdown_with_timeout`, which exporters that implement this one do not know.
+        // Not `shutdown_with_timeout`, because exporters that implement `shutdown` do not implement it.
         self.exporter.shutdown()
     }
 }
@@ -60,10 +60,10 @@ impl<P: SpanProcessor> Receive for ToProcessor<P> {
     }
 }
 
-/// A receiver with the runtime that it runs in.
+/// A receiver together with its runtime.
 #[derive(Debug)]
 pub(crate) struct Sink {
-    /// Emptied by the drop, within the runtime.
+    /// Taken when the sink is dropped, within the runtime.
     receiver: Option<Box<dyn Receive>>,
     runtime: Runtime,
 }
@@ -90,7 +90,7 @@ impl Drop for Sink {
     }
 }
 
-/// Hands the reporter's batches to a sink.
+/// Passes the reporter's batches to a sink.
 #[derive(Debug)]
 pub(crate) struct SinkExporter {
     sink: Arc<Sink>,
@@ -112,7 +112,7 @@ impl Exporter for SinkExporter {
         let result = self.sink.call(|receiver| receiver.receive(&mut spans));
         result.map_err(|error| match error {
             OTelSdkError::AlreadyShutdown => ExportError::rejected(error),
-            // The error does not tell whether trying again helps.
+            // The error does not tell whether a retry can succeed.
             OTelSdkError::Timeout(_) | OTelSdkError::InternalFailure(_) => {
                 ExportError::retry(error)
             }
@@ -120,7 +120,7 @@ impl Exporter for SinkExporter {
     }
 
     fn shutdown(&mut self) {
-        // Nobody is left to tell.
+        // Nothing can receive the error any more.
         let _ = self.sink.call(|receiver| receiver.shutdown());
     }
 }

@@ -1,4 +1,4 @@
-//! A finished span as the SDK hands it to exporters and processors.
+//! Converts finished spans to the SDK's span data.
 
 use opentelemetry::trace::{self as theirs, SpanId};
 use opentelemetry::{Array, InstrumentationScope, KeyValue, StringValue, Value};
@@ -8,7 +8,7 @@ use opentracing_http::{FinishedSpan, SpanKind};
 
 use crate::context::to_opentelemetry;
 
-/// The scope that all spans of ours have.
+/// Returns the instrumentation scope of all spans of this library.
 pub(crate) fn scope() -> InstrumentationScope {
     InstrumentationScope::builder(otel::SCOPE_NAME)
         .with_version(otel::SCOPE_VERSION)
@@ -74,7 +74,7 @@ fn value(value: AttributeValue) -> Value {
 
 fn events(events: Vec<otel::Event>, dropped: u32) -> SpanEvents {
     let events = events.into_iter().map(|event| {
-        // Fields that were left out are counted for the whole span: see `opentracing.omitted`.
+        // Omitted fields are counted for the whole span: see `opentracing.omitted`.
         theirs::Event::new(event.name, event.time, attributes(event.attributes), 0)
     });
     let mut converted = SpanEvents::default();

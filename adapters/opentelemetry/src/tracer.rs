@@ -15,12 +15,12 @@ use opentracing_http::{ConfigError, FinishedSpan, Flushed, Tracer};
 use crate::builder::OpenTelemetryTracerBuilder;
 use crate::sink::Sink;
 
-/// Hands spans to a [`SpanExporter`] or a [`SpanProcessor`] of OpenTelemetry's SDK.
+/// Passes spans to a [`SpanExporter`] or a [`SpanProcessor`] of OpenTelemetry's SDK.
 ///
 /// Spans wait in a bounded queue for one thread, which converts them to the SDK's `SpanData` and calls the exporter or
-/// processor. Nothing of that happens on a request's thread, and what becomes of the backend never reaches a request. Cloning
-/// gives another handle. An [`HttpTracing`](opentracing_http::HttpTracing) that is dropped has its tracer deliver what is
-/// queued, within five seconds, unless a flush has just waited in vain; [`shutdown`](Self::shutdown) does so within another
+/// processor. None of this happens on a request's thread, and requests never wait for the backend. Clones are handles
+/// to the same tracer. When an [`HttpTracing`](opentracing_http::HttpTracing) is dropped, its tracer delivers the
+/// queued spans within five seconds, unless a flush has just timed out; [`shutdown`](Self::shutdown) takes another
 /// time.
 ///
 /// ```
@@ -33,36 +33,43 @@ use crate::sink::Sink;
 ///         .scope_hook(OpenTelemetryScopes::new())
 ///         .build()
 /// }
+///
+/// fn end(tracer: &OpenTelemetryTracer) {
+///     let flushed = tracer.shutdown(std::time::Duration::from_secs(5));
+///     println!("{flushed}: {} spans delivered, dropped: {}", tracer.delivered(), tracer.drops());
+/// }
 /// ```
 #[derive(Debug, Clone)]
 pub struct OpenTelemetryTracer {
     reporter: Reporter,
-    /// The reporter's thread owns it, and drops it: a blocking client must not be dropped by a task.
+    /// The reporter's thread owns and drops it: a blocking client must not be dropped by a task.
     sink: Weak<Sink>,
-    /// How many spans had been delivered when the exporter or processor was last flushed.
+    /// How many spans had been delivered when the exporter or processor was flushed last.
     flushed: Arc<AtomicU64>,
 }
 
 impl OpenTelemetryTracer {
-    /// Sends spans with this exporter, with the defaults; see [`OpenTelemetryTracerBuilder::of_exporter`].
+    /// Creates a tracer that sends spans with this exporter, with the default options; see
+    /// [`OpenTelemetryTracerBuilder::of_exporter`].
     ///
     /// # Errors
     ///
-    /// If a thread cannot be started.
+    /// Returns an error if a thread cannot be started.
     pub fn of_exporter(exporter: impl SpanExporter + 'static) -> Result<Self, ConfigError> {
         Self::builder().of_exporter(exporter)
     }
 
-    /// Hands spans to this processor, with the defaults; see [`OpenTelemetryTracerBuilder::of_processor`].
+    /// Creates a tracer that passes spans to this processor, with the default options; see
+    /// [`OpenTelemetryTracerBuilder::of_processor`] for an example.
     ///
     /// # Errors
     ///
-    /// If a thread cannot be started.
+    /// Returns an error if a thread cannot be started.
     pub fn of_processor(processor: impl SpanProcessor + 'static) -> Result<Self, ConfigError> {
         Self::builder().of_processor(processor)
     }
 
-    /// Starts from the defaults and changes some.
+    /// Creates a builder with the defaults; see [`OpenTelemetryTracerBuilder`] for an example.
     pub fn builder() -> OpenTelemetryTracerBuilder {
         OpenTelemetryTracerBuilder::default()
     }
@@ -75,23 +82,24 @@ impl OpenTelemetryTracer {
         }
     }
 
-    /// Returns how many spans were dropped so far, by reason. What a processor drops after it has taken it is not counted.
+    /// Returns how many spans were dropped so far, by reason. Spans that a processor drops after taking them are not
+    /// counted.
     #[must_use]
     pub fn drops(&self) -> Drops {
         self.reporter.drops()
     }
 
-    /// Returns how many spans were delivered so far: those for which the exporter returned success, or which the processor has
-    /// taken.
+    /// Returns how many spans were delivered so far: those for which the exporter returned success, or which the
+    /// processor has taken.
     #[must_use]
     pub fn delivered(&self) -> u64 {
         self.reporter.delivered()
     }
 
-    /// Ends the tracer for all its handles: delivers what is queued, and shuts the exporter or processor down. What is not
-    /// delivered within `timeout` is dropped and counted, and so is what is reported from now on.
+    /// Ends the tracer for all its handles: delivers the queued spans, and shuts the exporter or processor down. Spans
+    /// that are not delivered within `timeout`, and spans that are reported later, are dropped and counted.
     ///
-    /// Blocks the calling thread for at most that time.
+    /// It blocks the calling thread for at most `timeout`.
     #[allow(
         clippy::must_use_candidate,
         reason = "a process that is about to exit can do nothing with the result"
@@ -100,7 +108,7 @@ impl OpenTelemetryTracer {
         self.reporter.shutdown(timeout)
     }
 
-    /// Flushes the exporter or processor after the queue, in what is left of the time.
+    /// Flushes the exporter or processor after the queue, in the remaining time.
     fn force_flush(&self, flushed: Flushed, left: Duration) -> Flushed {
         let delivered = self.reporter.delivered();
         if flushed.timed_out() || delivered == self.flushed.load(Ordering::Relaxed) {
@@ -109,7 +117,7 @@ impl OpenTelemetryTracer {
         let Some(sink) = self.sink.upgrade() else {
             return flushed;
         };
-        // It takes no time limit, so it gets a thread that can be left behind.
+        // It has no time limit, so it runs on a thread that can be abandoned.
         let (done, is_done) = channel();
         let spawned = thread::Builder::new()
             .name("otel-flush".to_owned())
@@ -135,8 +143,8 @@ impl Tracer for OpenTelemetryTracer {
         self.reporter.report(span);
     }
 
-    /// Delivers what has been reported so far, then calls the exporter's or the processor's own `force_flush`. An error of that
-    /// counts as a time that was not enough.
+    /// Delivers all spans that have been reported so far, then calls `force_flush` of the exporter or processor. An
+    /// error of that counts as a time-out.
     fn flush(&self, timeout: Duration) -> Flushed {
         let began = Instant::now();
         let flushed = self.reporter.flush(timeout);

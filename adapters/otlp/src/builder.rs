@@ -1,4 +1,4 @@
-//! The tracer's options.
+//! The options of the tracer.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -19,43 +19,43 @@ use crate::tls::TlsFiles;
 use crate::tracer::OtlpTracer;
 use crate::transport::{self, Settings};
 
-/// OpenTelemetry specification, "OTLP exporter configuration".
+/// The default of OpenTelemetry's specification ("OTLP exporter configuration").
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A collector's gRPC receiver takes 4 MiB by default.
+/// A collector's gRPC receiver accepts 4 MiB by default.
 const REQUEST_BYTES: usize = 4_000_000;
 
-/// Less, and ordinary spans do not fit.
+/// Ordinary spans need at least this much.
 const LEAST_REQUEST_BYTES: usize = 16_384;
 
-/// Half a minute in all, for a collector that is restarted: a quarter of a second, doubled each time.
+/// Half a minute altogether, enough for a collector's restart: pauses start with a quarter of a second and double.
 const RETRIES: u32 = 7;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// How OTLP is carried.
+/// The transport of OTLP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Protocol {
-    /// Over HTTP, encoded as protobuf. Needs the feature `http`.
+    /// OTLP over HTTP, encoded as protobuf. Requires the feature `http`.
     #[default]
     HttpProtobuf,
-    /// Over gRPC. Needs the feature `grpc`.
+    /// OTLP over gRPC. Requires the feature `grpc`.
     Grpc,
 }
 
-/// How requests are compressed.
+/// The compression of requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Compression {
-    /// Not at all.
+    /// No compression. The default.
     #[default]
     None,
-    /// By gzip. Needs the feature `gzip`.
+    /// Compression by gzip. Requires the feature `gzip`.
     Gzip,
 }
 
-/// Changes the defaults of an [`OtlpTracer`].
+/// The builder of an [`OtlpTracer`].
 ///
 /// ```
 /// use std::time::Duration;
@@ -64,9 +64,17 @@ pub enum Compression {
 ///
 /// let tracer = OtlpTracer::builder("checkout")
 ///     .endpoint("http://collector.observability:4318")
+///     .timeout(Duration::from_secs(5))
+///     .retries(3)
+///     .backoff(Duration::from_millis(100), Duration::from_secs(10))
 ///     .header("x-tenant", "blue")
 ///     .tag(("deployment.environment.name", "production"))
+///     .queue_bytes(16 * 1024 * 1024)
+///     .batch_spans(256)
 ///     .queue_spans(10_000)
+///     .request_bytes(1_000_000)
+///     .sampler(opentracing_http::sampler::Always)
+///     .on_error(|error| eprintln!("tracing: {error}"))
 ///     .batch_interval(Duration::from_millis(500))
 ///     .build()?;
 /// # let _ = tracer;
@@ -85,10 +93,10 @@ pub struct OtlpTracerBuilder {
     pub(crate) tags: Vec<Tag>,
     pub(crate) disabled: bool,
     pub(crate) reporter: ReporterBuilder,
-    /// What to call the service's name in an error.
+    /// The name of the option for the service's name, for errors.
     name_option: &'static str,
     request_bytes: usize,
-    /// The first thing that is wrong.
+    /// The first error.
     error: Option<ConfigError>,
 }
 
@@ -115,13 +123,13 @@ impl OtlpTracerBuilder {
         }
     }
 
-    /// Sets the collector's base address, like `OTEL_EXPORTER_OTLP_ENDPOINT`. Default `http://localhost:4318`, or
+    /// Sets the collector's base address, as `OTEL_EXPORTER_OTLP_ENDPOINT` does. `http://localhost:4318` by default, or
     /// `http://localhost:4317` for gRPC.
     ///
-    /// Over HTTP `/v1/traces` is added to its path. Over gRPC it has no path, and an address without a scheme means https. A
-    /// port that is not given is 80 for `http` and 443 for `https`.
+    /// For HTTP `/v1/traces` is added to its path. For gRPC it has no path, and an address without a scheme means
+    /// https. The default port is 80 for `http` and 443 for `https`.
     ///
-    /// The host's name is looked up on the reporting thread, whenever a connection is made: the collector may come, go and
+    /// The host's name is looked up on the reporting thread, for each new connection: the collector may start, stop and
     /// move while the service runs.
     pub fn endpoint(mut self, url: impl Into<String>) -> Self {
         self.destination = Some(Destination {
@@ -132,9 +140,20 @@ impl OtlpTracerBuilder {
         self
     }
 
-    /// Sets the whole address that traces are sent to, like `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`: nothing is added to it.
+    /// Sets the complete address for traces, as `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` does: nothing is added to it. It
+    /// replaces [`endpoint`](Self::endpoint).
     ///
-    /// Takes the place of [`endpoint`](Self::endpoint).
+    /// ```
+    /// use opentracing_otlp::{Compression, OtlpTracer, Protocol};
+    ///
+    /// let tracer = OtlpTracer::builder("checkout")
+    ///     .protocol(Protocol::HttpProtobuf)
+    ///     .compression(Compression::None)
+    ///     .traces_endpoint("http://gateway.example/tenants/blue/v1/traces")
+    ///     .build()?;
+    /// # let _ = tracer;
+    /// # Ok::<(), opentracing_http::ConfigError>(())
+    /// ```
     pub fn traces_endpoint(mut self, url: impl Into<String>) -> Self {
         self.destination = Some(Destination {
             url: url.into(),
@@ -144,13 +163,14 @@ impl OtlpTracerBuilder {
         self
     }
 
-    /// Sets how OTLP is carried. Default [`Protocol::HttpProtobuf`], whatever features are on.
+    /// Sets the transport. [`Protocol::HttpProtobuf`] by default, whatever features are enabled.
     pub fn protocol(mut self, protocol: Protocol) -> Self {
         self.protocol = (protocol, "protocol".into());
         self
     }
 
-    /// Adds a header that is sent with each request: an API key, a tenant. Takes the place of one of the same name.
+    /// Adds a header that is sent with each request, such as an API key or a tenant. It replaces a header with the same
+    /// name.
     ///
     /// Its value is never logged and never part of an error.
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
@@ -184,19 +204,31 @@ impl OtlpTracerBuilder {
         Ok(())
     }
 
-    /// Sets the certificates by which the collector is known, in PEM: those of the authority that signed its own. By default
-    /// the certificates of the operating system are used, or those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name.
+    /// Sets the certificates, in PEM, of the authorities that sign the collector's certificate. By default those of the
+    /// operating system are used, or those of `SSL_CERT_FILE` and `SSL_CERT_DIR`.
     ///
-    /// For `https`, which needs the feature `tls`.
+    /// For `https`, which requires the feature `tls`.
+    ///
+    /// ```no_run
+    /// use opentracing_otlp::OtlpTracer;
+    ///
+    /// let tracer = OtlpTracer::builder("checkout")
+    ///     .endpoint("https://collector.example:4318")
+    ///     .certificate(std::fs::read("authority.pem")?)
+    ///     .client_certificate(std::fs::read("service.pem")?, std::fs::read("service.key")?)
+    ///     .build()?;
+    /// # let _ = tracer;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.tls.certificate = Some((pem.into(), "certificate"));
         self
     }
 
-    /// Sets the certificate by which this service is known to the collector, and its key, both in PEM. By default it has
-    /// none.
+    /// Sets this service's certificate and private key, both in PEM, with which it authenticates to the collector. None
+    /// by default.
     ///
-    /// For `https`, which needs the feature `tls`.
+    /// For `https`, which requires the feature `tls`. See [`certificate`](Self::certificate) for an example.
     pub fn client_certificate(
         mut self,
         certificate_pem: impl Into<Vec<u8>>,
@@ -208,116 +240,121 @@ impl OtlpTracerBuilder {
         self
     }
 
-    /// Sets how requests are compressed. Default [`Compression::None`].
+    /// Sets the compression of requests. [`Compression::None`] by default.
     pub fn compression(mut self, compression: Compression) -> Self {
         self.compression = (compression, "compression".into());
         self
     }
 
-    /// Sets how long one request may take, from the look-up of the host's name to the end of the response. Default 10 s. A
-    /// request that takes longer is tried again.
+    /// Sets how long one request may take, from the name look-up to the end of the response. 10 s by default. A request
+    /// that takes longer is retried.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// Adds an attribute of the resource, which is sent with each request. It replaces one of the same name:
-    /// `service.name`, `host.name` and `telemetry.sdk.*` are there by default.
+    /// Adds an attribute of the resource, which is sent with each request. It replaces an attribute with the same name;
+    /// `service.name`, `host.name` and `telemetry.sdk.*` are set by default.
     pub fn tag(mut self, tag: impl Into<Tag>) -> Self {
         self.tags.push(tag.into());
         self
     }
 
-    /// Decides which spans are recorded, where the [policy](opentracing_http::HttpTracing) has no sampler that does; see
-    /// [`sampler`](opentracing_http::sampler). By default the caller's decision holds, and everything else is recorded.
+    /// Sets which spans are recorded if the [policy](opentracing_http::HttpTracing) has no sampler that decides; see
+    /// [`sampler`](opentracing_http::sampler). By default it follows the caller's decision and records all other spans.
     pub fn sampler(mut self, sampler: impl Sampler + 'static) -> Self {
         self.reporter = self.reporter.sampler(sampler);
         self
     }
 
-    /// Bounds how many spans wait to be sent; what comes beyond is dropped. Default 2,048.
+    /// Sets how many spans wait at most; further spans are dropped. 2,048 by default.
     pub fn queue_spans(mut self, spans: usize) -> Self {
         self.reporter = self.reporter.queue_spans(spans);
         self
     }
 
-    /// Bounds how many bytes of memory the waiting spans hold, about; what comes beyond is dropped. Default 8 MiB.
+    /// Sets how many bytes of memory the waiting spans hold at most, approximately; further spans are dropped. 8 MiB by
+    /// default.
     pub fn queue_bytes(mut self, bytes: usize) -> Self {
         self.reporter = self.reporter.queue_bytes(bytes);
         self
     }
 
-    /// Bounds how many spans are sent together; as soon as so many wait, they are sent. Default 512, or the queue's bound if
-    /// that is less.
+    /// Sets how many spans are sent together at most; they are sent as soon as this many wait. 512 by default, or the
+    /// queue's limit if that is less.
     pub fn batch_spans(mut self, spans: usize) -> Self {
         self.reporter = self.reporter.batch_spans(spans);
         self
     }
 
-    /// Sets how long a span waits at most for others to share a request with. Default 1 s.
+    /// Sets how long a span waits at most for other spans of the same request. 1 s by default.
     pub fn batch_interval(mut self, interval: Duration) -> Self {
         self.reporter = self.reporter.batch_interval(interval);
         self
     }
 
-    /// Bounds the size of a request, in bytes before compression. Default 4,000,000: a collector's gRPC receiver takes 4 MiB
-    /// by default.
+    /// Sets the maximum size of a request in bytes, before compression. 4,000,000 by default, because a collector's
+    /// gRPC receiver accepts 4 MiB by default.
     ///
-    /// A batch goes into as many requests as it needs. A span that is too big for one alone is dropped and counted as
+    /// A batch is sent in as many requests as necessary. A span that exceeds the limit alone is dropped and counted as
     /// rejected.
     pub fn request_bytes(mut self, bytes: usize) -> Self {
         self.request_bytes = bytes;
         self
     }
 
-    /// Sets how often a batch is tried again that the collector did not take, or that did not get there; then it is dropped.
-    /// Default 7, which is about half a minute. Other spans wait in the queue meanwhile.
+    /// Sets how often a batch is retried that the collector did not accept or that did not arrive; then it is dropped.
+    /// Other spans wait in the queue meanwhile. 7 by default, which is about half a minute.
     pub fn retries(mut self, retries: u32) -> Self {
         self.reporter = self.reporter.retries(retries);
         self
     }
 
-    /// Sets the pause before the first retry, and the longest one: they double, less up to a half by chance. Default 250 ms
-    /// and 30 s. A collector that asks for a pause (`Retry-After`, `RetryInfo`) gets it, up to the longest one.
+    /// Sets the pause before the first retry, and the longest pause. Pauses double; each is shortened by up to a half
+    /// at random. 250 ms and 30 s by default. A pause that the collector requests (`Retry-After`, `RetryInfo`) is used
+    /// instead, up to the longest one.
     pub fn backoff(mut self, first: Duration, longest: Duration) -> Self {
         self.reporter = self.reporter.backoff(first, longest);
         self
     }
 
-    /// Is called, on the reporting thread, with each failure to send.
+    /// Sets a function that is called with each failure to send, on the reporting thread.
     pub fn on_error(mut self, callback: impl Fn(&ExportError) + Send + 'static) -> Self {
         self.reporter = self.reporter.on_error(callback);
         self
     }
 
-    /// Applies the variables that are set in the process' environment and not empty, over what was set before:
+    /// Applies these variables of the process' environment, over what was set before. Unset and empty variables change
+    /// nothing:
     ///
-    /// | variable | sets |
+    /// | variable | option |
     /// |---|---|
     /// | `OTEL_SERVICE_NAME` | the service's name |
-    /// | `OTEL_RESOURCE_ATTRIBUTES` | attributes of the resource: `key=value,key=value`, values percent-encoded; `service.name` where there is no `OTEL_SERVICE_NAME` |
+    /// | `OTEL_RESOURCE_ATTRIBUTES` | attributes of the resource: `key=value,key=value`, values percent-encoded; `service.name` if `OTEL_SERVICE_NAME` is unset |
     /// | `OTEL_EXPORTER_OTLP_ENDPOINT` | the base address; over HTTP `/v1/traces` is added |
     /// | `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` | the whole address |
     /// | `OTEL_EXPORTER_OTLP_PROTOCOL` | `http/protobuf` or `grpc` |
     /// | `OTEL_EXPORTER_OTLP_HEADERS` | headers: `name=value,name=value`, values percent-encoded |
     /// | `OTEL_EXPORTER_OTLP_COMPRESSION` | `gzip` or `none` |
-    /// | `OTEL_EXPORTER_OTLP_TIMEOUT` | how long a request may take, in milliseconds |
-    /// | `OTEL_EXPORTER_OTLP_INSECURE` | `true`: an address for gRPC that has no scheme means http |
-    /// | `OTEL_EXPORTER_OTLP_CERTIFICATE` | a file with the collector's authority, in PEM |
+    /// | `OTEL_EXPORTER_OTLP_TIMEOUT` | maximum time of a request, in milliseconds |
+    /// | `OTEL_EXPORTER_OTLP_INSECURE` | `true`: an address for gRPC without a scheme means http |
+    /// | `OTEL_EXPORTER_OTLP_CERTIFICATE` | a file with the certificates of the collector's authority, in PEM |
     /// | `OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE`, `OTEL_EXPORTER_OTLP_CLIENT_KEY` | files with this service's certificate and key, in PEM |
-    /// | `OTEL_BSP_*` | queue, batches and times, as [`ReporterBuilder::env`] describes |
-    /// | `OTEL_SDK_DISABLED` | `true`: nothing is recorded, callers' contexts are passed on unchanged |
+    /// | `OTEL_BSP_*` | queue, batches and times; see [`ReporterBuilder::env`] |
+    /// | `OTEL_SDK_DISABLED` | `true`: nothing is recorded, callers' contexts are propagated unchanged |
     ///
-    /// Each `OTEL_EXPORTER_OTLP_…` has a form `OTEL_EXPORTER_OTLP_TRACES_…`, which wins. The protocol `http/json` is an error.
-    /// What the policy decides (`OTEL_TRACES_SAMPLER`, `OTEL_PROPAGATORS`, limits) is read by
+    /// Each `OTEL_EXPORTER_OTLP_…` also has a form `OTEL_EXPORTER_OTLP_TRACES_…`, which overrides it. The protocol
+    /// `http/json` is an error. Variables of the policy (`OTEL_TRACES_SAMPLER`, `OTEL_PROPAGATORS`, limits) are read by
     /// [its own `env`](opentracing_http::HttpTracingBuilder::env).
     ///
-    /// The files are read here, once.
+    /// The files are read by this call.
+    ///
+    /// See [`env_with`](Self::env_with) for an example.
     pub fn env(self) -> Self {
         self.env_with(var)
     }
 
-    /// Applies the same variables, which come from elsewhere than the process' environment.
+    /// Applies the same variables from another source than the process' environment, such as a table in a test.
     ///
     /// ```
     /// use opentracing_otlp::OtlpTracer;
@@ -341,13 +378,13 @@ impl OtlpTracerBuilder {
         self
     }
 
-    /// Makes the tracer and starts its thread. Nothing is sent and no name looked up yet.
+    /// Creates the tracer and starts its thread. Nothing is sent and no name is looked up yet.
     ///
     /// # Errors
     ///
-    /// The first option that was given something wrong, with the remedy: also where nothing could ever be sent, because the
-    /// address is none, or asks for a protocol, for TLS or for compression whose feature is not on. Or the thread cannot be
-    /// started.
+    /// Returns an error for the first wrong option, or if the thread cannot be started. It names the option and the
+    /// remedy. An address that cannot be parsed is wrong, and so is one that needs a protocol, TLS or compression whose
+    /// feature is not enabled.
     pub fn build(self) -> Result<OtlpTracer, ConfigError> {
         if let Some(error) = self.error {
             return Err(error);
@@ -405,7 +442,7 @@ impl OtlpTracerBuilder {
     }
 }
 
-/// Where a collector on this host listens.
+/// The address of a collector on this host.
 fn default(protocol: Protocol) -> Destination {
     Destination {
         url: match protocol {
@@ -417,7 +454,7 @@ fn default(protocol: Protocol) -> Destination {
     }
 }
 
-// Headers and files may be secrets.
+// Headers and files may contain secrets.
 impl fmt::Debug for OtlpTracerBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OtlpTracerBuilder")

@@ -1,4 +1,4 @@
-//! Where requests go.
+//! The address that requests are sent to.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,31 +8,31 @@ use opentracing_http::ConfigError;
 
 use crate::builder::Protocol;
 
-/// Where OTLP over HTTP takes traces, below the base address.
+/// The path of traces for OTLP over HTTP, below the base address.
 const TRACES_PATH: &str = "/v1/traces";
 
-/// An address as it was given.
+/// An unchecked address.
 #[derive(Debug, Clone)]
 pub(crate) struct Destination {
     pub(crate) url: String,
-    /// What to call it in an error.
+    /// The name of its option, for errors.
     pub(crate) option: Cow<'static, str>,
-    /// Whether the path of traces is still to be added over HTTP.
+    /// Whether the path of traces has to be added for HTTP.
     pub(crate) is_base: bool,
 }
 
-/// An address that can be sent to.
+/// A valid address.
 #[derive(Debug, Clone)]
 pub(crate) struct Endpoint {
     pub(crate) uri: Uri,
     pub(crate) is_tls: bool,
-    /// The name or address, without the brackets of an IPv6 address.
+    /// The name or address, an IPv6 address without its brackets.
     pub(crate) host: String,
     pub(crate) port: u16,
 }
 
 impl Endpoint {
-    /// Reads an address. One without a scheme means http if `is_insecure`, else https.
+    /// Parses an address. Without a scheme it means http if `is_insecure`, else https.
     pub(crate) fn new(
         destination: &Destination,
         protocol: Protocol,
@@ -83,7 +83,7 @@ impl Endpoint {
             .trim_start_matches('[')
             .trim_end_matches(']')
             .to_owned();
-        // `http` takes a port that is none for no port at all.
+        // `http` takes an invalid port for no port.
         let has_port = authority
             .rsplit_once(':')
             .is_some_and(|(_, port)| !port.ends_with(']'));
@@ -119,7 +119,7 @@ impl Endpoint {
     }
 }
 
-/// Where at the host requests go; else the remedy.
+/// Returns the path of requests. The error is a remedy.
 fn path(uri: &Uri, destination: &Destination, protocol: Protocol) -> Result<String, String> {
     let (path, query) = (uri.path(), uri.query());
     match protocol {
@@ -151,13 +151,13 @@ fn path(uri: &Uri, destination: &Destination, protocol: Protocol) -> Result<Stri
     }
 }
 
-/// The URL without what may be a password.
+/// Returns the URL without what may be a password.
 fn hidden(url: &str) -> &str {
     url.rsplit_once('@').map_or(url, |(_, rest)| rest)
 }
 
 impl fmt::Display for Endpoint {
-    /// Without the query, which may have a key in it.
+    /// Writes the address without the query, which may contain a key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.is_tls { "https" } else { "http" };
         let authority = self

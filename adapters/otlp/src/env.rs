@@ -8,7 +8,7 @@ use opentracing_http::{ConfigError, Tag};
 use crate::builder::{Compression, OtlpTracerBuilder, Protocol};
 use crate::endpoint::Destination;
 
-/// The two names of a variable, of which the second wins.
+/// The two names of a variable; the second overrides the first.
 struct Names(&'static str, &'static str);
 
 macro_rules! names {
@@ -21,7 +21,7 @@ macro_rules! names {
 }
 
 impl Names {
-    /// The one of the two that is set and counts.
+    /// Returns the name of the variable that is set and counts.
     fn set(&self, variables: Variables<'_>) -> &'static str {
         match variables.get(self.1) {
             Some(_) => self.1,
@@ -29,7 +29,7 @@ impl Names {
         }
     }
 
-    /// The value that counts, with the name of its variable.
+    /// Returns the value that counts, with the name of its variable.
     fn get(&self, variables: Variables<'_>) -> Option<(&'static str, String)> {
         let name = self.set(variables);
         variables.get(name).map(|value| (name, value))

@@ -1,4 +1,4 @@
-//! What runs on the reporting thread: batches in, requests out.
+//! The work of the reporting thread: converts batches to requests.
 
 use std::fmt;
 
@@ -9,21 +9,21 @@ use crate::messages::Span;
 use crate::model::{self, Envelope};
 use crate::transport::{Receipt, Transport};
 
-/// Sends batches to the collector, in as many requests as they need.
+/// Sends batches to the collector, in as many requests as necessary.
 pub(crate) struct OtlpExporter {
     envelope: Envelope,
-    /// The most bytes that a request has.
+    /// Maximum number of bytes of a request.
     request_bytes: usize,
     transport: Box<dyn Transport>,
     /// The collector's last warning, which is logged once.
     warning: String,
 }
 
-/// What became of a batch so far.
+/// What happened to a batch so far.
 #[derive(Debug, Default)]
 struct Progress {
     delivered: usize,
-    /// The spans that were refused, and why the last of them were.
+    /// Number of spans that were refused, and the reason for the last of them.
     refused: usize,
     reason: String,
 }
@@ -42,14 +42,14 @@ impl OtlpExporter {
         }
     }
 
-    /// Takes from the front as many spans as one request holds; the second is how many were too big for one.
+    /// Returns as many of the first spans as one request holds.
     fn request(&self, batch: &[FinishedSpan]) -> Request {
         let mut request = Request::default();
         for span in batch {
             let span = model::span(span);
             let bytes = model::size(&span);
             if self.envelope.size(request.bytes + bytes) > self.request_bytes {
-                // In between others it would upset their order: what is delivered of a batch comes first.
+                // Not between others, because delivered spans must be the first of a batch.
                 if request.spans.is_empty() {
                     request.too_big = Some(bytes);
                 }
@@ -61,7 +61,7 @@ impl OtlpExporter {
         request
     }
 
-    /// Logs a warning for which nothing was refused.
+    /// Logs a warning about a request of which nothing was refused.
     fn warn(&mut self, message: String) {
         if !message.is_empty() && message != self.warning {
             log::warn!(target: "opentracing_http", "the collector warns: {message}");
@@ -70,13 +70,13 @@ impl OtlpExporter {
     }
 }
 
-/// What is sent next.
+/// The next request.
 #[derive(Debug, Default)]
 struct Request {
     spans: Vec<Span>,
-    /// How many bytes they take.
+    /// The size of its spans in bytes.
     bytes: usize,
-    /// The size of the first span, which no request can hold.
+    /// The size of the first span, if it is too large for any request.
     too_big: Option<usize>,
 }
 

@@ -1,7 +1,7 @@
 //! A tracer for opentracing-http that sends OTLP, OpenTelemetry's protocol.
 //!
 #![doc = include_str!("../README.md")]
-// Each feature uses a part of what they share: a build with all of them finds what none uses.
+// Each feature uses a part of the shared code: a build with all features finds unused code.
 #![cfg_attr(
     not(all(feature = "http", feature = "grpc", feature = "tls", feature = "gzip")),
     allow(dead_code, unused_imports)

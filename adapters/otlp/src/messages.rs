@@ -1,7 +1,7 @@
 //! OTLP's messages for traces, as `prost` encodes them.
 //!
-//! They are `opentelemetry/proto/{collector/trace,trace,resource,common}/v1` of OTLP 1, whose fields are stable, with those
-//! that are written or read here; and `google.rpc.Status` with its `RetryInfo`, which come with failures.
+//! The messages of `opentelemetry/proto/{collector/trace,trace,resource,common}/v1` of OTLP 1, whose fields are stable;
+//! only those fields that are written or read here. Also `google.rpc.Status` and `RetryInfo`, which describe failures.
 
 use prost::{Message, Oneof};
 

@@ -1,4 +1,4 @@
-//! Spans as OTLP's messages; the rules of what a span becomes are the core's.
+//! Converts spans to OTLP's messages; the core maps spans to OpenTelemetry's model.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -11,7 +11,7 @@ use crate::messages::{
     Resource, ResourceSpans, ScopeSpans, Span, Status, Value,
 };
 
-/// What all requests begin with.
+/// The common first part of all requests.
 #[derive(Debug)]
 pub(crate) struct Envelope {
     resource: Resource,
@@ -35,13 +35,13 @@ impl Envelope {
         }
     }
 
-    /// How many bytes a request has whose spans have so many, as [`size`] counts them.
+    /// Returns the number of bytes of a request whose spans take `spans` bytes, as [`size`] counts them.
     pub(crate) fn size(&self, spans: usize) -> usize {
         let in_scope = field(self.scope.encoded_len()) + spans;
         field(field(self.resource.encoded_len()) + field(in_scope))
     }
 
-    /// A request with these spans.
+    /// Returns a request with these spans.
     pub(crate) fn request(&self, spans: Vec<Span>) -> Vec<u8> {
         let request = ExportTraceServiceRequest {
             resource_spans: vec![ResourceSpans {
@@ -56,17 +56,17 @@ impl Envelope {
     }
 }
 
-/// How many bytes a span takes in a request.
+/// Returns the number of bytes of a span in a request.
 pub(crate) fn size(span: &Span) -> usize {
     field(span.encoded_len())
 }
 
-/// How many bytes a message takes as a field; the numbers of all that count here take one.
+/// Returns the number of bytes of a message as a field; all fields that are counted here have one-byte numbers.
 fn field(length: usize) -> usize {
     1 + length_delimiter_len(length) + length
 }
 
-/// A span as a message.
+/// Converts a span to a message.
 pub(crate) fn span(finished: &FinishedSpan) -> Span {
     let span = OtelSpan::of(finished);
     let parent = span.parent_id.map(|parent| parent.get().to_be_bytes());
@@ -109,8 +109,8 @@ fn flags(context: &SpanContext) -> u32 {
     context.flags().w3c_bits().into()
 }
 
-/// `SPAN_FLAGS_CONTEXT_HAS_IS_REMOTE_MASK` and `SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK`: whether the parent is of another process,
-/// where there is one.
+/// Returns `SPAN_FLAGS_CONTEXT_HAS_IS_REMOTE_MASK` and `SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK`, which describe whether the
+/// parent is a span of another process; 0 without a parent.
 fn remote_parent(is_remote: Option<bool>) -> u32 {
     match is_remote {
         None => 0,
@@ -152,7 +152,7 @@ fn any_value(value: AttributeValue) -> AnyValue {
     let value = match value {
         AttributeValue::Bool(truth) => Value::Bool(truth),
         AttributeValue::I64(number) => Value::Int(number),
-        // JSON has no such number: a receiver that returns traces as JSON could not show this one.
+        // JSON cannot represent it: a receiver that returns traces as JSON could not show this one.
         AttributeValue::F64(number) if !number.is_finite() => Value::String(number.to_string()),
         AttributeValue::F64(number) => Value::Double(number),
         AttributeValue::Str(text) => Value::String(text.into_owned()),
@@ -177,7 +177,7 @@ const fn kind(kind: SpanKind) -> i32 {
     }
 }
 
-/// Nanoseconds since 1970, as near as 64 bits without a sign come to it.
+/// Returns nanoseconds since 1970, clamped to 64 bits without a sign.
 fn nanos(time: SystemTime) -> u64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     since.as_nanos().try_into().unwrap_or(u64::MAX)

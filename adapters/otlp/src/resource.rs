@@ -1,13 +1,13 @@
-//! The attributes of the service that the spans come from, which are sent with each request.
+//! The resource attributes of the service, which are sent with each request.
 
 use opentracing_http::Tag;
 use opentracing_http::env::host_name;
 
-/// The resource's attributes: the service's name, what the specification demands of a library, the host's name, and the
-/// user's own, which win over these.
+/// Returns the resource's attributes: the service's name, those that the specification requires of a library, the
+/// host's name, and the user's own, which override the others.
 ///
-/// OpenTelemetry specification, "Resource SDK": a library that is not OpenTelemetry's own must not call itself
-/// `opentelemetry`.
+/// A library that is not OpenTelemetry's own must not use the name `opentelemetry` (OpenTelemetry specification,
+/// "Resource SDK").
 pub(crate) fn resource(service_name: String, tags: Vec<Tag>) -> Vec<Tag> {
     let mut all = vec![
         Tag::new("service.name", service_name),

@@ -1,8 +1,8 @@
-//! Encryption, by rustls.
+//! Encryption with rustls.
 
 use opentracing_http::ConfigError;
 
-/// Files in PEM, with what to call them in errors.
+/// Files in PEM, with the names of their options for errors.
 #[derive(Debug, Default)]
 pub(crate) struct TlsFiles {
     pub(crate) certificate: Option<(Vec<u8>, &'static str)>,
@@ -20,7 +20,7 @@ pub(crate) use self::with::Tls;
 mod without {
     use super::{ConfigError, TlsFiles};
 
-    /// There is none without the feature.
+    /// Without the feature there is no value.
     pub(crate) enum Tls {}
 
     impl Tls {
@@ -45,10 +45,10 @@ mod with {
 
     use super::{ConfigError, TlsFiles};
 
-    /// Whom to trust, and who we are.
+    /// The trusted authorities, and this service's certificate.
     pub(crate) struct Tls {
         roots: Vec<CertificateDer<'static>>,
-        /// The certificate and its key, in PEM.
+        /// The certificate and its private key, in PEM.
         client: Option<(Vec<u8>, Vec<u8>)>,
         config: ClientConfig,
     }
@@ -74,7 +74,8 @@ mod with {
                     ),
                 });
             }
-            // What the process has chosen; else ring, also where features of others would leave rustls in doubt.
+            // The provider that the process has installed; otherwise ring, also if features of other crates leave
+            // rustls undecided.
             let provider = CryptoProvider::get_default().cloned();
             let provider = provider.unwrap_or_else(|| Arc::new(ring::default_provider()));
             let builder = ClientConfig::builder_with_provider(provider)
@@ -118,7 +119,7 @@ mod with {
             })
         }
 
-        /// The same for the HTTP client.
+        /// Returns the configuration for the HTTP client.
         #[cfg(feature = "http")]
         pub(crate) fn for_ureq(&self) -> ureq::tls::TlsConfig {
             use ureq::tls::{
@@ -148,7 +149,7 @@ mod with {
                 .build()
         }
 
-        /// The configuration for HTTP/2.
+        /// Returns the configuration for HTTP/2.
         #[cfg(feature = "grpc")]
         pub(crate) fn for_http2(&self) -> Arc<ClientConfig> {
             let mut config = self.config.clone();

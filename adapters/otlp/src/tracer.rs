@@ -9,25 +9,32 @@ use opentracing_http::{ConfigError, FinishedSpan, Flushed, Tracer};
 
 use crate::builder::OtlpTracerBuilder;
 
-/// Sends spans to a collector by OTLP, over HTTP or gRPC.
+/// Sends spans to a collector with OTLP, over HTTP or gRPC.
 ///
-/// A thread of its own encodes and sends them. What happens to the collector never reaches a request: while it is away,
-/// stalled or unknown spans wait in a bounded queue, a batch is tried for about half a minute, and what finds no room or is
-/// not taken is dropped and [counted](Self::drops). Cloning gives another handle. An
-/// [`HttpTracing`](opentracing_http::HttpTracing) that is dropped has its tracer deliver what is queued, within five
-/// seconds, unless a flush has just waited in vain; [`shutdown`](Self::shutdown) does so within another time. All of them can
-/// be called from anywhere, within a runtime or outside.
+/// Its own thread encodes and sends them. Requests never wait for the collector: while it is down, stalled or cannot be
+/// found, spans wait in a bounded queue, and a batch is retried for about half a minute. Spans for which there is no
+/// room, or that are not accepted, are dropped and [counted](Self::drops). Clones are handles to the same tracer. When
+/// an [`HttpTracing`](opentracing_http::HttpTracing) is dropped, its tracer delivers the queued spans within five
+/// seconds, unless a flush has just timed out; [`shutdown`](Self::shutdown) takes another time. All functions can be
+/// called inside and outside of an async runtime.
 ///
-/// A span counts as delivered once the collector has confirmed it. One whose confirmation is lost on the way back is sent
-/// again, so that a collector may get it twice. Dropped spans are reported to the policy's
-/// [diagnostics](opentracing_http::HttpTracingBuilder::on_diagnostic), by default the `log` crate.
+/// A span counts as delivered when the collector has confirmed it. If a confirmation is lost, the span is sent again,
+/// and the collector may receive it twice. Dropped spans are reported to the policy's
+/// [diagnostics](opentracing_http::HttpTracingBuilder::on_diagnostic), by default to the `log` crate.
 ///
-/// ```
+/// ```no_run
+/// use std::time::Duration;
+///
 /// use opentracing_http::HttpTracing;
 /// use opentracing_otlp::OtlpTracer;
 ///
-/// let tracing = HttpTracing::new(OtlpTracer::new("checkout")?);
-/// # let _ = tracing;
+/// let tracer = OtlpTracer::new("checkout")?;
+/// let tracing = HttpTracing::new(tracer.clone());
+/// tracing.span("work").start().finish();
+///
+/// // After the server's graceful shutdown:
+/// let flushed = tracer.shutdown(Duration::from_secs(5));
+/// println!("{flushed}: {} spans confirmed, dropped: {}", tracer.delivered(), tracer.drops());
 /// # Ok::<(), opentracing_http::ConfigError>(())
 /// ```
 #[derive(Debug, Clone)]
@@ -36,55 +43,72 @@ pub struct OtlpTracer {
 }
 
 impl OtlpTracer {
-    /// Sends spans of this service to the collector at `http://localhost:4318`, over HTTP.
+    /// Creates a tracer that sends spans of this service to the collector at `http://localhost:4318`, over HTTP.
     ///
     /// # Errors
     ///
-    /// If the name is empty, the feature `http` is off, or the thread cannot be started.
+    /// Returns an error if the name is empty, the feature `http` is not enabled, or the thread cannot be started.
     pub fn new(service_name: impl Into<String>) -> Result<Self, ConfigError> {
         Self::builder(service_name).build()
     }
 
-    /// Starts from the defaults and changes some.
+    /// Creates a builder with the defaults; see [`OtlpTracerBuilder`] for an example.
     pub fn builder(service_name: impl Into<String>) -> OtlpTracerBuilder {
         OtlpTracerBuilder::new(service_name.into())
     }
 
-    /// Takes everything from the variables of OpenTelemetry's specification, of which `OTEL_SERVICE_NAME` has to be set, or
-    /// `service.name` in `OTEL_RESOURCE_ATTRIBUTES`; see [`OtlpTracerBuilder::env`].
+    /// Creates a tracer from the variables of [`OtlpTracerBuilder::env`], of which `OTEL_SERVICE_NAME` or
+    /// `service.name` in `OTEL_RESOURCE_ATTRIBUTES` has to be set.
     ///
     /// # Errors
     ///
-    /// If a variable's value cannot be used, or the service has no name; the error names the variable and the remedy.
+    /// Returns an error that names the variable and the remedy if a value cannot be used or the service has no name.
+    ///
+    /// ```
+    /// use opentracing_http::{ConfigError, HttpTracing};
+    /// use opentracing_otlp::OtlpTracer;
+    ///
+    /// fn tracing() -> Result<HttpTracing, ConfigError> {
+    ///     HttpTracing::builder(OtlpTracer::from_env()?).env().build()
+    /// }
+    /// ```
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::from_env_with(opentracing_http::env::var)
     }
 
-    /// The same, with variables that come from elsewhere than the process' environment.
+    /// Creates a tracer as [`from_env`](Self::from_env) does, from variables of another source than the process'
+    /// environment.
     ///
     /// # Errors
     ///
-    /// As [`from_env`](Self::from_env).
+    /// The same as those of [`from_env`](Self::from_env).
+    ///
+    /// ```
+    /// use opentracing_otlp::OtlpTracer;
+    ///
+    /// let error = OtlpTracer::from_env_with(|_| None).unwrap_err();
+    /// assert_eq!(error.option(), "OTEL_SERVICE_NAME");
+    /// ```
     pub fn from_env_with(source: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         Self::builder("").env_with(source).build()
     }
 
-    /// How many spans were dropped so far, by reason.
+    /// Returns how many spans were dropped so far, by reason.
     #[must_use]
     pub fn drops(&self) -> Drops {
         self.reporter.drops()
     }
 
-    /// How many spans the collector has confirmed so far.
+    /// Returns how many spans the collector has confirmed so far.
     #[must_use]
     pub fn delivered(&self) -> u64 {
         self.reporter.delivered()
     }
 
-    /// Ends the tracer for all its handles: delivers what is queued. What is not sent within `timeout` is dropped and
-    /// counted, and so is what is reported from now on.
+    /// Ends the tracer for all its handles: delivers the queued spans. Spans that are not sent within `timeout`, and
+    /// spans that are reported later, are dropped and counted.
     ///
-    /// Blocks the calling thread for at most that time.
+    /// It blocks the calling thread for at most `timeout`.
     #[allow(
         clippy::must_use_candidate,
         reason = "a process that is about to exit can do nothing with the result"

@@ -1,14 +1,14 @@
-//! Baggage: pairs of the application's own that travel with a trace.
+//! Baggage: the application's key-value pairs that travel with a trace.
 
 use std::fmt;
 
 use crate::text::is_token;
 
-/// Pairs of the application's own that travel with a trace to every service below.
+/// The application's key-value pairs, which travel with a trace to every downstream service.
 ///
-/// Order is kept, keys are unique and case-sensitive. At most [`MAX_ITEMS`](Self::MAX_ITEMS) pairs and
-/// [`MAX_BYTES`](Self::MAX_BYTES) bytes of keys, values and properties are held (W3C Baggage, section 3.3.2, names both
-/// as what every participant must at least pass on); what goes beyond is refused, whole pairs at a time.
+/// Pairs keep their order; keys are unique and case-sensitive. At most [`MAX_ITEMS`](Self::MAX_ITEMS) pairs and
+/// [`MAX_BYTES`](Self::MAX_BYTES) bytes of keys, values and properties are stored: what every participant must
+/// propagate at least (W3C Baggage, section 3.3.2). A pair beyond these limits is refused as a whole.
 ///
 /// ```
 /// use opentracing_http::Baggage;
@@ -17,24 +17,33 @@ use crate::text::is_token;
 /// assert!(baggage.set("tenant", "blue"));
 /// assert_eq!(baggage.get("tenant"), Some("blue"));
 /// assert!(!baggage.set("not a token", "x"));
+/// assert!(baggage.set_with_properties("tenant", "green", "ttl=60"));
+/// assert_eq!(baggage.iter_with_properties().collect::<Vec<_>>(), [("tenant", "green", "ttl=60")]);
+///
+/// let mut defaults = Baggage::new();
+/// defaults.set("tenant", "none");
+/// defaults.set("region", "eu");
+/// baggage.merge(&defaults);
+/// assert_eq!(baggage.iter().collect::<Vec<_>>(), [("tenant", "green"), ("region", "eu")]);
+/// assert!(baggage.remove("region") && !baggage.is_empty() && baggage.len() == 1);
 /// ```
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Baggage {
-    /// Key, value and properties of each pair, one after the other: one allocation, however many pairs there are.
+    /// Key, value and properties of each pair, one after the other: one allocation for all pairs.
     text: String,
     items: Vec<Item>,
 }
 
-/// How many bytes of the text belong to a pair; [`Baggage::MAX_BYTES`] fits.
+/// How many bytes of the text belong to a pair. Every number up to [`Baggage::MAX_BYTES`] fits into a `u16`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Item {
-    /// Of the key without regard to ASCII case, so that most pairs with other keys are told apart without their text.
+    /// The key's hash, independent of ASCII case: most different keys are told apart without comparing their text.
     hash: u16,
-    /// Where it begins in the text.
+    /// The start of the pair in the text.
     start: u16,
     key: u16,
     value: u16,
-    /// W3C's properties (`;a=b;c`), passed on as they came, without the leading semicolon.
+    /// Length of W3C's properties (`;a=b;c`), stored as they came, without the leading semicolon.
     properties: u16,
 }
 
@@ -57,12 +66,12 @@ impl Item {
         self.start.into()
     }
 
-    /// Where the value begins.
+    /// Returns the start of the value.
     fn value(self) -> usize {
         self.start() + usize::from(self.key)
     }
 
-    /// Where the properties begin.
+    /// Returns the start of the properties.
     fn properties(self) -> usize {
         self.value() + usize::from(self.value)
     }
@@ -72,7 +81,7 @@ impl Item {
     }
 }
 
-/// FNV-1a, folded. A caller can make keys that share it, and gains nothing: there are at most 64 to compare.
+/// FNV-1a, folded to 16 bits. A caller can send keys with equal hashes, but gains nothing: at most 64 are compared.
 fn hash(key: &str) -> u16 {
     let hash = key.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
         (hash ^ u32::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0193)
@@ -81,9 +90,9 @@ fn hash(key: &str) -> u16 {
 }
 
 impl Baggage {
-    /// How many pairs are held at most.
+    /// Maximum number of pairs.
     pub const MAX_ITEMS: usize = 64;
-    /// How many bytes of keys, values and properties are held at most.
+    /// Maximum number of bytes of all keys, values and properties.
     pub const MAX_BYTES: usize = 8192;
 
     pub(crate) const EMPTY: Self = Self {
@@ -91,29 +100,29 @@ impl Baggage {
         items: Vec::new(),
     };
 
-    /// Makes empty baggage; does not allocate.
+    /// Creates empty baggage, without an allocation.
     #[must_use]
     pub const fn new() -> Self {
         Self::EMPTY
     }
 
-    /// The value under this key.
+    /// Returns the value of this key.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
         let (_, item) = self.find(key)?;
         self.text.get(item.value()..item.properties())
     }
 
-    /// Sets a pair, in the place of the one with the same key if there is one.
+    /// Sets a pair. A pair with the same key keeps its position and gets the new value.
     ///
-    /// Answers `false`, and changes nothing, for a key that is not an RFC 9110 token (no format could carry it) and for
-    /// a pair that goes over the bounds.
+    /// Returns `false` and changes nothing if the key is not a token (RFC 9110, section 5.6.2), which no format could
+    /// carry, or if the pair exceeds the limits.
     pub fn set(&mut self, key: &str, value: &str) -> bool {
         self.set_with_properties(key, value, "")
     }
 
-    /// Sets a pair with W3C's properties (`a=b;c`), which are passed on as they stand; answers `false` as well if they
-    /// break the grammar.
+    /// Sets a pair with W3C's properties (`a=b;c`), which are propagated unchanged. Returns `false` and changes nothing
+    /// also if the properties break the grammar (W3C Baggage, section 3.3.1).
     pub fn set_with_properties(&mut self, key: &str, value: &str, properties: &str) -> bool {
         if !is_token(key) || !are_properties(properties) {
             return false;
@@ -143,7 +152,7 @@ impl Baggage {
         if full || self.text.len() + item.bytes() > Self::MAX_BYTES {
             return false;
         }
-        // One allocation for the three of them, and nothing beyond: spans wait in queues with what they hold.
+        // One allocation for all three, without spare capacity: spans wait in queues together with their baggage.
         self.text.reserve_exact(item.bytes());
         for part in [key, value, properties] {
             self.text.push_str(part);
@@ -152,9 +161,9 @@ impl Baggage {
         true
     }
 
-    /// Gives back room that is not used: it was reserved for what was then refused, or for what stood there before.
+    /// Frees unused capacity, which was reserved for a refused pair or belonged to an earlier one.
     pub(crate) fn give_back(&mut self) {
-        // The rule of every value that is kept: no more than twice what is needed, and some.
+        // The same rule as for other stored values: a capacity of at most twice the length plus 64 bytes.
         if self.text.capacity() > 2 * self.text.len() + 64 {
             self.text.shrink_to_fit();
         }
@@ -174,7 +183,7 @@ impl Baggage {
         key.unwrap_or_default()
     }
 
-    /// Counts the items' places anew, after one has changed its size.
+    /// Computes the start of each pair again, after one has changed its size.
     fn renumber(&mut self) {
         let mut start = 0;
         for item in &mut self.items {
@@ -183,17 +192,17 @@ impl Baggage {
         }
     }
 
-    /// Whether a pair has this key.
+    /// Returns `true` if a pair has this key.
     pub(crate) fn has(&self, key: &str) -> bool {
         self.find(key).is_some()
     }
 
-    /// Whether no more pairs are taken.
+    /// Returns `true` if no pair can be added.
     pub(crate) fn is_full(&self) -> bool {
         self.items.len() >= Self::MAX_ITEMS
     }
 
-    /// Removes a pair; answers whether it was there.
+    /// Removes a pair; returns `true` if it was present.
     pub fn remove(&mut self, key: &str) -> bool {
         let Some((at, item)) = self.find(key) else {
             return false;
@@ -205,7 +214,7 @@ impl Baggage {
         true
     }
 
-    /// Adds the pairs of `other` whose keys are not here yet: the first to set a key wins.
+    /// Adds the pairs of `other` whose keys are not present; present pairs keep their values.
     pub fn merge(&mut self, other: &Self) {
         for (key, value, properties) in other.iter_with_properties() {
             if !self.has(key) {
@@ -214,17 +223,17 @@ impl Baggage {
         }
     }
 
-    /// The pairs, in the order in which they were set.
+    /// Returns the pairs in the order in which they were set.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.parts().map(|(key, value, _)| (key, value))
     }
 
-    /// The pairs with their properties (empty where there are none), in the order in which they were set.
+    /// Returns the pairs with their properties, empty if there are none, in the order in which they were set.
     pub fn iter_with_properties(&self) -> impl Iterator<Item = (&str, &str, &str)> {
         self.parts()
     }
 
-    /// The pairs without those whose key an earlier one has in another case.
+    /// Returns the pairs, without those whose key equals an earlier one except for its case.
     pub(crate) fn iter_unlike_in_any_case(&self) -> impl Iterator<Item = (&str, &str)> {
         let earlier = |index: usize, key: &str| {
             let hash = hash(key);
@@ -249,13 +258,13 @@ impl Baggage {
             .map(move |item| (next(item.key), next(item.value), next(item.properties)))
     }
 
-    /// How many pairs there are.
+    /// Returns the number of pairs.
     #[must_use]
     pub fn len(&self) -> usize {
         self.items.len()
     }
 
-    /// Whether there are none.
+    /// Returns `true` if there are no pairs.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
@@ -265,26 +274,26 @@ impl Baggage {
         self.items.capacity() * size_of::<Item>() + self.text.capacity()
     }
 
-    /// How many bytes of keys, values and properties there are.
+    /// Returns the number of bytes of keys, values and properties.
     pub(crate) fn bytes(&self) -> usize {
         self.text.len()
     }
 }
 
-/// Pairs on their way out of a header and into baggage.
+/// Adds the pairs of a header to baggage.
 ///
-/// A caller may send thousands, of which 64 are kept. So each costs a look at one place, not one at each pair that is there,
-/// and none an allocation of its own.
+/// A caller may send thousands of pairs, of which 64 are kept. So a key is looked up in a table instead of compared
+/// with each pair, and no pair costs an allocation of its own.
 pub(crate) struct Adding<'a> {
-    /// The header at work, until room has been made for all that may be in it. That is done with the first pair that is
-    /// worth it: a header that is refused reserves nothing.
+    /// The current header, until capacity for all of it is reserved. That happens at the first pair that is accepted,
+    /// so that a refused header reserves nothing.
     list: Option<&'a [u8]>,
-    /// Under a key's hash one more than the number of the pair that has it; zero where no pair does.
+    /// Indexed by a key's hash: 1 + the number of the pair with that hash; 0 if there is none.
     slots: [u8; 256],
 }
 
 impl<'a> Adding<'a> {
-    /// Starts where other pairs may be already.
+    /// Creates an adder for baggage that may already contain pairs.
     pub(crate) fn to(baggage: &Baggage) -> Self {
         let mut adding = Self {
             list: None,
@@ -296,7 +305,7 @@ impl<'a> Adding<'a> {
         adding
     }
 
-    /// Goes on with this header.
+    /// Continues with this header.
     pub(crate) fn read(&mut self, list: &'a [u8]) {
         self.list = Some(list);
     }
@@ -309,7 +318,7 @@ impl<'a> Adding<'a> {
         }
     }
 
-    /// Whether a pair has this key; whatever its case, if `any_case`.
+    /// Returns `true` if a pair has this key; with `any_case`, also a key in another letter case.
     pub(crate) fn has(&self, baggage: &Baggage, key: &str, any_case: bool) -> bool {
         let hash = hash(key);
         let same = |item: &Item| {
@@ -325,10 +334,10 @@ impl<'a> Adding<'a> {
         }
     }
 
-    /// Adds a pair whose key is known to be new. `value` and `properties` append theirs to the text; `lower` has the key
-    /// written in lower case.
+    /// Adds a pair whose key is known to be new. `value` and `properties` append to the text; with `lower`, the key is
+    /// stored in lower case.
     ///
-    /// Returns `false`, and changes nothing, if the key, the properties or the bounds refuse it.
+    /// Returns `false` and changes nothing if the key, the properties or the limits refuse the pair.
     pub(crate) fn add(
         &mut self,
         baggage: &mut Baggage,
@@ -376,12 +385,12 @@ impl fmt::Debug for Baggage {
     }
 }
 
-/// W3C Baggage, section 3.3.1: visible ASCII without `"`, `,`, `;` and `\`.
+/// Returns `true` for a `baggage-octet` (W3C Baggage, section 3.3.1): visible ASCII without `"`, `,`, `;` and `\`.
 pub(crate) fn is_baggage_octet(byte: u8) -> bool {
     byte.is_ascii_graphic() && !b"\",;\\".contains(&byte)
 }
 
-/// `key` or `key=value`, with semicolons between.
+/// Returns `true` for a list of `key` or `key=value`, separated by semicolons.
 fn are_properties(text: &str) -> bool {
     let valid = |property: &str| {
         let (key, value) = property.split_once('=').unwrap_or((property, ""));
@@ -422,7 +431,7 @@ mod tests {
         assert!(!baggage.set("l", "v"));
         assert!(baggage.set("k", "short") && baggage.set("l", "v"));
 
-        // A pair that grows gives up its own place first.
+        // A pair that is replaced frees its own bytes first.
         let most = "v".repeat(Baggage::MAX_BYTES - 3);
         assert!(baggage.set("k", &most[1..]) && baggage.set("k", &most));
         assert!(!baggage.set("k", &format!("{most}v")) && !baggage.set("l", "vv"));

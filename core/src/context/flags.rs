@@ -1,10 +1,20 @@
-//! The decisions that travel with a trace.
+//! Trace flags: the sampling decision that travels with a trace.
 
 use std::fmt;
 
-/// The decisions that travel with a span's ids.
+/// The flags that travel with a span's ids: sampled, debug, random.
 ///
-/// A context that came without a decision (B3 ids alone) is [deferred](Self::is_deferred): neither sampled nor refused.
+/// A context without a decision (B3 ids alone) is [deferred](Self::is_deferred): neither sampled nor not sampled.
+///
+/// ```
+/// use opentracing_http::TraceFlags;
+///
+/// assert!(TraceFlags::DEFERRED.is_deferred());
+/// let flags = TraceFlags::DEFERRED.with_sampled(true).with_random(true);
+/// assert!(flags.is_sampled() && flags.is_random() && !flags.is_deferred());
+/// assert_eq!(flags.w3c_bits(), 0b11);
+/// assert_eq!(TraceFlags::from_w3c_bits(0b11), flags);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct TraceFlags(u8);
 
@@ -13,42 +23,43 @@ impl TraceFlags {
     pub const NOT_SAMPLED: Self = Self(0);
     /// The caller decided to sample.
     pub const SAMPLED: Self = Self(Self::SAMPLED_BIT);
-    /// The caller left the decision to us (B3, "defer").
+    /// The caller deferred the decision to the receiver (B3, "defer").
     pub const DEFERRED: Self = Self(Self::DEFERRED_BIT);
-    /// Sampled, and to be kept whatever samplers say (Jaeger's debug flag, B3's `d`).
+    /// Sampled, and kept whatever samplers decide (Jaeger's debug flag, B3's `d`).
     pub const DEBUG: Self = Self(Self::SAMPLED_BIT | Self::DEBUG_BIT);
 
-    // The first two are W3C's own bits; the others are ours and never leave in a `traceparent`.
+    // The first two are bits of W3C Trace Context; the others are internal and never written into a `traceparent`.
     const SAMPLED_BIT: u8 = 0b0001;
     const RANDOM_BIT: u8 = 0b0010;
     const DEBUG_BIT: u8 = 0b0100;
     const DEFERRED_BIT: u8 = 0b1000;
 
-    /// Whether the trace is sampled.
+    /// Returns `true` if the trace is sampled.
     #[must_use]
     pub const fn is_sampled(self) -> bool {
         self.0 & Self::SAMPLED_BIT != 0
     }
 
-    /// Whether the right-most 56 bits of the trace id are random (W3C Trace Context level 2, section 3.2.2.5.2).
+    /// Returns `true` if the right-most 56 bits of the trace id are random (W3C Trace Context level 2, section
+    /// 3.2.2.5.2).
     #[must_use]
     pub const fn is_random(self) -> bool {
         self.0 & Self::RANDOM_BIT != 0
     }
 
-    /// Whether the trace must be kept whatever samplers say.
+    /// Returns `true` if the trace must be kept whatever samplers decide.
     #[must_use]
     pub const fn is_debug(self) -> bool {
         self.0 & Self::DEBUG_BIT != 0
     }
 
-    /// Whether no decision has been made yet.
+    /// Returns `true` if no sampling decision has been made yet.
     #[must_use]
     pub const fn is_deferred(self) -> bool {
         self.0 & Self::DEFERRED_BIT != 0
     }
 
-    /// The same flags with a decision made.
+    /// Returns the same flags with a sampling decision.
     #[must_use]
     pub const fn with_sampled(self, sampled: bool) -> Self {
         let decided = self.0 & !(Self::SAMPLED_BIT | Self::DEFERRED_BIT);
@@ -59,7 +70,7 @@ impl TraceFlags {
         }
     }
 
-    /// The same flags with the random bit set or not.
+    /// Returns the same flags with the random bit set or cleared.
     #[must_use]
     pub const fn with_random(self, random: bool) -> Self {
         if random {
@@ -69,10 +80,10 @@ impl TraceFlags {
         }
     }
 
-    /// The same flags with the debug bit; the decision stays as it is.
+    /// Returns the same flags with the debug bit set; the sampling decision stays the same.
     ///
-    /// Jaeger's flags have a bit for each, so that debug can come without sampled. Whoever trusts the debug flag takes it
-    /// for [`DEBUG`](Self::DEBUG); for everybody else the decision holds as it was sent.
+    /// Jaeger's flags have one bit for each, so a caller can send debug without sampled. Where the debug flag is
+    /// trusted this counts as [`DEBUG`](Self::DEBUG); otherwise only the sampling decision counts.
     ///
     /// ```
     /// use opentracing_http::TraceFlags;
@@ -87,19 +98,19 @@ impl TraceFlags {
         Self(self.0 | Self::DEBUG_BIT)
     }
 
-    /// The same flags without the debug bit.
+    /// Returns the same flags with the debug bit cleared.
     #[must_use]
     pub const fn without_debug(self) -> Self {
         Self(self.0 & !Self::DEBUG_BIT)
     }
 
-    /// The two bits that W3C Trace Context level 2 defines, as they stand in a `traceparent`.
+    /// Returns the two bits that W3C Trace Context level 2 defines, as in a `traceparent`.
     #[must_use]
     pub const fn w3c_bits(self) -> u8 {
         self.0 & (Self::SAMPLED_BIT | Self::RANDOM_BIT)
     }
 
-    /// Reads the bits of a `traceparent`; all but the two that the specification defines are ignored.
+    /// Creates flags from the bits of a `traceparent`; all bits but the two that the specification defines are ignored.
     #[must_use]
     pub const fn from_w3c_bits(bits: u8) -> Self {
         Self(bits & (Self::SAMPLED_BIT | Self::RANDOM_BIT))

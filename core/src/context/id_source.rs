@@ -1,4 +1,4 @@
-//! Where ids come from.
+//! Sources of trace and span ids.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -8,18 +8,44 @@ use rand::{RngCore, SeedableRng};
 
 use crate::context::ids::{SpanId, TraceId};
 
-/// A source of ids; an option of the policy, so that tests can be exact.
+/// A source of ids, set with [`HttpTracingBuilder::ids`](crate::HttpTracingBuilder::ids); tests can use exact ids. A
+/// panic in it is caught.
+///
+/// ```
+/// use std::sync::atomic::{AtomicU64, Ordering};
+///
+/// use opentracing_http::{HttpTracing, IdSource, InMemoryTracer, SpanId, TraceId};
+///
+/// /// Counts from 1.
+/// #[derive(Debug, Default)]
+/// struct Counter(AtomicU64);
+///
+/// impl IdSource for Counter {
+///     fn trace_id(&self) -> TraceId {
+///         TraceId::new(7).unwrap()
+///     }
+///
+///     fn span_id(&self) -> SpanId {
+///         SpanId::new(self.0.fetch_add(1, Ordering::Relaxed) + 1).unwrap()
+///     }
+/// }
+///
+/// let tracing = HttpTracing::builder(InMemoryTracer::new()).ids(Counter::default()).build()?;
+/// let context = tracing.span("work").start().context().expect("it is recorded");
+/// assert_eq!((context.trace_id().get(), context.span_id().get()), (7, 1));
+/// # Ok::<(), opentracing_http::ConfigError>(())
+/// ```
 pub trait IdSource: fmt::Debug + Send + Sync {
-    /// A new trace id. The right-most 56 bits should be random (W3C Trace Context level 2, section 3.2.2.5.2).
+    /// Returns a new trace id. Its right-most 56 bits should be random (W3C Trace Context level 2, section 3.2.2.5.2).
     fn trace_id(&self) -> TraceId;
 
-    /// A new span id.
+    /// Returns a new span id.
     fn span_id(&self) -> SpanId;
 }
 
-/// Random ids of a generator per thread, seeded by the operating system; the default.
+/// The default source: a random generator for each thread, seeded by the operating system.
 ///
-/// They are unique for all practical purposes, not secret: the generator is not a cryptographic one.
+/// Ids are unique in practice but not secret: the generator is not cryptographic.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RandomIds;
 
@@ -27,7 +53,7 @@ thread_local! {
     static GENERATOR: RefCell<SmallRng> = RefCell::new(seeded());
 }
 
-/// The operating system's randomness may be denied (a sandbox); a standard map's keys are then the next best.
+/// Seeds from a standard map's keys if the operating system's random numbers are not available (in a sandbox).
 fn seeded() -> SmallRng {
     SmallRng::try_from_os_rng().unwrap_or_else(|_| {
         use std::hash::BuildHasher;

@@ -1,4 +1,4 @@
-//! The ids of traces and spans.
+//! Trace ids and span ids.
 
 use std::fmt;
 use std::num::{NonZeroU64, NonZeroU128};
@@ -8,13 +8,14 @@ use crate::text::hex;
 
 /// The 128-bit id that all spans of one trace share; never zero.
 ///
-/// Displays as 32 lower-case hexadecimal digits, the form of W3C Trace Context.
+/// `Display` and `FromStr` use 32 lower-case hexadecimal digits, as W3C Trace Context does (section 3.2.2.3).
 ///
 /// ```
 /// use opentracing_http::TraceId;
 ///
 /// let id: TraceId = "4bf92f3577b34da6a3ce929d0e0e4736".parse()?;
 /// assert_eq!(id.to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
+/// assert_eq!(id.get(), 0x4bf92f3577b34da6a3ce929d0e0e4736);
 /// assert!(TraceId::new(0).is_none());
 /// # Ok::<(), opentracing_http::error::ParseIdError>(())
 /// ```
@@ -23,11 +24,21 @@ pub struct TraceId(NonZeroU128);
 
 /// The 64-bit id of one span within its trace; never zero.
 ///
-/// Displays as 16 lower-case hexadecimal digits.
+/// `Display` and `FromStr` use 16 lower-case hexadecimal digits, as W3C Trace Context does (section 3.2.2.4).
+///
+/// ```
+/// use opentracing_http::SpanId;
+///
+/// let id: SpanId = "00f067aa0ba902b7".parse()?;
+/// assert_eq!(id.get(), 0x00f067aa0ba902b7);
+/// assert_eq!(SpanId::new(0x00f067aa0ba902b7), Some(id));
+/// # Ok::<(), opentracing_http::error::ParseIdError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SpanId(NonZeroU64);
 
-/// The error of parsing a [`TraceId`] or a [`SpanId`]: not the right number of lower-case hexadecimal digits, or zero.
+/// The error of parsing a [`TraceId`] or a [`SpanId`]: wrong number of digits, a character that is not a lower-case
+/// hexadecimal digit, or zero.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParseIdError(());
 
@@ -40,10 +51,10 @@ impl fmt::Display for ParseIdError {
 impl std::error::Error for ParseIdError {}
 
 impl TraceId {
-    /// The least id, in the place of one that is not there.
+    /// The smallest id, used where there is none.
     pub(crate) const MIN: Self = Self(NonZeroU128::MIN);
 
-    /// Makes an id of a number; `None` for zero, which no specification allows.
+    /// Creates an id from a number; `None` for zero, which W3C Trace Context does not allow.
     #[must_use]
     pub const fn new(id: u128) -> Option<Self> {
         match NonZeroU128::new(id) {
@@ -52,7 +63,7 @@ impl TraceId {
         }
     }
 
-    /// The id as a number.
+    /// Returns the id as a number.
     #[must_use]
     pub const fn get(self) -> u128 {
         self.0.get()
@@ -60,10 +71,10 @@ impl TraceId {
 }
 
 impl SpanId {
-    /// The least id, in the place of one that is not there.
+    /// The smallest id, used where there is none.
     pub(crate) const MIN: Self = Self(NonZeroU64::MIN);
 
-    /// Makes an id of a number; `None` for zero, which no specification allows.
+    /// Creates an id from a number; `None` for zero, which W3C Trace Context does not allow.
     #[must_use]
     pub const fn new(id: u64) -> Option<Self> {
         match NonZeroU64::new(id) {
@@ -72,7 +83,7 @@ impl SpanId {
         }
     }
 
-    /// The id as a number.
+    /// Returns the id as a number.
     #[must_use]
     pub const fn get(self) -> u64 {
         self.0.get()

@@ -1,4 +1,4 @@
-//! What travels with a trace: ids, flags, tracestate, baggage, and references to other spans.
+//! The data that travels with a trace: ids, flags, tracestate, baggage; and references to other spans.
 
 mod baggage;
 mod flags;

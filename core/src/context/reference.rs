@@ -1,11 +1,22 @@
-//! How a span stands to those that caused it.
+//! References from one span to another.
 
 use crate::context::span_context::SpanContext;
 
-/// How a span stands to another (OpenTracing specification, "References between Spans").
+/// A relation of a span to another one (OpenTracing specification, "References between Spans").
+///
+/// ```
+/// use opentracing_http::report::{Reference, ReferenceKind};
+/// use opentracing_http::{HttpTracing, InMemoryTracer};
+///
+/// let tracing = HttpTracing::new(InMemoryTracer::new());
+/// let context = tracing.span("upload").start().context().expect("it is recorded");
+/// let reference = Reference::follows_from(context.clone());
+/// assert_eq!(reference.kind.as_str(), "follows_from");
+/// assert_eq!(Reference::child_of(context).kind, ReferenceKind::ChildOf);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reference {
-    /// Whether the other span depends on this one.
+    /// The kind of the relation.
     pub kind: ReferenceKind,
     /// The other span.
     pub context: SpanContext,
@@ -15,14 +26,14 @@ pub struct Reference {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ReferenceKind {
-    /// The other span depends on this one.
+    /// The other span is the parent and depends on the result of this one.
     ChildOf,
-    /// The other span caused this one but does not wait for it.
+    /// The other span caused this one but does not depend on its result.
     FollowsFrom,
 }
 
 impl ReferenceKind {
-    /// The name that OpenTracing gives it: `child_of` or `follows_from`.
+    /// Returns OpenTracing's name of the kind: `child_of` or `follows_from`; see [`Reference`] for an example.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -33,7 +44,7 @@ impl ReferenceKind {
 }
 
 impl Reference {
-    /// A reference to a span that depends on this one.
+    /// Creates a reference to the parent, which depends on the result of the referring span.
     #[must_use]
     pub const fn child_of(context: SpanContext) -> Self {
         Self {
@@ -42,7 +53,7 @@ impl Reference {
         }
     }
 
-    /// A reference to a span that caused this one without waiting for it.
+    /// Creates a reference to a span that caused the referring one but does not depend on its result.
     #[must_use]
     pub const fn follows_from(context: SpanContext) -> Self {
         Self {

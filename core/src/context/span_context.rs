@@ -1,4 +1,4 @@
-//! What identifies a span on the wire.
+//! Span contexts: what identifies a span in other processes.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,9 +8,9 @@ use crate::context::flags::TraceFlags;
 use crate::context::ids::{SpanId, TraceId};
 use crate::context::tracestate::TraceState;
 
-/// What a span hands to the spans it causes, in this process or across the wire.
+/// The part of a span that its children get, in this process and in others: ids, flags, tracestate and baggage.
 ///
-/// Cloning never allocates: tracestate and baggage, where there are any, are shared.
+/// Cloning does not allocate: clones share tracestate and baggage.
 ///
 /// ```
 /// use opentracing_http::{SpanContext, SpanId, TraceFlags, TraceId};
@@ -22,6 +22,16 @@ use crate::context::tracestate::TraceState;
 /// );
 /// assert!(context.flags().is_sampled());
 /// assert!(context.baggage().is_empty());
+///
+/// let mut baggage = opentracing_http::Baggage::new();
+/// baggage.set("tenant", "blue");
+/// let child = context.clone().with_span_id(SpanId::new(1).unwrap()).with_baggage(baggage);
+/// assert_eq!(child.trace_id(), context.trace_id());
+/// assert_ne!(child.span_id(), context.span_id());
+///
+/// let list = opentracing_http::TraceState::parse([&b"congo=t61"[..]]).unwrap();
+/// let sent = child.with_flags(TraceFlags::NOT_SAMPLED).with_tracestate(list);
+/// assert_eq!(sent.tracestate().as_str(), "congo=t61");
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct SpanContext {
@@ -31,7 +41,7 @@ pub struct SpanContext {
     extra: Option<Arc<Extra>>,
 }
 
-/// What most contexts lack, kept behind one pointer so that those that lack it cost nothing.
+/// The parts that most contexts do not have. They are behind one pointer, so that other contexts stay small.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Extra {
     pub(crate) tracestate: TraceState,
@@ -39,14 +49,14 @@ pub(crate) struct Extra {
 }
 
 impl Extra {
-    /// Bytes that it holds, about.
+    /// Returns about how many bytes it holds on the heap.
     pub(crate) fn heap_size(&self) -> usize {
         size_of::<Self>() + self.tracestate.heap_size() + self.baggage.heap_size()
     }
 }
 
 impl SpanContext {
-    /// Makes a context without tracestate and baggage.
+    /// Creates a context without tracestate and baggage.
     #[must_use]
     pub const fn new(trace_id: TraceId, span_id: SpanId, flags: TraceFlags) -> Self {
         Self {
@@ -57,53 +67,53 @@ impl SpanContext {
         }
     }
 
-    /// The id of the trace.
+    /// Returns the id of the trace.
     #[must_use]
     pub const fn trace_id(&self) -> TraceId {
         self.trace_id
     }
 
-    /// The id of the span.
+    /// Returns the id of the span.
     #[must_use]
     pub const fn span_id(&self) -> SpanId {
         self.span_id
     }
 
-    /// The decisions that travel with the ids.
+    /// Returns the flags.
     #[must_use]
     pub const fn flags(&self) -> TraceFlags {
         self.flags
     }
 
-    /// W3C's `tracestate`; empty where none came.
+    /// Returns W3C's `tracestate`; empty by default.
     #[must_use]
     pub fn tracestate(&self) -> &TraceState {
         const NONE: &TraceState = &TraceState::EMPTY;
         self.extra.as_ref().map_or(NONE, |extra| &extra.tracestate)
     }
 
-    /// The baggage; empty where none came.
+    /// Returns the baggage; empty by default.
     #[must_use]
     pub fn baggage(&self) -> &Baggage {
         const NONE: &Baggage = &Baggage::EMPTY;
         self.extra.as_ref().map_or(NONE, |extra| &extra.baggage)
     }
 
-    /// The same context with other flags.
+    /// Returns the same context with other flags.
     #[must_use]
     pub fn with_flags(mut self, flags: TraceFlags) -> Self {
         self.flags = flags;
         self
     }
 
-    /// The same context as another span's: same trace, flags, tracestate and baggage.
+    /// Returns the same context for another span: trace id, flags, tracestate and baggage stay the same.
     #[must_use]
     pub fn with_span_id(mut self, span_id: SpanId) -> Self {
         self.span_id = span_id;
         self
     }
 
-    /// The same context with this tracestate.
+    /// Returns the same context with another tracestate.
     #[must_use]
     pub fn with_tracestate(mut self, tracestate: TraceState) -> Self {
         if tracestate.is_empty() && self.extra.is_none() {
@@ -113,7 +123,7 @@ impl SpanContext {
         self
     }
 
-    /// The same context with this baggage.
+    /// Returns the same context with other baggage.
     #[must_use]
     pub fn with_baggage(mut self, baggage: Baggage) -> Self {
         if baggage.is_empty() && self.extra.is_none() {

@@ -1,12 +1,13 @@
-//! W3C's `tracestate`: what other tracing systems on the way have to say.
+//! W3C's `tracestate`: data of other tracing systems, which is propagated with a trace.
 
 use std::fmt;
 
 use crate::text::TrimOws;
 
-/// A checked `tracestate` (W3C Trace Context level 2, section 3.3): at most 32 members, each `key=value`.
+/// A valid `tracestate` (W3C Trace Context level 2, section 3.3): at most 32 members, each `key=value`.
 ///
-/// Kept as the one text that is sent on, members in order, empty members and blanks round members left out.
+/// It is stored as the text that is propagated: members in order, without empty members and without blanks around
+/// members.
 ///
 /// ```
 /// use opentracing_http::TraceState;
@@ -15,6 +16,7 @@ use crate::text::TrimOws;
 /// assert!(list.insert("rojo", "2"));
 /// assert_eq!(list.as_str(), "rojo=2,congo=t61,vendor=1");
 /// assert_eq!(list.get("congo"), Some("t61"));
+/// assert!(!list.is_empty());
 /// ```
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct TraceState {
@@ -22,18 +24,18 @@ pub struct TraceState {
 }
 
 impl TraceState {
-    /// How many members a list may have (section 3.3.1.1).
+    /// Maximum number of members (section 3.3.1.1).
     pub const MAX_MEMBERS: usize = 32;
 
     pub(crate) const EMPTY: Self = Self {
         text: String::new(),
     };
 
-    /// Reads the values of all `tracestate` headers of a request, in order.
+    /// Parses the values of all `tracestate` headers of a request, in order.
     ///
-    /// `None` if any member breaks the grammar or there are more than 32: the specification has such a list thrown away
-    /// as a whole, and the `traceparent` used without it. Of two members with one key the first stays, which is the one
-    /// set last (W3C's own test suite wants such a list kept).
+    /// Returns `None` if any member breaks the grammar or there are more than 32: the specification discards such a
+    /// list as a whole and uses the `traceparent` without it. Of two members with the same key the first is kept, which
+    /// is the one set last (W3C's test suite expects this).
     #[must_use]
     pub fn parse<'a>(headers: impl IntoIterator<Item = &'a [u8]>) -> Option<Self> {
         let mut members = Members::new();
@@ -43,7 +45,7 @@ impl TraceState {
             .then(|| members.list())
     }
 
-    /// The value of the member with this key.
+    /// Returns the value of the member with this key.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
         members(&self.text)
@@ -51,10 +53,10 @@ impl TraceState {
             .map(|(_, value)| value)
     }
 
-    /// Puts a member first, as section 3.5 wants it of the system that changes it; its old place is given up, and the
-    /// last member leaves if there would be more than 32.
+    /// Sets a member and moves it to the front, as section 3.5 requires. If there would be more than 32 members, the
+    /// last one is removed.
     ///
-    /// Answers `false`, and changes nothing, if the key or the value breaks the grammar.
+    /// Returns `false` and changes nothing if the key or the value breaks the grammar.
     pub fn insert(&mut self, key: &str, value: &str) -> bool {
         if !is_key(key) || !is_value(value) {
             return false;
@@ -73,16 +75,17 @@ impl TraceState {
         true
     }
 
-    /// The list as one header value.
+    /// Returns the list as one header value.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The list without as many whole members as it takes to have at most `target` bytes, and how many those are.
+    /// Removes whole members until the list has at most `target` bytes. Returns the list and the number of removed
+    /// members.
     ///
-    /// As section 3.3.1.5 has it, members of more than 128 bytes are left out first, and then the last ones. At least 512
-    /// bytes are kept where there are that many, even beyond the target, if they are within `room`.
+    /// Members of more than 128 bytes are removed first, then the last ones (section 3.3.1.5). At least 512 bytes are
+    /// kept if there are as many, even beyond `target`, as long as they are within `room`.
     pub(crate) fn cut(&self, target: usize, room: usize) -> (String, usize) {
         const LEAST: usize = 512;
         const LARGE: usize = 128;
@@ -115,18 +118,18 @@ impl TraceState {
         self.text.capacity()
     }
 
-    /// Whether there is no member.
+    /// Returns `true` if there is no member.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.text.is_empty()
     }
 }
 
-/// The members of all `tracestate` headers of a request, checked, and copied only once all of them have been.
+/// The members of all `tracestate` headers of a request. They are copied only after all of them are checked.
 pub(crate) struct Members<'a> {
     kept: [&'a str; TraceState::MAX_MEMBERS],
     count: usize,
-    /// With those whose key was there already.
+    /// Number of members, including those with an earlier member's key.
     seen: usize,
     bytes: usize,
 }
@@ -141,7 +144,7 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// Adds one header's members. Returns `false` where the whole list is to be thrown away.
+    /// Adds the members of one header. Returns `false` if the whole list has to be discarded.
     pub(crate) fn append(&mut self, header: &'a [u8]) -> bool {
         for member in header.split(|byte| *byte == b',').map(TrimOws::trim_ows) {
             if member.is_empty() {
@@ -173,7 +176,7 @@ impl<'a> Members<'a> {
         true
     }
 
-    /// The list, in one allocation of its size.
+    /// Returns the list, with one allocation of its size.
     pub(crate) fn list(&self) -> TraceState {
         let mut text = String::with_capacity(self.bytes.saturating_sub(1));
         for member in self.kept.iter().take(self.count) {
@@ -200,7 +203,8 @@ fn members(text: &str) -> impl Iterator<Item = (&str, &str)> {
     text.split(',').filter_map(|member| member.split_once('='))
 }
 
-/// Section 3.3.2.2.1: lower-case letter or digit, then up to 255 of a small set.
+/// Returns `true` for a key: a lower-case letter or digit, then up to 255 characters of a small set (section
+/// 3.3.2.2.1).
 fn is_key(key: &str) -> bool {
     let bytes = key.as_bytes();
     let Some((first, rest)) = bytes.split_first() else {
@@ -213,7 +217,8 @@ fn is_key(key: &str) -> bool {
         )
 }
 
-/// Section 3.3.2.2.2: 1 to 256 printable characters without `,` and `=`, the last of them not a blank.
+/// Returns `true` for a value: 1 to 256 printable characters without `,` and `=`, not ending with a blank (section
+/// 3.3.2.2.2).
 fn is_value(value: &str) -> bool {
     let bytes = value.as_bytes();
     matches!(bytes.last(), Some(last) if *last != b' ')

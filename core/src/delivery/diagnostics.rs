@@ -1,4 +1,4 @@
-//! Where a policy tells of trouble that no caller waits for.
+//! Diagnostics: reports of trouble for which no caller waits.
 
 use std::cell::Cell;
 use std::fmt;
@@ -7,36 +7,37 @@ use std::sync::{Arc, Weak};
 use crate::delivery::drops::Drops;
 use crate::guard::{Panics, guard};
 
-/// Something that an operator should know, told to the policy's
-/// [diagnostics hook](crate::HttpTracingBuilder::on_diagnostic).
+/// A report for the operator, sent to the policy's [diagnostics hook](crate::HttpTracingBuilder::on_diagnostic).
 ///
-/// It shows as one line of text. More kinds may be added.
+/// `Display` writes it as one line of text. More kinds may be added.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Diagnostic {
-    /// The tracer loses spans. A [`Reporter`](crate::report::Reporter) tells of its first loss at once, and of later ones at
-    /// most once a minute.
+    /// The tracer loses spans. A [`Reporter`](crate::report::Reporter) reports its first loss at once, and later losses
+    /// at most once a minute.
     SpansLost(SpansLost),
 }
 
-/// Which spans a tracer has lost.
+/// The spans that a tracer has lost.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct SpansLost {
-    /// All spans that this tracer has lost so far, by reason.
+    /// Number of spans that the tracer has lost so far, by reason.
     pub drops: Drops,
-    /// The exporter's last error that lost spans, as it shows.
+    /// The text of the exporter's last error that lost spans.
     pub cause: Option<String>,
 }
 
 impl SpansLost {
-    /// Tells of all spans that a tracer has lost so far.
+    /// Creates a report of all spans that a tracer has lost so far; see [`Diagnostics`](crate::report::Diagnostics) for
+    /// an example.
     #[must_use]
     pub const fn new(drops: Drops) -> Self {
         Self { drops, cause: None }
     }
 
-    /// Adds the last error that lost spans.
+    /// Sets the text of the last error that lost spans; none by default. See
+    /// [`Diagnostics`](crate::report::Diagnostics) for an example.
     #[must_use]
     pub fn with_cause(mut self, cause: Option<impl Into<String>>) -> Self {
         self.cause = cause.map(Into::into);
@@ -62,24 +63,57 @@ impl fmt::Display for SpansLost {
     }
 }
 
-/// A policy's diagnostics, as its tracer [receives](crate::Tracer::attach) them. Cloning is cheap.
+/// A handle to a policy's diagnostics hook, which its tracer [receives](crate::Tracer::attach). Cloning is cheap.
 ///
-/// It does not keep the policy alive: once that is gone, there is nobody to tell.
+/// It does not keep the policy alive. After the end of the policy it does nothing.
+///
+/// ```
+/// use std::sync::Mutex;
+///
+/// use opentracing_http::report::{Diagnostics, Drops};
+/// use opentracing_http::{Diagnostic, FinishedSpan, HttpTracing, SpansLost, Tracer};
+///
+/// /// A tracer without a backend: it loses all spans, and reports that.
+/// #[derive(Default)]
+/// struct Lost {
+///     diagnostics: Mutex<Option<Diagnostics>>,
+/// }
+///
+/// impl Tracer for Lost {
+///     fn attach(&self, diagnostics: &Diagnostics) {
+///         *self.diagnostics.lock().unwrap() = Some(diagnostics.clone());
+///     }
+///
+///     fn report(&self, _: FinishedSpan) {
+///         let diagnostics = self.diagnostics.lock().unwrap().clone(); // the lock ends here
+///         let lost = SpansLost::new(Drops::default()).with_cause(Some("no backend"));
+///         if let Some(diagnostics) = diagnostics {
+///             diagnostics.tell(&Diagnostic::SpansLost(lost));
+///         }
+///     }
+/// }
+///
+/// let tracing = HttpTracing::builder(Lost::default())
+///     .on_diagnostic(|diagnostic| eprintln!("{diagnostic}"))
+///     .build()?;
+/// tracing.span("work").start().finish();
+/// # Ok::<(), opentracing_http::ConfigError>(())
+/// ```
 #[derive(Clone)]
 pub struct Diagnostics {
     hook: Weak<Hook>,
 }
 
 impl Diagnostics {
-    /// Calls the policy's hook, on this thread. Call it without holding a lock: the hook is the application's code.
+    /// Calls the policy's hook on this thread. Call it without holding a lock: the hook is the application's code.
     ///
-    /// A panic in the hook is caught and [counted](crate::HttpTracing::caught_panics). What a hook itself causes on its
-    /// thread is not told: a hook that ends spans or writes logs does not call itself.
+    /// A panic in the hook is caught and [counted](crate::HttpTracing::caught_panics). Reports that the hook itself
+    /// causes on its thread are ignored, so that a hook that ends spans or writes logs does not call itself.
     pub fn tell(&self, diagnostic: &Diagnostic) {
         let Some(_telling) = Telling::begin() else {
             return;
         };
-        // The hook is dropped in here as well if its policy has ended meanwhile.
+        // If the policy has ended meanwhile, the hook is dropped within the guard, too.
         guard(|| {
             if let Some(hook) = self.hook.upgrade() {
                 hook.call(diagnostic);
@@ -102,7 +136,7 @@ impl fmt::Debug for Diagnostics {
     }
 }
 
-/// The hook, which its policy owns.
+/// The hook, owned by its policy.
 pub(crate) struct Hook {
     call: Box<dyn Fn(&Diagnostic) + Send + Sync>,
     panics: Panics,
@@ -116,7 +150,7 @@ impl Hook {
         })
     }
 
-    /// Writes to the application's logger, if it has one.
+    /// Creates the default hook, which writes to the `log` crate.
     pub(crate) fn log() -> Arc<Self> {
         Self::new(|diagnostic| ::log::warn!(target: "opentracing_http", "{diagnostic}"))
     }
@@ -140,12 +174,12 @@ thread_local! {
     static IS_TELLING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// While it lives, a hook runs on this thread.
+/// While this value lives, a hook runs on this thread.
 struct Telling;
 
 impl Telling {
     fn begin() -> Option<Self> {
-        // A thread that is ending tells nothing either.
+        // Returns `None` also on a thread that is ending.
         let is_telling = IS_TELLING.try_with(|is_telling| is_telling.replace(true));
         (!is_telling.unwrap_or(true)).then_some(Self)
     }
@@ -157,7 +191,7 @@ impl Drop for Telling {
     }
 }
 
-/// Whether this thread runs a hook, or cannot run one.
+/// Returns `true` if this thread runs a hook, or cannot run one because it is ending.
 pub(crate) fn is_telling() -> bool {
     IS_TELLING.try_with(Cell::get).unwrap_or(true)
 }

@@ -1,28 +1,28 @@
 use std::fmt;
 
-/// How many spans a [`Reporter`](crate::report::Reporter) has dropped, by reason.
+/// Number of spans that a [`Reporter`](crate::report::Reporter) has dropped, by reason.
 ///
-/// What was reported is delivered, dropped for one of these reasons, or still on its way; never two of these.
+/// Every reported span is delivered, dropped for one of these reasons, or still on its way.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Drops {
-    /// The queue was full: more was reported than the exporter took.
+    /// The queue was full: spans were reported faster than the exporter sent them.
     pub queue_full: u64,
-    /// The exporter failed, and as often as it may be asked again.
+    /// The exporter failed, and all retries were used up.
     pub failed: u64,
-    /// The exporter, or its backend, refused them.
+    /// The exporter or its backend refused the spans.
     pub rejected: u64,
     /// The exporter panicked.
     pub panicked: u64,
-    /// The reporter was shut down, before they were delivered or before they were reported.
+    /// The reporter was shut down before the spans were delivered or before they were reported.
     pub shut_down: u64,
-    /// The exporter was sending them when the time of a shutdown was over. Should it deliver them after all, that is not
-    /// counted any more.
+    /// The exporter was sending the spans when the time of a shutdown was over. They stay counted here even if they are
+    /// delivered later.
     pub in_flight: u64,
 }
 
 impl Drops {
-    /// All of them.
+    /// Returns the sum of all reasons; [`on_diagnostic`](crate::HttpTracingBuilder::on_diagnostic) has an example.
     #[must_use]
     pub const fn total(&self) -> u64 {
         self.queue_full
@@ -46,7 +46,7 @@ impl Drops {
     }
 }
 
-/// Shows the total, and the reasons that apply: `5 (queue full: 2, rejected: 3)`.
+/// Writes the total and the reasons that are not 0, such as `5 (queue full: 2, rejected: 3)`.
 impl fmt::Display for Drops {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.total())?;

@@ -1,8 +1,8 @@
-//! What came of a flush.
+//! The result of a flush.
 
 use std::fmt;
 
-/// What came of a flush: whether its time was enough, and how many spans were lost in it.
+/// The result of a flush: whether it was complete in time, and how many spans it lost.
 ///
 /// ```
 /// use std::time::Duration;
@@ -27,21 +27,30 @@ pub struct Flushed {
 }
 
 impl Flushed {
-    /// Everything was delivered in time.
+    /// A flush that delivered everything in time.
     pub const COMPLETE: Self = Self {
         timed_out: false,
         panicked: false,
         lost: 0,
     };
 
-    /// Adds that the time was over before everything was delivered or lost.
+    /// Adds that the time was over before every span was delivered or lost.
+    ///
+    /// ```
+    /// use opentracing_http::Flushed;
+    ///
+    /// let slow = Flushed::COMPLETE.with_time_out();
+    /// let both = slow.and(Flushed::COMPLETE.with_lost(3));
+    /// assert_eq!(both.to_string(), "timed out, 3 spans lost");
+    /// assert!(!both.is_complete() && !both.panicked());
+    /// ```
     #[must_use]
     pub const fn with_time_out(mut self) -> Self {
         self.timed_out = true;
         self
     }
 
-    /// Adds so many lost spans.
+    /// Adds this number of lost spans.
     #[must_use]
     pub const fn with_lost(mut self, spans: u64) -> Self {
         self.lost = self.lost.saturating_add(spans);
@@ -54,7 +63,7 @@ impl Flushed {
         self
     }
 
-    /// Adds what came of another flush at the same time, such as that of another tracer.
+    /// Combines the results of two flushes that ran at the same time, such as those of two tracers.
     #[must_use]
     pub const fn and(mut self, other: Self) -> Self {
         self.timed_out |= other.timed_out;
@@ -62,33 +71,33 @@ impl Flushed {
         self.with_lost(other.lost)
     }
 
-    /// Whether everything that was waiting was delivered in time: nothing timed out, was lost or panicked.
+    /// Returns `true` if every waiting span was delivered in time: no time-out, no loss, no panic.
     #[must_use]
     pub const fn is_complete(&self) -> bool {
         !self.timed_out && !self.panicked && self.lost == 0
     }
 
-    /// Whether the time was over before everything was delivered or lost: what is left may still be delivered.
+    /// Returns `true` if the time was over before every span was delivered or lost. The others may still be delivered.
     #[must_use]
     pub const fn timed_out(&self) -> bool {
         self.timed_out
     }
 
-    /// Whether a tracer panicked in its flush, so that nothing is known of its spans.
+    /// Returns `true` if a tracer panicked in its flush, so that the state of its spans is not known.
     #[must_use]
     pub const fn panicked(&self) -> bool {
         self.panicked
     }
 
-    /// How many spans were lost in this flush: those that were waiting when it began. What was lost before is in
-    /// [`HttpTracing::dropped`](crate::HttpTracing::dropped) only.
+    /// Returns how many of the spans that were waiting when this flush began were lost.
+    /// [`HttpTracing::dropped`](crate::HttpTracing::dropped) also counts earlier losses.
     #[must_use]
     pub const fn lost(&self) -> u64 {
         self.lost
     }
 }
 
-/// Shows such as `complete`, `timed out` and `timed out, 3 spans lost`.
+/// Writes text such as `complete`, `timed out` or `timed out, 3 spans lost`.
 impl fmt::Display for Flushed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut rest = "";

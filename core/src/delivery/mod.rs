@@ -1,4 +1,4 @@
-//! What became of spans: delivered, dropped and why, and who is told.
+//! What happened to finished spans: delivered, or dropped and why; and the hook that reports losses.
 
 pub(crate) mod diagnostics;
 mod drops;

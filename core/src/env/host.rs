@@ -2,12 +2,17 @@ use crate::env::variables::var;
 
 /// Returns the name of this host, for tracers that send it with the spans; `None` if the system has none.
 ///
-/// Jaeger takes processes without a host for processes on different hosts: it compares their clocks, and adds warnings to
-/// spans that overlap their parents' ends.
+/// Jaeger assumes that processes without a host name run on different hosts: it compares their clocks and adds warnings
+/// to spans that end after their parents.
 ///
-/// On Linux it is the kernel's, elsewhere that of the variables `HOSTNAME` or `COMPUTERNAME`, which some shells and Windows
+/// On Linux it is the kernel's host name, elsewhere the value of `HOSTNAME` or `COMPUTERNAME`, which some shells and
+/// Windows set.
 /// set.
 #[must_use]
+/// ```
+/// let host = opentracing_http::env::host_name();
+/// println!("this process runs on {}", host.as_deref().unwrap_or("an unknown host"));
+/// ```
 pub fn host_name() -> Option<String> {
     let kernel = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
     let variable = || var("HOSTNAME").or_else(|| var("COMPUTERNAME"));

@@ -3,9 +3,9 @@ use crate::env::variables::Variables;
 
 const SERVICE_NAME: &str = "service.name";
 
-/// The name of the service and the attributes of its process, from `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES`.
+/// The service's name and the attributes of its process, from `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES`.
 ///
-/// For tracers, which send them with the spans; a policy has no use for them.
+/// For tracers that send them with the spans. A policy does not use them.
 ///
 /// ```
 /// use opentracing_http::env::{Resource, Variables};
@@ -30,13 +30,14 @@ pub struct Resource {
 impl Resource {
     /// Reads both variables.
     ///
-    /// `OTEL_SERVICE_NAME` goes over a `service.name` among the attributes, and of two attributes with one key the last
-    /// counts. All values are text. The list is written as [`Variables::pairs`] describes (OpenTelemetry's specification of
-    /// resources, "Specifying resource information via an environment variable"); a `=` in a value is taken as it stands.
+    /// `OTEL_SERVICE_NAME` overrides a `service.name` in the attributes. Of two attributes with the same key the last
+    /// one counts. All values are text. The list is written as [`Variables::pairs`] describes (OpenTelemetry's
+    /// specification of resources, "Specifying resource information via an environment variable"); a `=` in a value
+    /// belongs to the value.
     ///
     /// # Errors
     ///
-    /// If the list of attributes cannot be read; none of it is used then.
+    /// Returns an error if the list of attributes cannot be parsed; then none of it is used.
     pub fn read(variables: &Variables<'_>) -> Result<Self, ConfigError> {
         let mut attributes: Vec<(String, String)> = Vec::new();
         for (key, value) in variables.pairs("OTEL_RESOURCE_ATTRIBUTES")? {
@@ -54,7 +55,7 @@ impl Resource {
         })
     }
 
-    /// Returns the service's name; `None` where neither variable gives it one.
+    /// Returns the service's name; `None` if neither variable sets it.
     #[must_use]
     pub fn service_name(&self) -> Option<&str> {
         self.service_name.as_deref()

@@ -4,24 +4,46 @@ use std::time::Duration;
 use crate::config_error::ConfigError;
 use crate::propagation::percent;
 
-/// Returns the value of a variable in the process' environment; `None` if it is unset.
+/// Returns the value of a variable in the environment of the process; `None` if it is unset.
 ///
-/// Bytes that are not Unicode become U+FFFD, so that such a value is found to be wrong, and not taken for one that is unset.
+/// Bytes that are not Unicode become U+FFFD. So such a value is reported as wrong instead of being taken for unset.
+///
+/// See the [module's page](crate::env) for an example.
 #[must_use]
 pub fn var(name: &str) -> Option<String> {
     Some(std::env::var_os(name)?.to_string_lossy().into_owned())
 }
 
-/// Reads variables, whose source is the process' environment ([`var`]) or a table of a test's.
+/// Reads variables from the environment of the process ([`var`]) or, in a test, from a table.
 ///
-/// Blanks round a value are left out, and a value that is empty then is as good as unset. Errors name the variable.
+/// Blanks around a value are removed. An empty value counts as unset. Errors name the variable. See the [module's
+/// page](crate::env) for an example with a number, and here for the other kinds:
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use opentracing_http::env::Variables;
+///
+/// let table = |name: &str| match name {
+///     "ACME_TIMEOUT" => Some("2500".to_owned()),
+///     "ACME_TLS" => Some("true".to_owned()),
+///     "ACME_HEADERS" => Some("x-team=blue%2Cgreen,x-key=1".to_owned()),
+///     _ => None,
+/// };
+/// let variables = Variables::new(&table);
+/// assert_eq!(variables.get("ACME_PORT"), None);
+/// assert_eq!(variables.milliseconds("ACME_TIMEOUT", 1)?, Some(Duration::from_millis(2500)));
+/// assert_eq!(variables.truth("ACME_TLS")?, Some(true));
+/// assert_eq!(variables.pairs("ACME_HEADERS")?[0], ("x-team".to_owned(), "blue,green".to_owned()));
+/// # Ok::<(), opentracing_http::ConfigError>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct Variables<'a> {
     source: &'a dyn Fn(&str) -> Option<String>,
 }
 
 impl<'a> Variables<'a> {
-    /// Creates a reader of the variables that this function returns.
+    /// Creates a reader. `source` returns the value of a variable, and `None` if it is unset.
     #[must_use]
     pub fn new(source: &'a dyn Fn(&str) -> Option<String>) -> Self {
         Self { source }
@@ -35,11 +57,11 @@ impl<'a> Variables<'a> {
         (!value.is_empty()).then(|| value.to_owned())
     }
 
-    /// Returns a whole number that is `least` or greater.
+    /// Returns the value as a whole number; `None` if it is unset.
     ///
     /// # Errors
     ///
-    /// If the value is no such number.
+    /// Returns an error if the value is not a whole number, or less than `least`.
     pub fn integer(&self, name: &str, least: usize) -> Result<Option<usize>, ConfigError> {
         let Some(value) = self.get(name) else {
             return Ok(None);
@@ -57,11 +79,11 @@ impl<'a> Variables<'a> {
         }
     }
 
-    /// Returns a time of at least `least` milliseconds, which is written as a whole number of milliseconds.
+    /// Returns the value, a whole number of milliseconds, as a duration; `None` if it is unset.
     ///
     /// # Errors
     ///
-    /// If the value is no such number.
+    /// Returns an error if the value is not a whole number, or less than `least`.
     pub fn milliseconds(&self, name: &str, least: u64) -> Result<Option<Duration>, ConfigError> {
         let Some(value) = self.get(name) else {
             return Ok(None);
@@ -78,12 +100,12 @@ impl<'a> Variables<'a> {
         }
     }
 
-    /// Returns whether the value is `true`, in whatever case.
+    /// Returns the value `true` or `false`, in any letter case; `None` if it is unset.
     ///
     /// # Errors
     ///
-    /// If the value is neither `true` nor `false`. No other value may count as true (OpenTelemetry's specification of
-    /// environment variables, "Boolean"), and where it has others logged and taken for false, they are an error here.
+    /// Returns an error for any other value. OpenTelemetry's specification of environment variables ("Boolean") lets an
+    /// implementation log other values and take them for false.
     pub fn truth(&self, name: &str) -> Result<Option<bool>, ConfigError> {
         let Some(value) = self.get(name) else {
             return Ok(None);
@@ -102,14 +124,15 @@ impl<'a> Variables<'a> {
 
     /// Returns the pairs of a list such as `key=value,key2=value2`, in order; empty if the variable is unset.
     ///
-    /// Keys and values are percent-decoded, and blanks round them are left out. Everything behind the first `=` is the
-    /// value, which may be empty. Places between commas may be empty. OpenTelemetry's `OTEL_RESOURCE_ATTRIBUTES` and
+    /// Keys and values are percent-decoded, and blanks around them are removed. The value is everything after the first
+    /// `=`, and may be empty. Empty elements between commas are ignored. OpenTelemetry's `OTEL_RESOURCE_ATTRIBUTES` and
     /// `OTEL_EXPORTER_OTLP_HEADERS` are such lists.
     ///
     /// # Errors
     ///
-    /// If a pair has no `=` or no key, or a `%` does not stand for a byte, or what is decoded is not UTF-8. The error has
-    /// the number of the pair and does not show it: a header's value may be a secret.
+    /// Returns an error if a pair has no `=` or no key, if a `%` is not followed by two hexadecimal digits, or if
+    /// decoded bytes are not UTF-8. The error contains the number of the pair but not its text, because a header's
+    /// value may be a secret.
     pub fn pairs(&self, name: &str) -> Result<Vec<(String, String)>, ConfigError> {
         let list = self.get(name).unwrap_or_default();
         let members = list.split(',').map(str::trim);

@@ -1,4 +1,4 @@
-//! Attributes of a request or a response, chosen by name to become tags.
+//! Attributes of requests and responses that become tags.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,25 +8,27 @@ use http::HeaderName;
 
 use crate::http::redaction::HeaderRule;
 
-/// An attribute of the request or the response that becomes a tag, where it has a value.
+/// An attribute of a request or a response that becomes a tag, if it has a value.
 ///
 /// The tag's key is the attribute's name, for headers `http.request.header.<name>` and `http.response.header.<name>`;
-/// [`tag`](Self::tag) gives it another. Several values of one header are joined by `, `; bytes that are not UTF-8 become
+/// [`tag`](Self::tag) sets another. Several values of one header are joined by `, `. Bytes that are not UTF-8 become
 /// U+FFFD.
 ///
-/// What may be a secret is left out, or replaced by `REDACTED`, unless [`unredacted`](Self::unredacted) asks for all of it:
+/// Possible secrets are left out or replaced by `REDACTED`, unless [`unredacted`](Self::unredacted) is called:
 ///
 /// - values of the query, as [`QueryRedaction`](crate::QueryRedaction) describes;
 /// - headers that carry credentials, in a request or a response: `Authorization`, `Cookie`, `WWW-Authenticate`, `DPoP`,
-///   `Sec-WebSocket-Protocol`, all with a part of their name such as `token`, `secret`, `password`, `session`, `auth`, `jwt`,
-///   `signature` or `csrf`, alone or in a compound (`x-access-token`, `sessionid`, `api-key`), and those that
-///   [`HttpTracingBuilder::redact_headers`](crate::HttpTracingBuilder::redact_headers) names;
-/// - of the URI in `Referer`, `Location`, `Content-Location`, `Destination`, `Link`, `Refresh` and headers such as
-///   `X-Original-URL` or `X-Forwarded-Uri`, of the host in `Host`, and of each `scheme://…` in other headers: user
-///   information and fragment are left out, and the query is redacted like the request's own. A URI that cannot be read, or
-///   that has no authority and no path, such as `data:` and `mailto:`, becomes `REDACTED`.
+///   `Sec-WebSocket-Protocol`; headers with a word such as `token`, `secret`, `password`, `session`, `auth`, `jwt`,
+///   `signature` or `csrf` in their name, alone or as a part (`x-access-token`, `sessionid`, `api-key`); and the
+///   headers of [`HttpTracingBuilder::redact_headers`](crate::HttpTracingBuilder::redact_headers);
+/// - user information, fragment and query values of the URI in `Referer`, `Location`, `Content-Location`,
+///   `Destination`, `Link`, `Refresh` and headers such as `X-Original-URL` or `X-Forwarded-Uri`, of the host in `Host`,
+///   and of each `scheme://…` in other headers. User information and fragment are left out, the query is redacted like
+///   the request's own. A URI that cannot be parsed, or that has neither authority nor path, such as `data:` and
+///   `mailto:`, becomes `REDACTED`.
 ///
-/// In configuration an attribute is its name, `header:<name>` or `response.header:<name>`; an unknown name is an error:
+/// In a configuration file an attribute is its name, `header:<name>` or `response.header:<name>`. An unknown name is an
+/// error:
 ///
 /// ```
 /// use http::header::HeaderName;
@@ -36,6 +38,10 @@ use crate::http::redaction::HeaderRule;
 /// assert_eq!("url".parse(), Ok(chosen[0].clone()));
 /// assert_eq!("header:x-request-id".parse(), Ok(chosen[1].clone()));
 /// assert!("ulr".parse::<Attribute>().unwrap_err().to_string().contains("ulr"));
+/// let size = Attribute::response_header(HeaderName::from_static("x-rows")).tag("rows");
+/// assert_eq!("response.header:x-rows".parse(), Ok(Attribute::response_header(HeaderName::from_static("x-rows"))));
+/// let everything = Attribute::QUERY.unredacted();
+/// # let _ = (size, everything);
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Attribute {
@@ -73,17 +79,17 @@ attributes! {
     URL = "url", What::Url;
     /// `query`: the query.
     QUERY = "query", What::Query;
-    /// `path`: the path, as it came.
+    /// `path`: the path, as the client sent it.
     PATH = "path", What::Path;
-    /// `method`: the method, as it came.
+    /// `method`: the method, as the client sent it.
     METHOD = "method", What::Method;
-    /// `host`: the host that the client asked for.
+    /// `host`: the host that the client requested.
     HOST = "host", What::Host;
     /// `scheme`: `http` or `https`.
     SCHEME = "scheme", What::Scheme;
     /// `version`: the HTTP version.
     VERSION = "version", What::Version;
-    /// `remote_addr`: the address and port of the connection's other end.
+    /// `remote_addr`: address and port of the connection's peer.
     REMOTE_ADDR = "remote_addr", What::RemoteAddr;
     /// `user_agent`: the header of that name.
     USER_AGENT = "user_agent", What::RequestHeader(http::header::USER_AGENT, HeaderRule::Text);
@@ -104,7 +110,7 @@ impl Attribute {
         }
     }
 
-    /// The header of the request that it is made of, if it is.
+    /// Returns the request header that the attribute is read from, if there is one.
     pub(crate) fn request_header(&self) -> Option<&HeaderName> {
         match &self.what {
             What::RequestHeader(name, _) => Some(name),
@@ -112,12 +118,12 @@ impl Attribute {
         }
     }
 
-    /// Whether it is made of a header of the response.
+    /// Returns `true` if the attribute is read from a response header.
     pub(crate) const fn is_of_response(&self) -> bool {
         matches!(self.what, What::ResponseHeader(..))
     }
 
-    /// A header of the request.
+    /// Creates an attribute for a request header.
     #[must_use]
     pub fn header(name: HeaderName) -> Self {
         let rule = HeaderRule::of(&name);
@@ -128,7 +134,7 @@ impl Attribute {
         }
     }
 
-    /// A header of the response.
+    /// Creates an attribute for a response header.
     #[must_use]
     pub fn response_header(name: HeaderName) -> Self {
         let rule = HeaderRule::of(&name);
@@ -139,14 +145,14 @@ impl Attribute {
         }
     }
 
-    /// The same attribute under another tag key.
+    /// Returns the same attribute with another tag key.
     #[must_use]
     pub fn tag(mut self, key: impl Into<Cow<'static, str>>) -> Self {
         self.key = key.into();
         self
     }
 
-    /// Returns the same attribute with all of its value, secrets included.
+    /// Returns the same attribute without redaction: its tag contains the whole value, including secrets.
     #[must_use]
     pub fn unredacted(mut self) -> Self {
         self.unredacted = true;
@@ -188,7 +194,7 @@ impl fmt::Debug for Attribute {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParseAttributeError {
     text: String,
-    /// Whether it was to be a header's name.
+    /// Whether a header's name was expected.
     is_header: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The attributes that a service has chosen: their values, as text.
+//! The values of the chosen attributes, as text.
 
 use std::cell::Cell;
 use std::fmt::Write as _;
@@ -14,19 +14,19 @@ use crate::http::settings::HttpSettings;
 use crate::http::text_buffer::{Text, TextBuffer};
 use crate::propagation::HeaderView;
 
-/// Attributes that find their place in the record itself; more of them cost an allocation.
+/// Number of attributes that are stored in the record itself; more cost an allocation.
 const INLINE_ATTRIBUTES: usize = 8;
 
-/// Room for what is not known when the buffer is made: the route, and attributes of the response.
+/// Room for text that is not known when the buffer is allocated: the route, and attributes of the response.
 pub(crate) const SPARE_TEXT: usize = 96;
 
-/// A thread's buffer that has grown beyond this is not kept.
+/// A thread's buffer that has grown beyond this is freed.
 const MAX_BUFFER: usize = 1024;
 
-/// One attribute's value, and whose list it stands in.
+/// The value of one attribute, and the list that it belongs to.
 #[derive(Clone, Copy)]
 pub(crate) struct Slot {
-    /// 0 the policy's list, 1 the options', from 2 on those of each that joined.
+    /// 0 for the policy's list, 1 for the mount point's, 2 and more for those of inner mount points.
     pub(crate) list: u16,
     pub(crate) index: u16,
     pub(crate) value: Text,
@@ -60,12 +60,12 @@ impl Slots {
         }
     }
 
-    /// Bytes on the heap.
+    /// Returns the number of bytes on the heap.
     pub(crate) fn heap_size(&self) -> usize {
         self.more.capacity() * size_of::<Slot>()
     }
 
-    /// Follows text that stood from `from` on and stands from `to` on now.
+    /// Moves positions after text that started at `from` has moved to `to`.
     pub(crate) fn shift(&mut self, from: u32, to: u32) {
         let inline = self.inline.iter_mut().take(self.used);
         for Slot { value, .. } in inline.chain(&mut self.more) {
@@ -81,7 +81,7 @@ impl Slots {
     }
 }
 
-/// Appends the attribute's value; returns whether it has one.
+/// Appends the attribute's value; returns `true` if it has one.
 pub(crate) fn append(
     attribute: &Attribute,
     view: &dyn RequestView,
@@ -147,7 +147,7 @@ fn append_query(
     }
 }
 
-/// How a header's values are shown; `None` as they are.
+/// Returns how a header's values are redacted; `None` if they are not.
 pub(crate) fn header_rule(
     attribute: &Attribute,
     name: &HeaderName,
@@ -161,22 +161,22 @@ pub(crate) fn header_rule(
     }
 }
 
-/// Cuts what was appended from `start` on to at most `limit` bytes; returns whether that was necessary.
+/// Cuts the text from `start` on to at most `limit` bytes; returns `true` if text was cut.
 pub(crate) fn cut(text: &mut TextBuffer, start: usize, limit: usize) -> bool {
     let is_cut = text.cut(start, limit);
     if is_cut {
-        // What was cut off is not to be kept in the queue all the same.
+        // The capacity for the cut text is freed, so that it does not stay in the queue.
         text.shrink_to_spare(SPARE_TEXT);
     }
     is_cut
 }
 
 thread_local! {
-    /// An empty buffer of a thread, used again and again.
+    /// An empty buffer for each thread, which is used again and again.
     static BUFFER: Cell<TextBuffer> = const { Cell::new(TextBuffer::EMPTY) };
 }
 
-/// What an inner mount point of a request adds, read before the span is locked.
+/// The attributes that an inner mount point adds, read before the span is locked.
 pub(crate) struct Added {
     pub(crate) text: TextBuffer,
     pub(crate) values: Slots,
@@ -223,7 +223,7 @@ impl Drop for Added {
     }
 }
 
-/// How far the attributes of the response have been read.
+/// The position among the attributes of the response.
 #[derive(Default)]
 pub(crate) struct Wanted {
     pub(crate) list: u16,
@@ -251,7 +251,7 @@ impl<'a> HeaderValues<'a> {
     }
 }
 
-/// Shows its values under whatever name they are asked for: it has those of one header only.
+/// Returns the values under every name, because it has those of one header only.
 impl HeaderView for HeaderValues<'_> {
     fn each_header<'a>(&'a self, visit: &mut dyn FnMut(&'a str, &'a [u8])) {
         self.header_values("", &mut |value| visit("", value));

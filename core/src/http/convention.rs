@@ -1,4 +1,4 @@
-//! The tags that a convention makes of a request's facts.
+//! The tags of a convention for the facts of a request.
 
 use std::net::IpAddr;
 
@@ -9,13 +9,13 @@ use crate::http::settings::HttpSettings;
 use crate::http::shown::{Shown, shown_query};
 use crate::tag::{SpanKind, Tag, Value};
 
-/// Which names a request's tags have.
+/// The convention that names a request's tags.
 ///
-/// The host is the [authority](crate::RequestView::authority), else what the one `Host` header names, if it is a host. Without a host `http.url` is the path,
-/// and there is neither `server.address` nor `server.port`.
+/// The host is the [authority](crate::RequestView::authority), else the value of the only `Host` header, if it is a
+/// valid host. Without a host `http.url` is the path, and there is neither `server.address` nor `server.port`.
 ///
-/// The URL of `OPTIONS *` is `http://shop.example:8080`, without a path (RFC 9112, section 3.3). `url.path` is `*` then, as
-/// the client sent it: a deviation from OpenTelemetry's convention, whose path is that of the URL.
+/// The URL of `OPTIONS *` is `http://shop.example:8080`, without a path (RFC 9112, section 3.3). `url.path` is then
+/// `*`, as the client sent it. This differs from OpenTelemetry's convention, where it is the path of the URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum SemanticConvention {
@@ -24,7 +24,7 @@ pub enum SemanticConvention {
     OpenTracing,
     /// OpenTelemetry's stable HTTP convention: `http.request.method`, `url.path`, `http.response.status_code`, …
     OpenTelemetry,
-    /// Both, for the time of a migration.
+    /// Both, for a time of migration.
     Both,
 }
 
@@ -46,9 +46,10 @@ impl SemanticConvention {
     }
 }
 
-/// Returns all tags of a finished span: those of the convention, the chosen attributes, then the span's own, which win.
+/// Returns all tags of a finished span: those of the convention, the chosen attributes, then the span's own, which
+/// override the others.
 ///
-/// `value_bytes` bounds each value.
+/// `value_bytes` is the maximum number of bytes of each value.
 pub(crate) fn tags(
     kind: SpanKind,
     http: Option<&HttpFacts>,
@@ -103,7 +104,7 @@ fn open_tracing(http: &Shown<'_>, tags: &mut Tags) {
         Some(IpAddr::V6(address)) => tags.set("peer.ipv6", address.to_string()),
         None => {}
     }
-    // The port is the peer's; a client behind a proxy has another, which nobody knows.
+    // The port is the peer's; the port of a client behind a proxy is not known.
     if let (None, Some(peer)) = (http.client, http.peer) {
         tags.set("peer.port", peer.port());
     }
@@ -150,7 +151,7 @@ fn open_telemetry(http: &Shown<'_>, settings: &HttpSettings, value_bytes: usize,
     }
 }
 
-/// What both conventions name alike, and what neither has a name for.
+/// Sets the tags that both conventions name alike, and those that neither has a name for.
 fn shared(http: &Shown<'_>, tags: &mut Tags) {
     if let Route::Template(template) = http.route() {
         tags.set("http.route", template.to_owned());
@@ -172,7 +173,7 @@ pub(crate) fn is_failure(http: &HttpFacts) -> bool {
         .is_some_and(|outcome| outcome.is_failure(http.status))
 }
 
-/// The status where it says what failed, else what happened.
+/// Returns the status if it describes the failure, else the outcome.
 pub(crate) fn error_type(http: &HttpFacts) -> Option<String> {
     let outcome = http.outcome.filter(|_| is_failure(http))?;
     Some(match (outcome, http.status) {

@@ -1,4 +1,5 @@
-//! What a recorded span keeps of its request: raw, in one buffer, rendered only when a tracer reads it.
+//! The facts that a recorded span stores about its request: raw, in one buffer, converted only when a tracer reads
+//! them.
 
 use std::mem;
 use std::net::{IpAddr, SocketAddr};
@@ -26,10 +27,10 @@ use crate::propagation::{HeaderView, Seen};
 use crate::text::{BoundedText, prefix};
 
 pub(crate) struct HttpFacts {
-    /// All text of the request; everything below points into it.
+    /// All text of the request; the fields below refer to parts of it.
     text: TextBuffer,
     pub(crate) component: &'static str,
-    /// The method if it is a known one.
+    /// The method, if it is a known one.
     pub(super) known_method: Option<&'static str>,
     pub(super) other_method: Text,
     pub(super) scheme: Option<Text>,
@@ -41,28 +42,29 @@ pub(crate) struct HttpFacts {
     pub(crate) peer: Option<SocketAddr>,
     pub(crate) client: Option<IpAddr>,
     pub(super) route: KnownRoute,
-    /// Method and route, adjacent in the buffer.
+    /// Method and route, next to each other in the buffer.
     pub(super) name: Option<Text>,
     pub(crate) status: Option<u16>,
     pub(crate) outcome: Option<Outcome>,
-    /// From the start to the response head.
+    /// Time from the start to the response head.
     pub(crate) head: Option<Duration>,
     pub(crate) body_bytes: u64,
-    /// What went wrong, where the framework tells.
+    /// The error message, if the framework reports one.
     pub(crate) error: Option<String>,
     pub(super) attributes: Slots,
-    /// The options of the place where the span was started, then of each inner place that joined it.
+    /// The options of the mount point where the span started, followed by those of each inner mount point that joined
+    /// it.
     pub(crate) options: Option<Arc<Options>>,
     joined: Vec<Arc<Options>>,
     pub(crate) cut_values: u32,
 }
 
-/// What the request names as its host.
+/// The host that the request names.
 #[derive(Clone, Copy)]
 pub(super) enum KnownHost {
-    /// As it came: whether it is a host is seen when a tracer asks for it.
+    /// Unchecked: it is validated when a tracer reads it.
     Named(Text),
-    /// A host whose text was cut. The port is that of the request.
+    /// A valid host whose text was cut. The port is that of the request.
     Cut {
         whole: Text,
         address: Text,
@@ -78,21 +80,21 @@ pub(super) enum KnownRoute {
     Template(Text),
 }
 
-/// A request that arrives at a mount point.
+/// A request at a mount point.
 #[derive(Clone, Copy)]
 pub(crate) struct Arrival<'a> {
     pub(crate) view: &'a dyn RequestView,
-    /// Its headers; those that tags are made of are at hand.
+    /// Its headers; those that tags are made from are stored.
     pub(crate) headers: &'a Seen<'a, 'a>,
     /// The framework's name.
     pub(crate) component: &'static str,
-    /// What the mount point adds to the policy.
+    /// The mount point's options.
     pub(crate) options: Option<&'a Arc<Options>>,
-    /// Whether finish callbacks are called for it, also where it is not recorded.
+    /// Whether finish callbacks are called for it, even if it is not recorded.
     pub(crate) calls_back: bool,
 }
 
-/// Room for text that is kept from one request to the next.
+/// Number of bytes of text capacity that are kept from one request to the next.
 const KEPT_TEXT: usize = 2048;
 
 impl HttpFacts {
@@ -122,7 +124,7 @@ impl HttpFacts {
         cut_values: 0,
     };
 
-    /// Forgets the request. The buffer of its text keeps its room, within a bound.
+    /// Removes the request's data. The capacity of the text is kept, up to a limit.
     pub(crate) fn clear(&mut self) {
         let mut text = mem::take(&mut self.text);
         text.clear(KEPT_TEXT);
@@ -132,13 +134,13 @@ impl HttpFacts {
         };
     }
 
-    /// Notes what finish callbacks see of a request that is not recorded.
+    /// Stores what finish callbacks get of a request that is not recorded.
     pub(crate) fn watch(&mut self, arrival: &Arrival<'_>, limit: usize) {
         self.known_method = known_method(arrival.view.method());
         self.set_route(arrival.view.route(), limit);
     }
 
-    /// Copies what the request says, once, into facts that are empty.
+    /// Copies the facts of the request, once, into empty facts.
     pub(crate) fn read(&mut self, arrival: &Arrival<'_>, settings: &HttpSettings, limit: usize) {
         let Arrival {
             view,
@@ -198,17 +200,17 @@ impl HttpFacts {
         }
         self.client = settings.forwarded.client(view);
         match view.route() {
-            // As it is already.
+            // The default.
             Route::Unknown => {}
             route => self.set_route(route, limit),
         }
     }
 
-    /// Adds what an inner place of the same request asks for.
+    /// Adds the attributes of an inner mount point of the same request.
     pub(crate) fn join(&mut self, options: &Arc<Options>, added: &Added) {
         let mut known = self.joined.iter().chain(&self.options);
         if known.any(|known| Arc::ptr_eq(known, options)) {
-            // The request was sent on more than once: by a layer that retries, say.
+            // The request was passed on more than once, for example by a layer that retries.
             return;
         }
         self.joined.push(options.clone());
@@ -229,7 +231,7 @@ impl HttpFacts {
         }
     }
 
-    /// Returns the next header of the response that is wanted as an attribute, by the policy or any mount point.
+    /// Returns the next response header that is wanted as an attribute, by the policy or by any mount point.
     pub(crate) fn next_header(
         &self,
         wanted: &mut Wanted,
@@ -242,7 +244,7 @@ impl HttpFacts {
         while usize::from(wanted.list) < lists {
             let mut attributes = self.list(settings, wanted.list).iter().enumerate();
             let next = attributes.find_map(|(index, attribute)| match &attribute.what {
-                // Cloning a header's name copies no text.
+                // Cloning a standard header's name copies no text.
                 What::ResponseHeader(name, rule)
                     if index >= wanted.next
                         && !(wanted.only_missing && self.has_slot(wanted.list, index)) =>
@@ -267,7 +269,7 @@ impl HttpFacts {
         slots.any(|slot| slot.list == list && usize::from(slot.index) == index)
     }
 
-    /// Adds the values of the header that was wanted last.
+    /// Adds the values of the header that [`next_header`](Self::next_header) returned last.
     pub(crate) fn add_header(
         &mut self,
         wanted: &Wanted,
@@ -304,7 +306,7 @@ impl HttpFacts {
         }
     }
 
-    /// Notes the text from `start` on as an attribute's value, within the limit.
+    /// Stores the text from `start` on as an attribute's value, cut to the limit.
     fn push_slot(&mut self, list: u16, index: usize, start: usize, limit: usize) {
         let value = self.cut(start, limit);
         self.add_slot(list, index, value);
@@ -316,13 +318,13 @@ impl HttpFacts {
         }
     }
 
-    /// The text from `start` on, cut to the limit.
+    /// Returns the text from `start` on, cut to the limit.
     fn cut(&mut self, start: usize, limit: usize) -> Text {
         self.cut_values += u32::from(cut(&mut self.text, start, limit));
         self.since(start)
     }
 
-    /// The text from `start` on.
+    /// Returns the text from `start` on.
     fn since(&self, start: usize) -> Text {
         match (u32::try_from(start), u32::try_from(self.text.len())) {
             (Ok(start), Ok(end)) => Text { start, end },
@@ -348,7 +350,7 @@ impl HttpFacts {
         }
         let host = Host::parse(std::str::from_utf8(named).ok()?)?;
         let whole = self.push(host.text, limit);
-        // Behind the bracket, if there is one.
+        // After the bracket, if there is one.
         let bracket = u32::from(host.text.starts_with('['));
         let length = u32::try_from(host.address.len()).unwrap_or(u32::MAX);
         let start = whole.end.min(whole.start.saturating_add(bracket));
@@ -360,7 +362,8 @@ impl HttpFacts {
         })
     }
 
-    /// Notes the route. A template is kept when less is said later: only the innermost place may know it.
+    /// Sets the route. A template is not replaced by a route that says less: only the innermost mount point may know
+    /// it.
     pub(crate) fn set_route(&mut self, route: Route<'_>, limit: usize) {
         match (route, self.route) {
             (Route::Unknown, _) | (Route::Unmatched, KnownRoute::Template(_)) => {}
@@ -371,13 +374,13 @@ impl HttpFacts {
         }
     }
 
-    /// Notes what went wrong.
+    /// Stores the error.
     pub(crate) fn set_error(&mut self, error: BoundedText) {
         self.cut_values += u32::from(error.is_cut);
         self.error = Some(error.text);
     }
 
-    /// Keeps method and template, adjacent, in the place of an earlier one: however often it changes, it takes no more room.
+    /// Stores method and template next to each other, and replaces an earlier template: changes take no more room.
     fn set_template(&mut self, template: &str, limit: usize) {
         let kept = prefix(template, limit);
         self.cut_values += u32::from(kept.len() < template.len());
@@ -412,17 +415,17 @@ impl HttpFacts {
         });
     }
 
-    /// The method as it stands in names (OpenTelemetry's HTTP spans, "Name").
+    /// Returns the method as it appears in names (OpenTelemetry's HTTP spans, "Name").
     pub(super) fn name_method(&self) -> &'static str {
         self.known_method.unwrap_or("HTTP")
     }
 
-    /// The method, `_OTHER` if it is no known one.
+    /// Returns the method, `_OTHER` if it is not a known one.
     pub(crate) fn method(&self) -> &'static str {
         self.known_method.unwrap_or("_OTHER")
     }
 
-    /// The facts, to be shown.
+    /// Returns the facts for reading.
     pub(crate) fn shown(&self) -> Shown<'_> {
         Shown::new(self, self.text.as_str())
     }
@@ -441,7 +444,7 @@ impl HttpFacts {
         }
     }
 
-    /// The innermost options that decide a thing.
+    /// Returns the first value that `decides` finds, from the innermost mount point outwards.
     pub(crate) fn innermost<T>(&self, decides: impl Fn(&Options) -> Option<T>) -> Option<T> {
         self.joined
             .iter()
@@ -450,7 +453,7 @@ impl HttpFacts {
             .find_map(|options| decides(options))
     }
 
-    /// Bytes on the heap.
+    /// Returns the number of bytes on the heap.
     pub(crate) fn heap_size(&self) -> usize {
         self.text.capacity()
             + self.attributes.heap_size()
@@ -459,7 +462,7 @@ impl HttpFacts {
     }
 }
 
-/// The value of a header that is shown as it is, as most are; `None` where more has to be looked at.
+/// Returns the value of a header that needs no redaction, as most do; `None` if it has to be examined.
 fn plain_header<'a>(
     attribute: &'a Attribute,
     headers: &'a Seen<'_, '_>,
@@ -475,7 +478,7 @@ fn plain_header<'a>(
     (is_text && value.len() <= limit && is_plain_text(value)).then_some(value)
 }
 
-/// Returns something if one of the attributes is made of a header of the response.
+/// Returns `Some` if one of the attributes is read from a response header.
 fn has_response_headers(options: &Options) -> Option<()> {
     options.has_response_headers.then_some(())
 }

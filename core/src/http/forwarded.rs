@@ -7,19 +7,30 @@ use std::str::FromStr;
 use crate::http::hops;
 use crate::http::request_view::RequestView;
 
-/// Whose word counts for the client's address: none's, unless proxies are named.
+/// The proxies that are trusted to report the client's address. None by default.
 ///
-/// The hops that a request took are those of `Forwarded` (RFC 7239) or of `X-Forwarded-For`, and last the connection's
-/// other end. They are read from the near end, and only as far as they are trusted: what stands left of the first hop that
-/// is not trusted may be invented.
+/// The hops of a request are those in `Forwarded` (RFC 7239) or `X-Forwarded-For`, followed by the connection's peer.
+/// They are read from the nearest to the farthest, as long as they are trusted: everything to the left of the first
+/// untrusted hop may be forged.
 ///
-/// Where a request has both headers they must name the same client, or nothing is believed: a proxy that writes one of
-/// them passes the other on as its client wrote it. A header without any element is not there.
+/// If a request has both headers, they must report the same client; otherwise neither is used, because a proxy that
+/// writes one of them passes on the other as its client wrote it. A header without any element counts as absent.
 ///
-/// Empty list elements do not count. An address may have a port, which is not used, and an IPv6 one a zone, which is left
-/// out. Commas in quoted strings of `Forwarded` separate nothing; an element that names a parameter twice is malformed
-/// (RFC 7239, section 4) and hides its address. A line whose quoted strings are malformed hides all addresses in it and
-/// before it. The nearest 32 hops are read.
+/// Empty list elements are ignored. An address may have a port, which is ignored, and an IPv6 address a zone, which is
+/// removed. Commas in quoted strings of `Forwarded` are not separators. An element that has a parameter twice is
+/// malformed (RFC 7239, section 4) and hides its address. A line with malformed quoted strings hides all addresses in
+/// it and before it. At most the 32 nearest hops are read.
+///
+/// ```
+/// use opentracing_http::{Forwarded, HttpTracing, InMemoryTracer};
+///
+/// // One proxy in front of this service.
+/// let tracing = HttpTracing::builder(InMemoryTracer::new()).forwarded(Forwarded::hops(1)).build()?;
+/// // The default.
+/// let none = Forwarded::nobody();
+/// # let _ = (tracing, none);
+/// # Ok::<(), opentracing_http::ConfigError>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Forwarded(Trusted);
 
@@ -32,21 +43,22 @@ enum Trusted {
 }
 
 impl Forwarded {
-    /// Believes no forwarded address; the default.
+    /// Trusts no proxy; the client's address is the peer's. The default.
     #[must_use]
     pub const fn nobody() -> Self {
         Self(Trusted::Nobody)
     }
 
-    /// Believes this many proxies: the last is the one that connects here.
+    /// Trusts this number of proxies; the last of them connects to this service.
     ///
-    /// Only for services that every request reaches through that many: one that came through fewer could choose its address.
+    /// Use it only if every request passes through that many proxies: a client whose request passes through fewer could
+    /// choose its address.
     #[must_use]
     pub const fn hops(count: usize) -> Self {
         Self(Trusted::Hops(count))
     }
 
-    /// Believes proxies in these networks.
+    /// Trusts proxies in these networks.
     ///
     /// ```
     /// use opentracing_http::{Forwarded, Network};
@@ -61,7 +73,7 @@ impl Forwarded {
         Self(Trusted::Networks(networks.into_iter().collect()))
     }
 
-    /// The client's address, if a trusted proxy tells it.
+    /// Returns the client's address, if a trusted proxy reports it.
     pub(crate) fn client(&self, view: &dyn RequestView) -> Option<IpAddr> {
         if self.0 == Trusted::Nobody {
             return None;
@@ -82,7 +94,7 @@ impl Forwarded {
         match &self.0 {
             Trusted::Nobody => None,
             Trusted::Hops(count) => {
-                // One proxy: the address it added last. As many as hops or more: the first there is.
+                // One proxy: the address that it added last. As many proxies as hops or more: the first address.
                 let at = hops.len().saturating_sub(*count);
                 hops.get(at).copied().flatten()
             }
@@ -105,7 +117,15 @@ impl Forwarded {
     }
 }
 
-/// A network in CIDR form, such as `10.0.0.0/8` or `fd00::/8`; an address alone is a network of one.
+/// A network in CIDR notation, such as `10.0.0.0/8` or `fd00::/8`. A single address is a network of one.
+///
+/// ```
+/// use opentracing_http::Network;
+///
+/// let network: Network = "10.0.0.0/8".parse()?;
+/// assert!(network.contains("10.1.2.3".parse().unwrap()));
+/// # Ok::<(), opentracing_http::error::ParseNetworkError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Network {
     address: IpAddr,
@@ -113,7 +133,7 @@ pub struct Network {
 }
 
 impl Network {
-    /// Whether the address lies in the network.
+    /// Returns `true` if the address is in the network.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.address, address) {
@@ -157,7 +177,7 @@ impl FromStr for Network {
     }
 }
 
-/// The error of parsing a [`Network`].
+/// The error of parsing a [`Network`]. It shows the text and the remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParseNetworkError {
     text: String,
@@ -274,7 +294,7 @@ mod tests {
         );
     }
 
-    /// The client after one trusted hop, by this header.
+    /// Returns the client's address behind one trusted hop, from this header.
     fn told(header: &str, value: &str) -> Option<String> {
         client(&Forwarded::hops(1), "10.0.0.1:1", &[(header, value)])
     }
@@ -393,7 +413,7 @@ mod tests {
 
     #[test]
     fn quotes_that_do_not_close_hide_what_stands_around_them() {
-        // A client wrote the first part, two proxies that are trusted added the second.
+        // A client wrote the first part; two trusted proxies added the second.
         for (sent, added) in [
             (r#"for=6.6.6.6, for=""#, r#", for=1.2.3.4, for=10.0.0.2"#),
             (r#"for=6.6.6.6, for=""#, r#", for="1.2.3.4", for=10.0.0.2"#),
@@ -407,7 +427,7 @@ mod tests {
                 let forwarded = Forwarded::hops(hops);
                 let found = client(&forwarded, "10.0.0.3:1", &[("forwarded", &line)]);
                 assert_eq!(found, None, "{hops}: {line}");
-                // What comes later is not touched by it, what came before cannot be counted any more.
+                // It does not affect later hops; earlier ones cannot be counted any more.
                 let lines = [
                     ("forwarded", "for=6.6.6.6"),
                     ("forwarded", &line),

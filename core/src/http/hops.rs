@@ -1,17 +1,18 @@
-//! The hops of a request, as proxies write them into `Forwarded` (RFC 7239) and `X-Forwarded-For`.
+//! The hops of a request, as proxies write them to `Forwarded` (RFC 7239) and `X-Forwarded-For`.
 
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv6Addr};
 
 use crate::http::request_view::RequestView;
 
-/// No more hops than this are read of one header of a request: the nearest.
+/// Maximum number of hops that are read of one header: the nearest ones.
 pub(crate) const MAX_HOPS: usize = 32;
 
-/// An element of `Forwarded` with more parameters than this is not read. The standard has four.
+/// Maximum number of parameters of an element of `Forwarded`; an element with more is not read. The standard defines
+/// four.
 const MAX_PARAMETERS: usize = 16;
 
-/// Returns the addresses in `Forwarded`, the farthest first; `None` for what is hidden or malformed.
+/// Returns the addresses in `Forwarded`, the farthest first; `None` for one that is hidden or malformed.
 pub(crate) fn standard(view: &dyn RequestView) -> Vec<Option<IpAddr>> {
     let mut hops = Nearest::default();
     view.headers()
@@ -22,7 +23,7 @@ pub(crate) fn standard(view: &dyn RequestView) -> Vec<Option<IpAddr>> {
     hops.read(forwarded_for)
 }
 
-/// Returns the addresses in `X-Forwarded-For`, likewise. No grammar of it knows quotes.
+/// Returns the addresses in `X-Forwarded-For`, the farthest first. Its grammar has no quoted strings.
 pub(crate) fn common(view: &dyn RequestView) -> Vec<Option<IpAddr>> {
     let mut hops = Nearest::default();
     view.headers()
@@ -32,7 +33,7 @@ pub(crate) fn common(view: &dyn RequestView) -> Vec<Option<IpAddr>> {
     hops.read(|hop| parse_address(std::str::from_utf8(hop).ok()?))
 }
 
-/// The last elements of a list: its empty ones do not count (RFC 9110, section 5.6.1).
+/// The last elements of a list, without the empty ones (RFC 9110, section 5.6.1).
 #[derive(Default)]
 struct Nearest<'a>(Vec<Option<&'a [u8]>>);
 
@@ -48,7 +49,7 @@ impl<'a> Nearest<'a> {
         }
     }
 
-    /// Notes a line whose elements cannot be counted. Neither can those before it, then.
+    /// Adds a line whose elements cannot be counted, so that those before it cannot be counted either.
     fn hide(&mut self) {
         self.0.clear();
         self.0.push(None);
@@ -61,7 +62,7 @@ impl<'a> Nearest<'a> {
     }
 }
 
-/// Splits at a separator that stands outside of quoted strings.
+/// Splits at a separator outside of quoted strings.
 fn split(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
     let (mut quoted, mut escaped) = (false, false);
     text.split(move |byte| {
@@ -75,11 +76,11 @@ fn split(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Whether each quoted string is closed, and is the whole value of a parameter. Elsewhere a quote that one client left open
-/// would take in what the proxies after it have added.
+/// Returns `true` if each quoted string is closed and is a parameter's whole value. Otherwise a quote that a client
+/// left open would include the elements that proxies added after it.
 fn quotes_fit(line: &[u8]) -> bool {
     let mut bytes = line.iter();
-    // The last byte that is no white space; of a quoted string, the closing quote.
+    // The last byte that is not white space; for a quoted string the closing quote.
     let mut last = b',';
     while let Some(&byte) = bytes.next() {
         match (last, byte) {
@@ -94,7 +95,7 @@ fn quotes_fit(line: &[u8]) -> bool {
     true
 }
 
-/// Goes behind the end of a quoted string (RFC 9110, section 5.6.4); `false` if there is none.
+/// Skips to the end of a quoted string (RFC 9110, section 5.6.4); returns `false` if it is not closed.
 fn closes<'a>(bytes: &mut impl Iterator<Item = &'a u8>) -> bool {
     while let Some(byte) = bytes.next() {
         match byte {
@@ -106,7 +107,8 @@ fn closes<'a>(bytes: &mut impl Iterator<Item = &'a u8>) -> bool {
     false
 }
 
-/// Returns the address in `for=` of one element. An element that names a parameter twice is malformed (RFC 7239, section 4).
+/// Returns the address in `for=` of one element. An element that has a parameter twice is malformed (RFC 7239, section
+/// 4).
 fn forwarded_for(element: &[u8]) -> Option<IpAddr> {
     let mut names: [&[u8]; MAX_PARAMETERS] = [b""; MAX_PARAMETERS];
     let mut found = None;
@@ -114,7 +116,7 @@ fn forwarded_for(element: &[u8]) -> Option<IpAddr> {
     for (count, pair) in pairs.filter(|pair| !pair.is_empty()).enumerate() {
         let mut parts = pair.splitn(2, |byte| *byte == b'=');
         let (name, value) = (parts.next()?.trim_ascii_end(), parts.next()?);
-        // The places that are still free hold an empty name, which is not one either.
+        // Unused entries contain an empty name, which is not a valid one either.
         if names.iter().any(|other| other.eq_ignore_ascii_case(name)) {
             return None;
         }
@@ -126,7 +128,7 @@ fn forwarded_for(element: &[u8]) -> Option<IpAddr> {
     parse_address(&unquoted(found?)?)
 }
 
-/// The text of a value, without quotes and their escapes.
+/// Returns the text of a value, without quotes and escapes.
 fn unquoted(value: &[u8]) -> Option<Cow<'_, str>> {
     let Some(quoted) = value.strip_prefix(b"\"") else {
         return std::str::from_utf8(value).ok().map(Cow::Borrowed);
@@ -146,10 +148,10 @@ fn unquoted(value: &[u8]) -> Option<Cow<'_, str>> {
     Some(Cow::Owned(text))
 }
 
-/// Parses an address with or without a port, an IPv6 one with or without brackets and a zone.
+/// Parses an address with or without a port; an IPv6 address also with or without brackets and a zone.
 ///
-/// The port may be out of range or hidden (RFC 7239, section 6): it is not used. Neither is the zone, which means nothing
-/// outside of the proxy (RFC 4007, section 6).
+/// The port is ignored; it may be out of range or hidden (RFC 7239, section 6). The zone is ignored, too: it has no
+/// meaning outside of the proxy (RFC 4007, section 6).
 fn parse_address(text: &str) -> Option<IpAddr> {
     let (address, port) = if let Some(literal) = text.strip_prefix('[') {
         let (address, port) = literal.split_once(']')?;
@@ -174,7 +176,7 @@ fn parse_ipv6(text: &str) -> Option<Ipv6Addr> {
     address.parse().ok()
 }
 
-/// A colon and any number, or a hidden port.
+/// Returns `true` for a colon followed by any number, or by a hidden port.
 fn is_port(text: &str) -> bool {
     let Some(port) = text.strip_prefix(':') else {
         return false;

@@ -1,4 +1,4 @@
-//! Which text is a host (RFC 9110, section 7.2, and RFC 3986, section 3.2.2).
+//! Validation of hosts (RFC 9110, section 7.2, and RFC 3986, section 3.2.2).
 
 use std::fmt::Write;
 use std::net::Ipv6Addr;
@@ -6,29 +6,29 @@ use std::net::Ipv6Addr;
 use crate::http::request_view::{RequestView, host_header};
 use crate::propagation::HeaderView;
 
-/// A host with its port, as a client may ask for it.
+/// A host with its port, as a client requests it.
 #[derive(Clone, Copy)]
 pub(crate) struct Host<'a> {
-    /// The host and the port as they came.
+    /// Host and port as they were sent.
     pub(crate) text: &'a str,
-    /// The host alone, an address without its brackets.
+    /// The host alone; an IPv6 address without its brackets.
     pub(crate) address: &'a str,
     pub(crate) port: Option<u16>,
 }
 
 impl<'a> Host<'a> {
-    /// Returns the host that the request with these headers is for, if what it names is one.
+    /// Returns the host that the request is for, if it is valid.
     pub(crate) fn of(view: &'a dyn RequestView, headers: &'a dyn HeaderView) -> Option<Self> {
         let named = || std::str::from_utf8(host_header(headers)?).ok();
         Self::parse(view.authority().or_else(named)?)
     }
 
-    /// Parses `uri-host [ ":" port ]`, in which user information is left out, whatever it holds.
+    /// Parses `uri-host [ ":" port ]`. User information is removed, whatever it contains.
     ///
-    /// `None` for everything else, an empty host, a list of hosts and a port over 65535 included: what is not in the grammar
-    /// is text of the caller's choice.
+    /// Returns `None` for everything else, including an empty host, a list of hosts and a port above 65535: text
+    /// outside of the grammar is chosen by the caller.
     pub(crate) fn parse(authority: &'a str) -> Option<Self> {
-        // A name alone, as most are.
+        // A name without a port, as most are.
         if !authority.is_empty() && authority.bytes().all(is_of_plain_name) {
             return Some(Self {
                 text: authority,
@@ -80,13 +80,14 @@ pub(crate) fn append_url(
     }
 }
 
-/// A number without a sign, up to 65535.
+/// Parses a number up to 65535, without a sign.
 fn parse_port(text: &str) -> Option<u16> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().ok())?
 }
 
-/// `reg-name`, of which an IPv4 address is one; neither empty nor with a comma, which makes a list of it.
+/// Returns `true` for a `reg-name`, which includes IPv4 addresses, that is not empty and has no comma, which would make
+/// it a list.
 fn is_name(text: &str) -> bool {
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {
@@ -103,7 +104,7 @@ fn is_name(text: &str) -> bool {
     !text.is_empty()
 }
 
-/// What stands in brackets: an IPv6 address, without a zone, or `IPvFuture`.
+/// Returns `true` for the text between brackets: an IPv6 address without a zone, or `IPvFuture`.
 fn is_literal(text: &str) -> bool {
     let Some(future) = text.strip_prefix(['v', 'V']) else {
         return text.parse::<Ipv6Addr>().is_ok();
@@ -116,12 +117,12 @@ fn is_literal(text: &str) -> bool {
     })
 }
 
-/// What most names consist of.
+/// Returns `true` for the bytes that most names consist of.
 const fn is_of_plain_name(byte: u8) -> bool {
     matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-')
 }
 
-/// `unreserved / sub-delims`, without the comma.
+/// Returns `true` for `unreserved / sub-delims`, without the comma.
 fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~!$&'()*+;=".contains(&byte)
 }

@@ -1,4 +1,4 @@
-//! Facts about an HTTP request, as pure data: what is read of it, what is kept of it, and the tags that are made of it.
+//! Facts about an HTTP request, as plain data: what is read from it, what is stored, and the tags for it.
 
 mod attribute;
 mod chosen;

@@ -1,27 +1,38 @@
-//! How a request ended.
+//! The outcome of a request.
 
 use std::fmt;
 
-/// How a request ended: every request ends in exactly one of these.
+/// The outcome of a request: every request has exactly one.
+///
+/// ```
+/// use opentracing_http::Outcome;
+///
+/// assert_eq!(Outcome::BodyAbandoned.as_str(), "body_abandoned");
+/// assert!(Outcome::BodyAbandoned.is_failure(Some(200)));
+/// assert!(!Outcome::Completed.is_failure(Some(404)));
+/// assert!(Outcome::Completed.is_failure(Some(500)));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// The response was made, and sent as far as the policy waits for it.
+    /// The response was created, and sent as far as [`SpanEnd`] waits for it.
     Completed,
-    /// The handler's error reached the tracing layer instead of a response.
+    /// A handler's error reached the tracing layer instead of a response.
     HandlerError,
     /// The handler or the response body panicked.
     Panicked,
-    /// The request was dropped before it had a response: the client left, or a timeout outside the tracing layer struck.
+    /// The request was dropped before it had a response: the client left, or a timeout outside of the tracing layer
+    /// ended it.
     Cancelled,
-    /// The response body ended in an error.
+    /// The response body ended with an error.
     BodyFailed,
     /// The response body was dropped before its end: the client left.
     BodyAbandoned,
 }
 
 impl Outcome {
-    /// The outcome's name in tags: `completed`, `handler_error`, `panicked`, `cancelled`, `body_failed` or
+    /// Returns the outcome's name in tags: `completed`, `handler_error`, `panicked`, `cancelled`, `body_failed` or
+    /// `body_abandoned`.
     /// `body_abandoned`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -35,8 +46,8 @@ impl Outcome {
         }
     }
 
-    /// Whether a request that ended so with this status failed: everything but a completed response, and a handler's
-    /// error that became a response, below status 500.
+    /// Returns `true` if a request with this outcome and this response status failed. Not a failure: a completed
+    /// response, and a handler's error that became a response, with a status below 500.
     #[must_use]
     pub fn is_failure(self, status: Option<u16>) -> bool {
         match (self, status) {
@@ -53,15 +64,15 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// When a request's span ends.
+/// The moment when a request's span ends; [`HttpTracingBuilder::ends`](crate::HttpTracingBuilder::ends) sets it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum SpanEnd {
-    /// With the last byte of the body; event streams and upgrades with the response head. The default.
+    /// With the last byte of the response body; for event streams and upgrades with the response head. The default.
     #[default]
     Body,
-    /// With the response head, always.
+    /// With the response head, for every response.
     Head,
-    /// With the last byte of the body, also of an event stream.
+    /// With the last byte of the response body, for event streams, too.
     EventStream,
 }

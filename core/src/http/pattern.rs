@@ -1,4 +1,4 @@
-//! Patterns of methods and paths.
+//! Patterns for methods and paths.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,19 +6,21 @@ use std::str::FromStr;
 use crate::http::method::is_miswritten;
 use crate::text::is_token;
 
-/// A pattern of requests, by method and path: the same in every framework, for rules that are asked before a framework
+/// A pattern for a request's method and path. It works the same in every framework, because it is used before the
+/// framework knows the route.
 /// knows its route.
 ///
 /// | written | matches |
 /// |---|---|
-/// | `/health` | this path, with any method |
-/// | `GET /health` | this path, with this method |
-/// | `GET,HEAD /static/*` | these methods, `/static/` and everything below |
-/// | `/users/{id}/orders` | one segment, not empty, in the place of `{id}` |
+/// | `/health` | this path, any method |
+/// | `GET /health` | this path, this method |
+/// | `GET,HEAD /static/*` | these methods, `/static/` and every path below |
+/// | `/users/{id}/orders` | exactly one segment, not empty, for `{id}` |
 ///
-/// The path is compared as it came, byte for byte: case counts, a slash at the end counts, nothing is decoded. `*` may
-/// stand at the end only, after a slash, and stands for any rest, also an empty one; `{*rest}` is the same. `GET` does not
-/// include `HEAD`. What would match nothing, such as `get /x` or another router's `/users/:id`, is an error.
+/// Paths are compared byte for byte as the client sent them: letter case and a slash at the end matter, nothing is
+/// decoded. `*` is allowed only at the end, after a slash, and matches any rest, including an empty one; `{*rest}` is
+/// the same. `GET` does not include `HEAD`. A pattern that cannot match, such as `get /x` or another router's
+/// `/users/:id`, is an error.
 ///
 /// ```
 /// use opentracing_http::Pattern;
@@ -31,10 +33,10 @@ use crate::text::is_token;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Pattern {
-    /// Any, if empty.
+    /// Empty for any method.
     methods: Vec<String>,
     segments: Vec<Segment>,
-    /// Whether any rest may follow.
+    /// Whether any rest matches.
     open: bool,
 }
 
@@ -45,7 +47,8 @@ enum Segment {
 }
 
 impl Pattern {
-    /// Whether a request of this method and path matches. Does not allocate, and takes time in proportion to the path.
+    /// Returns `true` if a request with this method and path matches. It does not allocate, and takes time proportional
+    /// to the path's length.
     #[must_use]
     pub fn matches(&self, method: &str, path: &str) -> bool {
         if !self.methods.is_empty() && !self.methods.iter().any(|known| known == method) {
@@ -62,7 +65,7 @@ impl Pattern {
                 _ => return false,
             }
         }
-        // An open pattern wants the slash before its `*`, and so at least one more segment, which may be empty.
+        // An open pattern requires the slash before its `*`, and so at least one more segment, which may be empty.
         rest.next().is_some() == self.open
     }
 }
@@ -113,7 +116,7 @@ impl FromStr for Pattern {
             ));
         }
         let mut segments = Vec::new();
-        // `/*` has no segment before its rest, `/` has one, the empty one.
+        // `/*` has no segment before its rest; `/` has one, which is empty.
         if !(open && path.is_empty()) {
             for segment in path.split('/') {
                 let braced = segment
@@ -121,7 +124,7 @@ impl FromStr for Pattern {
                     .and_then(|segment| segment.strip_suffix('}'));
                 segments.push(match braced {
                     Some(name) if !name.is_empty() && !name.contains(['{', '}']) => Segment::Any,
-                    // Literal text here, and so never a match: better to say so.
+                    // It would be literal text here and so never match; an error is more helpful.
                     None if segment.starts_with(':') || segment.contains(['<', '>']) => {
                         return Err(error("`:name` and `<name>` are written `{name}` here"));
                     }
@@ -138,14 +141,14 @@ impl FromStr for Pattern {
     }
 }
 
-/// Takes a last segment of the form `{*rest}` off.
+/// Removes a last segment of the form `{*rest}`.
 fn without_named_rest(path: &str) -> Option<&str> {
     let (before, name) = path.strip_suffix('}')?.rsplit_once("{*")?;
     let is_segment = before.is_empty() || before.ends_with('/');
     (is_segment && !name.is_empty() && !name.contains(['/', '{', '}', '*'])).then_some(before)
 }
 
-/// The error of parsing a [`Pattern`].
+/// The error of parsing a [`Pattern`]. It shows the text and the remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParsePatternError {
     text: String,

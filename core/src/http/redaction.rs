@@ -1,4 +1,4 @@
-//! What is kept out of tags.
+//! Redaction of query and header values.
 
 use std::iter;
 
@@ -10,32 +10,32 @@ use crate::http::url_redaction::{Redactor, is_plain_text};
 use crate::propagation::HeaderView;
 use crate::text::{hex_digit, prefix};
 
-/// What stands in the place of a value that is kept out of tags.
+/// The text that replaces a redacted value.
 pub(crate) const REDACTED: &str = "REDACTED";
 
-/// The longest key of a query that is shown, in bytes after percent-decoding. What is longer may be a token.
+/// Maximum length of a query key that is not redacted, in bytes after percent-decoding. Longer keys may be tokens.
 const LONGEST_KEY: usize = 32;
 
-/// Which values of a query are kept out of tags: of the request's own, and of those in URLs that headers carry.
+/// The query values that are redacted, in the request's URL and in URLs of headers. All by default.
 ///
-/// Parameters are separated by `&` and by `;`.
+/// Parameters are separated by `&` and `;`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum QueryRedaction {
     /// All values. The default.
     ///
-    /// A key stays if it is, after percent-decoding, at most 32 bytes of ASCII letters, digits, `_`, `.`, `-`, `[` and `]`.
-    /// A parameter without a value is redacted whole, since it may be a bare token; a value of nothing but `=` is the end of
-    /// a padded one, and counts as none.
+    /// A key is shown if it has, after percent-decoding, at most 32 bytes of ASCII letters, digits, `_`, `.`, `-`, `[`
+    /// and `]`. A parameter without a value is redacted as a whole, because it may be a token; a value that consists
+    /// only of `=` is taken for the end of a padded token.
     #[default]
     AllValues,
     /// The values of these keys.
     ///
-    /// A query's keys are compared after percent-decoding, with `+` as a blank, and without regard to ASCII case. Where a key
-    /// has parts in brackets, such as `user[name]`, one part that is listed is enough. What follows a redacted value up to the
-    /// next `&` is redacted as well: not every server takes `;` for a separator.
+    /// Keys are compared after percent-decoding, with `+` as a blank, and without regard to ASCII case. If a key has
+    /// parts in brackets, such as `user[name]`, one listed part is enough. The text after a redacted value up to the
+    /// next `&` is redacted, too, because not every server takes `;` for a separator.
     Keys(Vec<String>),
-    /// None.
+    /// No value.
     Nothing,
 }
 
@@ -43,6 +43,16 @@ impl QueryRedaction {
     /// Returns the keys that OpenTelemetry's HTTP convention names: signatures and credentials of cloud storage.
     ///
     /// They are compared as [`Keys`](Self::Keys) describes: `X%2DAmz-signature` is one of them.
+    ///
+    /// ```
+    /// use opentracing_http::{HttpTracing, InMemoryTracer, QueryRedaction};
+    ///
+    /// let tracing = HttpTracing::builder(InMemoryTracer::new())
+    ///     .query_redaction(QueryRedaction::signatures())
+    ///     .build()?;
+    /// # drop(tracing);
+    /// # Ok::<(), opentracing_http::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn signatures() -> Self {
         Self::Keys(
@@ -60,7 +70,7 @@ impl QueryRedaction {
         )
     }
 
-    /// Appends a query as it may be shown.
+    /// Appends a query in its redacted form.
     pub(crate) fn append(&self, query: &str, out: &mut Bounded<'_>) {
         let mut after_hidden = false;
         for piece in query.split_inclusive(['&', ';']) {
@@ -110,7 +120,7 @@ fn is_plain(key: &str) -> bool {
     })
 }
 
-/// Returns whether a query's key, or a part of it in brackets, is this one.
+/// Returns `true` if a query's key, or a part of it in brackets, equals `hidden`.
 fn is_key(key: &str, hidden: &str) -> bool {
     let lower = |byte: u8| byte.to_ascii_lowercase();
     if decoded(key).map(lower).eq(hidden.bytes().map(lower)) {
@@ -120,7 +130,7 @@ fn is_key(key: &str, hidden: &str) -> bool {
     while bytes.peek().is_some() {
         let mut wanted = hidden.bytes().map(lower);
         let mut same = true;
-        // To the part's end, also where it is another.
+        // Reads to the end of the part, even if it is a different one.
         for byte in bytes
             .by_ref()
             .take_while(|byte| !matches!(byte, b'[' | b']'))
@@ -134,7 +144,7 @@ fn is_key(key: &str, hidden: &str) -> bool {
     false
 }
 
-/// The bytes of a key or a value, percent-decoded (RFC 3986, section 2.1) and with `+` as a blank, as forms have it.
+/// Returns the bytes of a key or a value, percent-decoded (RFC 3986, section 2.1) and with `+` as a blank, as in forms.
 fn decoded(text: &str) -> impl Iterator<Item = u8> {
     let digit = |byte: Option<u8>| hex_digit(byte?);
     let mut bytes = text.bytes();
@@ -154,14 +164,15 @@ fn decoded(text: &str) -> impl Iterator<Item = u8> {
     })
 }
 
-/// A text that grows to a bound, so that what is cut off anyway is not written first.
+/// Text that grows up to a limit, so that text beyond it is not written at all.
 pub(crate) struct Bounded<'a> {
     text: &'a mut TextBuffer,
     end: usize,
 }
 
 impl<'a> Bounded<'a> {
-    /// Bounds what is appended to `text` to a little more than `limit` bytes: so that it can be seen that there was more.
+    /// Creates a limit of a little more than `limit` bytes for what is appended to `text`, so that the caller can see
+    /// that there was more.
     pub(crate) fn new(text: &'a mut TextBuffer, limit: usize) -> Self {
         let longest_character = 4;
         let end = text
@@ -176,7 +187,7 @@ impl<'a> Bounded<'a> {
         self.text.push_str(prefix(text, room));
     }
 
-    /// Appends what is ASCII.
+    /// Appends ASCII text.
     fn push_ascii(&mut self, text: &[u8]) {
         let room = self.end.saturating_sub(self.text.len());
         self.text.push_ascii(text.get(..room).unwrap_or(text));
@@ -186,16 +197,16 @@ impl<'a> Bounded<'a> {
         parts.into_iter().for_each(|part| self.push(part));
     }
 
-    /// Returns whether there is no room for another character.
+    /// Returns `true` if there is no room for another character.
     pub(crate) fn is_full(&self) -> bool {
         self.text.len() >= self.end
     }
 }
 
-/// How a header's value is shown.
+/// How a header's value is redacted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum HeaderRule {
-    /// Not at all.
+    /// As a whole.
     Secret,
     /// As the authority of a URL, or several of them.
     Host,
@@ -205,14 +216,14 @@ pub(crate) enum HeaderRule {
     Link,
     /// As a time and a reference (HTML, "Refresh").
     Refresh,
-    /// As text that may hold URLs.
+    /// As text that may contain URLs.
     Text,
 }
 
-/// Headers whose value is an authority, without a scheme.
+/// Headers whose value is an authority without a scheme.
 const HOSTS: [&str; 3] = ["host", "x-forwarded-host", "x-original-host"];
 
-/// Headers whose value is a URI reference, beside those whose names end with `url` or `uri`.
+/// Headers whose value is a URI reference, besides those whose names end with `url` or `uri`.
 const REFERENCES: [&str; 17] = [
     "content-location",
     "destination",
@@ -234,7 +245,7 @@ const REFERENCES: [&str; 17] = [
 ];
 
 impl HeaderRule {
-    /// Returns how the values of the header of this name are shown.
+    /// Returns how the values of the header with this name are redacted.
     pub(crate) fn of(name: &HeaderName) -> Self {
         let name = name.as_str();
         if is_secret(name) {
@@ -252,8 +263,8 @@ impl HeaderRule {
     }
 }
 
-/// Appends the values of a header, joined by `, `, as they may be shown by `rule`, or as they are without one; returns
-/// whether there are any.
+/// Appends the values of a header, joined by `, `: redacted by `rule`, or unchanged without one. Returns `true` if
+/// there is a value.
 pub(crate) fn append_header(
     headers: &dyn HeaderView,
     name: &HeaderName,
@@ -267,7 +278,7 @@ pub(crate) fn append_header(
             out.push(", ");
         }
         any = true;
-        // What is not shown is not decoded either.
+        // A hidden value need not be decoded.
         if rule == Some(HeaderRule::Secret) {
             out.push(REDACTED);
         } else if matches!(rule, Some(HeaderRule::Text) | None) && is_plain_text(value) {

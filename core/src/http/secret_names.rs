@@ -1,14 +1,14 @@
-//! Which headers carry credentials, told by their names.
+//! Recognizes headers that carry credentials by their names.
 
-/// Headers that carry credentials although no part of their name is that of one.
+/// Headers that carry credentials although none of the words below is in their names.
 const BY_NAME: [&str; 3] = ["dpop", "sec-websocket-protocol", "x-amzn-oidc-data"];
 
-/// Parts of a name that mean a credential alone.
+/// Words that mean a credential as a whole part of a name.
 const PARTS: [&str; 10] = [
     "cred", "creds", "jwe", "jws", "otp", "pass", "pwd", "sid", "sig", "totp",
 ];
 
-/// What means a credential also within a longer part, as in `accesstoken`, `sessionid` or `clientsecret`.
+/// Words that mean a credential also within a longer part, as in `accesstoken`, `sessionid` or `clientsecret`.
 const WITHIN: [&str; 17] = [
     "assertion",
     "bearer",
@@ -29,7 +29,7 @@ const WITHIN: [&str; 17] = [
     "xsrf",
 ];
 
-/// Before `key`, with a separator or without: what makes it a credential wherever it stands in the name.
+/// Words before `key`, with or without a separator, that make it a credential anywhere in the name.
 const SECRET_KEYS: [&str; 18] = [
     "access",
     "account",
@@ -51,7 +51,7 @@ const SECRET_KEYS: [&str; 18] = [
     "subscription",
 ];
 
-/// Before `key`: what makes it no credential. Every other key at the end of a name is one, such as `fastly-key`.
+/// Words before `key` that make it no credential. Every other `key` at the end of a name is one, such as `fastly-key`.
 const PLAIN_KEYS: [&str; 18] = [
     "cache",
     "correlation",
@@ -73,7 +73,7 @@ const PLAIN_KEYS: [&str; 18] = [
     "websocket",
 ];
 
-/// Returns whether the header of this name, in lower case, carries a credential.
+/// Returns `true` if the header with this name, in lower case, carries a credential.
 pub(crate) fn is_secret(name: &str) -> bool {
     if BY_NAME.contains(&name) {
         return true;
@@ -103,7 +103,8 @@ fn is_secret_part(part: &str) -> bool {
         })
 }
 
-/// Returns whether a part is `auth`, ends with it or starts with it, and is not of the family of `author` and `authenticated`.
+/// Returns `true` if a part is `auth`, or ends or starts with it, except for words such as `author` and
+/// `authenticated`.
 fn is_authorization(part: &str) -> bool {
     let is_person = part.starts_with("author")
         && !part.starts_with("authoriz")

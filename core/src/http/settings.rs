@@ -1,4 +1,4 @@
-//! What a policy says of requests: pure data.
+//! A policy's settings for requests, as plain data.
 
 use http::{HeaderName, header};
 
@@ -12,11 +12,11 @@ use crate::http::trace_id_header::TraceIdHeader;
 use crate::http::trust::Trust;
 use crate::propagation::HeaderFilter;
 
-/// The settings of a policy that are about requests.
+/// The settings of a policy for requests.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct HttpSettings {
     pub(crate) attributes: Vec<Attribute>,
-    /// Whether one of them is made of a header of the response.
+    /// Whether one of the attributes is read from a response header.
     pub(crate) has_response_headers: bool,
     pub(crate) convention: SemanticConvention,
     pub(crate) ends: SpanEnd,
@@ -25,13 +25,13 @@ pub(crate) struct HttpSettings {
     pub(crate) trust_debug: Option<Trust>,
     pub(crate) forwarded: Forwarded,
     pub(crate) query_redaction: QueryRedaction,
-    /// Headers that are redacted beside those whose names are known.
+    /// Headers that are redacted besides those that are known.
     pub(crate) redacted_headers: Vec<HeaderName>,
     pub(crate) return_trace_id: Option<TraceIdHeader>,
 }
 
 impl HttpSettings {
-    /// The headers of a request that are looked at.
+    /// Returns a filter for the request headers that are read.
     pub(crate) fn wanted_headers(&self) -> HeaderFilter {
         let always = HeaderFilter::PROPAGATION.with(header::HOST.as_str());
         let wanted = match self.convention.has_user_agent() {
@@ -42,7 +42,7 @@ impl HttpSettings {
     }
 }
 
-/// Adds the headers that these attributes are made of.
+/// Adds the headers that these attributes are read from.
 pub(crate) fn with_headers_of(wanted: HeaderFilter, attributes: &[Attribute]) -> HeaderFilter {
     let headers = attributes.iter().filter_map(Attribute::request_header);
     headers.fold(wanted, |wanted, name| wanted.with(name.as_str()))

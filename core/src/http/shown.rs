@@ -1,4 +1,4 @@
-//! How the facts of a request are read: by a tracer, when the request is over.
+//! Reads the facts of a request, for a tracer, after the request's end.
 
 use std::ops::Deref;
 
@@ -11,7 +11,7 @@ use crate::http::request_view::Route;
 use crate::http::settings::HttpSettings;
 use crate::http::text_buffer::{Text, TextBuffer};
 
-/// Facts and their text, which is decoded once for all of them.
+/// Facts, and their text, which is decoded once for all of them.
 #[derive(Clone, Copy)]
 pub(crate) struct Shown<'a> {
     facts: &'a HttpFacts,
@@ -36,7 +36,7 @@ impl<'a> Shown<'a> {
         self.text.get(range).unwrap_or_default()
     }
 
-    /// Method and route, or the method alone.
+    /// Returns the span's name: method and route, or the method alone.
     pub(crate) fn name(self) -> &'a str {
         match self.facts.name {
             Some(name) => self.part(name),
@@ -44,7 +44,7 @@ impl<'a> Shown<'a> {
         }
     }
 
-    /// The method as it came, if it is no known one.
+    /// Returns the method as the client sent it, if it is not a known one.
     pub(crate) fn other_method(self) -> Option<&'a str> {
         match self.known_method {
             Some(_) => None,
@@ -71,7 +71,7 @@ impl<'a> Shown<'a> {
         }
     }
 
-    /// The scheme, the host and the path; the path alone without a host.
+    /// Returns scheme, host and path; the path alone without a host.
     pub(crate) fn url(self) -> String {
         let host = self.host().map(|host| host.text);
         let room = "https://".len() + host.map_or(0, str::len) + self.path().len();
@@ -80,7 +80,7 @@ impl<'a> Shown<'a> {
         url
     }
 
-    /// The host without its port, and the port if there is one.
+    /// Returns the host without its port, and the port if there is one.
     pub(crate) fn server(self) -> Option<(&'a str, Option<u16>)> {
         self.host().map(|host| (host.address, host.port))
     }
@@ -112,7 +112,7 @@ impl<'a> Shown<'a> {
         }
     }
 
-    /// The chosen attributes and their values.
+    /// Returns the chosen attributes and their values.
     pub(crate) fn attributes(
         self,
         settings: &'a HttpSettings,
@@ -125,7 +125,7 @@ impl<'a> Shown<'a> {
     }
 }
 
-/// Returns what stands for a query in a convention's tags, as long as a value may be.
+/// Returns the redacted query for a convention's tags, cut to the maximum length of a value.
 pub(super) fn shown_query(query: &str, settings: &HttpSettings, limit: usize) -> String {
     let mut text = TextBuffer::default();
     text.reserve_exact(query.len().min(limit) + REDACTED.len());

@@ -1,4 +1,4 @@
-//! The text of a request, appended piece by piece.
+//! The text of a request, appended part by part.
 
 use std::fmt;
 use std::ops::Range;
@@ -16,8 +16,7 @@ impl Text {
     pub(crate) const EMPTY: Self = Self { start: 0, end: 0 };
 }
 
-/// Text in one buffer, as bytes: so that what is known to be ASCII is appended without a second look, and looked at when it is
-/// read.
+/// Text in one buffer, as bytes: text that is known to be ASCII is appended unchecked, and checked when it is read.
 #[derive(Default)]
 pub(crate) struct TextBuffer(Vec<u8>);
 
@@ -32,7 +31,7 @@ impl TextBuffer {
         self.0.capacity()
     }
 
-    /// Has room for so many more bytes, and no more than that if it has to grow.
+    /// Reserves capacity for this many more bytes, and no more than that if the buffer has to grow.
     pub(crate) fn reserve_exact(&mut self, bytes: usize) {
         self.0.reserve_exact(bytes);
     }
@@ -41,30 +40,30 @@ impl TextBuffer {
         self.0.extend_from_slice(text.as_bytes());
     }
 
-    /// Appends what is ASCII.
+    /// Appends ASCII text.
     pub(crate) fn push_ascii(&mut self, text: &[u8]) {
         self.0.extend_from_slice(text);
     }
 
-    /// Puts text in the place of a part.
+    /// Replaces a part by text.
     pub(crate) fn replace(&mut self, part: Range<usize>, text: &str) {
         if part.start <= part.end && part.end <= self.0.len() {
             self.0.splice(part, text.bytes());
         }
     }
 
-    /// The text; nothing, if anything that was appended as ASCII is none.
+    /// Returns the text; empty text if something that was appended as ASCII is not.
     pub(crate) fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
-    /// Returns whether this stands at that place.
+    /// Returns `true` if this text is at this position.
     pub(crate) fn has(&self, place: Text, text: &str) -> bool {
         let range = place.start as usize..place.end as usize;
         self.0.get(range) == Some(text.as_bytes())
     }
 
-    /// Cuts what was appended from `start` on to at most `limit` bytes; returns whether that was necessary.
+    /// Cuts the text from `start` on to at most `limit` bytes; returns `true` if text was cut.
     pub(crate) fn cut(&mut self, start: usize, limit: usize) -> bool {
         if self.len().saturating_sub(start) <= limit {
             return false;
@@ -76,12 +75,12 @@ impl TextBuffer {
         true
     }
 
-    /// Gives back room beyond this much more than there is in it.
+    /// Frees capacity beyond the text's length plus `bytes`.
     pub(crate) fn shrink_to_spare(&mut self, bytes: usize) {
         self.0.shrink_to(self.0.len() + bytes);
     }
 
-    /// Forgets the text, and keeps at most so much room.
+    /// Removes the text, and keeps at most `kept` bytes of capacity.
     pub(crate) fn clear(&mut self, kept: usize) {
         self.0.clear();
         if self.0.capacity() > kept {

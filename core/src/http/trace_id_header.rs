@@ -1,14 +1,15 @@
-//! The trace id to the caller.
+//! The response header with the trace id.
 
 use http::HeaderName;
 
 use crate::context::SpanContext;
 use crate::propagation::{Carrier, traceparent};
 
-/// The response header that carries the trace id to the caller; none unless asked for.
+/// The response header that returns the trace id to the caller. None by default.
 ///
-/// `Server-Timing` (W3C Server Timing, "The Server-Timing Header Field") is what browsers show and hand to scripts, to those
-/// of another origin only with `Timing-Allow-Origin`. Its entries are added beside those of the application.
+/// Browsers show `Server-Timing` (W3C Server Timing, "The Server-Timing Header Field") and make it available to
+/// scripts; to scripts of another origin only with `Timing-Allow-Origin`. Entries are added to those of the
+/// application.
 ///
 /// ```
 /// use opentracing_http::{HttpTracing, InMemoryTracer, TraceIdHeader};
@@ -24,9 +25,9 @@ use crate::propagation::{Carrier, traceparent};
 pub enum TraceIdHeader {
     /// `traceresponse: 00-<trace id>-<span id>-<flags>`.
     ///
-    /// No published level of W3C Trace Context has this header: it is that of earlier drafts, level 2 was published without
-    /// it, and level 3's draft has [`ServerTimingTrace`](Self::ServerTimingTrace) instead. For callers that read it all the
-    /// same.
+    /// No published level of W3C Trace Context has this header. Earlier drafts had it, level 2 was published without
+    /// it, and the draft of level 3 has [`ServerTimingTrace`](Self::ServerTimingTrace) instead. It is for callers that
+    /// read it anyway.
     TraceResponse,
     /// `Server-Timing: trace;desc=00-…, traceparent;desc="00-…"`: the entries of
     /// [`ServerTimingTrace`](Self::ServerTimingTrace) and [`ServerTimingTraceparent`](Self::ServerTimingTraceparent).
@@ -34,12 +35,12 @@ pub enum TraceIdHeader {
     /// `Server-Timing: trace;desc=00-<trace id>-<span id>-<flags>` (W3C Trace Context level 3, editor's draft, "Trace Context
     /// HTTP Response Headers Format").
     ServerTimingTrace,
-    /// `Server-Timing: traceparent;desc="00-<trace id>-<span id>-<01 or 00>"`, which agents in browsers read.
+    /// `Server-Timing: traceparent;desc="00-<trace id>-<span id>-<01 or 00>"`, which browser agents read.
     ///
-    /// No specification has it; Splunk's agent, where it comes from, takes the flags `01` alone. So the flags are those for
-    /// sampled and not sampled, whatever else is known of the trace.
+    /// No specification defines it. Splunk's agent, which introduced it, accepts only the flags `01`, so the flags are
+    /// `01` for sampled and `00` for not sampled, without the random flag.
     ServerTimingTraceparent,
-    /// A header of this name with the trace id as 32 hexadecimal digits.
+    /// A header with this name; its value is the trace id as 32 hexadecimal digits.
     Named(HeaderName),
 }
 
@@ -51,7 +52,7 @@ impl TraceIdHeader {
         let timing = "server-timing";
         match self {
             Self::TraceResponse => headers.set("traceresponse", all.as_str()),
-            // One value: not every carrier can append two.
+            // One value, because not every carrier can append a second header.
             Self::ServerTiming => headers.append(
                 timing,
                 &format!("trace;desc={all}, traceparent;desc=\"{sampled}\""),

@@ -1,20 +1,23 @@
-//! Whose trace headers count.
+//! Trust in callers' trace headers.
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::http::request_view::RequestView;
 
-/// Whose trace headers count.
+/// The callers whose trace headers are trusted. All by default.
 ///
-/// A caller that is not trusted starts no trace of ours and decides nothing: its ids become a `FollowsFrom` reference, its
-/// sampling decision and debug flag are ignored, its tracestate, baggage and debug id are not even read.
+/// A caller that is not trusted neither determines the trace nor the sampling decision: its ids become a `FollowsFrom`
+/// reference, its sampling decision and debug flag are ignored, its tracestate, baggage and debug id are not read.
 ///
 /// ```
 /// use opentracing_http::Trust;
 ///
-/// // Callers from inside, told by a header that the edge proxy removes from outside requests.
+/// // Internal callers have a header that the edge proxy removes from external requests.
 /// let trust = Trust::when(|request| request.header("x-internal").is_some());
+/// let default = Trust::everyone();
+/// let public_service = Trust::nobody();
+/// # let _ = (default, public_service);
 /// # let _ = trust;
 /// ```
 #[derive(Clone, Default)]
@@ -31,24 +34,24 @@ enum Kind {
 }
 
 impl Trust {
-    /// Every caller's.
+    /// Trusts every caller. The default.
     #[must_use]
     pub const fn everyone() -> Self {
         Self(Kind::Everyone)
     }
 
-    /// No caller's.
+    /// Trusts no caller.
     #[must_use]
     pub const fn nobody() -> Self {
         Self(Kind::Nobody)
     }
 
-    /// Those of requests for which this answers `true`. A panic in it counts as `false`.
+    /// Trusts the callers of requests for which this function returns `true`. A panic in it counts as `false`.
     pub fn when(trusted: impl Fn(&dyn RequestView) -> bool + Send + Sync + 'static) -> Self {
         Self(Kind::When(Arc::new(trusted)))
     }
 
-    /// The judgement, if it is the same of every request.
+    /// Returns the result if it is the same for every request.
     pub(crate) fn fixed(&self) -> Option<bool> {
         match &self.0 {
             Kind::Everyone => Some(true),

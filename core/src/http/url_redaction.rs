@@ -1,11 +1,12 @@
-//! Keeps secrets in the URLs of header values out of tags: user information, queries, fragments.
+//! Removes secrets from URLs in header values: user information, query values, fragments.
 //!
-//! Values come from the network, and whoever reads a URL reads it in a way of their own: what two readers could take for
-//! different things is hidden. Every rule takes time in proportion to the value's length.
+//! Values come from the network, and readers parse URLs in different ways: text that two readers could understand
+//! differently is redacted. Every function takes time proportional to the value's length.
 
 use crate::http::redaction::{Bounded, QueryRedaction, REDACTED};
 
-/// What ends an authority, or the first segment of a reference; browsers take `\` for `/` (WHATWG URL, "authority state").
+/// Characters that end an authority or the first segment of a reference; browsers take `\` for `/` (WHATWG URL,
+/// "authority state").
 const ENDS_AUTHORITY: [char; 4] = ['/', '\\', '?', '#'];
 
 /// Appends header values, or parts of them, without the secrets of their URLs.
@@ -14,9 +15,9 @@ pub(crate) struct Redactor<'a, 'b> {
     out: &'a mut Bounded<'b>,
 }
 
-/// What parts a scheme from an authority: a colon and slashes.
+/// The separator between scheme and authority: a colon and slashes.
 struct Separator {
-    /// Where it ends.
+    /// The position of its end.
     end: usize,
     /// Whether a part of it is percent-encoded, once or several times.
     is_encoded: bool,
@@ -31,9 +32,9 @@ impl<'a, 'b> Redactor<'a, 'b> {
         self.out.push(REDACTED);
     }
 
-    /// Appends a text that may hold URLs.
+    /// Appends a text that may contain URLs.
     ///
-    /// A URL that cannot be read hides what follows as well: nobody knows where it ends.
+    /// If a URL cannot be parsed, the text after it is redacted, too, because its end is not known.
     pub(crate) fn text(&mut self, value: &str) {
         let mut rest = value;
         while let Some(separator) = find_separator(rest)
@@ -54,10 +55,11 @@ impl<'a, 'b> Redactor<'a, 'b> {
 
     /// Appends a URI reference.
     ///
-    /// One without slashes after its scheme is hidden, such as `mailto:` and `data:`: all of it may be a secret.
+    /// A reference without slashes after its scheme, such as `mailto:` and `data:`, is redacted: any part of it may be
+    /// a secret.
     pub(crate) fn reference(&mut self, value: &str) {
         let value = value.trim_matches(|character| character <= ' ');
-        // Browsers leave out tabs, wherever they stand.
+        // Browsers remove tabs from every position.
         if value.chars().any(|character| character.is_ascii_control()) {
             return self.hide();
         }
@@ -76,7 +78,7 @@ impl<'a, 'b> Redactor<'a, 'b> {
         }
     }
 
-    /// Appends the authority that the header `Host` consists of, or several, separated by commas.
+    /// Appends the authority in a `Host` header, or several, separated by commas.
     pub(crate) fn host(&mut self, value: &str) {
         if value.starts_with(['/', '\\']) || find_separator(value).is_some() {
             return self.reference(value);
@@ -109,7 +111,7 @@ impl<'a, 'b> Redactor<'a, 'b> {
         self.parameters(rest);
     }
 
-    /// Appends what stands between the references of a `Link`: words, of which those of `anchor` are references.
+    /// Appends the parameters between the references of a `Link`: words, of which those of `anchor` are references.
     fn parameters(&mut self, text: &str) {
         let is_end = |character: char| character == '"' || character.is_ascii_whitespace();
         let mut rest = text;
@@ -135,7 +137,7 @@ impl<'a, 'b> Redactor<'a, 'b> {
         }
     }
 
-    /// Appends a value of the header `Refresh`: seconds, then a reference, which `url=` and a quote may precede.
+    /// Appends a value of the header `Refresh`: seconds, then a reference, which may follow `url=` and a quote.
     pub(crate) fn refresh(&mut self, value: &str) {
         let is_time = |character: char| {
             character.is_ascii_digit() || matches!(character, '.' | ';' | ',' | ' ' | '\t')
@@ -160,7 +162,7 @@ impl<'a, 'b> Redactor<'a, 'b> {
         }
     }
 
-    /// Appends a path and its query, in which another URL may stand.
+    /// Appends a path and its query, which may contain another URL.
     fn path(&mut self, text: &str) {
         let (path, query) = split_at_first(text, ['?', '#']);
         let Some(separator) = find_separator(path) else {
@@ -176,8 +178,8 @@ impl<'a, 'b> Redactor<'a, 'b> {
         }
     }
 
-    /// Appends what follows the slashes of a URL: an authority without its user information, a path, a query. Hides it, and
-    /// returns `false`, if the authority is none.
+    /// Appends the text after the slashes of a URL: an authority without its user information, a path, a query. Redacts
+    /// it and returns `false` if the authority is not valid.
     fn after_slashes(&mut self, url: &str) -> bool {
         let (hierarchy, query) = split_at_first(url, ['?', '#']);
         let last_at = hierarchy.rfind('@').unwrap_or(0);
@@ -185,7 +187,7 @@ impl<'a, 'b> Redactor<'a, 'b> {
         loop {
             let (authority, path) = split_at_first(rest, ['/', '\\']);
             let host = without_user_information(authority);
-            // The start of a password: it goes on after the slash.
+            // This is the start of a password that continues after the slash.
             let path_start = hierarchy.len() - path.len();
             let is_cut = host.ends_with(':') && last_at > path_start;
             if is_cut || !is_authority(host) {
@@ -198,7 +200,7 @@ impl<'a, 'b> Redactor<'a, 'b> {
                 self.query(query);
                 return true;
             };
-            // Another URL in the path.
+            // There is another URL in the path.
             let (before, after) = split_at(path, separator.end);
             self.out.push(before);
             if separator.is_encoded {
@@ -209,7 +211,7 @@ impl<'a, 'b> Redactor<'a, 'b> {
         }
     }
 
-    /// Appends a query, which starts with its question mark; leaves a fragment out.
+    /// Appends a query that starts with its question mark; leaves a fragment out.
     fn query(&mut self, text: &str) {
         if let Some(query) = text.strip_prefix('?') {
             let (query, _) = split_at_first(query, ['#']);
@@ -219,15 +221,15 @@ impl<'a, 'b> Redactor<'a, 'b> {
     }
 }
 
-/// What stands after the last `@`: user information may contain others (WHATWG URL, "authority state").
+/// Returns the text after the last `@`: user information may contain others (WHATWG URL, "authority state").
 fn without_user_information(authority: &str) -> &str {
     authority
         .rsplit_once('@')
         .map_or(authority, |(_, host)| host)
 }
 
-/// Returns whether this can be nothing but hosts with their ports, separated by commas. Percent-encoding is not among what
-/// hosts may contain: `%40` could be an `@` to somebody.
+/// Returns `true` if this can only be hosts with their ports, separated by commas. Percent-encoding is not allowed in
+/// hosts here, because some readers take `%40` for an `@`.
 fn is_authority(text: &str) -> bool {
     text.split(',').all(|host| {
         let host = host.trim_matches(' ');
@@ -257,13 +259,14 @@ fn is_of_name(character: char) -> bool {
         )
 }
 
-/// A port, none, or the `*` of a content security policy; with the punctuation of the text that it stands in.
+/// Returns `true` for a port, for empty text, or for the `*` of a content security policy, with punctuation of the
+/// surrounding text.
 fn is_port(port: &str) -> bool {
     let port = port.trim_end_matches([';', ')', '.']);
     port.is_empty() || port == "*" || port.parse::<u16>().is_ok()
 }
 
-/// RFC 3986, section 3.1.
+/// Returns `true` for a scheme (RFC 3986, section 3.1).
 fn is_scheme(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_alphabetic()) && text.bytes().all(is_of_scheme)
 }
@@ -272,7 +275,7 @@ fn is_of_scheme(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.')
 }
 
-/// Finds a colon and the slashes after it: one is enough, since browsers and proxies add or leave out others.
+/// Finds a colon and the slashes after it. One slash is enough, because browsers and proxies add or remove the others.
 fn find_separator(text: &str) -> Option<Separator> {
     let bytes = text.as_bytes();
     let mut from = 0;
@@ -291,9 +294,10 @@ fn find_separator(text: &str) -> Option<Separator> {
     }
 }
 
-/// Returns whether a value is ASCII without anything that a separator could start with, as most are: there is no URL in it.
+/// Returns `true` if a value is ASCII without any byte that a separator could start with, as most values are: it
+/// contains no URL.
 ///
-/// Bytes are looked at many at once, without a branch for each; those at the end perhaps twice.
+/// Bytes are examined many at a time, without a branch for each one; the last ones perhaps twice.
 pub(crate) fn is_plain_text(value: &[u8]) -> bool {
     fn wrong<const N: usize>(bytes: &[u8; N]) -> u8 {
         bytes.iter().fold(0, |wrong, byte| {
@@ -312,7 +316,7 @@ pub(crate) fn is_plain_text(value: &[u8]) -> bool {
     all == 0
 }
 
-/// Reads a colon and at least one slash, each as it is or percent-encoded.
+/// Parses a colon and at least one slash, each plain or percent-encoded.
 fn separator(text: &[u8]) -> Option<Separator> {
     let colon = length(text, b":", &[*b"3a"])?;
     let mut separator = Separator {
@@ -326,7 +330,7 @@ fn separator(text: &[u8]) -> Option<Separator> {
     (separator.end > colon).then_some(separator)
 }
 
-/// The length of one of these characters, as it is or percent-encoded, if the text starts with it.
+/// Returns the length of one of these characters, plain or percent-encoded, if the text starts with it.
 fn length(text: &[u8], plain: &[u8], digits: &[[u8; 2]]) -> Option<usize> {
     match plain.contains(text.first()?) {
         true => Some(1),
@@ -334,7 +338,7 @@ fn length(text: &[u8], plain: &[u8], digits: &[[u8; 2]]) -> Option<usize> {
     }
 }
 
-/// The length of a percent-encoded character that one of these pairs of digits stands for, encoded any number of times.
+/// Returns the length of a percent-encoded character for one of these pairs of digits, encoded any number of times.
 fn encoded(text: &[u8], digits: &[[u8; 2]]) -> Option<usize> {
     let [b'%', rest @ ..] = text else {
         return None;
@@ -352,8 +356,8 @@ fn encoded(text: &[u8], digits: &[[u8; 2]]) -> Option<usize> {
     digits.contains(&pair).then_some(length + 2)
 }
 
-/// Where a URL in a text ends: before white space, `"` or `>`, and before a `,` or `'` that another URL or the end follows.
-/// Other `,` and `'` may be a part of its query.
+/// Returns where a URL in a text ends: before white space, `"` or `>`, and before a `,` or `'` that is followed by
+/// another URL or the end. Other `,` and `'` may be part of its query.
 fn end_of_url(text: &str) -> usize {
     let bytes = text.as_bytes();
     let end = bytes.iter().enumerate().position(|(at, byte)| match byte {
@@ -370,7 +374,7 @@ fn starts_with_scheme(text: &[u8]) -> bool {
     length > 0 && text.get(length..).and_then(separator).is_some()
 }
 
-/// What follows `url=`, with blanks round the sign, if that is what the text starts with.
+/// Returns the text after `url=`, with blanks around the `=`, if the text starts with that.
 fn after_url_equals(text: &str) -> Option<&str> {
     let (url, rest) = text.split_at_checked(3)?;
     let rest = rest.trim_start().strip_prefix('=')?;
@@ -381,7 +385,7 @@ fn split_at_first<const N: usize>(text: &str, characters: [char; N]) -> (&str, &
     split_at(text, text.find(characters).unwrap_or(text.len()))
 }
 
-/// Splits at the end of a character; where it is none, nothing is before it.
+/// Splits at a position that ends a character; otherwise nothing is before it.
 fn split_at(text: &str, at: usize) -> (&str, &str) {
     text.split_at_checked(at).unwrap_or(("", text))
 }

@@ -1,4 +1,4 @@
-//! A policy's options from the environment.
+//! Options of a policy from environment variables.
 
 use std::sync::Arc;
 
@@ -13,42 +13,43 @@ const SAMPLERS: &str =
     "`always_on`, `always_off`, `traceidratio`, and each of them after `parentbased_`";
 
 impl HttpTracingBuilder {
-    /// Applies the variables that are set in the process' environment and not empty:
+    /// Applies these variables of the process' environment. Unset and empty variables change nothing:
     ///
     /// | variable | sets | values |
+    /// | variable | option | values |
     /// |---|---|---|
     /// | `OTEL_TRACES_SAMPLER` | [`sampler`](Self::sampler) | `always_on`, `always_off`, `traceidratio`, `parentbased_always_on`, `parentbased_always_off`, `parentbased_traceidratio` |
     /// | `OTEL_TRACES_SAMPLER_ARG` | the share of `traceidratio` | 0 to 1; 1 by default. Read with that sampler only |
-    /// | `OTEL_PROPAGATORS` | the formats of [`propagation`](Self::propagation), which are read and written | `tracecontext`, `baggage`, `b3`, `b3multi`, `jaeger`, with commas between; `none` |
-    /// | `OTEL_SDK_DISABLED` | whether anything is recorded | `true`: nothing is, and what callers sent is passed on |
+    /// | `OTEL_PROPAGATORS` | the formats of [`propagation`](Self::propagation), read and written | `tracecontext`, `baggage`, `b3`, `b3multi`, `jaeger`, separated by commas; `none` |
+    /// | `OTEL_SDK_DISABLED` | whether anything is recorded | `true`: nothing is recorded, callers' contexts are propagated unchanged |
     /// | `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT`, else `OTEL_ATTRIBUTE_COUNT_LIMIT` | [`Limits::tags`] | 1 or more |
     /// | `OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT`, else `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT` | [`Limits::value_bytes`] | 1 or more, in bytes |
     /// | `OTEL_SPAN_EVENT_COUNT_LIMIT` | [`Limits::logs`] | 0 or more |
     /// | `OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT`, else `OTEL_ATTRIBUTE_COUNT_LIMIT` | [`Limits::log_fields`] | 0 or more |
     /// | `OTEL_SPAN_LINK_COUNT_LIMIT` | [`Limits::references`] | 0 or more |
     ///
-    /// They go over what was set before, and what is set later goes over them. Two things are apart from that order:
-    /// [`sampling_rules`](Self::sampling_rules) are asked before any sampler, and no code switches on what
-    /// `OTEL_SDK_DISABLED` has disabled. A variable that is unset leaves the policy as it is, also where
-    /// OpenTelemetry has another default.
+    /// They override options that were set before, and later calls override them. There are two exceptions:
+    /// [`sampling_rules`](Self::sampling_rules) are asked before any sampler, and no later call enables what
+    /// `OTEL_SDK_DISABLED` has disabled. An unset variable leaves the option as it is, even if OpenTelemetry has
+    /// another default.
     ///
-    /// Names and formats are read in any letter case. Where they mean something else here than in
-    /// [OpenTelemetry's specification](https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/),
-    /// or leave a choice:
+    /// Names and formats are read in any letter case. Differences from [OpenTelemetry's
+    /// specification](https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/), and choices
+    /// that it leaves open:
     ///
-    /// - Where a request carries ids in several formats, the last one that `OTEL_PROPAGATORS` names wins, as it does in
-    ///   OpenTelemetry's SDKs. The [budget](crate::propagation::Propagation::max_bytes) of headers stays what it was.
-    /// - A limit of lengths is one of bytes here and one of characters there: a text that is not ASCII is cut sooner, and
-    ///   never has more characters than the limit. It holds for names, routes and paths, too.
+    /// - If a request carries ids in several formats, the last format in `OTEL_PROPAGATORS` wins, as in OpenTelemetry's
+    ///   SDKs. The [budget](crate::propagation::Propagation::max_bytes) of headers stays as it was set.
+    /// - A length limit counts bytes here and characters there: a text that is not ASCII is cut earlier, and never has
+    ///   more characters than the limit. It also applies to names, routes and paths.
     /// - The samplers `jaeger_remote`, `parentbased_jaeger_remote` and `xray` and the formats `xray` and `ottrace` are
     ///   errors.
     ///
-    /// A tracer has an `env` of its own for where and how it sends spans, and for the service's name.
+    /// A tracer has its own `env` for the address, the transport and the service's name.
     ///
     /// # Errors
     ///
-    /// [`build`](Self::build) returns an error for a value that cannot be used, which names the variable, also where later
-    /// code sets the same option.
+    /// [`build`](Self::build) returns an error that names the variable if a value cannot be used, even if a later call
+    /// sets the same option.
     ///
     /// ```
     /// use opentracing_http::{HttpTracing, InMemoryTracer};
@@ -61,7 +62,7 @@ impl HttpTracingBuilder {
         self.env_with(env::var)
     }
 
-    /// Applies the same variables, which come from elsewhere than the process' environment.
+    /// Applies the same variables from another source than the process' environment, such as a table in a test.
     ///
     /// ```
     /// use opentracing_http::{HttpTracing, InMemoryTracer};

@@ -1,4 +1,4 @@
-//! B3, the format of Zipkin: <https://github.com/openzipkin/b3-propagation>.
+//! B3, Zipkin's format: <https://github.com/openzipkin/b3-propagation>.
 
 use super::short_text::ShortText;
 use super::{Duplicate, Extraction, Field, IncomingHeaders, Outgoing, Propagator};
@@ -6,17 +6,25 @@ use crate::context::{SpanContext, SpanId, TraceFlags, TraceId};
 use crate::propagation::carrier::{Carrier, KnownHeader};
 use crate::text::{TrimOws, hex};
 
-/// B3, the format of Zipkin, in one header or in several.
+/// B3, Zipkin's format, in a single header or in several headers.
 ///
-/// Both forms are read whichever is written; the single header wins, unless it breaks the grammar: then it is counted
-/// as refused and the others are tried, as Zipkin's own Brave does. A decision without ids (`b3: 0`,
-/// `X-B3-Sampled: 0`) is kept as a [decision](Extraction::decision); ids without one are
+/// Both forms are read, whichever is written. The single header wins; if it breaks the grammar, it is counted as
+/// refused and the other headers are tried, as Zipkin's own library Brave does. A decision without ids (`b3: 0`,
+/// `X-B3-Sampled: 0`) becomes a [decision](Extraction::decision); ids without a decision are
 /// [deferred](TraceFlags::DEFERRED).
 ///
-/// Hexadecimal digits are lower case, as the specification has them. 64-bit trace ids become 128-bit ones with zeros on
-/// the left, and are written with 16 digits again, which is all that some of their senders can read. The parent's span
-/// id is checked when it comes and never written: a receiver here is always a child, not the same span's other side.
-/// Naming both forms as written writes both.
+/// Hexadecimal digits are lower case, as the specification requires. A 64-bit trace id becomes a 128-bit one with zeros
+/// on the left, and is written with 16 digits again because some senders can read only those. The parent's span id is
+/// checked and never written: a span here is always a child, it never shares the id of the caller's span. Writing both
+/// forms writes the headers of both.
+///
+/// ```
+/// use opentracing_http::propagation::{B3, Propagation};
+///
+/// // Writes `b3` and the `X-B3-*` headers.
+/// let propagation = Propagation::none().read(B3::single()).write(B3::single()).write(B3::multi());
+/// # let _ = propagation;
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct B3 {
     encoding: Encoding,
@@ -29,7 +37,7 @@ enum Encoding {
 }
 
 impl B3 {
-    /// Writes one header, `b3`.
+    /// Creates the form that writes one header, `b3`.
     #[must_use]
     pub const fn single() -> Self {
         Self {
@@ -37,7 +45,7 @@ impl B3 {
         }
     }
 
-    /// Writes the headers `X-B3-TraceId`, `X-B3-SpanId`, `X-B3-Sampled` and `X-B3-Flags`.
+    /// Creates the form that writes the headers `X-B3-TraceId`, `X-B3-SpanId`, `X-B3-Sampled` and `X-B3-Flags`.
     #[must_use]
     pub const fn multi() -> Self {
         Self {
@@ -87,7 +95,7 @@ impl Propagator for B3 {
     }
 }
 
-/// What one form of the headers says.
+/// What one form of the headers contains.
 enum Sent {
     Context(SpanContext),
     Decision(TraceFlags),
@@ -108,7 +116,7 @@ fn read_single(headers: &IncomingHeaders<'_>) -> Result<Option<Sent>, Malformed>
     }
 }
 
-/// `{trace id}-{span id}[-{decision}][-{parent's span id}]`, or the decision alone.
+/// Parses `{trace id}-{span id}[-{decision}][-{parent's span id}]`, or a decision alone.
 fn parse_single(value: &[u8]) -> Option<Sent> {
     if let Some(flags) = decision(value) {
         return Some(Sent::Decision(flags));
@@ -148,9 +156,10 @@ fn read_multi(headers: &IncomingHeaders<'_>) -> Result<Option<Sent>, Malformed> 
     ))))
 }
 
-/// The decision of `X-B3-Flags` and `X-B3-Sampled`; of several values the first wins, as the specification has it.
+/// Reads the decision of `X-B3-Flags` and `X-B3-Sampled`; the first of several values wins, as the specification
+/// requires.
 fn multi_flags(headers: &IncomingHeaders<'_>) -> Result<Option<TraceFlags>, Malformed> {
-    // Any other value is no debug flag, and no error.
+    // Any other value means no debug flag; it is not an error.
     if headers.first(KnownHeader::B3Flags).map(TrimOws::trim_ows) == Some(b"1") {
         return Ok(Some(TraceFlags::DEBUG));
     }
@@ -190,7 +199,7 @@ fn span_id(digits: &[u8]) -> Option<SpanId> {
         .and_then(|id| SpanId::new(id as u64))
 }
 
-/// All zeros are let through, because some tracers write them for a root's parent and nothing here reads the value.
+/// Zeros are accepted, because some tracers write them for a root's parent, and the value is not used.
 fn is_parent_id(digits: &[u8]) -> bool {
     digits.len() == 16 && hex(digits).is_some()
 }
@@ -214,7 +223,7 @@ fn write_multi(context: &SpanContext, carrier: &mut dyn Carrier) {
     carrier.set(KnownHeader::B3TraceId.name(), trace_id.as_str());
     carrier.set(KnownHeader::B3SpanId.name(), span_id.as_str());
     match decision_text(context.flags()) {
-        // Debug implies the decision, which is then not sent.
+        // Debug implies sampled, which is then not sent.
         Some(DEBUG) => carrier.set(KnownHeader::B3Flags.name(), "1"),
         Some(decision) => carrier.set(KnownHeader::B3Sampled.name(), decision),
         None => {}
@@ -228,10 +237,10 @@ fn push_trace_id(text: &mut ShortText, id: TraceId) {
 
 const DEBUG: &str = "d";
 
-/// The decision as the single header has it; `None` where it is deferred.
+/// Returns the decision as the single header writes it; `None` if it is deferred.
 fn decision_text(flags: TraceFlags) -> Option<&'static str> {
     match flags {
-        // Debug without sampled is Jaeger's; here it would make the trace a sampled one.
+        // Debug without sampled exists only in Jaeger's format; B3's debug flag would make the trace a sampled one.
         _ if flags.is_debug() && flags.is_sampled() => Some(DEBUG),
         _ if flags.is_deferred() => None,
         _ if flags.is_sampled() => Some("1"),

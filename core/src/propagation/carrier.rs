@@ -1,4 +1,4 @@
-//! The two ends of propagation: headers that are read and headers that are written.
+//! The interfaces to headers that are read and to headers that are written.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasher;
@@ -8,16 +8,54 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use crate::propagation::field::Field;
 use crate::propagation::header_filter::HeaderFilter;
 
-/// Borrowed access to headers, or to any text map that stands for them.
+/// Read access to headers, or to any map of texts used as headers.
 ///
-/// Names are compared without regard to ASCII case. Values are bytes: what is not text is the reader's to refuse.
+/// Names are compared without regard to ASCII case. Values are bytes; who reads them checks that they are text.
+///
+/// Implemented for [`http::HeaderMap`], for the standard maps and for slices of pairs. An adapter implements it for its
+/// framework's headers:
+///
+/// ```
+/// use http::header::{HOST, HeaderMap, HeaderValue};
+/// use opentracing_http::propagation::{HeaderFilter, HeaderView};
+///
+/// struct Request {
+///     headers: HeaderMap,
+/// }
+///
+/// impl HeaderView for Request {
+///     fn each_header<'a>(&'a self, visit: &mut dyn FnMut(&'a str, &'a [u8])) {
+///         for (name, value) in &self.headers {
+///             visit(name.as_str(), value.as_bytes());
+///         }
+///     }
+///
+///     // These two are optional: they are faster than the defaults.
+///     fn header_values<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
+///         self.headers.header_values(name, visit);
+///     }
+///
+///     fn each_wanted_header<'a>(&'a self, wanted: &HeaderFilter, visit: &mut dyn FnMut(&'a str, &'a [u8])) {
+///         for (name, value) in &self.headers {
+///             if wanted.may_want(name.as_str()) {
+///                 visit(name.as_str(), value.as_bytes());
+///             }
+///         }
+///     }
+/// }
+///
+/// let mut headers = HeaderMap::new();
+/// headers.insert(HOST, HeaderValue::from_static("shop.example"));
+/// let request: &dyn HeaderView = &Request { headers };
+/// assert_eq!(request.header("Host"), Some(&b"shop.example"[..]));
+/// ```
 pub trait HeaderView {
-    /// Visits every header; one with several values is visited once for each, in order.
+    /// Calls `visit` for every header, in order; for a header with several values once for each value.
     fn each_header<'a>(&'a self, visit: &mut dyn FnMut(&'a str, &'a [u8]));
 
-    /// Visits every value of one header, in order.
+    /// Calls `visit` for every value of one header, in order.
     ///
-    /// The default looks through [`each_header`](Self::each_header); implement it where a look-up is cheaper.
+    /// The default searches [`each_header`](Self::each_header). Implement it if the framework has a faster look-up.
     fn header_values<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
         self.each_header(&mut |found, value| {
             if found.eq_ignore_ascii_case(name) {
@@ -26,11 +64,10 @@ pub trait HeaderView {
         });
     }
 
-    /// Visits the headers that are [wanted](HeaderFilter::may_want), as [`each_header`](Self::each_header) does. Others may be
-    /// visited as well.
+    /// Calls `visit` for the [wanted](HeaderFilter::may_want) headers, as [`each_header`](Self::each_header) does; it
+    /// may also be called for other headers.
     ///
-    /// The default looks through [`each_header`](Self::each_header); implement it where reading a value costs more than
-    /// reading a name.
+    /// The default looks through all headers. Implement it if reading a value is more expensive than reading a name.
     fn each_wanted_header<'a>(
         &'a self,
         wanted: &HeaderFilter,
@@ -83,20 +120,27 @@ impl<V: HeaderView + ?Sized> HeaderView for &V {
 
 macro_rules! known_headers {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
-        /// A header that propagation reads, so that a [`HeaderView`] can look it up by a prepared name.
+        /// A header that propagation reads.
+        ///
+        /// ```
+        /// use opentracing_http::propagation::KnownHeader;
+        ///
+        /// let header = KnownHeader::from_name("X-B3-TraceId").unwrap();
+        /// assert_eq!(header.name(), "x-b3-traceid");
+        /// ```
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum KnownHeader {
             $($(#[$doc])* $variant,)*
-            /// Any header that starts with `uberctx-`, one item of Jaeger's baggage.
+            /// Any header that starts with `uberctx-`: one item of Jaeger's baggage.
             UberCtx,
         }
 
         impl KnownHeader {
-            /// Every header that has one fixed name, in no particular order.
+            /// All headers with a fixed name, in no particular order.
             pub const NAMED: &'static [Self] = &[$(Self::$variant,)*];
 
-            /// The header's name, in lower case; for [`UberCtx`](Self::UberCtx) the prefix.
+            /// Returns the header's name in lower case; for [`UberCtx`](Self::UberCtx) the prefix.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self {
@@ -105,10 +149,10 @@ macro_rules! known_headers {
                 }
             }
 
-            /// The header of this name, whatever its case.
+            /// Returns the header with this name in any case; `None` for any other name.
             #[must_use]
             pub fn from_name(name: &str) -> Option<Self> {
-                // Most headers of most requests end here.
+                // Most headers of most requests are excluded here.
                 if !HeaderFilter::PROPAGATION.may_want(name) {
                     return None;
                 }
@@ -118,7 +162,7 @@ macro_rules! known_headers {
                 }
             }
 
-            /// A header of a family, or whose name is not all in lower case.
+            /// Returns a header of the family, or one whose name is not in lower case.
             fn from_unusual_name(name: &str) -> Option<Self> {
                 match name.as_bytes().get(..8) {
                     Some(prefix) if prefix.eq_ignore_ascii_case(b"uberctx-") => {
@@ -131,7 +175,7 @@ macro_rules! known_headers {
             }
         }
 
-        /// The same names, prepared for `http`'s maps, in the order of [`KnownHeader::index`].
+        /// The same names as `http` header names, in the order of [`KnownHeader::index`].
         static HTTP_NAMES: [HeaderName; KnownHeader::NAMED.len()] = [$(HeaderName::from_static($name),)*];
     };
 }
@@ -159,12 +203,12 @@ known_headers! {
     UberTraceId = "uber-trace-id",
     /// Jaeger's baggage in one header.
     JaegerBaggage = "jaeger-baggage",
-    /// Jaeger's request for a debug trace.
+    /// Jaeger's debug id, which requests a debug trace.
     JaegerDebugId = "jaeger-debug-id",
 }
 
 impl KnownHeader {
-    /// The header's position in [`NAMED`](Self::NAMED).
+    /// Returns the position of the header in [`NAMED`](Self::NAMED); their number for [`UberCtx`](Self::UberCtx).
     pub(crate) const fn index(self) -> usize {
         self as usize
     }
@@ -234,10 +278,10 @@ impl<K: AsRef<str>, V: AsRef<[u8]>, const N: usize> HeaderView for [(K, V); N] {
     }
 }
 
-/// What a span context is injected into: outgoing headers, or any text map that stands for them.
+/// Write access to outgoing headers, or to any map of texts used as headers.
 ///
-/// Implemented for [`http::HeaderMap`], the standard maps and every `FnMut(&str, &str)`, so that any other carrier is one
-/// closure away:
+/// Implemented for [`http::HeaderMap`], for the standard maps and for every `FnMut(&str, &str)`, so that any other
+/// carrier is a closure:
 ///
 /// ```
 /// use opentracing_http::propagation::Carrier;
@@ -246,34 +290,44 @@ impl<K: AsRef<str>, V: AsRef<[u8]>, const N: usize> HeaderView for [(K, V); N] {
 /// let mut carrier = |name: &str, value: &str| headers.push_str(&format!("{name}: {value}\r\n"));
 /// carrier.set("b3", "0");
 /// assert_eq!(headers, "b3: 0\r\n");
+///
+/// let mut headers = http::HeaderMap::new();
+/// let carrier: &mut dyn Carrier = &mut headers;
+/// carrier.set("uberctx-tenant", "blue");
+/// carrier.append("server-timing", "trace");
+/// carrier.append("server-timing", "total;dur=3");
+/// carrier.remove("b3");
+/// carrier.remove_prefixed("uberctx-");
+/// carrier.remove_fields(&[opentracing_http::propagation::Field::named("server-timing")]);
+/// assert!(headers.is_empty());
 /// ```
 pub trait Carrier {
-    /// Sets a header, in the place of any that has the same name.
+    /// Sets a header; replaces headers with the same name.
     ///
-    /// `name` is lower case; `value` is visible ASCII and inner blanks, so that it is valid in every header map.
+    /// `name` is lower case. `value` consists of visible ASCII and inner blanks, so that it is valid in every header
+    /// map.
     fn set(&mut self, name: &str, value: &str);
 
-    /// Adds a header beside those of the same name; where the carrier cannot, it is [set](Self::set).
+    /// Adds a header in addition to headers with the same name. The default [sets](Self::set) it.
     fn append(&mut self, name: &str, value: &str) {
         self.set(name, value);
     }
 
-    /// Removes what an earlier injection may have left, or a caller has sent; nothing, where the carrier can only be added
-    /// to: such a one must have none of the formats' headers.
+    /// Removes a header, left by an earlier injection or copied from a caller. The default does nothing, for carriers
+    /// that can only be added to; these must not contain headers of the formats.
     fn remove(&mut self, name: &str) {
         let _ = name;
     }
 
-    /// Removes what an earlier injection may have left under names that start with `prefix`, as
-    /// [`remove`](Self::remove) does.
+    /// Removes all headers whose names start with `prefix`, as [`remove`](Self::remove) does.
     fn remove_prefixed(&mut self, prefix: &str) {
         let _ = prefix;
     }
 
-    /// Removes every header that one of these fields [covers](Field::covers), as [`remove`](Self::remove) does.
+    /// Removes all headers that one of these fields [covers](Field::covers), as [`remove`](Self::remove) does.
     ///
-    /// Called once before each injection, with the fields of all formats of the policy. The default removes one field
-    /// after the other; implement it where one pass is cheaper.
+    /// It is called once before each injection, with the fields of all formats of the policy. The default removes one
+    /// field after the other. Implement it if one pass is faster.
     fn remove_fields(&mut self, fields: &[Field]) {
         for field in fields {
             match field {
@@ -306,7 +360,7 @@ impl Carrier for HeaderMap {
                 Err(_) => return,
             },
         };
-        // A map at its maximum of 32,768 entries keeps what it has.
+        // A map with its maximum of 32,768 entries stays as it is.
         let _ = self.try_insert(name, value);
     }
 
@@ -327,7 +381,7 @@ impl Carrier for HeaderMap {
     }
 
     fn remove_prefixed(&mut self, prefix: &str) {
-        // Nearly always empty, and then without an allocation.
+        // Nearly always empty, so without an allocation.
         let names: Vec<HeaderName> = self
             .keys()
             .filter(|name| name.as_str().starts_with(prefix))
@@ -339,7 +393,7 @@ impl Carrier for HeaderMap {
     }
 
     fn remove_fields(&mut self, fields: &[Field]) {
-        // Of the known names mostly none is there, and a look at each that is there is cheaper than twelve look-ups.
+        // Mostly none of the known headers is present; checking each present header is faster than twelve look-ups.
         let mut there = [false; KnownHeader::NAMED.len() + 1];
         for name in self.keys() {
             let known = KnownHeader::from_name(name.as_str());
@@ -361,7 +415,7 @@ impl Carrier for HeaderMap {
     }
 }
 
-/// The name as `http` has it, checked and without an allocation, if propagation knows it.
+/// Returns the `http` header name, checked and without an allocation, if propagation knows it.
 fn prepared(name: &str) -> Option<&'static HeaderName> {
     HTTP_NAMES.get(KnownHeader::from_name(name)?.index())
 }
@@ -375,7 +429,7 @@ macro_rules! carrier_of_text_maps {
     ($([$($generics:tt)*] $map:ty)*) => {$(
         impl<$($generics)*> Carrier for $map {
             fn set(&mut self, name: &str, value: &str) {
-                // Names that differ in case are one header to whoever reads them.
+                // Receivers take names that differ in case for one header.
                 Carrier::remove(self, name);
                 self.insert(name.to_owned(), value.to_owned());
             }

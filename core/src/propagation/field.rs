@@ -1,43 +1,43 @@
-//! The header fields that a format owns.
+//! Header fields of a format.
 
 use std::borrow::Cow;
 
 use crate::propagation::carrier::KnownHeader;
 
-/// A header field, or a family of them, that a [`Propagator`](super::Propagator) owns.
+/// A header field, or a family of fields, that belongs to a [`Propagator`](super::Propagator).
 ///
 /// ```
 /// use opentracing_http::propagation::Field;
 ///
-/// assert!(Field::named("x-house-trace").covers("X-House-Trace"));
-/// assert!(Field::prefixed("x-house-item-").covers("x-house-item-tenant"));
-/// assert!(!Field::named("x-house-trace").covers("x-house-trace-id"));
+/// assert!(Field::named("x-acme-trace").covers("X-Acme-Trace"));
+/// assert!(Field::prefixed("x-acme-item-").covers("x-acme-item-tenant"));
+/// assert!(!Field::named("x-acme-trace").covers("x-acme-trace-id"));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Field {
-    /// A header that is known here; of [`KnownHeader::UberCtx`] all that begin so.
+    /// A known header; for [`KnownHeader::UberCtx`] all headers with its prefix.
     Known(KnownHeader),
-    /// The header of this name, in lower case.
+    /// The header with this name, in lower case.
     Named(Cow<'static, str>),
-    /// Every header whose name begins so, in lower case.
+    /// All headers whose names start with this prefix, in lower case.
     Prefixed(Cow<'static, str>),
 }
 
 impl Field {
-    /// Makes a field of one header's name, in lower case.
+    /// Creates a field for the header `name`, which is in lower case.
     #[must_use]
     pub const fn named(name: &'static str) -> Self {
         Self::Named(Cow::Borrowed(name))
     }
 
-    /// Makes a field of all headers whose names begin with `prefix`, in lower case.
+    /// Creates a field for all headers whose names start with `prefix`, which is in lower case.
     #[must_use]
     pub const fn prefixed(prefix: &'static str) -> Self {
         Self::Prefixed(Cow::Borrowed(prefix))
     }
 
-    /// Returns whether a header of this name, in whatever case, is the field, or one of its family.
+    /// Returns `true` if a header with this name, in any case, belongs to the field.
     #[must_use]
     pub fn covers(&self, name: &str) -> bool {
         let (own, family) = match self {

@@ -1,17 +1,18 @@
-//! Which headers are looked at.
+//! A filter for the headers that are read.
 
 use crate::propagation::carrier::KnownHeader;
 
-/// The headers that somebody wants of a request, told by the length and the first letter of their names: most headers of most
-/// requests need no other look.
+/// A fast filter for headers by the length and the first letter of their names. It excludes most headers of most
+/// requests.
 ///
-/// A [`HeaderView`](super::HeaderView) gets one when it is to show [those headers](super::HeaderView::each_wanted_header).
+/// A [`HeaderView`](super::HeaderView) gets one in [`each_wanted_header`](super::HeaderView::each_wanted_header); see
+/// [`HeaderView`](super::HeaderView) for an example.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeaderFilter {
-    /// The lengths of the names that start with a letter, a bit each, by the lower five bits of the letter. The last bit is for
-    /// all lengths from 31 on.
+    /// Indexed by the lower five bits of the first letter: the lengths of wanted names, one bit each. The last bit
+    /// stands for all lengths from 31.
     lengths: [u32; 32],
-    /// Whether headers that propagation reads were [added](Self::with) for another purpose.
+    /// Whether headers that propagation reads were also [added](Self::with) for another purpose.
     has_known: bool,
 }
 
@@ -30,7 +31,7 @@ impl HeaderFilter {
             filter.add(name, name.len());
             names = rest;
         }
-        // What starts with it may be as long as it likes.
+        // A name with this prefix may have any greater length.
         let prefix = KnownHeader::UberCtx.name().as_bytes();
         let mut length = prefix.len();
         while length < 32 {
@@ -47,19 +48,20 @@ impl HeaderFilter {
         }
     }
 
-    /// Adds the header of this name.
+    /// Adds the header with this name.
     pub(crate) fn with(mut self, name: &str) -> Self {
         self.add(name.as_bytes(), name.len());
         self.has_known |= KnownHeader::from_name(name).is_some();
         self
     }
 
-    /// Returns whether a header of this name is kept beside those of propagation when headers are looked through.
+    /// Returns `true` if a header with this name is stored in addition to those of propagation.
     pub(crate) fn keeps(&self, name: &str) -> bool {
         !self.has_known && self.may_want(name)
     }
 
-    /// Returns whether a header of this name, whatever its case, may be wanted. It need not be: other names begin and end alike.
+    /// Returns `false` if a header with this name, in any case, is not wanted. `true` may be wrong: different names can
+    /// have the same length and first letter.
     #[must_use]
     #[inline]
     pub fn may_want(&self, name: &str) -> bool {

@@ -1,4 +1,4 @@
-//! The headers that a caller sent.
+//! The headers of a caller.
 
 use std::fmt;
 
@@ -7,22 +7,40 @@ use http::HeaderName;
 use crate::propagation::carrier::{HeaderView, KnownHeader};
 use crate::propagation::header_filter::HeaderFilter;
 
-/// What came in: every trace header, found in one pass, and the view for those that are not known here.
+/// A caller's headers: all trace headers, found in one pass, and a view of the others.
+///
+/// ```
+/// use opentracing_http::propagation::{IncomingHeaders, KnownHeader};
+///
+/// let headers = [("b3", "0"), ("tracestate", "a=1"), ("tracestate", "b=2"), ("x-acme-trace", "1/2")];
+/// let incoming = IncomingHeaders::read(&headers);
+/// assert_eq!(incoming.single(KnownHeader::B3), Ok(Some(&b"0"[..])));
+/// assert!(incoming.single(KnownHeader::Tracestate).is_err()); // there are two
+/// assert_eq!(incoming.first(KnownHeader::Tracestate), Some(&b"a=1"[..]));
+/// let mut values = Vec::new();
+/// incoming.values(KnownHeader::Tracestate, &mut |value| values.push(value));
+/// assert_eq!(values.len(), 2);
+/// assert!(!incoming.contains(KnownHeader::Traceparent));
+/// assert_eq!(incoming.single_named("x-acme-trace"), Ok(Some(&b"1/2"[..])));
+/// assert_eq!(incoming.view().header("x-acme-trace"), Some(&b"1/2"[..]));
+/// // All of it is wanted of a caller that is trusted.
+/// assert!(incoming.wants_baggage() && incoming.wants_tracestate() && incoming.wants_debug_id());
+/// ```
 pub struct IncomingHeaders<'a> {
     view: &'a dyn HeaderView,
-    /// The first value of each.
+    /// The first value of each known header.
     known: [Option<&'a [u8]>; KnownHeader::NAMED.len()],
-    /// Which are there, and which more than once: a bit each, by their index.
+    /// Which headers are present, and which more than once: one bit each, by their index.
     there: u16,
     repeated: u16,
-    /// Others that may be wanted, in order.
+    /// Other headers that may be wanted, in order.
     others: [Option<(&'a str, &'a [u8])>; OTHERS],
-    /// How many of them were there.
+    /// Number of other headers that were present.
     other_count: usize,
     pub(super) unwanted: Unwanted,
 }
 
-/// What is not to be read.
+/// What is not read.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Unwanted {
     /// Tracestate and baggage.
@@ -30,11 +48,11 @@ pub(super) struct Unwanted {
     pub(super) debug_id: bool,
 }
 
-/// How many other headers are kept; where there are more, they are looked up.
+/// How many other headers are stored; if there are more, they are looked up in the view.
 const OTHERS: usize = 6;
 
 impl<'a> IncomingHeaders<'a> {
-    /// Looks through the headers once.
+    /// Reads the headers, in one pass.
     #[must_use]
     pub fn read(view: &'a dyn HeaderView) -> Self {
         let mut headers = Self::new(view);
@@ -42,7 +60,7 @@ impl<'a> IncomingHeaders<'a> {
         headers
     }
 
-    /// Headers that have not been looked at yet.
+    /// Creates a value whose headers have not been read yet.
     #[inline]
     pub(crate) const fn new(view: &'a dyn HeaderView) -> Self {
         Self {
@@ -59,7 +77,7 @@ impl<'a> IncomingHeaders<'a> {
         }
     }
 
-    /// Looks through the headers, once, and keeps others that are wanted beside those of propagation.
+    /// Reads the headers in one pass, and also stores other wanted headers.
     pub(crate) fn look_through(&mut self, wanted: &HeaderFilter) {
         let Self {
             view,
@@ -87,7 +105,7 @@ impl<'a> IncomingHeaders<'a> {
         });
     }
 
-    /// Has nothing read but ids and flags.
+    /// Requests ids and flags only.
     pub(crate) fn want_ids_only(&mut self) {
         self.unwanted = Unwanted {
             extra: true,
@@ -95,35 +113,41 @@ impl<'a> IncomingHeaders<'a> {
         };
     }
 
-    /// Has no debug id read.
+    /// Requests no debug id.
     pub(crate) fn want_no_debug_id(&mut self) {
         self.unwanted.debug_id = true;
     }
 
-    /// Whether a header is there that is known here.
+    /// Returns `true` if a known header is present.
     pub(crate) fn any_known(&self) -> bool {
         self.there != 0
     }
 
-    /// Returns whether baggage is wanted; it is not of a caller that is not trusted. What is added all the same is not kept.
+    /// Returns `true` if baggage is wanted. It is not wanted of a caller that is not trusted. Baggage that is added
+    /// anyway is not stored.
     #[must_use]
     pub fn wants_baggage(&self) -> bool {
         !self.unwanted.extra
     }
 
-    /// Returns whether tracestate is wanted, as [`wants_baggage`](Self::wants_baggage) does.
+    /// Returns `true` if tracestate is wanted, under the same condition as in [`wants_baggage`](Self::wants_baggage).
     #[must_use]
     pub fn wants_tracestate(&self) -> bool {
         !self.unwanted.extra
     }
 
-    /// Returns whether a debug id is wanted; it is not where the policy trusts nobody's debug requests, which is the default.
+    /// Returns `true` if a debug id is wanted. It is not wanted if the policy trusts nobody's debug requests, which is
+    /// the default.
     #[must_use]
     pub fn wants_debug_id(&self) -> bool {
         !self.unwanted.debug_id
     }
 
-    /// The header's only value, untrimmed; `Err` if it stands there more than once, which no format of ids allows.
+    /// Returns the header's only value, not trimmed; `None` if it is absent.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the header is present more than once, which no format of ids allows.
     pub fn single(&self, header: KnownHeader) -> Result<Option<&'a [u8]>, Duplicate> {
         match self.repeated & bit(header) {
             0 => Ok(self.first(header)),
@@ -131,7 +155,11 @@ impl<'a> IncomingHeaders<'a> {
         }
     }
 
-    /// The same of a header that is not known here, whatever its name's case.
+    /// Returns the only value of a header that is not known, whose name may be in any case.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the header is present more than once.
     pub fn single_named(&self, name: &str) -> Result<Option<&'a [u8]>, Duplicate> {
         let (mut value, mut count) = (None, 0);
         self.view.header_values(name, &mut |found| {
@@ -144,19 +172,19 @@ impl<'a> IncomingHeaders<'a> {
         }
     }
 
-    /// The header's first value, untrimmed.
+    /// Returns the header's first value, not trimmed.
     #[must_use]
     pub fn first(&self, header: KnownHeader) -> Option<&'a [u8]> {
         self.known.get(header.index()).copied().flatten()
     }
 
-    /// Whether the header is there at all.
+    /// Returns `true` if the header is present.
     #[must_use]
     pub fn contains(&self, header: KnownHeader) -> bool {
         self.there & bit(header) != 0
     }
 
-    /// Visits every value of a header, in order.
+    /// Calls `visit` for every value of a header, in order.
     pub fn values(&self, header: KnownHeader, visit: &mut dyn FnMut(&'a [u8])) {
         match (self.first(header), self.repeated & bit(header)) {
             (None, _) => {}
@@ -165,27 +193,27 @@ impl<'a> IncomingHeaders<'a> {
         }
     }
 
-    /// All the headers, for those that are not known here.
+    /// Returns a view of all headers, for those that are not known.
     #[must_use]
     pub fn view(&self) -> &'a dyn HeaderView {
         self.view
     }
 }
 
-/// Headers that have been looked through for those that are wanted: what is asked for by name is not looked up again.
+/// Headers that have been read for those that are wanted, so that these need no second look-up.
 pub(crate) struct Seen<'h, 'a> {
     pub(crate) headers: &'h IncomingHeaders<'a>,
-    /// What they were looked through for.
+    /// The filter that they were read with.
     pub(crate) wanted: &'h HeaderFilter,
 }
 
 impl Seen<'_, '_> {
-    /// Whether all headers of this name are at hand.
+    /// Returns `true` if all headers with this name are stored.
     fn has_seen(&self, name: &str) -> bool {
         self.headers.other_count <= OTHERS && self.wanted.keeps(name)
     }
 
-    /// The only value of this header, if it is at hand: what most headers have. `None` does not say that there is none.
+    /// Returns the only value of this header if it is stored. `None` does not mean that the header is absent.
     pub(crate) fn single(&self, name: &HeaderName) -> Option<&[u8]> {
         let name = name.as_str();
         if !self.has_seen(name) {
@@ -196,7 +224,7 @@ impl Seen<'_, '_> {
             let Some((other, value)) = other else {
                 break;
             };
-            // Most views have the names in lower case.
+            // Most views return names in lower case.
             let is_it =
                 other.len() == name.len() && (*other == name || other.eq_ignore_ascii_case(name));
             if is_it && single.replace(*value).is_some() {
@@ -237,13 +265,13 @@ impl fmt::Debug for IncomingHeaders<'_> {
     }
 }
 
-/// The header's bit; those of the family have one together.
+/// Returns the header's bit; all headers of the family share one.
 const fn bit(header: KnownHeader) -> u16 {
     const { assert!(KnownHeader::NAMED.len() < 16, "there is a bit for each") };
     1 << header.index()
 }
 
-/// A header that may stand in a request only once stood there more often.
+/// The error for a header that is present more than once where only one is allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Duplicate(());
 

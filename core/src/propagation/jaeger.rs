@@ -8,16 +8,17 @@ use crate::context::{Adding, SpanContext, SpanId, TraceFlags, TraceId};
 use crate::propagation::carrier::{Carrier, KnownHeader};
 use crate::text::{TrimOws, hex_digit};
 
-/// Jaeger's own format: `uber-trace-id`, `uberctx-*`, and from people's hands `jaeger-baggage` and `jaeger-debug-id`.
+/// Jaeger's own format: `uber-trace-id`, `uberctx-*`, and the headers that people set by hand, `jaeger-baggage` and
+/// `jaeger-debug-id`.
 ///
-/// Ids shorter than 32 and 16 digits are filled with zeros on the left; percent-encoded colons are read. The flags are
-/// one or two hexadecimal digits, as the format's description and all reference clients write them: 1 is sampled, 2 is
-/// debug, 8 (firehose) and the rest are neither kept nor passed on. Debug without sampled (`2`, which OpenTelemetry's
-/// propagator for Python sends for traces that are not sampled) counts as sampled only where the debug flag is trusted.
-/// A baggage item that cannot be read or goes over the bounds is left out alone; keys lose their case in HTTP, and are
-/// read and written in lower case.
+/// Ids with fewer than 32 and 16 digits are filled with zeros on the left; percent-encoded colons are accepted. The
+/// flags are one or two hexadecimal digits, as the format's description and all reference clients write them: 1 is
+/// sampled, 2 is debug; 8 (firehose) and other bits are discarded. Debug without sampled (`2`, which OpenTelemetry's
+/// propagator for Python sends for traces that are not sampled) counts as sampled only if the debug flag is trusted. A
+/// baggage item that cannot be decoded or exceeds the limits is discarded alone. HTTP does not keep the case of header
+/// names, so keys are read and written in lower case.
 ///
-/// The random bit and a deferred decision are not known here; the latter is written as not sampled.
+/// The format has neither the random flag nor a deferred decision; a deferred decision is written as not sampled.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Jaeger;
 
@@ -69,19 +70,19 @@ fn extract_context(headers: &IncomingHeaders<'_>, found: &mut Extraction) {
     }
 }
 
-/// `{trace id}:{span id}:{parent's span id}:{flags}`.
+/// Parses `{trace id}:{span id}:{parent's span id}:{flags}`.
 fn parse_uber_trace_id(value: &[u8]) -> Option<SpanContext> {
     let (trace_id, rest) = split_colon(value)?;
     let (span_id, rest) = split_colon(rest)?;
     let (parent_id, flags) = split_colon(rest)?;
-    // The parent's span id is out of use, and zero in most.
+    // The parent's span id is deprecated, and zero in most headers.
     hex(parent_id, 16)?;
     let trace_id = TraceId::new(hex(trace_id, 32)?)?;
     let span_id = SpanId::new(hex(span_id, 16)? as u64)?;
     Some(SpanContext::new(trace_id, span_id, parse_flags(flags)?))
 }
 
-/// Splits at the first colon, which some clients percent-encode. Hexadecimal digits never are.
+/// Splits at the first colon, which some clients percent-encode. They never encode hexadecimal digits.
 fn split_colon(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let (token, rest) = text.split_at(text.iter().position(|byte| matches!(byte, b':' | b'%'))?);
     match rest {
@@ -90,8 +91,8 @@ fn split_colon(text: &[u8]) -> Option<(&[u8], &[u8])> {
     }
 }
 
-/// Hexadecimal in spite of the reference client for Go, which reads decimal and writes hexadecimal: the format is
-/// described as hexadecimal, the other clients read it so, and for the values in use (0, 1, 3 and 9) it is the same.
+/// Parses hexadecimal flags. The reference client for Go reads decimal and writes hexadecimal; the format's description
+/// and the other clients use hexadecimal, and the values in use (0, 1, 3 and 9) are the same in both.
 fn parse_flags(digits: &[u8]) -> Option<TraceFlags> {
     let bits = hex(digits, 2)?;
     let flags = match bits & 1 {
@@ -104,7 +105,8 @@ fn parse_flags(digits: &[u8]) -> Option<TraceFlags> {
     })
 }
 
-/// 1 to `longest` hexadecimal digits of either case: the format says "base16", and the reference clients read both.
+/// Parses 1 to `longest` hexadecimal digits of either case: the format says "base16", and the reference clients read
+/// both cases.
 fn hex(digits: &[u8], longest: usize) -> Option<u128> {
     if digits.is_empty() || digits.len() > longest {
         return None;
@@ -129,7 +131,7 @@ fn uber_trace_id(context: &SpanContext) -> ShortText {
     text
 }
 
-/// Taken as it stands, not decoded: people type it to find the trace by it, and clients do not agree on a decoding.
+/// The text is not decoded: people type it to find the trace, and clients differ in how they decode it.
 fn extract_debug_id(headers: &IncomingHeaders<'_>, found: &mut Extraction) {
     let id = headers.first(KnownHeader::JaegerDebugId);
     let id = id
@@ -155,7 +157,7 @@ fn extract_baggage(headers: &IncomingHeaders<'_>, found: &mut Extraction) {
             let Some(key) = item_key(name) else {
                 return;
             };
-            // Another format may have brought it with its case, which HTTP takes away here.
+            // Another format may have set the key with its case, which is lost here.
             if found.is_done_with_baggage() || adding.has(&found.baggage, key, true) {
                 return;
             }
@@ -182,14 +184,14 @@ fn extract_baggage(headers: &IncomingHeaders<'_>, found: &mut Extraction) {
     });
 }
 
-/// The key of an `uberctx-` header.
+/// Returns the key of an `uberctx-` header.
 fn item_key(name: &str) -> Option<&str> {
     let prefix = KnownHeader::UberCtx.name();
     let (found, key) = name.split_at_checked(prefix.len())?;
     found.eq_ignore_ascii_case(prefix).then_some(key)
 }
 
-/// `key=value` of `jaeger-baggage`.
+/// Adds `key=value` of `jaeger-baggage`.
 fn add_pair(
     pair: &[u8],
     adding: &mut Adding<'_>,
@@ -212,7 +214,7 @@ fn write_items(outgoing: &Outgoing<'_>, carrier: &mut dyn Carrier) {
     let prefix = KnownHeader::UberCtx.name();
     let mut budget = Budget::new();
     let (mut name, mut text) = (String::new(), String::new());
-    // Keys that differ in case alone are one header; as everywhere, the first wins.
+    // Keys that differ only in case are one header; the first wins.
     for (key, value) in outgoing.baggage().iter_unlike_in_any_case() {
         name.clear();
         name.push_str(prefix);
@@ -232,7 +234,7 @@ fn write_items(outgoing: &Outgoing<'_>, carrier: &mut dyn Carrier) {
     }
 }
 
-/// RFC 3986, section 2.3: what every decoder leaves as it is.
+/// Returns `true` for an unreserved character (RFC 3986, section 2.3), which no decoder changes.
 fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }

@@ -1,6 +1,6 @@
-//! How a span context travels in headers: W3C, Jaeger, B3, and any format of your own.
+//! Propagation: span contexts in headers of W3C, Jaeger, B3, or your own format.
 //!
-//! Strict on purpose: a header that breaks its format's grammar is no parent, never half a context, and is
+//! Parsing is strict: a header that breaks its format's grammar is ignored as a whole, never used in part, and
 //! [counted](Propagation::refusals).
 
 mod b3;
@@ -39,26 +39,26 @@ pub use self::w3c::{W3c, W3cBaggage, W3cTraceContext};
 pub(crate) use self::names::parse as parse_names;
 pub(crate) use self::w3c::traceparent;
 
-/// One format of trace headers.
+/// A format of trace headers.
 ///
-/// Implement it for a format that this crate does not have (Datadog's, X-Ray's, a house format):
+/// Implement it for a format that this crate does not have (Datadog's, X-Ray's, your own):
 ///
 /// ```
 /// use opentracing_http::propagation::{Extraction, Field, IncomingHeaders, Outgoing, Propagator};
 /// use opentracing_http::{SpanContext, SpanId, TraceFlags, TraceId};
 /// use opentracing_http::propagation::{Carrier, HeaderView};
 ///
-/// /// `x-house-trace: <trace id>/<span id>`, always sampled.
+/// /// `x-acme-trace: <trace id>/<span id>`, always sampled.
 /// #[derive(Debug)]
-/// struct House;
+/// struct Acme;
 ///
-/// impl Propagator for House {
+/// impl Propagator for Acme {
 ///     fn name(&self) -> &'static str {
-///         "house"
+///         "acme"
 ///     }
 ///
 ///     fn fields(&self) -> &[Field] {
-///         const FIELDS: &[Field] = &[Field::named("x-house-trace")];
+///         const FIELDS: &[Field] = &[Field::named("x-acme-trace")];
 ///         FIELDS
 ///     }
 ///
@@ -68,7 +68,7 @@ pub(crate) use self::w3c::traceparent;
 ///             let ids: (TraceId, SpanId) = (trace.parse().ok()?, span.parse().ok()?);
 ///             Some(SpanContext::new(ids.0, ids.1, TraceFlags::SAMPLED))
 ///         };
-///         match headers.single_named("x-house-trace") {
+///         match headers.single_named("x-acme-trace") {
 ///             Ok(None) => {}
 ///             Ok(Some(value)) => match parse(value) {
 ///                 Some(context) => found.set_context(context),
@@ -81,62 +81,71 @@ pub(crate) use self::w3c::traceparent;
 ///     fn inject(&self, outgoing: &Outgoing<'_>, carrier: &mut dyn Carrier) {
 ///         if let Some(context) = outgoing.context() {
 ///             let value = format!("{}/{}", context.trace_id(), context.span_id());
-///             carrier.set("x-house-trace", &value);
+///             carrier.set("x-acme-trace", &value);
 ///         }
 ///     }
 /// }
 /// ```
 pub trait Propagator: fmt::Debug + Send + Sync {
-    /// The format's name, under which its refusals are counted.
+    /// Returns the format's name, which refusals and omissions are counted by.
     fn name(&self) -> &'static str;
 
-    /// Returns every header field that the format reads or writes, families included.
+    /// Returns every header field that the format reads or writes, including families of fields.
     ///
-    /// [`Propagation::inject`] removes them before it writes, whether this format is written or only read: headers of a
-    /// caller that a proxy has copied must not reach the next service. The default is none; then what `inject` does not
-    /// overwrite or remove itself is left where it stands.
+    /// [`Propagation::inject`] removes them before it writes, also those of a format that is only read: a caller's
+    /// headers that a proxy has copied must not reach the next service. The default is none; then `inject` must
+    /// overwrite or remove such headers itself.
     fn fields(&self) -> &[Field] {
         &[]
     }
 
-    /// Reads what the headers say in this format.
+    /// Reads this format's headers into `found`.
     ///
-    /// Called for every request, so it must neither panic nor block on anything a caller can send. A header that breaks
-    /// the grammar is [refused](Extraction::refuse) as a whole. What is not [wanted](IncomingHeaders::wants_baggage) need
-    /// not be read, and is not kept.
+    /// It is called for every request, so it must neither panic nor block, whatever a caller sends. A header that
+    /// breaks the grammar is [refused](Extraction::refuse) as a whole. Parts that are not
+    /// [wanted](IncomingHeaders::wants_baggage) need not be read, and are not stored.
     fn extract(&self, headers: &IncomingHeaders<'_>, found: &mut Extraction);
 
-    /// Writes what goes out. What stood under the format's [fields](Self::fields) has been removed.
+    /// Writes the context into `carrier`. Headers of the format's [fields](Self::fields) have been removed before.
     ///
-    /// Headers beyond the [budget](Propagation::max_bytes) do not reach the carrier. So that ids go out whole or not at all,
-    /// this is called twice where little is left, the first time with a carrier that keeps nothing. A format that can
-    /// write less asks for [`Outgoing::room_for`].
+    /// Headers that exceed the [budget](Propagation::max_bytes) do not reach the carrier. Ids are written completely or
+    /// not at all: if little room is left, this is called twice, the first time with a carrier that discards
+    /// everything. A format that can write less checks [`Outgoing::room_for`].
     fn inject(&self, outgoing: &Outgoing<'_>, carrier: &mut dyn Carrier);
 
-    /// Writes baggage that has a header of its own for each item. Called when the ids of all formats have been written, so
-    /// that it is the first to be left out. The default writes nothing.
+    /// Writes baggage that has one header for each item. It is called after all formats have written their ids, so that
+    /// baggage is the first to be left out. The default writes nothing. See [`Outgoing`] for an example.
     fn inject_items(&self, outgoing: &Outgoing<'_>, carrier: &mut dyn Carrier) {
         let _ = (outgoing, carrier);
     }
 }
 
-/// Which formats are read, in what order, and which are written, and how much of it.
+/// The formats that are read and written, their order, and the limits of what is written.
 ///
-/// The default reads W3C, then Jaeger, then B3, and writes W3C and Jaeger, at most 10 KiB in 32 headers. Clones count
-/// refusals and omissions together.
+/// The default reads W3C, then Jaeger, then B3, and writes W3C and Jaeger, at most 10 KiB in 32 headers. Clones share
+/// their counts of refusals and omissions.
 ///
 /// ```
 /// use opentracing_http::propagation::{B3, Propagation, W3c};
 ///
 /// // Reads both, prefers W3C, writes W3C only.
 /// let propagation = Propagation::none().read(W3c).read(B3::single()).write(W3c);
+///
+/// // A policy does this for requests; here by hand.
+/// use opentracing_http::propagation::Outgoing;
+///
+/// let headers = [("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")];
+/// let context = Propagation::default().extract(&headers).context().expect("a valid header");
+/// let mut sent = http::HeaderMap::new();
+/// Propagation::default().inject(&Outgoing::new(&context), &mut sent);
+/// assert!(sent.contains_key("uber-trace-id"));
 /// # let _ = propagation;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Propagation {
     readers: Vec<Reader>,
     writers: Vec<Writer>,
-    /// Those of all readers and writers, each once.
+    /// The fields of all readers and writers, each once.
     fields: Vec<Field>,
     max_bytes: usize,
     max_headers: usize,
@@ -191,7 +200,7 @@ impl Writer {
     }
 }
 
-/// The format's turn: W3C first, which has the widest reach, then Jaeger, then B3, then those of others.
+/// Returns the order in which formats write: W3C first, which most services read, then Jaeger, then B3, then others.
 fn rank(format: &dyn Propagator) -> usize {
     let known = [
         KnownHeader::Traceparent,
@@ -215,15 +224,16 @@ impl Default for Propagation {
 }
 
 impl Propagation {
-    /// How many bytes of headers are written by default: names, values, and four bytes for what stands round them.
+    /// Default limit of the bytes of headers that are written: names, values, and four bytes for the separators of each
+    /// header.
     pub const MAX_BYTES: usize = 10 * 1024;
-    /// How many headers are written by default.
+    /// Default limit of the number of headers that are written.
     pub const MAX_HEADERS: usize = 32;
-    /// How many bytes are kept for the ids of each other format before a tracestate has more than its 512. The largest
-    /// that is known, B3 in several headers, takes 100.
+    /// How many bytes are reserved for the ids of each other format before a tracestate gets more than 512. The largest
+    /// known ids, B3 in several headers, take 100.
     const IDS: usize = 128;
 
-    /// Reads and writes nothing yet.
+    /// Creates a value that reads and writes no format.
     #[must_use]
     pub fn none() -> Self {
         Self {
@@ -235,7 +245,7 @@ impl Propagation {
         }
     }
 
-    /// Reads this format as well, after those named before.
+    /// Adds a format to read, after those added before.
     #[must_use]
     pub fn read(mut self, format: impl Propagator + 'static) -> Self {
         self.own(&format);
@@ -246,7 +256,7 @@ impl Propagation {
         self
     }
 
-    /// Writes this format as well.
+    /// Adds a format to write.
     #[must_use]
     pub fn write(mut self, format: impl Propagator + 'static) -> Self {
         self.own(&format);
@@ -263,20 +273,21 @@ impl Propagation {
         self
     }
 
-    /// Sets how many bytes of headers one injection writes at most, [`MAX_BYTES`](Self::MAX_BYTES) by default: names,
-    /// values, and four bytes for each header, as HTTP/1 has them.
+    /// Sets the maximum number of bytes of headers that one injection writes: names, values, and four bytes for each
+    /// header, as in HTTP/1. [`MAX_BYTES`](Self::MAX_BYTES) by default.
     ///
-    /// What a caller sent goes out in every format that is written, and many servers refuse a request whose headers have
-    /// more than 8 or 16 KiB. So the formats share one budget, in this order:
+    /// A caller's context is written in every format, and many servers refuse a request whose headers exceed 8 or 16
+    /// KiB. So the formats share one budget, in this order:
     ///
     /// 1. `traceparent`
-    /// 2. `baggage`, 8,192 bytes of it at most
-    /// 3. `tracestate`: 512 bytes of it where there are as many, and more as far as the ids below keep their room
-    /// 4. `uber-trace-id`, then B3, then formats of your own in the order in which they were named
-    /// 5. baggage that has a header for each item (`uberctx-*`)
+    /// 2. `baggage`, at most 8,192 bytes of it
+    /// 3. `tracestate`: 512 bytes of it if it has as many, and more if the ids below keep their room
+    /// 4. `uber-trace-id`, then B3, then your own formats in the order in which they were added
+    /// 5. baggage with one header for each item (`uberctx-*`)
     ///
-    /// Only whole items, members and headers are left out, and of ids all headers of a format. They are
-    /// [counted](Self::omissions). Where not even the ids fit [`build`](crate::HttpTracingBuilder::build) fails.
+    /// Only whole items, members and headers are left out; of ids all headers of a format. They are
+    /// [counted](Self::omissions). If not even the ids fit, [`build`](crate::HttpTracingBuilder::build) returns an
+    /// error.
     ///
     /// ```
     /// use opentracing_http::propagation::Propagation;
@@ -297,15 +308,15 @@ impl Propagation {
         self
     }
 
-    /// Sets how many headers one injection writes at most, [`MAX_HEADERS`](Self::MAX_HEADERS) by default; see
-    /// [`max_bytes`](Self::max_bytes) for what is left out.
+    /// Sets the maximum number of headers that one injection writes, [`MAX_HEADERS`](Self::MAX_HEADERS) by default; see
+    /// [`max_bytes`](Self::max_bytes) for the order, and for an example.
     #[must_use]
     pub fn max_headers(mut self, headers: usize) -> Self {
         self.max_headers = headers;
         self
     }
 
-    /// The same formats within another's budget.
+    /// Returns the same formats with the budget of another value.
     pub(crate) fn within_budget_of(self, other: &Self) -> Self {
         self.max_bytes(other.max_bytes)
             .max_headers(other.max_headers)
@@ -319,7 +330,7 @@ impl Propagation {
         }
     }
 
-    /// Reads what a caller sent. Allocates only for tracestate, baggage and a debug id.
+    /// Reads a caller's headers. Allocates only for tracestate, baggage and a debug id.
     #[must_use]
     pub fn extract(&self, headers: &dyn HeaderView) -> Extraction {
         let mut found = Extraction::default();
@@ -327,7 +338,7 @@ impl Propagation {
         found
     }
 
-    /// Reads what is wanted of what a caller sent, into an extraction in which nothing was found yet.
+    /// Reads the wanted parts of a caller's headers into an empty extraction.
     pub(crate) fn extract_from(&self, headers: &IncomingHeaders<'_>, found: &mut Extraction) {
         found.want(headers.unwanted);
         for reader in &self.readers {
@@ -339,11 +350,11 @@ impl Propagation {
         found.baggage.give_back();
     }
 
-    /// Removes every header of the formats that are read or written, then writes what goes out, in every format that is
+    /// Removes every header of the formats that are read or written. Then writes the context in every format that is
     /// written, within the [budget](Self::max_bytes).
     ///
-    /// A carrier that can only be added to keeps what it has: it must be one without headers of the formats. Allocates
-    /// only for tracestate and baggage, and what the carrier needs.
+    /// A carrier that can only be added to must not contain headers of the formats. Allocates only for tracestate,
+    /// baggage and the carrier.
     pub fn inject(&self, outgoing: &Outgoing<'_>, carrier: &mut dyn Carrier) {
         carrier.remove_fields(&self.fields);
         let room = Room::new(self.max_bytes, self.max_headers);
@@ -360,8 +371,17 @@ impl Propagation {
         }
     }
 
-    /// How many requests each format refused something of, because it broke the grammar or went over the bounds, in the
-    /// order of reading.
+    /// Returns each format's name, and the number of requests of which it refused a header that broke its grammar or
+    /// limits, in the order of reading.
+    ///
+    /// ```
+    /// use opentracing_http::propagation::Propagation;
+    ///
+    /// let propagation = Propagation::default();
+    /// propagation.extract(&[("traceparent", "00-1")]);
+    /// assert_eq!(propagation.refusals().next(), Some(("w3c", 1)));
+    /// assert!(propagation.omissions().all(|(_, count)| count == 0));
+    /// ```
     pub fn refusals(&self) -> impl Iterator<Item = (&'static str, u64)> {
         self.readers.iter().map(|reader| {
             (
@@ -371,8 +391,8 @@ impl Propagation {
         })
     }
 
-    /// Returns how many headers, baggage items and members of tracestates each format left out so far, because they went
-    /// over the [budget](Self::max_bytes) or the format's own bounds, in the order of writing.
+    /// Returns each format's name, and the number of headers, baggage items and tracestate members that it did not
+    /// write because they exceeded the [budget](Self::max_bytes) or the format's own limits, in the order of writing.
     pub fn omissions(&self) -> impl Iterator<Item = (&'static str, u64)> {
         self.writers.iter().map(|writer| {
             let omissions = writer.omissions.load(Ordering::Relaxed);
@@ -380,7 +400,8 @@ impl Propagation {
         })
     }
 
-    /// What is wrong with the budget: the first format whose ids do not fit beside those of the formats before.
+    /// Returns what is wrong with the budget: the first format whose ids do not fit after those of the formats before
+    /// it.
     pub(crate) fn fault(&self) -> Option<String> {
         let id = u64::MAX;
         let ids = TraceId::new(u128::MAX).zip(SpanId::new(id))?;
@@ -403,7 +424,7 @@ impl Propagation {
     }
 }
 
-/// Writes a header that is left out when it is empty.
+/// Sets a header unless its value is empty.
 fn set_unless_empty(carrier: &mut dyn Carrier, header: KnownHeader, value: &str) {
     if !value.is_empty() {
         carrier.set(header.name(), value);

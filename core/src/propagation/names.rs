@@ -1,4 +1,4 @@
-//! The formats under the names that OpenTelemetry's configuration gives them.
+//! The formats by the names of OpenTelemetry's configuration.
 
 use super::{B3, Jaeger, Propagation, W3c, W3cBaggage, W3cTraceContext};
 
@@ -8,14 +8,14 @@ const KNOWN: &str = "`tracecontext`, `baggage`, `b3`, `b3multi`, `jaeger` and `n
 enum Name {
     TraceContext,
     Baggage,
-    /// Both of them.
+    /// W3C Trace Context and W3C Baggage.
     W3c,
     B3,
     B3Multi,
     Jaeger,
 }
 
-/// Reads a list such as `tracecontext,baggage`: these formats are read and written. The error is a remedy.
+/// Parses a list such as `tracecontext,baggage` into formats that are read and written. The error is a remedy.
 pub(crate) fn parse(list: &str) -> Result<Propagation, String> {
     let mut names = Vec::new();
     let members = list.split(',').map(str::trim);
@@ -54,7 +54,7 @@ fn parse_name(name: &str) -> Result<Option<Name>, String> {
     }))
 }
 
-/// Has the halves of W3C's format read and written as one, in the place of the ids.
+/// Combines the two halves of W3C's format into one, at the position of the ids.
 fn joined(mut names: Vec<Name>) -> Vec<Name> {
     if names.contains(&Name::Baggage)
         && let Some(ids) = names.iter_mut().find(|name| **name == Name::TraceContext)
@@ -65,7 +65,8 @@ fn joined(mut names: Vec<Name>) -> Vec<Name> {
     names
 }
 
-/// OpenTelemetry reads one format over the other, so the last that finds something wins there. Here the first does.
+/// In OpenTelemetry each format overwrites the ones before it, so the last one with a result wins. Here the first one
+/// wins.
 fn of(names: &[Name]) -> Propagation {
     let mut propagation = Propagation::none();
     let mut reads_b3 = false;
@@ -75,7 +76,7 @@ fn of(names: &[Name]) -> Propagation {
             Name::Baggage => propagation.read(W3cBaggage),
             Name::W3c => propagation.read(W3c),
             Name::Jaeger => propagation.read(Jaeger),
-            // Each reads both.
+            // Each form of B3 reads both.
             Name::B3 | Name::B3Multi if std::mem::replace(&mut reads_b3, true) => propagation,
             Name::B3 | Name::B3Multi => propagation.read(B3::single()),
         };

@@ -1,23 +1,23 @@
-//! Percent-encoding (RFC 3986, section 2.1), as the baggage formats use it.
+//! Percent-encoding (RFC 3986, section 2.1), as used by the formats of baggage.
 
 use crate::text::hex_digit;
 
-/// Decodes `%XX`. What is not UTF-8 then becomes U+FFFD, as W3C Baggage has it.
+/// Decodes `%XX`. Decoded bytes that are not UTF-8 become U+FFFD, as W3C Baggage requires.
 ///
-/// A `%` that no two hexadecimal digits follow stands for itself: senders that never encode are common, and nothing is
-/// lost by it. Its buffer serves all values of a request, and is made for the first that needs one.
+/// A `%` that is not followed by two hexadecimal digits is kept: many senders never encode, and keeping it loses
+/// nothing. The buffer is used for all values of a request, and allocated for the first one that needs it.
 #[derive(Default)]
 pub(super) struct Decoder {
     bytes: Vec<u8>,
 }
 
 impl Decoder {
-    /// Appends the decoded text; a `+` is a `+`.
+    /// Appends the decoded text; a `+` stays a `+`.
     pub(super) fn decode(&mut self, text: &[u8], out: &mut String) {
         self.decode_with(text, b'+', out);
     }
 
-    /// The same for HTML forms' variant, in which a blank is a `+`.
+    /// Appends the decoded text; a `+` becomes a blank, as in HTML forms.
     pub(super) fn decode_form(&mut self, text: &[u8], out: &mut String) {
         self.decode_with(text, b' ', out);
     }
@@ -43,7 +43,7 @@ impl Decoder {
     }
 }
 
-/// Decodes `%XX`; `None` where a `%` stands for no byte, or the bytes are not UTF-8.
+/// Decodes `%XX`; returns `None` if a `%` is not followed by two hexadecimal digits, or if the bytes are not UTF-8.
 pub(crate) fn decode_strictly(text: &str) -> Option<String> {
     let (mut bytes, mut rest) = (Vec::with_capacity(text.len()), text.as_bytes());
     while let [first, after @ ..] = rest {
@@ -73,7 +73,7 @@ fn escape(text: &[u8]) -> Option<(u8, &[u8])> {
     Some((hex_digit(*high)? << 4 | hex_digit(*low)?, after))
 }
 
-/// Appends `text`, with every byte encoded that is not ASCII or that `keep` does not name.
+/// Appends `text`; percent-encodes every byte that is not ASCII or for which `keep` returns `false`.
 pub(super) fn encode(text: &str, keep: fn(u8) -> bool, out: &mut String) {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     for byte in text.bytes() {

@@ -5,19 +5,19 @@ use std::cell::Cell;
 use super::Field;
 use crate::propagation::carrier::Carrier;
 
-/// What HTTP/1 puts round a name and its value: a colon, a blank, and the line's end.
+/// Number of separator bytes of a header in HTTP/1: colon, blank, and line end.
 const SEPARATORS: usize = 4;
 
-/// What one injection may still write.
+/// How much one injection may still write.
 #[derive(Debug, Clone)]
 pub(super) struct Room {
     bytes: Cell<usize>,
     headers: Cell<usize>,
-    /// Bytes for the ids of the formats that have not had their turn.
+    /// Bytes that are reserved for the ids of formats that have not been written yet.
     kept: Cell<usize>,
-    /// How many pieces the format at work has left out.
+    /// How many items, members and headers the current format has left out.
     omitted: Cell<u64>,
-    /// Whether a header was among them.
+    /// Whether a header was left out.
     overflown: Cell<bool>,
 }
 
@@ -32,7 +32,7 @@ impl Room {
         }
     }
 
-    /// How many bytes a value of this header may have.
+    /// Returns how many bytes a value of this header may have.
     pub(super) fn left_for(&self, name: &str) -> usize {
         match self.headers.get() {
             0 => 0,
@@ -40,7 +40,7 @@ impl Room {
         }
     }
 
-    /// The same without what is kept for the ids of other formats.
+    /// Returns the same, without the bytes that are reserved for the ids of other formats.
     pub(super) fn left_beside_ids_for(&self, name: &str) -> usize {
         self.left_for(name).saturating_sub(self.kept.get())
     }
@@ -49,7 +49,7 @@ impl Room {
         self.kept.set(bytes);
     }
 
-    /// Whether there may be less left than what the ids of a format take.
+    /// Returns `true` if less may be left than the ids of a format need.
     pub(super) fn is_tight(&self) -> bool {
         self.bytes.get() < 1024 || self.headers.get() < 12
     }
@@ -58,7 +58,7 @@ impl Room {
         self.omitted.set(self.omitted.get().saturating_add(pieces));
     }
 
-    /// How many pieces were left out since this was last asked.
+    /// Returns how many items, members and headers were left out since the last call.
     pub(super) fn take_omitted(&self) -> u64 {
         self.omitted.take()
     }
@@ -85,7 +85,7 @@ impl Room {
     }
 }
 
-/// A carrier that takes what there is room for.
+/// A carrier that takes only what there is room for.
 pub(super) struct Metered<'a> {
     pub(super) carrier: &'a mut dyn Carrier,
     pub(super) room: &'a Room,

@@ -1,11 +1,11 @@
-//! The short header values that the formats write, put together without an allocation.
+//! Short header values, built without an allocation.
 
 use std::fmt;
 
 /// The longest value, a `traceparent`, has 55 bytes.
 const CAPACITY: usize = 64;
 
-/// Text on the stack. What goes beyond its capacity is left out, which no format's value does.
+/// Text on the stack. Text that exceeds its capacity is left out; no format's value does.
 pub(crate) struct ShortText {
     bytes: [u8; CAPACITY],
     len: usize,
@@ -39,7 +39,7 @@ impl ShortText {
     }
 
     pub(crate) fn as_str(&self) -> &str {
-        // Always ASCII, so neither default is ever taken.
+        // The text is always ASCII, so neither default is used.
         std::str::from_utf8(self.bytes.get(..self.len).unwrap_or_default()).unwrap_or_default()
     }
 }

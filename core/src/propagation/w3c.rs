@@ -1,4 +1,4 @@
-//! W3C Trace Context, level 2, and W3C Baggage, together and each alone.
+//! W3C Trace Context, level 2, and W3C Baggage, together or separately.
 
 use super::budget::Budget;
 use super::percent::{self, Decoder};
@@ -12,24 +12,24 @@ use crate::text::{TrimOws, hex_u64, hex_values};
 
 /// W3C Trace Context level 2 (`traceparent`, `tracestate`) and W3C Baggage (`baggage`).
 ///
-/// A refused `traceparent`, or two of them, forbids reading the `tracestate`; a refused `tracestate` leaves the
-/// `traceparent` in force. Baggage is read without either. A baggage member that breaks the grammar or goes over the
-/// bounds is left out alone. A `+` in a baggage value is read as a `+` and written as `%2B`. Of the flags only the two
-/// that level 2 defines are read and written: debug and a deferred decision are not known here.
+/// If there is no valid `traceparent`, or more than one, the `tracestate` is not read; a malformed `tracestate` does
+/// not affect the `traceparent` (section 3.3). Baggage is read independently of both. A baggage member that breaks the
+/// grammar or exceeds the limits is left out alone. A `+` in a baggage value is read as a `+` and written as `%2B`.
+/// Only the two flags that level 2 defines are read and written: the format has neither debug nor a deferred decision.
 ///
-/// [`W3cTraceContext`] and [`W3cBaggage`] are its halves.
+/// [`W3cTraceContext`] and [`W3cBaggage`] are its two parts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct W3c;
 
-/// W3C Trace Context without W3C Baggage: as [`W3c`] reads and writes `traceparent` and `tracestate`.
+/// W3C Trace Context without W3C Baggage: reads and writes `traceparent` and `tracestate` as [`W3c`] does.
 ///
-/// A `baggage` header is not this format's: it is neither read, written nor removed.
+/// A `baggage` header does not belong to this format: it is neither read, written nor removed.
 ///
 /// ```
 /// use opentracing_http::propagation::{Propagation, W3cTraceContext};
 /// use opentracing_http::{HttpTracing, InMemoryTracer};
 ///
-/// // The trace goes on to others, baggage does not.
+/// // The trace is propagated, baggage is not.
 /// let propagation = Propagation::none().read(W3cTraceContext).write(W3cTraceContext);
 /// let tracing = HttpTracing::builder(InMemoryTracer::new()).propagation(propagation).build()?;
 /// # drop(tracing);
@@ -38,10 +38,10 @@ pub struct W3c;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct W3cTraceContext;
 
-/// W3C Baggage without W3C Trace Context: as [`W3c`] reads and writes `baggage`.
+/// W3C Baggage without W3C Trace Context: reads and writes `baggage` as [`W3c`] does.
 ///
-/// Baggage alone makes no trace: without a format of ids beside it each service starts its own. Where both halves are named
-/// one by one the tracestate is written before the baggage, and not after it as [`W3c`] does within the
+/// Baggage alone makes no trace: without a format that has ids each service starts its own trace. If both parts are
+/// added separately, the tracestate is written before the baggage; [`W3c`] writes it after the baggage, within the
 /// [budget](super::Propagation::max_bytes).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct W3cBaggage;
@@ -170,7 +170,7 @@ fn extract_context(headers: &IncomingHeaders<'_>, found: &mut Extraction) {
     }
 }
 
-/// Section 3.2: `version "-" trace-id "-" parent-id "-" trace-flags`.
+/// Parses `version "-" trace-id "-" parent-id "-" trace-flags` (section 3.2).
 fn parse_traceparent(value: &[u8]) -> Option<SpanContext> {
     let (fields, more) = value.split_first_chunk::<55>()?;
     let [v0, v1, b'-', ids @ .., b'-', f0, f1] = fields else {
@@ -187,7 +187,7 @@ fn parse_traceparent(value: &[u8]) -> Option<SpanContext> {
     ];
     let [trace_high, trace_low, span_id] = ids;
     let [v0, v1, f0, f1] = hex_values(&[*v0, *v1, *f0, *f1])?;
-    // Later versions may add fields behind a dash, and keep the first four (section 3.2.4).
+    // Later versions may add fields after a dash, and keep the first four (section 3.2.4).
     match (v0 << 4 | v1, more.first()) {
         (0xff, _) | (0, Some(_)) => return None,
         (_, Some(next)) if *next != b'-' => return None,
@@ -199,7 +199,7 @@ fn parse_traceparent(value: &[u8]) -> Option<SpanContext> {
     Some(SpanContext::new(trace_id, span_id, flags))
 }
 
-/// All `tracestate` headers as one list; `None` if any of them breaks the grammar.
+/// Parses all `tracestate` headers as one list; returns `None` if any of them breaks the grammar.
 fn parse_tracestate(headers: &IncomingHeaders<'_>) -> Option<TraceState> {
     let (mut members, mut valid) = (Members::new(), true);
     headers.values(KnownHeader::Tracestate, &mut |value| {
@@ -208,7 +208,7 @@ fn parse_tracestate(headers: &IncomingHeaders<'_>) -> Option<TraceState> {
     valid.then(|| members.list())
 }
 
-/// Returns the header's value, with these flags.
+/// Returns the header's value with these flags.
 pub(crate) fn traceparent(context: &SpanContext, flags: u8) -> ShortText {
     let mut text = ShortText::new();
     text.push_str("00-");
@@ -240,7 +240,7 @@ fn extract_baggage(headers: &IncomingHeaders<'_>, found: &mut Extraction) {
     });
 }
 
-/// W3C Baggage, section 3.3.1: `key OWS "=" OWS value *( OWS ";" OWS property )`.
+/// Parses `key OWS "=" OWS value *( OWS ";" OWS property )` (W3C Baggage, section 3.3.1).
 fn add_member(
     member: &[u8],
     adding: &mut Adding<'_>,
@@ -267,13 +267,13 @@ fn add_member(
         )
 }
 
-/// What stands before and behind the first of these bytes.
+/// Returns the text before and after the first of these bytes.
 fn cut(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
     let (before, from) = text.split_at(text.iter().position(|byte| *byte == at)?);
     Some((before, from.get(1..)?))
 }
 
-/// Appends the properties without the blanks and the empty places that may stand between them.
+/// Appends the properties without the blanks and the empty elements that may be between them.
 fn push_without_blanks(properties: &str, text: &mut String) {
     let mut first = true;
     for property in properties
@@ -295,12 +295,12 @@ fn push_without_blanks(properties: &str, text: &mut String) {
     }
 }
 
-/// The members that fit, whole ones only. [`Baggage`](crate::Baggage) has made sure of their keys, properties and number.
+/// Returns as many whole members as fit. [`Baggage`](crate::Baggage) has checked keys, properties and number.
 fn baggage_string(outgoing: &Outgoing<'_>) -> String {
     let baggage = outgoing.baggage();
     let room = outgoing.room_for(KnownHeader::Baggage.name());
     let mut budget = Budget::of(room);
-    // A `=`, a comma and perhaps a semicolon with each; encoding may need more.
+    // One `=`, one comma and perhaps one semicolon for each; encoding may need more.
     let mut text = String::with_capacity(baggage.bytes() + 3 * baggage.len());
     for (key, value, properties) in baggage.iter_with_properties() {
         let before = text.len();
@@ -322,7 +322,8 @@ fn baggage_string(outgoing: &Outgoing<'_>) -> String {
     text
 }
 
-/// What stands in a value as it is. A `+` could, but some readers take it for a blank (OpenTelemetry's for Python does).
+/// Returns `true` for a byte that is not encoded in a value. A `+` need not be, but some readers take it for a blank
+/// (OpenTelemetry's propagator for Python).
 fn is_plain(byte: u8) -> bool {
     is_baggage_octet(byte) && !matches!(byte, b'%' | b'+')
 }

@@ -1,20 +1,19 @@
 use crate::delivery::{Drops, Reason};
 
-/// What becomes of each span: what was reported waits in the queue, is in the batch, was delivered or was dropped, one of
-/// these at a time.
+/// Counts what happened to each reported span: it waits in the queue, is in the batch, was delivered, or was dropped.
 ///
-/// Queued spans have running numbers, and leave in their order.
+/// Queued spans are numbered, and leave the queue in their order.
 #[derive(Debug, Default)]
 pub(super) struct Account {
-    /// How many spans have ever been queued.
+    /// Number of spans that were ever queued.
     queued: u64,
-    /// How many of those are done with, delivered or not, and no longer held.
+    /// How many of those are settled: delivered or dropped, and no longer held.
     settled: u64,
-    /// How many spans are in the batch.
+    /// Number of spans in the batch.
     batch: usize,
-    /// How many of those are neither delivered nor dropped, the last ones.
+    /// How many of those, the last ones, are neither delivered nor dropped.
     open: usize,
-    /// Whether the exporter has them at this moment.
+    /// Whether the exporter is sending them at this moment.
     is_offered: bool,
     delivered: u64,
     drops: Drops,
@@ -22,7 +21,7 @@ pub(super) struct Account {
     next_watch: u64,
 }
 
-/// Somebody who wants to know of the losses among the first so many spans.
+/// A counter of the losses among the spans up to a number.
 #[derive(Debug)]
 struct Watch {
     id: u64,
@@ -39,7 +38,7 @@ impl Account {
         self.settled
     }
 
-    /// Whether a queued span is not done with.
+    /// Returns `true` if a queued span is not settled.
     pub(super) const fn is_pending(&self) -> bool {
         self.settled < self.queued
     }
@@ -52,28 +51,29 @@ impl Account {
         self.drops
     }
 
-    /// A span was queued.
+    /// Records that a span was queued.
     pub(super) const fn queue(&mut self) {
         self.queued += 1;
     }
 
-    /// A span found no place in the queue.
+    /// Records that a span was not queued.
     pub(super) fn refuse(&mut self, reason: Reason) {
         self.drops.add(reason, 1);
     }
 
-    /// So many spans became the batch.
+    /// Records that this many spans became the batch.
     pub(super) const fn take(&mut self, spans: usize) {
         self.batch = spans;
         self.open = spans;
     }
 
-    /// The exporter is about to be given what is open of the batch.
+    /// Records that the exporter is about to get the open spans of the batch.
     pub(super) const fn offer(&mut self) {
         self.is_offered = true;
     }
 
-    /// The exporter has come back, and has delivered so many. Nothing is counted that was given up meanwhile.
+    /// Records that the exporter has returned, and how many spans it delivered. Spans that were abandoned meanwhile are
+    /// not counted again.
     pub(super) fn come_back(&mut self, delivered: usize) {
         self.is_offered = false;
         let delivered = delivered.min(self.open);
@@ -81,12 +81,12 @@ impl Account {
         self.delivered += delivered as u64;
     }
 
-    /// What is open of the batch is lost.
+    /// Records that the open spans of the batch are lost.
     pub(super) fn lose_batch(&mut self, reason: Reason) {
         self.lose_part(reason, self.open);
     }
 
-    /// So many of what is open of the batch are lost.
+    /// Records that this many of the batch's open spans are lost.
     pub(super) fn lose_part(&mut self, reason: Reason, spans: usize) {
         let first = self.settled + (self.batch - self.open) as u64;
         let lost = spans.min(self.open);
@@ -94,13 +94,13 @@ impl Account {
         self.lose(reason, first, lost);
     }
 
-    /// The batch is done with.
+    /// Records that the batch is settled.
     pub(super) const fn settle(&mut self) {
         self.settled += self.batch as u64;
         self.batch = 0;
     }
 
-    /// The batch, and so many spans in the queue, are given up.
+    /// Records that the batch, and this many spans in the queue, are abandoned.
     pub(super) fn abandon(&mut self, waiting: usize) {
         let is_sending = self.is_offered;
         self.lose_batch(match is_sending {
@@ -119,7 +119,7 @@ impl Account {
         }
     }
 
-    /// Begins to count the losses among what is queued by now.
+    /// Starts to count the losses among the spans that are queued now.
     pub(super) fn watch(&mut self) -> u64 {
         let id = self.next_watch;
         self.next_watch += 1;
@@ -131,7 +131,7 @@ impl Account {
         id
     }
 
-    /// Ends to count, and returns how many were lost.
+    /// Stops counting, and returns how many were lost.
     pub(super) fn end_watch(&mut self, id: u64) -> u64 {
         let place = self.watches.iter().position(|watch| watch.id == id);
         place.map_or(0, |place| self.watches.swap_remove(place).lost)
@@ -160,7 +160,7 @@ mod tests {
         account.come_back(1);
         account.lose_batch(Reason::Rejected);
         account.settle();
-        // The next batch is nothing to the one who wanted to know of the first.
+        // Losses in the next batch are not counted for the earlier spans.
         account.take(2);
         account.lose_batch(Reason::Failed);
         account.settle();

@@ -11,7 +11,9 @@ use crate::report::shared::Shared;
 use crate::report::worker::{OnError, Retries, Worker};
 use crate::sampler::Sampler;
 
-/// Changes the defaults of a [`Reporter`].
+/// The builder of a [`Reporter`].
+///
+/// Wrong options are reported by [`build`](Self::build), so that calls can be chained.
 ///
 /// ```
 /// use std::time::Duration;
@@ -29,7 +31,16 @@ use crate::sampler::Sampler;
 ///
 /// let reporter = Reporter::builder()
 ///     .queue_spans(10_000)
+///     .queue_bytes(16 * 1024 * 1024)
+///     .batch_bytes(512 * 1024)
 ///     .batch_interval(Duration::from_secs(5))
+///     .retries(3)
+///     .backoff(Duration::from_millis(100), Duration::from_secs(10))
+///     .export_timeout(Duration::from_secs(30))
+///     .shutdown_timeout(Duration::from_secs(2))
+///     .thread_name("spans")
+///     .sampler(opentracing_http::sampler::Always)
+///     .on_error(|error| eprintln!("tracing: {error}"))
 ///     .build(Discard)?;
 /// # let _ = reporter;
 ///
@@ -48,13 +59,13 @@ pub struct ReporterBuilder {
     thread_name: String,
     sampler: Option<Box<dyn Sampler>>,
     on_error: Option<OnError>,
-    /// What has set the bounds of spans, for errors.
+    /// The options or variables that set the limits of spans, for errors.
     pub(super) names: Names,
-    /// The first variable that is wrong.
+    /// The first wrong variable.
     pub(super) error: Option<ConfigError>,
 }
 
-/// The options, or the variables, that the bounds of spans come from.
+/// The options or variables that set the limits of spans.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Names {
     pub(super) queue: &'static str,
@@ -71,7 +82,8 @@ impl Names {
         batch: "OTEL_BSP_MAX_EXPORT_BATCH_SIZE",
     };
 
-    /// What there is to raise for a batch that does not fit: whoever sets it by a variable knows variables.
+    /// Returns what to raise if a batch does not fit into the queue: a variable if the limit of the batch was set by
+    /// one.
     fn raised(self) -> &'static str {
         match self.batch == Self::VARIABLES.batch {
             true => Self::VARIABLES.queue,
@@ -110,105 +122,108 @@ impl Default for ReporterBuilder {
 }
 
 impl ReporterBuilder {
-    /// How many spans wait at most, those of the batch that is being sent not counted; what comes beyond is dropped.
-    /// Default 2,048.
+    /// Sets how many spans wait at most, without those of the batch that is being sent. Further spans are dropped.
+    /// 2,048 by default.
     pub fn queue_spans(mut self, spans: usize) -> Self {
         self.queue.items = spans;
         self.names.queue = Names::CODE.queue;
         self
     }
 
-    /// How many bytes the waiting spans hold at most, about ([`FinishedSpan::size`](crate::FinishedSpan::size)); what
-    /// comes beyond is dropped. Default 8 MiB.
+    /// Sets how many bytes the waiting spans hold at most, approximately
+    /// ([`FinishedSpan::size`](crate::FinishedSpan::size)). Further spans are dropped. 8 MiB by default.
     pub fn queue_bytes(mut self, bytes: usize) -> Self {
         self.queue.bytes = bytes;
         self
     }
 
-    /// How many spans a batch has at most; as soon as so many wait, one is sent. Default 512, or the queue's bound if that
-    /// is less.
+    /// Sets how many spans a batch has at most; a batch is sent as soon as this many wait. 512 by default, or the
+    /// queue's limit if that is less.
     pub fn batch_spans(mut self, spans: usize) -> Self {
         self.batch_spans = Some(spans);
         self.names.batch = Names::CODE.batch;
         self
     }
 
-    /// How many bytes the spans of a batch hold at most, about; as soon as so many wait, a batch is sent. A span that is
-    /// bigger makes a batch of its own. Default 1 MiB, or the queue's bound if that is less.
+    /// Sets how many bytes the spans of a batch hold at most, approximately; a batch is sent as soon as this many wait.
+    /// A larger span is sent in a batch of its own. 1 MiB by default, or the queue's limit if that is less.
     ///
-    /// These are bytes in memory. A backend's own bound on what is sent is for its exporter to keep.
+    /// These are bytes in memory. The exporter has to keep the backend's own limits on requests.
     pub fn batch_bytes(mut self, bytes: usize) -> Self {
         self.batch_bytes = Some(bytes);
         self
     }
 
-    /// How long a span waits at most for its batch to fill. Default 1 s.
+    /// Sets how long a span waits at most for its batch to fill. 1 s by default.
     pub fn batch_interval(mut self, interval: Duration) -> Self {
         self.batch_interval = interval;
         self
     }
 
-    /// How often a batch is offered again to an exporter that asks to [retry](ExportError::retry); then it is dropped.
-    /// Default 5. Other spans wait in the queue meanwhile.
+    /// Sets how often a batch is offered again to an exporter that asks to [retry](ExportError::retry); then it is
+    /// dropped. Other spans wait in the queue meanwhile. 5 by default.
     pub fn retries(mut self, retries: u32) -> Self {
         self.retries.count = retries;
         self
     }
 
-    /// The pause before the first retry, and the longest one: they double, less up to a half by chance. Default 250 ms and
-    /// 30 s.
+    /// Sets the pause before the first retry, and the longest pause. Pauses double; each is shortened by up to a half
+    /// at random. 250 ms and 30 s by default.
     pub fn backoff(mut self, first: Duration, longest: Duration) -> Self {
         self.retries.first_pause = first;
         self.retries.longest_pause = longest;
         self
     }
 
-    /// Sets for how long a batch is offered again, from its first try on: it is dropped as soon as the next pause would end
-    /// later, however many [retries](Self::retries) are left. No limit by default.
+    /// Sets for how long a batch is offered again, counted from its first attempt. It is dropped as soon as the next
+    /// pause would end later, however many [retries](Self::retries) are left. No limit by default.
     ///
-    /// The time begins again when a part of the batch is delivered. A call of the exporter is not interrupted; it needs a
-    /// time limit of its own.
+    /// The time starts again when a part of the batch is delivered. A running call of the exporter is not interrupted;
+    /// the exporter needs its own timeout.
     pub fn export_timeout(mut self, timeout: Duration) -> Self {
         self.retries.time = Some(timeout);
         self
     }
 
-    /// How long dropping the last handle may take to deliver what is queued; what is left then is dropped. Default 5 s.
+    /// Sets how long dropping the last handle may take to deliver the queued spans. The remaining ones are dropped. 5 s
+    /// by default.
     ///
-    /// What the end of a policy has waited just before counts as part of it.
+    /// If a policy has ended just before, the time that its end has waited is subtracted.
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
         self.shutdown_timeout = timeout;
         self
     }
 
-    /// The name of the reporter's thread. Default `span-reporter`. Linux shows the first 15 bytes.
+    /// Sets the name of the reporter's thread, of which Linux shows the first 15 bytes. `span-reporter` by default.
     pub fn thread_name(mut self, name: impl Into<String>) -> Self {
         self.thread_name = name.into();
         self
     }
 
-    /// Decides which spans this tracer records; by default it follows the caller and records what has none.
+    /// Sets which spans this tracer records. By default it follows the caller, and records spans without a caller's
+    /// decision.
     ///
-    /// For the tracers of a [`FanOut`](crate::FanOut) that record different shares. A sampler for all tracers is the
-    /// [policy's](crate::HttpTracingBuilder::sampler).
+    /// It is meant for the tracers of a [`FanOut`](crate::FanOut) that record different shares. To set a sampler for
+    /// all tracers, use the [policy's](crate::HttpTracingBuilder::sampler).
     pub fn sampler(mut self, sampler: impl Sampler + 'static) -> Self {
         self.sampler = Some(Box::new(sampler));
         self
     }
 
-    /// Is called with each error of the exporter, also those that are retried, on the reporter's thread. A panic in it is
-    /// caught. Without it, an error that loses spans shows in the policy's
-    /// [diagnostics](crate::HttpTracingBuilder::on_diagnostic), and those that are retried do not show.
+    /// Sets a function that is called with each error of the exporter, including those that are retried, on the
+    /// reporter's thread. A panic in it is caught. By default, errors that lose spans appear in the policy's
+    /// [diagnostics](crate::HttpTracingBuilder::on_diagnostic), and errors that are retried do not.
     pub fn on_error(mut self, callback: impl Fn(&ExportError) + Send + 'static) -> Self {
         self.on_error = Some(Box::new(callback));
         self
     }
 
-    /// Starts the thread, and gives it the exporter.
+    /// Creates the reporter: starts the thread and moves the exporter to it.
     ///
     /// # Errors
     ///
-    /// The first option that was given something wrong, with the remedy; or that the operating system starts no thread.
+    /// Returns an error for the first wrong option, or if the operating system starts no thread. It names the option
+    /// and the remedy.
     pub fn build(self, exporter: impl Exporter + 'static) -> Result<Reporter, ConfigError> {
         let batch = self.check()?;
         let shared = Arc::new(Shared::new(self.queue, batch));
@@ -236,7 +251,7 @@ impl ReporterBuilder {
         ))
     }
 
-    /// Finds what is wrong; answers the bounds of a batch.
+    /// Checks the options; returns the limits of a batch.
     fn check(&self) -> Result<Bounds, ConfigError> {
         if let Some(error) = &self.error {
             return Err(error.clone());
@@ -288,7 +303,7 @@ impl ReporterBuilder {
     }
 }
 
-/// The bound of a batch, which has to fit into the queue.
+/// Returns the limit of the batch, which has to fit into the queue.
 fn bounded(
     queue_option: &'static str,
     raised: &'static str,

@@ -3,27 +3,29 @@ use crate::env::{self, Variables};
 use crate::report::builder::{Names, ReporterBuilder};
 
 impl ReporterBuilder {
-    /// Applies the variables of OpenTelemetry's batch processor that are set in the process' environment and not empty:
+    /// Applies these variables of OpenTelemetry's batch processor. Unset and empty variables change nothing:
     ///
-    /// | variable | sets | values |
+    /// | variable | option | values |
     /// |---|---|---|
     /// | `OTEL_BSP_SCHEDULE_DELAY` | [`batch_interval`](Self::batch_interval) | milliseconds, 1 or more |
     /// | `OTEL_BSP_MAX_QUEUE_SIZE` | [`queue_spans`](Self::queue_spans) | 1 or more |
     /// | `OTEL_BSP_MAX_EXPORT_BATCH_SIZE` | [`batch_spans`](Self::batch_spans) | 1 or more, at most the queue's |
     /// | `OTEL_BSP_EXPORT_TIMEOUT` | [`export_timeout`](Self::export_timeout) | milliseconds; 0 is no limit |
     ///
-    /// They go over what was set before, and what is set later goes over them. A variable that is unset leaves the option as
-    /// it is, also where OpenTelemetry has another default.
+    /// They override options that were set before, and later calls override them. An unset variable leaves the option
+    /// as it is, even if OpenTelemetry has another default.
     ///
     /// # Errors
     ///
-    /// [`build`](Self::build) returns an error for a value that cannot be used, which names the variable, also where later
-    /// code sets the same option.
+    /// [`build`](Self::build) returns an error that names the variable if a value cannot be used, even if a later call
+    /// sets the same option.
+    ///
+    /// See [`env_with`](Self::env_with) for an example.
     pub fn env(self) -> Self {
         self.env_with(env::var)
     }
 
-    /// Applies the same variables, which come from elsewhere than the process' environment.
+    /// Applies the same variables from another source than the process' environment, such as a table in a test.
     ///
     /// ```
     /// use opentracing_http::FinishedSpan;

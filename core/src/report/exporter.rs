@@ -4,22 +4,23 @@ use std::time::Duration;
 
 use crate::span::FinishedSpan;
 
-/// Sends batches of finished spans to a backend; a [`Reporter`](super::Reporter) calls it on its own thread.
+/// Sends batches of finished spans to a backend. A [`Reporter`](super::Reporter) calls it on its own thread. See the
+/// [module's page](crate::report) for an example.
 ///
-/// It may block for as long as it has to: requests do not wait for it, and whoever flushes or drops the reporter waits no
-/// longer than it says. It should have a time limit of its own all the same, because meanwhile nothing else is sent. A panic
-/// loses the batch, not the thread.
+/// It may block: requests do not wait for it, and a flush or shutdown waits no longer than its own time. It should have
+/// a timeout anyway, because nothing else is sent meanwhile. A panic loses the batch, not the thread.
 pub trait Exporter: Send {
-    /// Sends one batch: at least one span, in the order in which they were reported.
+    /// Sends one batch: at least one span, in the order in which spans were reported.
     ///
     /// # Errors
     ///
-    /// If not all of it was delivered: [`ExportError::retry`] to be given the batch again later, [`ExportError::rejected`]
-    /// to give it up; [`delivered`](ExportError::delivered) tells a part that was, and [`refused`](ExportError::refused) a
-    /// part that never will be while the rest may.
+    /// Returns an error if a span was not delivered: [`ExportError::retry`] if the batch should be offered again later,
+    /// [`ExportError::rejected`] if not. [`delivered`](ExportError::delivered) sets how many spans were delivered
+    /// anyway, and [`refused`](ExportError::refused) how many never will be while the others may.
     fn export(&mut self, batch: &[FinishedSpan]) -> Result<(), ExportError>;
 
-    /// Is called once, after the last batch; the exporter is dropped next, on the same thread.
+    /// Is called once, after the last batch; then the exporter is dropped on the same thread. The default does nothing.
+    /// See [`Reporter`](super::Reporter) for an example.
     fn shutdown(&mut self) {}
 }
 
@@ -33,16 +34,17 @@ impl<E: Exporter + ?Sized> Exporter for Box<E> {
     }
 }
 
-/// Why a batch was not delivered, and what is to become of it.
+/// Why a batch was not delivered, and whether it is offered again.
 ///
 /// ```
 /// use std::time::Duration;
 ///
 /// use opentracing_http::report::ExportError;
 ///
-/// // The backend is busy, and says for how long.
+/// // The backend is busy, and has sent a `Retry-After`.
 /// let busy = ExportError::retry("503 Service Unavailable").after(Duration::from_secs(2));
-/// // It refused three spans of eight.
+/// assert!(busy.is_retry());
+/// // The backend refused three spans of eight.
 /// let partly = ExportError::rejected("3 spans are too large").delivered(5);
 /// assert_eq!(busy.to_string(), "503 Service Unavailable");
 /// # let _ = partly;
@@ -56,8 +58,8 @@ pub struct ExportError {
 }
 
 impl ExportError {
-    /// What failed may succeed later: the batch is kept and offered again, with growing pauses, as often as the
-    /// [builder](super::ReporterBuilder::retries) says.
+    /// Creates an error that may be temporary: the batch is offered again, with growing pauses, as often as the
+    /// [builder](super::ReporterBuilder::retries) allows.
     pub fn retry(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self {
             source: source.into(),
@@ -68,7 +70,7 @@ impl ExportError {
         }
     }
 
-    /// What failed will fail again: the batch is given up.
+    /// Creates a permanent error: the batch is dropped.
     pub fn rejected(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self {
             retry: false,
@@ -76,34 +78,34 @@ impl ExportError {
         }
     }
 
-    /// Says how long to wait before the batch is offered again, in place of the reporter's own pause; at most the
-    /// [greatest pause](super::ReporterBuilder::backoff). Means nothing for a rejected batch.
+    /// Sets the pause before the batch is offered again, instead of the reporter's own pause; at most the [longest
+    /// pause](super::ReporterBuilder::backoff). Ignored for a rejected batch.
     #[must_use]
     pub const fn after(mut self, pause: Duration) -> Self {
         self.after = Some(pause);
         self
     }
 
-    /// Says how many spans of the batch were delivered all the same; none by default.
+    /// Sets how many spans of the batch were delivered; none by default.
     ///
-    /// On a retry those are the batch's first, and only the rest is offered again. On a rejection only the rest counts as
-    /// dropped.
+    /// On a retry these are the batch's first spans, and only the others are offered again. On a rejection only the
+    /// others count as dropped.
     #[must_use]
     pub const fn delivered(mut self, spans: usize) -> Self {
         self.delivered = spans;
         self
     }
 
-    /// Sets how many spans of the batch the backend refused for good, beside those that were delivered; none by default.
+    /// Sets how many further spans of the batch the backend refused permanently; none by default.
     ///
-    /// For an exporter that sends a batch in several requests. On a retry the batch's first `delivered + refused` spans are
-    /// done with: the refused ones count as dropped, and only the rest is offered again. Means nothing for a rejected batch,
-    /// of which everything that was not delivered counts as dropped.
+    /// It is meant for an exporter that sends a batch in several requests. On a retry the batch's first `delivered +
+    /// refused` spans are settled: the refused ones count as dropped, and only the rest is offered again. Ignored for a
+    /// rejected batch, of which every span that was not delivered counts as dropped.
     ///
     /// ```
     /// use opentracing_http::report::ExportError;
     ///
-    /// // Of a first request with 8 spans 3 were refused, and the second request found the backend busy.
+    /// // In the first request 3 of 8 spans were refused; at the second request the backend was busy.
     /// let error = ExportError::retry("503 Service Unavailable").delivered(5).refused(3);
     /// # let _ = error;
     /// ```
@@ -113,14 +115,14 @@ impl ExportError {
         self
     }
 
-    /// Whether the batch is to be offered again.
+    /// Returns `true` if the batch is offered again.
     #[must_use]
     pub const fn is_retry(&self) -> bool {
         self.retry
     }
 }
 
-// The cause is what there is to say, so it is shown in this error's place rather than as its source.
+// The cause is the whole message, so it is written by `Display` and not returned by `source`.
 impl fmt::Display for ExportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.source.fmt(f)

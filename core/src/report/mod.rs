@@ -1,13 +1,13 @@
-//! The background reporter: what a tracer that sends spans somewhere is made of.
+//! The background reporter, for tracers that send spans to a backend.
 //!
-//! An [`Exporter`] sends one batch. The [`Reporter`] is the tracer around it: a queue that is bounded in spans and in
-//! bytes, one thread of its own, batches by count, size and time, retries as the exporter asks, drops
-//! [counted by reason](Drops). Reporting never waits for the exporter, and a dead backend costs dropped spans, nothing else:
-//! the policy's [diagnostics](crate::HttpTracingBuilder::on_diagnostic) tell of them.
+//! An [`Exporter`] sends one batch. The [`Reporter`] is the tracer around it: a queue that is limited in spans and
+//! bytes, one thread, batches by count, size and time, retries as the exporter requests, drops [counted by
+//! reason](Drops). Reporting a span never waits for the exporter. If the backend is down, spans are dropped and the
+//! policy's [diagnostics](crate::HttpTracingBuilder::on_diagnostic) report that; nothing else happens.
 //!
-//! Every span that was reported is [delivered](Reporter::delivered), which means that the exporter returned success for it,
-//! or [dropped](Reporter::drops) for one reason, or still on its way. When [`Reporter::shutdown`] has returned, none is on
-//! its way: delivered and dropped are what was reported.
+//! Each reported span is [delivered](Reporter::delivered), which means that the exporter returned success for it, or
+//! [dropped](Reporter::drops) for one reason, or still on its way. After [`Reporter::shutdown`] has returned, none is
+//! on its way: delivered plus dropped is what was reported.
 //!
 //! ```
 //! use std::io::Write;
@@ -17,7 +17,7 @@
 //! use opentracing_http::report::{ExportError, Exporter, Reporter};
 //! use opentracing_http::{FinishedSpan, HttpTracing};
 //!
-//! /// Sends a line for each span.
+//! /// Sends one line for each span.
 //! struct Lines {
 //!     address: String,
 //! }

@@ -2,28 +2,29 @@ use std::time::{Duration, Instant};
 
 use crate::delivery::Diagnostics;
 
-/// How long nothing is told after something was.
+/// The minimum time between two reports.
 const QUIET: Duration = Duration::from_secs(60);
 
-/// When whom to tell of losses: of the first at once, of later ones at most once a minute.
+/// Decides when losses are reported, and to which policies: the first loss at once, later ones at most once a minute.
 #[derive(Debug, Default)]
 pub(super) struct News {
     listeners: Vec<Diagnostics>,
-    /// How many lost spans were told of, and when.
+    /// How many lost spans the last report counted, and its time.
     told: Option<(u64, Instant)>,
-    /// What the exporter has said last of a batch that was lost.
+    /// The exporter's last error for a batch that was lost.
     pub(super) cause: Option<String>,
 }
 
 impl News {
-    /// Adds a policy; one that is there stays once.
+    /// Adds a policy, unless it was added before.
     pub(super) fn attach(&mut self, diagnostics: &Diagnostics) {
         self.listeners
             .retain(|known| !known.is_gone() && !known.is_same(diagnostics));
         self.listeners.push(diagnostics.clone());
     }
 
-    /// Those who are to be told, now that so many were lost. Nobody is told twice if two threads ask at once.
+    /// Returns the policies to report to after this many losses. If two threads call it at the same time, one of them
+    /// gets the policies.
     pub(super) fn due(&mut self, lost: u64, now: Instant) -> Option<Vec<Diagnostics>> {
         let is_due = match self.told {
             None => lost > 0,

@@ -1,7 +1,7 @@
 //! A finished span in OpenTelemetry's data model, for exporters to its wire format and to its API.
 //!
 //! The rules are those of OpenTelemetry's specification ("OpenTracing compatibility", and "HTTP spans" of its semantic
-//! conventions); what an exporter adds is the encoding. No type of OpenTelemetry's own is used here.
+//! conventions). An exporter adds the encoding. No type of OpenTelemetry's crates is used here.
 //!
 //! ```
 //! use opentracing_http::report::otel::{OtelSpan, Status};
@@ -26,50 +26,50 @@ use crate::http::Outcome;
 use crate::span::FinishedSpan;
 use crate::tag::{Log, Omitted, SpanKind, Tag, Value};
 
-/// The name of the instrumentation scope that all spans of this library have.
+/// The name of the instrumentation scope of all spans of this library.
 pub const SCOPE_NAME: &str = env!("CARGO_PKG_NAME");
 
-/// The version of that scope.
+/// The version of the instrumentation scope.
 pub const SCOPE_VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The name of the attribute that tells what the policy's [`Limits`](crate::Limits) left out where OpenTelemetry has no
-/// counter for it: `2 log fields, 1 ends of values`.
+/// The name of an attribute for data that the policy's [`Limits`](crate::Limits) left out and that OpenTelemetry has no
+/// counter for; its value is text such as `2 log fields, 1 ends of values`.
 pub const OMITTED: &str = "opentracing.omitted";
 
-/// A finished span in OpenTelemetry's data model.
+/// A finished span in OpenTelemetry's data model. See the [module's page](crate::report::otel) for an example.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct OtelSpan<'a> {
-    /// Trace id, span id, flags, tracestate and baggage, as they were at the end.
+    /// Trace id, span id, flags, tracestate and baggage at the end of the span.
     pub context: SpanContext,
-    /// The parent in the same trace, whether the span is its child or only follows from it.
+    /// The parent in the same trace, also if this span only follows from it.
     pub parent_id: Option<SpanId>,
     /// Whether the parent is a span of another process: `true` for the caller of a request, `false` for a span of this
-    /// process; `None` without a parent, and for a context that the application has given by hand.
+    /// process; `None` without a parent, and if the application passed the parent's context.
     pub parent_is_remote: Option<bool>,
-    /// The name.
+    /// The span's name.
     pub name: &'a str,
-    /// On which side of a call the span stands.
+    /// The span's side of a call.
     pub kind: SpanKind,
-    /// When it started.
+    /// The start time.
     pub start: SystemTime,
-    /// When it ended: never before its start.
+    /// The end time, not before the start.
     pub end: SystemTime,
-    /// The attributes, each key once: the span's tags without `span.kind`, which is [`kind`](Self::kind), and without an
-    /// `error` that is true or false, which is [`status`](Self::status). Where limits have cut values or left out fields of
-    /// logs, the last one is [`OMITTED`].
+    /// The attributes, each key once: the span's tags, except `span.kind`, which is [`kind`](Self::kind), and an
+    /// `error` that is a boolean, which is [`status`](Self::status). If limits have cut values or left out fields of
+    /// logs, the last attribute is [`OMITTED`].
     pub attributes: Vec<KeyValue>,
     /// Number of attributes left out because of the policy's limits.
     pub dropped_attributes: u32,
-    /// The span's logs.
+    /// The span's logs as events.
     pub events: Vec<Event>,
     /// Number of events left out because of the policy's limits.
     pub dropped_events: u32,
-    /// The span's references, without a parent of which the span is a child.
+    /// The span's references as links, except the parent of which it is a child.
     pub links: Vec<Link<'a>>,
     /// Number of links left out because of the policy's limits.
     pub dropped_links: u32,
-    /// Whether the span failed.
+    /// The status: whether the span failed.
     pub status: Status,
 }
 
@@ -82,13 +82,13 @@ pub struct KeyValue {
     pub value: AttributeValue,
 }
 
-/// The value of an attribute.
+/// The value of an attribute, with OpenTelemetry's types.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum AttributeValue {
-    /// A truth value.
+    /// A boolean.
     Bool(bool),
-    /// A whole number.
+    /// A 64-bit integer.
     I64(i64),
     /// A floating-point number.
     F64(f64),
@@ -104,40 +104,41 @@ pub enum AttributeValue {
 pub struct Event {
     /// When it happened.
     pub time: SystemTime,
-    /// `exception` for an error's log; else the log's field `event`; else `log`.
+    /// `exception` for the log of an error; else the log's field `event`; else `log`.
     pub name: Cow<'static, str>,
-    /// The log's other fields. Those of an error have the names `exception.type`, `exception.message` and
+    /// The log's other fields. Those of an error are named `exception.type`, `exception.message` and
     /// `exception.stacktrace`.
     pub attributes: Vec<KeyValue>,
 }
 
-/// A span that this one refers to.
+/// A link to another span.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct Link<'a> {
     /// The other span.
     pub context: &'a SpanContext,
-    /// How this span stands to it: the value of the link's attribute [`Link::REF_TYPE`].
+    /// The kind of the reference, the value of the attribute [`Link::REF_TYPE`]: `child_of` or `follows_from`.
     pub ref_type: &'static str,
 }
 
 impl Link<'_> {
-    /// The name of the attribute that tells how the spans stand to each other.
+    /// The name of the attribute for the kind of a reference.
     pub const REF_TYPE: &'static str = "opentracing.ref_type";
 }
 
-/// Whether a span failed.
+/// The status of a span.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Status {
-    /// Nothing is known of a failure.
+    /// No failure is known.
     Unset,
-    /// The span failed. The text is the error's message where there is one, or the request's outcome where its status does
-    /// not say what failed.
+    /// The span failed. The text is the error's message if there is one, or the request's outcome if the HTTP status
+    /// does not describe the failure.
     Error(Option<String>),
 }
 
 impl<'a> OtelSpan<'a> {
-    /// Makes it of a finished span. Copies what the span renders (tags, logs), and borrows the rest.
+    /// Creates it from a finished span. Tags and logs are copied, the rest is borrowed. See the [module's
+    /// page](crate::report::otel) for an example.
     #[must_use]
     pub fn of(span: &'a FinishedSpan) -> Self {
         let logs = span.logs();
@@ -163,7 +164,7 @@ impl<'a> OtelSpan<'a> {
     }
 }
 
-/// The tag as an attribute; `None` for one that is a field of the span.
+/// Returns the tag as an attribute; `None` if it is a field of the span instead.
 fn attribute(Tag { key, value }: Tag) -> Option<KeyValue> {
     let is_field = match &*key {
         "span.kind" => true,
@@ -179,7 +180,7 @@ fn attribute(Tag { key, value }: Tag) -> Option<KeyValue> {
     (!is_field).then_some(KeyValue { key, value })
 }
 
-/// The attribute that tells what was left out without a counter of its own.
+/// Returns the attribute for omissions that have no counter.
 fn omission(omitted: Omitted) -> Option<KeyValue> {
     let counts = [
         (omitted.log_fields, "log fields"),

@@ -1,13 +1,13 @@
 use std::collections::VecDeque;
 
-/// Bounds in items and in bytes.
+/// Limits in items and bytes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
     pub(super) items: usize,
     pub(super) bytes: usize,
 }
 
-/// A first-in, first-out queue that is bounded in items and in bytes.
+/// A first-in, first-out queue that is limited in items and bytes.
 pub(super) struct Queue<T> {
     items: VecDeque<(T, usize)>,
     bytes: usize,
@@ -31,13 +31,13 @@ impl<T> Queue<T> {
         self.bytes
     }
 
-    /// Whether this much is in it.
+    /// Returns `true` if it contains at least this much.
     pub(super) fn holds(&self, batch: Bounds) -> bool {
         self.items.len() >= batch.items || self.bytes >= batch.bytes
     }
 
-    /// Adds an item of this size, or gives it back if there is no room. `late` bytes are held by the items in it beside what
-    /// they had when they were added.
+    /// Adds an item with this size, or returns it if there is no room. `late` is the number of bytes by which the
+    /// contained items have grown since they were added.
     pub(super) fn push(&mut self, item: T, size: usize, late: usize) -> Result<(), T> {
         let room = self
             .bounds
@@ -51,7 +51,7 @@ impl<T> Queue<T> {
         Ok(())
     }
 
-    /// Moves the oldest items into `batch`, which is empty: as many as fit into these bounds, and at least one.
+    /// Moves the oldest items into the empty `batch`: as many as the limits allow, and at least one.
     pub(super) fn take(&mut self, bounds: Bounds, batch: &mut Vec<T>) {
         let mut left = bounds.bytes;
         while let Some((_, size)) = self.items.front()
@@ -64,7 +64,7 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Takes everything out.
+    /// Removes and returns all items.
     pub(super) fn clear(&mut self) -> VecDeque<(T, usize)> {
         self.bytes = 0;
         std::mem::take(&mut self.items)

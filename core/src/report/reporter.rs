@@ -11,15 +11,45 @@ use crate::report::shared::Shared;
 use crate::sampler::{Sampler, SamplingParams, SamplingResult};
 use crate::span::{FinishedSpan, Tracer};
 
-/// The tracer around an [`Exporter`]: queues spans, and sends them in batches from a thread of its own.
+/// The tracer around an [`Exporter`]: queues spans, and sends them in batches on its own thread.
 ///
-/// Cloning gives another handle to the same queue and thread. When the last handle is dropped, what is queued is delivered
-/// within the [shutdown's time](ReporterBuilder::shutdown_timeout), and the rest given up; an exporter that hangs is left
-/// behind with its thread. The end of a policy has taken its part of that time; and where a flush has timed out, and since
-/// then nothing was delivered and nothing reported, dropping does not wait again.
+/// Clones are handles to the same queue and thread. When the last handle is dropped, queued spans are delivered within
+/// the [shutdown timeout](ReporterBuilder::shutdown_timeout) and the rest is dropped; an exporter that hangs is
+/// abandoned together with its thread. Time that the end of a policy has waited just before is subtracted. If a flush
+/// has timed out, and nothing was delivered or reported since then, dropping does not wait again.
 ///
-/// [`report`](Tracer::report) takes a lock for a moment, and makes a system call only when a batch is full and the thread
-/// asleep. See the [module's page](super) for an example.
+/// [`report`](Tracer::report) holds a lock for a moment, and makes a system call only if a batch is full and the thread
+/// sleeps.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use opentracing_http::report::{ExportError, Exporter, Reporter};
+/// use opentracing_http::{FinishedSpan, HttpTracing};
+///
+/// /// Sends nothing.
+/// struct Discard;
+///
+/// impl Exporter for Discard {
+///     fn export(&mut self, batch: &[FinishedSpan]) -> Result<(), ExportError> {
+///         println!("{} spans", batch.len());
+///         Ok(())
+///     }
+///
+///     fn shutdown(&mut self) {
+///         println!("this was the last batch");
+///     }
+/// }
+///
+/// let reporter = Reporter::with_defaults(Discard)?;
+/// let tracing = HttpTracing::new(reporter.clone());
+/// tracing.span("work").start().finish();
+/// println!("{} spans wait, about {} bytes", reporter.queued_spans(), reporter.queued_bytes());
+///
+/// assert!(reporter.shutdown(Duration::from_secs(10)).is_complete());
+/// assert_eq!((reporter.delivered(), reporter.drops().total()), (1, 0));
+/// # Ok::<(), opentracing_http::ConfigError>(())
+/// ```
 #[derive(Clone)]
 pub struct Reporter {
     /// `None` if it is disabled.
@@ -34,7 +64,7 @@ struct Handle {
 }
 
 impl Reporter {
-    /// Starts from the defaults and changes some.
+    /// Creates a builder with the defaults; see the [module's page](crate::report) for an example.
     pub fn builder() -> ReporterBuilder {
         ReporterBuilder::default()
     }
@@ -55,8 +85,8 @@ impl Reporter {
         }
     }
 
-    /// Creates a reporter that records nothing and passes callers' contexts on unchanged, for a tracer that its configuration
-    /// disables. It has no thread and no exporter.
+    /// Creates a reporter that records nothing and propagates callers' contexts unchanged, for a tracer that is
+    /// disabled by its configuration. It has neither thread nor exporter.
     ///
     /// ```
     /// use opentracing_http::HttpTracing;
@@ -70,39 +100,40 @@ impl Reporter {
         Self { handle: None }
     }
 
-    /// Starts a reporter with the defaults.
+    /// Creates a reporter with the defaults.
     ///
     /// # Errors
     ///
-    /// If the operating system starts no thread.
+    /// Returns an error if the operating system starts no thread.
     pub fn with_defaults(exporter: impl Exporter + 'static) -> Result<Self, ConfigError> {
         Self::builder().build(exporter)
     }
 
-    /// How many spans were dropped so far, by reason.
+    /// Returns how many spans were dropped so far, by reason.
     #[must_use]
     pub fn drops(&self) -> Drops {
         let handle = self.handle.as_ref();
         handle.map_or_else(Drops::default, |handle| handle.shared.drops())
     }
 
-    /// How many spans were delivered so far: those for which the exporter returned success, or which it counted as
-    /// [delivered](super::ExportError::delivered) in an error.
+    /// Returns how many spans were delivered so far: those for which the exporter returned success, or which an error
+    /// counted as [delivered](super::ExportError::delivered).
     ///
-    /// A delivery after a shutdown has given the spans up does not count. They are [dropped](Drops::in_flight).
+    /// Spans that a shutdown has dropped are not counted here if they are delivered afterwards. They stay in
+    /// [`Drops::in_flight`].
     #[must_use]
     pub fn delivered(&self) -> u64 {
         let handle = self.handle.as_ref();
         handle.map_or(0, |handle| handle.shared.delivered())
     }
 
-    /// How many spans wait in the queue, those of the batch that is being sent not counted.
+    /// Returns how many spans wait in the queue, without those of the batch that is being sent.
     #[must_use]
     pub fn queued_spans(&self) -> usize {
         self.queued().0
     }
 
-    /// About how many bytes the waiting spans hold.
+    /// Returns about how many bytes the waiting spans hold.
     #[must_use]
     pub fn queued_bytes(&self) -> usize {
         self.queued().1
@@ -113,12 +144,12 @@ impl Reporter {
         handle.map_or((0, 0), |handle| handle.shared.queued())
     }
 
-    /// Ends the reporter for all its handles: delivers what is queued, and shuts the exporter down. What is not delivered
-    /// within `timeout` is dropped and counted, also what the exporter is sending at that moment; so is what is reported from
-    /// now on.
+    /// Ends the reporter for all its handles: delivers the queued spans and shuts the exporter down. Spans that are not
+    /// delivered within `timeout` are dropped and counted, including those that the exporter is sending at that moment.
+    /// Spans that are reported later are dropped and counted, too.
     ///
-    /// Blocks the calling thread for at most that time. On the reporter's own thread it cannot wait, and returns as if the
-    /// time was over.
+    /// It blocks the calling thread for at most `timeout`. On the reporter's own thread it cannot wait, and returns at
+    /// once as if the time was over.
     #[allow(
         clippy::must_use_candidate,
         reason = "a process that is about to exit can do nothing with the result"
@@ -146,7 +177,7 @@ impl Handle {
 }
 
 impl Drop for Handle {
-    // The last handle may be one that a span held, through its policy: then this runs on the worker's own thread.
+    // A queued span may hold the last handle through its policy: then this runs on the worker's own thread.
     fn drop(&mut self) {
         self.shutdown(self.shared.left(self.shutdown_timeout));
     }
@@ -169,10 +200,10 @@ impl Tracer for Reporter {
         }
     }
 
-    /// Delivers what has been reported so far.
+    /// Delivers all spans that have been reported so far.
     ///
-    /// Blocks the calling thread for at most `timeout`. On the reporter's own thread it cannot wait, and returns as if the
-    /// time was over.
+    /// It blocks the calling thread for at most `timeout`. On the reporter's own thread it cannot wait, and returns at
+    /// once as if the time was over.
     fn flush(&self, timeout: Duration) -> Flushed {
         match &self.handle {
             None => Flushed::COMPLETE,
@@ -181,10 +212,10 @@ impl Tracer for Reporter {
         }
     }
 
-    /// The same for a policy that has ended; but where a flush has timed out, and since then nothing was delivered and
-    /// nothing reported, it does not wait again.
+    /// Flushes because a policy has ended. If a flush has timed out, and nothing was delivered or reported since then,
+    /// it does not wait again.
     ///
-    /// The time that it takes is part of the time that the reporter's own end may take.
+    /// The time that it waits is subtracted from the time of the reporter's own end.
     fn end(&self, timeout: Duration) -> Flushed {
         match &self.handle {
             None => Flushed::COMPLETE,

@@ -8,18 +8,18 @@ use crate::report::news::News;
 use crate::report::queue::{Bounds, Queue};
 use crate::span::{FinishedSpan, LateBytes};
 
-/// What the reporter's handles and its thread share.
+/// The state that the reporter's handles and its thread share.
 ///
-/// Spans are dropped outside the lock only: the last handle to a span takes its policy and whatever that owns with it. Nor
-/// are policies told of losses under it: that is code which is not ours.
+/// Spans are dropped without holding the lock: the last handle to a span drops its policy and all that the policy owns.
+/// Losses are reported without holding it, too, because hooks are foreign code.
 pub(super) struct Shared {
     state: Mutex<State>,
     /// Wakes the worker.
     work: Condvar,
-    /// Wakes those who wait for the worker.
+    /// Wakes threads that wait for the worker.
     progress: Condvar,
     batch: Bounds,
-    /// What the queued spans have grown by since they ended.
+    /// By how much the queued spans have grown since they ended.
     late: LateBytes,
 }
 
@@ -27,30 +27,30 @@ struct State {
     queue: Queue<FinishedSpan>,
     account: Account,
     news: News,
-    /// Until so many spans are settled, batches are due at once.
+    /// Until this many spans are settled, batches are sent at once.
     flush_to: u64,
-    /// How often a flush was asked for.
+    /// Number of requested flushes.
     flushes: u64,
     /// Whether the worker waits for a batch and has not been woken.
     is_idle: bool,
-    /// How many spans were queued and delivered when a flush last waited in vain.
+    /// How many spans were queued and delivered when a flush last timed out.
     in_vain: Option<(u64, u64)>,
     /// How long the ends of policies have waited, and how many spans were queued by then.
     waited: Option<(Duration, u64)>,
-    /// Set by a shutdown: by when it is to be over.
+    /// The end of a shutdown's time; set by the shutdown.
     deadline: Option<Instant>,
-    /// Whether the worker is done.
+    /// Whether the worker has stopped.
     stopped: bool,
 }
 
 type Leftover = VecDeque<(FinishedSpan, usize)>;
 
-/// What the worker is to do next.
+/// What the worker does next.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next {
     /// Send the batch.
     Send,
-    /// Nothing but what is done from time to time.
+    /// Only periodic work.
     Idle,
     Stop,
 }
@@ -81,7 +81,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many spans wait in the queue, and how many bytes they hold.
+    /// Returns how many spans wait in the queue, and how many bytes they hold.
     pub(super) fn queued(&self) -> (usize, usize) {
         let state = self.lock();
         (state.queue.len(), state.queue.bytes() + self.late.get())
@@ -95,7 +95,7 @@ impl Shared {
         self.lock().account.drops()
     }
 
-    /// Adds a policy that is told of losses.
+    /// Adds a policy to which losses are reported.
     pub(super) fn attach(&self, diagnostics: &Diagnostics) {
         self.lock().news.attach(diagnostics);
     }
@@ -115,9 +115,9 @@ impl Shared {
         }
     }
 
-    /// Tells the policies of losses, if it is time to.
+    /// Reports losses to the policies if a report is due.
     pub(super) fn tell(&self) {
-        // A loss that a hook causes is told with the next one.
+        // A loss that a hook causes is part of the next report.
         if diagnostics::is_telling() {
             return;
         }
@@ -134,7 +134,7 @@ impl Shared {
         }
     }
 
-    /// Waits until what has been queued by now is done with.
+    /// Waits until all spans that are queued now are settled.
     pub(super) fn flush(&self, timeout: Duration) -> Flushed {
         let until = after(timeout);
         let mut leftover = None;
@@ -146,7 +146,7 @@ impl Shared {
         state.flushes += 1;
         self.work.notify_one();
         while state.account.settled() < target {
-            // Nothing is delivered after a shutdown's deadline, whether the worker has noticed it yet or hangs.
+            // Nothing is delivered after a shutdown's deadline, whether the worker has noticed it or hangs.
             let next = state.deadline.map_or(until, |deadline| deadline.min(until));
             let is_over;
             (state, is_over) = wait(&self.progress, state, next);
@@ -169,7 +169,7 @@ impl Shared {
         flushed.with_lost(lost)
     }
 
-    /// Flushes because a policy has ended, in what is left of the time for that.
+    /// Flushes because a policy has ended, within what is left of the time for ends.
     pub(super) fn end(&self, timeout: Duration) -> Flushed {
         let began = Instant::now();
         let flushed = self.flush(self.left(timeout));
@@ -179,8 +179,8 @@ impl Shared {
         flushed
     }
 
-    /// What is left of this time for the end of policies and reporter together: nothing where a flush has waited in vain and
-    /// it would be the same again.
+    /// Returns what is left of `timeout` for the ends of policies and reporter together; zero if a flush has timed out
+    /// and nothing has changed since.
     pub(super) fn left(&self, timeout: Duration) -> Duration {
         let state = self.lock();
         let (queued, delivered) = (state.account.queued(), state.account.delivered());
@@ -190,14 +190,14 @@ impl Shared {
         timeout.saturating_sub(state.waited())
     }
 
-    /// Closes the queue, and has the worker deliver what is in it and stop by then.
+    /// Closes the queue; the worker delivers its spans within `timeout` and stops.
     pub(super) fn close(&self, timeout: Duration) {
         self.lock().close(after(timeout));
         self.work.notify_one();
     }
 
-    /// Closes the queue and waits for the worker to stop. What is not delivered when the time is over is dropped, and the
-    /// worker left to itself.
+    /// Closes the queue and waits for the worker to stop. Spans that are not delivered in time are dropped, and the
+    /// worker is abandoned.
     pub(super) fn shut_down(&self, timeout: Duration) -> Flushed {
         let until = after(timeout);
         let mut leftover = None;
@@ -221,7 +221,7 @@ impl Shared {
         flushed.with_lost(lost)
     }
 
-    /// Tells of spans that were given up, then drops them.
+    /// Reports abandoned spans, then drops them.
     fn gave_up(&self, leftover: Option<Leftover>) {
         if let Some(leftover) = leftover {
             self.progress.notify_all();
@@ -231,7 +231,7 @@ impl Shared {
         }
     }
 
-    /// Waits for the next batch to be due and moves it into `batch`.
+    /// Waits until a batch is due, and moves it into `batch`.
     pub(super) fn next_batch(&self, interval: Duration, batch: &mut Vec<FinishedSpan>) -> Next {
         let due = after(interval);
         let mut state = self.lock();
@@ -271,38 +271,38 @@ impl Shared {
         }
     }
 
-    /// The exporter is about to be called.
+    /// Records that the exporter is about to be called.
     pub(super) fn offer(&self) {
         self.lock().account.offer();
     }
 
-    /// The exporter has come back, and has delivered so many spans of what it was given.
+    /// Records that the exporter has returned and delivered this many spans.
     pub(super) fn come_back(&self, delivered: usize) {
         self.lock().account.come_back(delivered);
     }
 
-    /// What is left of the batch is lost.
+    /// Records that the rest of the batch is lost.
     pub(super) fn lose_batch(&self, reason: Reason, cause: Option<String>) {
         let mut state = self.lock();
         state.account.lose_batch(reason);
         state.news.cause = cause.or(state.news.cause.take());
     }
 
-    /// So many spans of what is left of the batch are lost.
+    /// Records that this many spans of the rest of the batch are lost.
     pub(super) fn lose_part(&self, reason: Reason, spans: usize, cause: Option<String>) {
         let mut state = self.lock();
         state.account.lose_part(reason, spans);
         state.news.cause = cause.or(state.news.cause.take());
     }
 
-    /// The batch is done with, and its spans are gone.
+    /// Records that the batch is settled and its spans are dropped.
     pub(super) fn settle(&self) {
         self.lock().account.settle();
         self.progress.notify_all();
     }
 
-    /// Waits before a retry; answers `false` if the time for it is over. A shutdown ends the pause, and so does a flush,
-    /// unless the exporter has asked for it.
+    /// Waits before a retry; returns `false` if a shutdown's time is over. A shutdown ends the pause, and so does a
+    /// flush, unless the exporter requested the pause.
     pub(super) fn pause(&self, pause: Duration, is_asked_for: bool) -> bool {
         let until = after(pause);
         let mut state = self.lock();
@@ -325,7 +325,7 @@ impl Shared {
         }
     }
 
-    /// Tells that the worker is done.
+    /// Records that the worker has stopped.
     pub(super) fn stop(&self) {
         self.lock().stopped = true;
         self.progress.notify_all();
@@ -333,7 +333,7 @@ impl Shared {
 }
 
 impl State {
-    /// Answers whether the worker must be woken, and the span if there is no place for it.
+    /// Returns whether the worker must be woken, and the span if there is no room for it.
     fn push(
         &mut self,
         span: FinishedSpan,
@@ -348,24 +348,24 @@ impl State {
         let refused = self.queue.push(span, size, late).err();
         if refused.is_some() {
             self.account.refuse(Reason::QueueFull);
-            // The queue may be full of less than a batch, if this span is a big one.
+            // The queue may be full with less than a batch if this span is a large one.
             self.flush_to = self.account.queued();
         } else {
             self.account.queue();
         }
         let is_due = refused.is_some() || self.queue.holds(batch);
-        // Waking is a system call: one for a batch, not one for each span that comes until the worker runs.
+        // Waking is a system call: it is made once per batch, not for each span until the worker runs.
         let wake = is_due && std::mem::take(&mut self.is_idle);
         (wake, refused)
     }
 
-    /// Takes no more spans, and sets by when the worker is to be done; an earlier time holds.
+    /// Accepts no more spans, and sets the worker's deadline; an earlier deadline stays.
     fn close(&mut self, deadline: Instant) {
         let earlier = self.deadline.unwrap_or(deadline);
         self.deadline = Some(earlier.min(deadline));
     }
 
-    /// How long ends have waited for what is queued; nothing, if more has come since.
+    /// Returns how long ends have waited for the queued spans; zero if more spans came since.
     fn waited(&self) -> Duration {
         match self.waited {
             Some((waited, then)) if then == self.account.queued() => waited,
@@ -378,7 +378,7 @@ impl State {
             .is_some_and(|deadline| Instant::now() >= deadline)
     }
 
-    /// Gives up what is queued and what is being sent.
+    /// Drops the queued spans and those that are being sent.
     fn abandon(&mut self) -> Leftover {
         let leftover = self.queue.clear();
         self.account.abandon(leftover.len());
@@ -386,14 +386,14 @@ impl State {
     }
 }
 
-/// The moment after this time, or one that nobody lives to see.
+/// Returns `now + time`, limited so that it cannot overflow.
 fn after(time: Duration) -> Instant {
     const FAR: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
     let now = Instant::now();
     now.checked_add(time).unwrap_or_else(|| now + FAR)
 }
 
-/// Waits to be notified; the second is whether the moment had come before.
+/// Waits for a notification; the second value is `true` if the time was over before.
 fn wait<'a>(
     condvar: &Condvar,
     state: MutexGuard<'a, State>,

@@ -17,22 +17,22 @@ pub(super) struct Retries {
     pub(super) count: u32,
     pub(super) first_pause: Duration,
     pub(super) longest_pause: Duration,
-    /// For how long after its first try.
+    /// The time after the first attempt in which it is offered again; `None` for no limit.
     pub(super) time: Option<Duration>,
 }
 
-/// What the reporter's thread runs.
+/// The work of the reporter's thread.
 pub(super) struct Worker<E> {
     pub(super) shared: Arc<Shared>,
     pub(super) exporter: E,
     pub(super) batch_interval: Duration,
     pub(super) retries: Retries,
     pub(super) on_error: Option<OnError>,
-    /// The policies whose spans came last: what the exporter does with spans of theirs is not recorded.
+    /// The policies of the last spans. Spans of these policies that the exporter starts are not recorded.
     pub(super) policies: Vec<PolicyId>,
 }
 
-/// More policies than this seldom share a reporter.
+/// A reporter is seldom shared by more policies than this.
 const MOST_POLICIES: usize = 16;
 
 impl<E: Exporter> Worker<E> {
@@ -69,14 +69,14 @@ impl<E: Exporter> Worker<E> {
             }
         }
         suppression::suppress_all(&self.policies.clone(), || self.deliver(batch));
-        // Before the spans are gone: the last of them may take their policy along.
+        // Reported before the spans are dropped: the last of them may drop its policy.
         self.shared.tell();
-        // Before it is told: whoever has flushed may count on the spans being gone.
+        // Dropped before the batch is settled: a thread that has flushed may rely on the spans being dropped.
         guard(|| batch.clear());
         self.shared.settle();
     }
 
-    /// Delivers a batch, or drops and counts what cannot be.
+    /// Delivers a batch; drops and counts the spans that cannot be delivered.
     fn deliver(&mut self, batch: &[FinishedSpan]) {
         let mut left = batch;
         let mut retries = 0;
@@ -106,7 +106,7 @@ impl<E: Exporter> Worker<E> {
             if !error.retry {
                 break (Reason::Rejected, Some(error));
             }
-            // A backend that takes a part each time is not a dead one.
+            // A backend that accepts a part in each attempt is working.
             if error.delivered > 0 || error.refused > 0 {
                 retries = 0;
                 until = self.retries.until();
@@ -120,12 +120,12 @@ impl<E: Exporter> Worker<E> {
             }
             retries += 1;
         };
-        // An error may be of a type of the exporter's own.
+        // The error may be of the exporter's own type.
         let cause = error.and_then(|error| guard(|| shown(&error)));
         self.shared.lose_batch(reason, cause);
     }
 
-    /// Calls the exporter, and counts what it has delivered.
+    /// Calls the exporter, and counts the delivered spans.
     fn export(&mut self, batch: &[FinishedSpan]) -> Option<Result<(), ExportError>> {
         self.shared.offer();
         let result = guard(|| self.exporter.export(batch));
@@ -138,24 +138,24 @@ impl<E: Exporter> Worker<E> {
     }
 }
 
-/// The error as a line of a log.
+/// Returns the error as one line of text.
 fn shown(error: &ExportError) -> String {
     const LONGEST: usize = 500;
     BoundedText::of(error, LONGEST).text
 }
 
-/// Whether this time has come when the pause ends.
+/// Returns `true` if the time is over when the pause ends.
 fn is_over(until: Option<Instant>, pause: Duration) -> bool {
     until.is_some_and(|until| until.saturating_duration_since(Instant::now()) <= pause)
 }
 
 impl Retries {
-    /// By when a batch that is first tried now is given up; never, if nobody lives to see that.
+    /// Returns when a batch whose first attempt is now is dropped; `None` for no limit.
     fn until(&self) -> Option<Instant> {
         Instant::now().checked_add(self.time?)
     }
 
-    /// How long to wait before the next retry, after so many.
+    /// Returns how long to wait before the next retry, after this many.
     fn pause(&self, retries: u32, error: &ExportError) -> Duration {
         if let Some(asked) = error.after {
             return asked.min(self.longest_pause);
@@ -165,7 +165,8 @@ impl Retries {
             .first_pause
             .saturating_mul(doubled)
             .min(self.longest_pause);
-        // Up to a half less, by chance: services that lost their backend together should not come back together.
+        // Up to a half less, at random: services that lost their backend at the same time should not return at the same
+        // time.
         let chance = RandomState::new().hash_one(retries) as f64 / u64::MAX as f64;
         pause.mul_f64(1.0 - chance / 2.0)
     }

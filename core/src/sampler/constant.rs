@@ -3,8 +3,8 @@ use std::fmt;
 use crate::sampler::decision::{SamplingParams, SamplingResult};
 use crate::sampler::{Sampler, recorded};
 
-/// Records and samples everything, whatever callers decided. Wrap it in [`ParentBased`](crate::sampler::ParentBased) to
-/// follow them.
+/// Records and samples every span, whatever the caller decided; wrap it in [`ParentBased`](crate::sampler::ParentBased)
+/// to follow the caller. See the [module's page](crate::sampler) for an example.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Always;
 
@@ -20,7 +20,8 @@ impl fmt::Display for Always {
     }
 }
 
-/// Records nothing, and has what is called from here told so.
+/// Records nothing and propagates `sampled = 0` to downstream calls. See the [module's page](crate::sampler) for an
+/// example.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Never;
 

@@ -1,4 +1,4 @@
-//! What is known of a span before it starts, and what is decided of it.
+//! What a sampler knows about a span before it starts, and what it decides.
 
 use std::fmt;
 
@@ -6,7 +6,17 @@ use crate::context::{SpanContext, TraceId};
 use crate::http::{RequestView, known_method};
 use crate::tag::{SpanKind, Tag};
 
-/// What is known of a span before it starts.
+/// What is known about a span before it starts: the argument of [`Sampler::sample`](crate::sampler::Sampler::sample).
+///
+/// See [`Sampler`](crate::sampler::Sampler) for an example. A sampler can read all that is known:
+///
+/// ```
+/// use opentracing_http::sampler::SamplingParams;
+///
+/// fn describe(span: &SamplingParams<'_>) -> String {
+///     format!("{} of trace {}, {} tags", span.name(), span.trace_id(), span.tags().len())
+/// }
+/// ```
 #[non_exhaustive]
 pub struct SamplingParams<'a> {
     pub(crate) parent: Option<&'a SpanContext>,
@@ -17,25 +27,26 @@ pub struct SamplingParams<'a> {
     pub(crate) tags: &'a [Tag],
 }
 
-/// What a span stands for.
+/// What a span is about.
 #[derive(Clone, Copy)]
 pub(crate) enum Subject<'a> {
-    /// Work of this name.
+    /// A piece of work with this name.
     Named(&'a str),
-    /// A request, which is looked at only if a sampler asks: most do not.
+    /// A request. Its view is read only if a sampler asks for something: most do not.
     Request(&'a dyn RequestView),
 }
 
 impl<'a> SamplingParams<'a> {
-    /// The span that this one becomes a child of, in this process or a caller's.
+    /// Returns the parent's context: a span of this process or of the caller. `None` for a root.
     #[must_use]
     pub fn parent(&self) -> Option<&'a SpanContext> {
         self.parent
     }
 
-    /// Whether the caller had its own span sampled; `None` for a root, and where the caller left that to us (B3, "defer").
+    /// Returns whether the caller's span was sampled. `None` for a root, and if the caller deferred the decision (B3,
+    /// "defer").
     ///
-    /// B3 can send a decision without a parent.
+    /// B3 can send a decision without a parent, so there may be a decision where [`parent`](Self::parent) is `None`.
     #[must_use]
     pub fn caller_decision(&self) -> Option<bool> {
         match self.parent {
@@ -44,7 +55,7 @@ impl<'a> SamplingParams<'a> {
         }
     }
 
-    /// What a tracer decides that has no opinion of its own.
+    /// Follows the caller's decision, and records and samples where there is none: the default of tracers.
     pub(crate) fn follow_caller(&self) -> SamplingResult {
         match self.caller_decision() {
             Some(false) => SamplingResult::drop(),
@@ -52,13 +63,13 @@ impl<'a> SamplingParams<'a> {
         }
     }
 
-    /// The trace it will belong to.
+    /// Returns the id of the trace that the span will belong to.
     #[must_use]
     pub fn trace_id(&self) -> TraceId {
         self.trace_id
     }
 
-    /// The operation name, as far as it is known: a server's span has its route only later.
+    /// Returns the operation name as far as it is known; a request's span gets its route later.
     #[must_use]
     pub fn name(&self) -> &'a str {
         match self.subject {
@@ -67,19 +78,19 @@ impl<'a> SamplingParams<'a> {
         }
     }
 
-    /// On which side of a call it stands.
+    /// Returns the span's side of a call.
     #[must_use]
     pub fn kind(&self) -> SpanKind {
         self.kind
     }
 
-    /// The HTTP method, for a request's span.
+    /// Returns the HTTP method; `None` if the span is not a request's.
     #[must_use]
     pub fn method(&self) -> Option<&'a str> {
         self.view().map(RequestView::method)
     }
 
-    /// The path, for a request's span.
+    /// Returns the path, without the query; `None` if the span is not a request's.
     #[must_use]
     pub fn path(&self) -> Option<&'a str> {
         self.view().map(RequestView::path)
@@ -92,7 +103,7 @@ impl<'a> SamplingParams<'a> {
         }
     }
 
-    /// The tags that the span starts with.
+    /// Returns the tags that the span starts with.
     #[must_use]
     pub fn tags(&self) -> &'a [Tag] {
         self.tags
@@ -114,31 +125,42 @@ impl fmt::Debug for SamplingParams<'_> {
     }
 }
 
-/// What becomes of a span, decided before it starts.
+/// The decision about a span, made before it starts.
+///
+/// See [`Sampler`](crate::sampler::Sampler) for an example.
+///
+/// ```
+/// use opentracing_http::sampler::{SamplingDecision, SamplingResult};
+///
+/// let result = SamplingResult::record_only().with_tracestate("acme", "kept");
+/// assert_eq!(result.decision(), SamplingDecision::RecordOnly);
+/// assert_eq!(SamplingResult::pass_through().decision(), SamplingDecision::PassThrough);
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct SamplingResult {
     pub(crate) decision: SamplingDecision,
     pub(crate) tags: Vec<Tag>,
-    /// In a box, because it is seldom there and a decision is moved often.
+    /// Boxed because it is rare and results are moved often.
     pub(crate) tracestate: Option<Box<(String, String)>>,
-    /// Which tracers of a fan-out asked for the span, a bit each.
+    /// The tracers of a fan-out that want the span, one bit each.
     pub(crate) wanted_by: u64,
 }
 
-/// What a [`SamplingResult`] decides.
+/// The decision in a [`SamplingResult`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SamplingDecision {
-    /// Left to whoever is asked next: rules, then the tracer.
+    /// This sampler decides nothing: the next one is asked. Rules are asked first, then the policy's sampler, then the
+    /// tracer.
     Undecided,
-    /// As if there were no tracing here: the caller's context is sent on unchanged.
+    /// As if this process did not trace: nothing is recorded, and the caller's context is propagated unchanged.
     PassThrough,
-    /// Not recorded; what is called from here is told so.
+    /// Nothing is recorded; downstream calls get `sampled = 0`.
     Drop,
-    /// Recorded for this process only (callbacks, live views): neither reported nor sampled further down.
+    /// Recorded for this process only (callbacks, live views): not reported, and downstream calls get `sampled = 0`.
     RecordOnly,
-    /// Recorded, reported, and sampled further down.
+    /// Recorded and reported; downstream calls get `sampled = 1`.
     RecordAndSample,
 }
 
@@ -152,51 +174,52 @@ impl SamplingResult {
         }
     }
 
-    /// Leaves the decision to whoever is asked next.
+    /// Creates [`SamplingDecision::Undecided`]: the next sampler, or the tracer, is asked.
     #[must_use]
     pub const fn undecided() -> Self {
         Self::of(SamplingDecision::Undecided)
     }
 
-    /// Sends the caller's context on unchanged and records nothing.
+    /// Creates [`SamplingDecision::PassThrough`]: nothing is recorded, the caller's context is propagated unchanged.
     #[must_use]
     pub const fn pass_through() -> Self {
         Self::of(SamplingDecision::PassThrough)
     }
 
-    /// Records nothing, and tells what is called from here.
+    /// Creates [`SamplingDecision::Drop`]: nothing is recorded, downstream calls get `sampled = 0`.
     #[must_use]
     pub const fn drop() -> Self {
         Self::of(SamplingDecision::Drop)
     }
 
-    /// Records for this process only.
+    /// Creates [`SamplingDecision::RecordOnly`]: recorded for this process only, not reported.
     #[must_use]
     pub const fn record_only() -> Self {
         Self::of(SamplingDecision::RecordOnly)
     }
 
-    /// Records, reports, and has what is called from here sampled as well.
+    /// Creates [`SamplingDecision::RecordAndSample`]: recorded and reported, downstream calls get `sampled = 1`.
     #[must_use]
     pub const fn record_and_sample() -> Self {
         Self::of(SamplingDecision::RecordAndSample)
     }
 
-    /// Adds a tag to the span, if it is recorded (such as `sampler.type`).
+    /// Adds a tag, such as `sampler.type`, which the span gets if it is recorded.
     #[must_use]
     pub fn with_tag(mut self, tag: impl Into<Tag>) -> Self {
         self.tags.push(tag.into());
         self
     }
 
-    /// Adds an entry to the front of the tracestate that is sent on; one that breaks W3C's grammar is left out.
+    /// Adds a member to the front of the propagated tracestate. A member that breaks the grammar of W3C Trace Context
+    /// (section 3.3) is left out.
     #[must_use]
     pub fn with_tracestate(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.tracestate = Some(Box::new((key.into(), value.into())));
         self
     }
 
-    /// The decision alone.
+    /// Returns the decision without tags and tracestate.
     #[must_use]
     pub const fn decision(&self) -> SamplingDecision {
         self.decision

@@ -3,15 +3,15 @@ use std::fmt;
 use crate::sampler::Sampler;
 use crate::sampler::decision::{SamplingParams, SamplingResult};
 
-/// Follows the caller's decision, and asks another sampler where there is none: for the root of a trace, and for a caller
-/// that left it to us (B3, "defer").
+/// Follows the caller's decision; asks another sampler for the root of a trace, and if the caller deferred the decision
+/// (B3, "defer"). See the [module's page](crate::sampler) for an example.
 #[derive(Debug, Clone, Default)]
 pub struct ParentBased<S> {
     root: S,
 }
 
 impl<S: Sampler> ParentBased<S> {
-    /// Asks `root` where no caller has decided.
+    /// Creates a sampler that asks `root` if no caller has decided.
     pub fn new(root: S) -> Self {
         Self { root }
     }

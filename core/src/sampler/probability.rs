@@ -4,27 +4,28 @@ use crate::config_error::ConfigError;
 use crate::sampler::decision::{SamplingParams, SamplingResult};
 use crate::sampler::{Sampler, recorded};
 
-/// Records a share of traces, chosen by trace id: every service that asks for the same share, or a greater one, chooses
-/// the same traces.
+/// Records a share of all traces, chosen by trace id. Services with the same share choose the same traces; a service
+/// with a greater share chooses all of those and more.
 ///
-/// It compares the right-most 56 bits of the trace id, the ones that W3C Trace Context level 2 has random, in the way of
-/// OpenTelemetry's consistent probability sampling. It does not look at the caller's decision; wrap it in
-/// [`ParentBased`](crate::sampler::ParentBased) for that.
+/// It compares the right-most 56 bits of the trace id, which W3C Trace Context level 2 defines as random, as
+/// OpenTelemetry's consistent probability sampling does. It ignores the caller's decision; wrap it in
+/// [`ParentBased`](crate::sampler::ParentBased) to follow the caller. See the [module's page](crate::sampler) for an
+/// example.
 #[derive(Debug, Clone, Copy)]
 pub struct Probability {
     share: f64,
-    /// Traces whose randomness is at least this are kept.
+    /// Traces whose random bits are at least this number are kept.
     threshold: u64,
 }
 
 const RANDOM_BITS: u64 = 1 << 56;
 
 impl Probability {
-    /// Records this share of traces, from 0 to 1.
+    /// Creates a sampler that records this share of traces: 0 for none, 1 for all.
     ///
     /// # Errors
     ///
-    /// If the share is not between 0 and 1.
+    /// Returns an error if the share is not between 0 and 1.
     pub fn new(share: f64) -> Result<Self, ConfigError> {
         if !(0.0..=1.0).contains(&share) {
             return Err(ConfigError::new(

@@ -6,9 +6,9 @@ use crate::config_error::ConfigError;
 use crate::sampler::decision::{SamplingParams, SamplingResult};
 use crate::sampler::{Sampler, recorded};
 
-/// Records at most so many spans a second: a bucket that fills at this rate, and holds what a second brings, at least one.
+/// Records at most a number of spans per second. Unused spans of up to one second are saved; at least one is.
 ///
-/// It does not look at the caller's decision; wrap it in [`ParentBased`](crate::sampler::ParentBased) for that.
+/// It ignores the caller's decision; wrap it in [`ParentBased`](crate::sampler::ParentBased) to follow the caller.
 #[derive(Debug)]
 pub struct RateLimit {
     per_second: f64,
@@ -22,11 +22,21 @@ struct Bucket {
 }
 
 impl RateLimit {
-    /// Records at most this many spans a second; 0.1 is one in ten seconds, 0 none.
+    /// Creates a sampler that records at most `rate` spans per second. 0.1 is one span in ten seconds, 0 is none.
     ///
     /// # Errors
     ///
-    /// If the rate is negative, infinite or not a number.
+    /// Returns an error if the rate is negative, infinite or not a number.
+    ///
+    /// ```
+    /// use opentracing_http::sampler::{ParentBased, RateLimit};
+    /// use opentracing_http::{HttpTracing, InMemoryTracer};
+    ///
+    /// let sampler = ParentBased::new(RateLimit::per_second(100.0)?);
+    /// let tracing = HttpTracing::builder(InMemoryTracer::new()).sampler(sampler).build()?;
+    /// # drop(tracing);
+    /// # Ok::<(), opentracing_http::ConfigError>(())
+    /// ```
     pub fn per_second(rate: f64) -> Result<Self, ConfigError> {
         if !rate.is_finite() || rate < 0.0 {
             return Err(ConfigError::new(

@@ -5,21 +5,21 @@ use crate::http::{ParsePatternError, Pattern};
 use crate::sampler::rules::Rules;
 use crate::sampler::text::{ParseSamplerError, TextSampler};
 
-/// A rule that was written as text.
+/// A rule in text form.
 struct Rule {
-    /// The requests that it is for; the rest, if there is none.
+    /// The requests that the rule applies to; `None` for the last rule, which applies to all others.
     pattern: Option<Pattern>,
     sampler: TextSampler,
 }
 
-/// What makes a line a comment, in front or behind a rule. No pattern has it.
+/// Starts a comment, on a line of its own or after a rule. No pattern contains it.
 const COMMENT: char = '#';
 
-/// Stands in the place of a pattern, for the rest.
+/// Written instead of a pattern in the last rule, which applies to all other requests.
 const REST: &str = "*";
 
 impl Rule {
-    /// Reads one rule; `None` for a blank line or a comment.
+    /// Parses one rule; returns `None` for a blank line or a comment.
     fn read(line: &str) -> Result<Option<Self>, ParseRuleError> {
         let rule = line.split(COMMENT).next().unwrap_or_default().trim();
         if rule.is_empty() {
@@ -29,7 +29,7 @@ impl Rule {
             text: rule.to_owned(),
             problem,
         };
-        // A path may have a `=`, a sampler has none.
+        // A path may contain `=`, a sampler cannot.
         let Some((pattern, sampler)) = rule.rsplit_once('=') else {
             return Err(error(
                 "it has no `=`; write a pattern, `=` and a sampler".to_owned(),
@@ -50,7 +50,7 @@ impl Rule {
     }
 }
 
-/// Reads rules, of which the one for the rest has to be the last. It is returned apart from the others.
+/// Parses rules. The rule for all other requests (`*`) has to be the last; its sampler is returned separately.
 pub(crate) fn read<'a>(
     lines: impl IntoIterator<Item = &'a str>,
 ) -> Result<(Rules, Option<TextSampler>), ParseRuleError> {
@@ -87,7 +87,7 @@ impl FromStr for Rules {
     }
 }
 
-/// The error of parsing a rule of [`Rules`]: shows the rule and what is wrong with it.
+/// The error of parsing a rule of [`Rules`]. It shows the rule and the remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParseRuleError {
     text: String,

@@ -4,24 +4,26 @@ use crate::http::Pattern;
 use crate::sampler::Sampler;
 use crate::sampler::decision::{SamplingParams, SamplingResult};
 
-/// Samplers by method and path: the first rule that matches a request decides, whatever its caller decided.
+/// Samplers by method and path: the first rule that matches a request decides, whatever the caller decided.
 ///
-/// Spans that are not requests match no rule.
+/// A span that is not a request's matches no rule.
 ///
-/// Parsed from text, as a configuration file has it, they stand one a line:
+/// The text form, for configuration files, has one rule per line:
 ///
 /// | line | meaning |
 /// |---|---|
-/// | `GET /checkout/* = always` | requests that match the [`Pattern`] are judged by this [`TextSampler`](crate::sampler::TextSampler) |
-/// | `* = parent:probability:0.1` | so is the rest ([`Rules::otherwise`]); at the end only |
-/// | `# comment`, `/health = never # comment` | what follows a `#` is left out, and so are blank lines |
+/// | `GET /checkout/* = always` | this [`TextSampler`](crate::sampler::TextSampler) decides about requests that match the [`Pattern`] |
+/// | `* = parent:probability:0.1` | this sampler decides about all others ([`Rules::otherwise`]); last line only |
+/// | `# comment`, `/health = never # comment` | text after `#` and blank lines are ignored |
+///
+/// The [module's page](crate::sampler) has an example that builds rules in code.
 ///
 /// ```
 /// use opentracing_http::sampler::Rules;
 /// use opentracing_http::{HttpTracing, InMemoryTracer};
 ///
 /// let rules: Rules = "
-///     /health = never   # asked every second
+///     /health = never   # requested every second
 ///     GET,POST /checkout/* = always
 ///     * = parent:probability:0.1
 /// "
@@ -40,30 +42,30 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// No rule yet: everything is left to whoever is asked next.
+    /// Creates an empty list of rules: every decision is left to the tracer.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Whether there is no rule.
+    /// Returns `true` if there is no rule.
     pub(crate) fn is_empty(&self) -> bool {
         self.rules.is_empty()
     }
 
-    /// Adds the rules of another list behind these.
+    /// Appends the rules of another list.
     pub(crate) fn append(&mut self, other: Self) {
         self.rules.extend(other.rules);
     }
 
-    /// Has this sampler judge requests that match the pattern, if no earlier rule does.
+    /// Appends a rule: this sampler decides about requests that match the pattern and no earlier rule.
     #[must_use]
     pub fn rule(mut self, pattern: Pattern, sampler: impl Sampler + 'static) -> Self {
         self.rules.push((pattern, Arc::new(sampler)));
         self
     }
 
-    /// Has this sampler judge the rest, instead of whoever is asked next: the tracer.
+    /// Sets the sampler that decides about all other spans, instead of the tracer.
     #[must_use]
     pub fn otherwise(mut self, sampler: impl Sampler + 'static) -> Self {
         self.otherwise = Some(Arc::new(sampler));

@@ -9,18 +9,18 @@ use crate::sampler::parent_based::ParentBased;
 use crate::sampler::probability::Probability;
 use crate::sampler::rate_limit::RateLimit;
 
-/// A sampler that was written as text, as it comes from a configuration file.
+/// A sampler in text form, as it is written in a configuration file.
 ///
 /// | written | sampler |
 /// |---|---|
 /// | `always` | [`Always`] |
 /// | `never` | [`Never`] |
-/// | `probability:0.1` | [`Probability`], a share from 0 to 1 |
-/// | `rate:100` | [`RateLimit`], spans a second |
-/// | `parent:always`, `parent:rate:100`, … | [`ParentBased`] on one of these |
+/// | `probability:0.1` | [`Probability`] with a share from 0 to 1 |
+/// | `rate:100` | [`RateLimit`] in spans per second |
+/// | `parent:always`, `parent:rate:100`, … | [`ParentBased`] with one of these as root |
 ///
-/// Letter case counts, blanks round a part do not. Shown it is what it was parsed from, without the blanks. Clones share
-/// their rate limit.
+/// Letter case matters, blanks around a part do not. [`Display`](fmt::Display) writes the text that was parsed, without
+/// the blanks. Clones share one rate limit.
 ///
 /// ```
 /// use opentracing_http::sampler::TextSampler;
@@ -36,15 +36,15 @@ use crate::sampler::rate_limit::RateLimit;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// [`HttpTracingBuilder::sampler_text`](crate::HttpTracingBuilder::sampler_text) takes the text itself, and
-/// [`Rules`](crate::sampler::Rules) have a form as text, too.
+/// [`HttpTracingBuilder::sampler_text`](crate::HttpTracingBuilder::sampler_text) takes the text itself.
+/// [`Rules`](crate::sampler::Rules) can be parsed from text, too.
 #[derive(Debug, Clone)]
 pub struct TextSampler {
     root: Root,
     follows_caller: bool,
 }
 
-/// What decides where no caller has.
+/// The sampler that decides if no caller has.
 #[derive(Debug, Clone)]
 enum Root {
     Always,
@@ -128,7 +128,7 @@ impl FromStr for TextSampler {
     }
 }
 
-/// A sampler's name, and what stands behind its colon.
+/// Splits a sampler's name from the text after its colon.
 fn cut(text: &str) -> (&str, Option<&str>) {
     match text.split_once(':') {
         Some((name, rest)) => (name.trim(), Some(rest.trim())),
@@ -147,7 +147,7 @@ impl fmt::Display for Root {
     }
 }
 
-/// Shows the text of which this sampler can be made again.
+/// Writes text that parses to the same sampler.
 impl fmt::Display for TextSampler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.follows_caller {
@@ -157,7 +157,7 @@ impl fmt::Display for TextSampler {
     }
 }
 
-/// The error of parsing a [`TextSampler`]: shows the text, what is wrong with it and what there is.
+/// The error of parsing a [`TextSampler`]. It shows the text, the fault and the remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParseSamplerError {
     text: String,

@@ -1,4 +1,4 @@
-//! A tracer made of several.
+//! A tracer that passes spans to several tracers.
 
 use std::any::Any;
 use std::fmt;
@@ -12,15 +12,16 @@ use crate::guard::Panics;
 use crate::sampler::{SamplingDecision, SamplingParams, SamplingResult};
 use crate::span::{FinishedSpan, Span, Tracer};
 
-/// A tracer made of several: records a span if one of its tracers wants to, and reports it only to those that do.
+/// A tracer that passes spans to several tracers: it records a span if one of them wants it, and reports it only to
+/// those.
 ///
-/// Each tracer is asked about each span. The farthest-reaching answer decides what becomes of the span (reported and
-/// sampled further down, then recorded for this process only, then dropped, then passed through), and those that record it
-/// add their tags to it, the first of each key. [`started`](Tracer::started) goes to those that record. A decision that was
-/// made without asking tracers, by the policy's sampler or a `sampling.priority` tag, holds for all of them.
+/// Each tracer decides about each span. The strongest decision counts (in this order: record and sample, record only,
+/// drop, pass through), and the tracers that record the span add their tags, the first value of each key.
+/// [`started`](Tracer::started) is called on those that record. A decision that was made without the tracers, by the
+/// policy's sampler or a `sampling.priority` tag, applies to all of them.
 ///
-/// A panic in one of them loses its own part, and is [counted](Self::caught_panics). [`flush`](Tracer::flush) runs on all
-/// of them at once; a span that two of them lose counts twice.
+/// A panic in one of them affects only that tracer, and is [counted](Self::caught_panics). [`flush`](Tracer::flush)
+/// flushes all of them at the same time; a span that two of them lose counts twice.
 ///
 /// ```
 /// use opentracing_http::{FanOut, HttpTracing, InMemoryTracer, NoopTracer};
@@ -33,9 +34,9 @@ use crate::span::{FinishedSpan, Span, Tracer};
 /// assert_eq!(other.finished().len(), 1);
 /// ```
 ///
-/// A fan-out within a fan-out becomes part of it. One that is hidden in another type, such as `Arc<dyn Tracer>`, counts as
-/// one tracer, and passes what it receives to all of its own. From the 24th tracer on they share an answer: what one of
-/// those wants, all of those receive.
+/// A fan-out that is added to a fan-out becomes part of it. If it is inside another type, such as `Arc<dyn Tracer>`, it
+/// counts as one tracer and passes each span to all of its tracers. The 24th tracer and all later ones share one
+/// decision: a span that one of them wants is reported to all of them.
 #[derive(Default)]
 pub struct FanOut {
     tracers: Vec<Arc<dyn Tracer>>,
@@ -44,7 +45,7 @@ pub struct FanOut {
 }
 
 impl FanOut {
-    /// Starts without tracers: as such it traces nothing, like [`NoopTracer`](crate::NoopTracer).
+    /// Creates a fan-out without tracers, which traces nothing, like [`NoopTracer`](crate::NoopTracer).
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -66,7 +67,14 @@ impl FanOut {
         self
     }
 
-    /// How many panics of its tracers were caught so far.
+    /// Returns the number of panics of its tracers that were caught so far.
+    ///
+    /// ```
+    /// use opentracing_http::FanOut;
+    ///
+    /// let tracers = FanOut::new();
+    /// assert_eq!(tracers.caught_panics(), 0);
+    /// ```
     #[must_use]
     pub fn caught_panics(&self) -> u64 {
         self.panics.count()
@@ -76,7 +84,7 @@ impl FanOut {
         self.panics.guard(f)
     }
 
-    /// Flushes all tracers at once: one that hangs must not use up the time of those after it.
+    /// Flushes all tracers at the same time, so that one that hangs does not use up the time of the others.
     fn at_once(&self, flush: impl Fn(&dyn Tracer) -> Flushed + Sync) -> Flushed {
         const PANICKED: Flushed = Flushed::COMPLETE.with_panic();
         let flush = |tracer: &Arc<dyn Tracer>| self.guard(|| flush(&**tracer)).unwrap_or(PANICKED);
@@ -103,7 +111,7 @@ impl FanOut {
         })
     }
 
-    /// The tracers at these places.
+    /// Returns the tracers whose bits are set.
     fn at(&self, places: u32) -> impl Iterator<Item = &Arc<dyn Tracer>> {
         let wanted = move |(index, _): &(usize, _)| places & place(*index) != 0;
         self.tracers
@@ -159,7 +167,7 @@ impl Tracer for FanOut {
 
     fn report(&self, span: FinishedSpan) {
         let places = match Wanted::read(span.wanted_by(), self.id).reported {
-            // Nobody asked for it, yet here it is: its priority was raised while it was open, for everyone.
+            // No tracer wanted it, but its priority was raised while it was open, for all of them.
             0 => u32::MAX,
             places => places,
         };
@@ -191,7 +199,7 @@ impl Tracer for FanOut {
     }
 }
 
-/// Adds one tracer's answer to those before it.
+/// Combines one tracer's decision with those before it.
 fn merge(merged: &mut SamplingResult, sampling: SamplingResult) {
     if records(sampling.decision) {
         if merged.tags.is_empty() {
@@ -230,15 +238,15 @@ const fn records(decision: SamplingDecision) -> bool {
     )
 }
 
-/// How many places an answer has; the last is shared by all that find no other.
+/// Number of bits in a decision; all tracers without a bit of their own share the last.
 const PLACES: u32 = 24;
 
 fn place(index: usize) -> u32 {
     1 << index.min(PLACES as usize - 1)
 }
 
-/// The tracers that wanted a span: a bit for each. It travels with the span as one number, together with the id of the fan-out
-/// that it means something to: another one, hidden further in, must not take it for its own.
+/// The tracers that want a span, one bit each. It is stored in the span as one number, together with the id of its
+/// fan-out, because a fan-out that is nested inside another type must not read it as its own.
 #[derive(Clone, Copy, Default)]
 struct Wanted {
     recorded: u32,
@@ -269,14 +277,15 @@ impl Wanted {
     }
 }
 
-/// Tells fan-outs apart. Ids come again after 65,535, which matters only if one of two such is hidden in the other.
+/// Distinguishes fan-outs. Ids repeat after 65,535, which matters only if one of two with the same id is nested in the
+/// other.
 #[derive(Clone, Copy)]
 struct Id(u16);
 
 impl Default for Id {
     fn default() -> Self {
         static NEXT: AtomicU16 = AtomicU16::new(0);
-        // The greatest number is what stands in a span that no fan-out was asked about.
+        // The greatest number is the value in a span that no fan-out has decided about.
         Self(NEXT.fetch_add(1, Ordering::Relaxed) % u16::MAX)
     }
 }

@@ -9,9 +9,10 @@ use crate::context::{SpanId, TraceId};
 use crate::span::{FinishedSpan, Span, Tracer};
 use crate::tag::Value;
 
-/// A tracer that keeps finished spans, for tests.
+/// A tracer for tests that stores finished spans.
 ///
-/// It is passed by value and its clones share what they keep, so that tests that run side by side do not see each other.
+/// Clones share the stored spans. It has no global state, so tests that run at the same time do not see each other's
+/// spans.
 ///
 /// ```
 /// use std::time::Duration;
@@ -24,6 +25,11 @@ use crate::tag::Value;
 ///
 /// let spans = tracer.wait_for(2, Duration::from_secs(10));
 /// assert_eq!(tracer.tree(spans[0].context().trace_id()), "work\n  part of it\n");
+/// assert_eq!(tracer.unfinished(), 0);
+/// assert_eq!(tracer.named("work").len(), 1);
+/// assert!(tracer.tagged("error", true).is_empty());
+/// assert_eq!(tracer.finished().len(), 2); // they stay
+/// assert_eq!(tracer.take().len(), 2); // they are removed
 /// tracer.assert_nothing_unfinished();
 /// ```
 #[derive(Clone, Default)]
@@ -44,7 +50,7 @@ struct Spans {
 }
 
 impl InMemoryTracer {
-    /// Makes a tracer that has seen no span.
+    /// Creates a tracer without spans.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -57,19 +63,19 @@ impl InMemoryTracer {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The finished spans, in the order in which they ended.
+    /// Returns the finished spans, in the order in which they ended.
     #[must_use]
     pub fn finished(&self) -> Vec<FinishedSpan> {
         self.spans().finished.clone()
     }
 
-    /// Takes the finished spans out.
+    /// Returns the finished spans and removes them.
     #[must_use]
     pub fn take(&self) -> Vec<FinishedSpan> {
         std::mem::take(&mut self.spans().finished)
     }
 
-    /// The finished spans of this name, in the order in which they ended.
+    /// Returns the finished spans with this name, in the order in which they ended.
     #[must_use]
     pub fn named(&self, name: &str) -> Vec<FinishedSpan> {
         let mut spans = self.finished();
@@ -77,7 +83,7 @@ impl InMemoryTracer {
         spans
     }
 
-    /// The finished spans with this tag, in the order in which they ended.
+    /// Returns the finished spans with this tag, in the order in which they ended.
     #[must_use]
     pub fn tagged(&self, key: &str, value: impl Into<Value>) -> Vec<FinishedSpan> {
         let value = Some(value.into());
@@ -86,11 +92,11 @@ impl InMemoryTracer {
         spans
     }
 
-    /// Waits until at least `count` spans have ended, and answers all that have.
+    /// Waits until at least `count` spans have ended, and returns all finished spans.
     ///
     /// # Panics
     ///
-    /// If they have not within `timeout`; the message names those that are open.
+    /// Panics if fewer have ended within `timeout`. The message contains the names of those that have not.
     #[must_use]
     pub fn wait_for(&self, count: usize, timeout: Duration) -> Vec<FinishedSpan> {
         let deadline = Instant::now() + timeout;
@@ -110,8 +116,8 @@ impl InMemoryTracer {
         spans.finished.clone()
     }
 
-    /// The spans of one trace as an indented text: children below their parents, in the order of their starts. Spans whose
-    /// parents are not here stand at the left.
+    /// Returns the spans of one trace as indented text: children below their parents, in the order of their starts.
+    /// Spans whose parents are missing are not indented.
     #[must_use]
     pub fn tree(&self, trace_id: TraceId) -> String {
         let mut spans = self.finished();
@@ -127,7 +133,7 @@ impl InMemoryTracer {
         text
     }
 
-    /// How many spans have started and not ended.
+    /// Returns the number of spans that have started and not ended.
     #[must_use]
     pub fn unfinished(&self) -> usize {
         self.spans()
@@ -137,11 +143,11 @@ impl InMemoryTracer {
             .count()
     }
 
-    /// Asserts that every span that started has ended.
+    /// Asserts that every started span has ended.
     ///
     /// # Panics
     ///
-    /// If one has not; the message names it.
+    /// Panics if one has not. The message contains its name.
     pub fn assert_nothing_unfinished(&self) {
         // A span recorded for this process only ends without a report.
         let spans = self.spans();
@@ -160,7 +166,7 @@ fn write_below(span: &FinishedSpan, all: &[FinishedSpan], depth: usize, text: &m
     }
     text.push_str(span.name());
     text.push('\n');
-    // Ids of a test's own making may be their own parents.
+    // A test may set ids that make a span its own parent.
     if depth > all.len() {
         return;
     }
@@ -175,7 +181,7 @@ impl Tracer for InMemoryTracer {
     fn started(&self, span: &Span) {
         if let Some(context) = span.context() {
             let mut spans = self.spans();
-            // Some end without a report: discarded, or recorded for this process only.
+            // Some spans end without a report: discarded ones, and those that are recorded for this process only.
             spans.open.retain(|_, open| open.is_recording());
             spans.open.insert(context.span_id(), span.clone());
         }

@@ -3,7 +3,7 @@
 use crate::sampler::{SamplingParams, SamplingResult};
 use crate::span::{FinishedSpan, Tracer};
 
-/// The tracer that traces nothing: contexts pass through unchanged, and a request costs the core no allocation.
+/// A tracer that traces nothing: contexts are propagated unchanged, and the core allocates nothing for a request.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoopTracer;
 

@@ -7,10 +7,10 @@ use prost::Message;
 use crate::messages::{ExportTraceServiceResponse, RetryInfo, RpcStatus};
 use crate::transport::Receipt;
 
-/// The longest message that is kept.
+/// Maximum number of bytes that are kept of a message.
 const MESSAGE_BYTES: usize = 1_000;
 
-/// A `google.rpc.Status`, which comes with a failure.
+/// The parts of a `google.rpc.Status`, which describes a failure.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Details {
     pub(crate) message: String,
@@ -18,7 +18,7 @@ pub(crate) struct Details {
     pub(crate) after: Option<Duration>,
 }
 
-/// Reads an `ExportTraceServiceResponse`; one that cannot be decoded counts as empty.
+/// Decodes an `ExportTraceServiceResponse`; one that cannot be decoded counts as empty.
 pub(crate) fn receipt(response: &[u8]) -> Receipt {
     let response = ExportTraceServiceResponse::decode(response).unwrap_or_default();
     receipt_of(response)
@@ -27,13 +27,13 @@ pub(crate) fn receipt(response: &[u8]) -> Receipt {
 pub(crate) fn receipt_of(response: ExportTraceServiceResponse) -> Receipt {
     let partial = response.partial_success.unwrap_or_default();
     Receipt {
-        // A negative number would be nonsense.
+        // A negative number is an error of the collector.
         refused: u64::try_from(partial.rejected_spans).unwrap_or(0),
         message: shortened(&partial.error_message),
     }
 }
 
-/// Reads a `google.rpc.Status`; one that cannot be decoded counts as empty.
+/// Decodes a `google.rpc.Status`; one that cannot be decoded counts as empty.
 pub(crate) fn details(status: &[u8]) -> Details {
     let status = RpcStatus::decode(status).unwrap_or_default();
     Details {
@@ -42,18 +42,18 @@ pub(crate) fn details(status: &[u8]) -> Details {
     }
 }
 
-/// The delay, if this is a `RetryInfo`.
+/// Returns the delay if this is a `RetryInfo`.
 fn retry_delay(detail: &prost_types::Any) -> Option<Duration> {
     let kind = detail.type_url.rsplit('/').next();
     if kind != Some("google.rpc.RetryInfo") {
         return None;
     }
     let info = RetryInfo::decode(&*detail.value).ok()?;
-    // One that is negative is an error.
+    // The conversion fails for a negative delay.
     info.retry_delay?.try_into().ok()
 }
 
-/// The first part of a text that another process wrote, without control characters.
+/// Returns the first part of another process' text, without control characters.
 pub(crate) fn shortened(text: &str) -> String {
     let mut short = String::new();
     for c in text.trim().chars() {

@@ -1,4 +1,4 @@
-//! OTLP over gRPC (OTLP specification, "OTLP/gRPC"), by `tonic`: one unary call at a time.
+//! OTLP over gRPC (OTLP specification, "OTLP/gRPC"), with `tonic`: one unary call at a time.
 
 use std::error::Error;
 use std::fmt;
@@ -25,15 +25,15 @@ use tower::ServiceExt;
 use crate::messages::ExportTraceServiceResponse;
 use crate::transport::{Failure, Prepared, RESPONSE_BYTES, Receipt, Transport, USER_AGENT, answer};
 
-/// OTLP specification, "OTLP/gRPC": the method of `TraceService`.
+/// The method of `TraceService` (OTLP specification, "OTLP/gRPC").
 const METHOD: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 
 pub(crate) struct Grpc {
-    /// Made by the reporting thread, which is the only one that uses it, so that it does not matter within which runtime the
-    /// tracer is made, flushed or dropped.
+    /// Created by the reporting thread, the only one that uses it. So the tracer can be created, flushed and dropped
+    /// within any runtime.
     runtime: Option<Runtime>,
     prepared: Arc<Prepared>,
-    /// The connection of the last call that went well.
+    /// The connection of the last successful call.
     channel: Option<Channel>,
 }
 
@@ -49,7 +49,7 @@ impl Grpc {
 
 impl Drop for Grpc {
     fn drop(&mut self) {
-        // A look-up of a name may hang; nobody waits for it.
+        // A name look-up may hang; nothing waits for it.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
@@ -71,7 +71,7 @@ impl Transport for Grpc {
                 runtime.insert(made.map_err(|error| on_the_way(&error))?)
             }
         };
-        // Kept only by a call that ends: a peer that stalls would do so again.
+        // It is kept only if the call ends: with a peer that stalls the next call would stall, too.
         let kept = channel.take();
         let call = call(prepared, kept, request.into());
         match runtime.block_on(async { timeout(prepared.timeout, call).await }) {
@@ -87,13 +87,13 @@ impl Transport for Grpc {
     }
 }
 
-/// Makes a call. Returns the connection that it went well on, and its response.
+/// Makes a call. Returns its connection and its response.
 async fn call(
     prepared: &Arc<Prepared>,
     kept: Option<Channel>,
     request: Bytes,
 ) -> (Option<Channel>, Result<Receipt, Status>) {
-    // One that was idle may have been closed by the other side, of which nobody was told.
+    // The peer may have closed an idle connection without a notice.
     if let Some(channel) = kept {
         let response = exchange(prepared, channel.clone(), request.clone()).await;
         if !response.as_ref().is_err_and(is_on_the_way) {
@@ -106,7 +106,8 @@ async fn call(
     (is_usable.then_some(channel), response)
 }
 
-/// Whether the call failed before there was an answer: then the status is tonic's own, and has the reason.
+/// Returns `true` if the call failed before a response came. Then tonic has created the status, and it contains the
+/// cause.
 fn is_on_the_way(status: &Status) -> bool {
     status.source().is_some()
 }
@@ -135,7 +136,8 @@ async fn exchange(
     Ok(answer::receipt_of(response.into_inner()))
 }
 
-/// A response that is not gRPC's, a proxy's for example, as one that says so (gRPC's "HTTP to gRPC Status Code Mapping").
+/// Converts a response that is not gRPC's, such as a proxy's, to a gRPC status (gRPC's "HTTP to gRPC Status Code
+/// Mapping").
 fn of_grpc(response: Response<Body>) -> Response<Body> {
     let kind = response.headers().get(header::CONTENT_TYPE);
     let is_grpc = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"));
@@ -157,7 +159,7 @@ fn of_grpc(response: Response<Body>) -> Response<Body> {
 fn connect(prepared: &Arc<Prepared>) -> Channel {
     let endpoint = Endpoint::from(prepared.endpoint.uri.clone());
     let endpoint = endpoint.user_agent(USER_AGENT);
-    // The texts of both are this crate's own, or were checked when the tracer was built.
+    // Both texts are this crate's own, or were checked when the tracer was built.
     let endpoint = endpoint.unwrap_or_else(|_| prepared.endpoint.uri.clone().into());
     let prepared = prepared.clone();
     endpoint.connect_with_connector_lazy(tower::service_fn(move |_| {
@@ -190,7 +192,7 @@ impl Prepared {
         Ok(Box::new(stream))
     }
 
-    /// Tries the host's addresses in turn, each for its share of the time.
+    /// Tries the host's addresses one after the other, each for its share of the time.
     async fn reach(&self) -> io::Result<TcpStream> {
         let endpoint = &self.endpoint;
         let addresses = lookup_host((&*endpoint.host, endpoint.port)).await?;
@@ -215,7 +217,7 @@ fn share(whole: Duration, parts: usize) -> Duration {
     whole / u32::try_from(parts).unwrap_or(u32::MAX).max(1)
 }
 
-/// Requests are encoded already, so that their size is known.
+/// Encodes nothing: requests are encoded before, so that their size is known.
 struct Encoded;
 
 impl Codec for Encoded {
@@ -247,7 +249,7 @@ impl Decoder for Encoded {
     type Item = ExportTraceServiceResponse;
     type Error = Status;
 
-    /// A response that cannot be decoded counts as empty: the spans were taken all the same.
+    /// A response that cannot be decoded counts as empty, because the spans were accepted.
     fn decode(
         &mut self,
         buffer: &mut DecodeBuf<'_>,
@@ -276,7 +278,7 @@ fn failure(prepared: &Prepared, status: &Status) -> Failure {
     }
 }
 
-/// OTLP specification, "Failures" of OTLP/gRPC: whether a later try may succeed.
+/// Returns `true` if a retry may succeed (OTLP specification, "Failures" of OTLP/gRPC).
 fn is_retry(code: Code, has_delay: bool) -> bool {
     match code {
         Code::Cancelled
@@ -285,16 +287,16 @@ fn is_retry(code: Code, has_delay: bool) -> bool {
         | Code::OutOfRange
         | Code::Unavailable
         | Code::DataLoss => true,
-        // The server can recover only if it says when.
+        // The server can recover only if it names a delay.
         Code::ResourceExhausted => has_delay,
         _ => false,
     }
 }
 
-/// The last cause of an error, which is the most exact one.
+/// Finds the last cause of an error, which is the most specific one.
 struct Causes<'a>(&'a Status);
 
-/// What HTTP/1 looks like if it is read as HTTP/2.
+/// Returns `true` if the error is what HTTP/1 looks like when it is read as HTTP/2.
 fn is_other_protocol(error: &(dyn Error + 'static)) -> bool {
     use h2::Reason;
 

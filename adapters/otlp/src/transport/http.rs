@@ -20,9 +20,9 @@ pub(crate) struct Http {
 impl Http {
     pub(crate) fn new(prepared: Prepared) -> Self {
         let config = Agent::config_builder()
-            // The status is looked at here.
+            // This file handles the status.
             .http_status_as_error(false)
-            // A redirected POST would come as a GET, or with its headers at another host.
+            // A redirected POST would become a GET, or its headers would go to another host.
             .max_redirects(0)
             .user_agent(USER_AGENT)
             .max_idle_connections(1)
@@ -96,7 +96,7 @@ impl Transport for Http {
 struct Response {
     status: StatusCode,
     headers: HeaderMap,
-    /// The first part of it.
+    /// The first part of the body.
     body: Vec<u8>,
 }
 
@@ -117,7 +117,7 @@ impl Response {
         }
     }
 
-    /// Returns the response's message and the pause that it asks for.
+    /// Returns the response's message, and the pause that it requests.
     fn reason(&self) -> (String, Option<Duration>) {
         let details = match self.is_protobuf() {
             true => answer::details(&self.body),
@@ -136,7 +136,7 @@ impl Response {
         (message, self.retry_after().or(details.after))
     }
 
-    /// RFC 9110, section 10.2.3: seconds, or a date.
+    /// Returns the delay of `Retry-After`: seconds, or a date (RFC 9110, section 10.2.3).
     fn retry_after(&self) -> Option<Duration> {
         let value = self.header(header::RETRY_AFTER)?.trim();
         if let Ok(seconds) = value.parse() {

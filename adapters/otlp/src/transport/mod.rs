@@ -1,4 +1,4 @@
-//! How a request gets to the collector, and what its response means.
+//! Transports of requests to the collector.
 
 mod answer;
 #[cfg(feature = "grpc")]
@@ -18,7 +18,7 @@ use crate::builder::{Compression, Protocol};
 use crate::endpoint::Endpoint;
 use crate::tls::{self, TlsFiles};
 
-/// Headers that the protocols set themselves.
+/// Headers that the protocols set.
 pub(crate) const OWN_HEADERS: [&str; 9] = [
     "connection",
     "content-encoding",
@@ -31,7 +31,7 @@ pub(crate) const OWN_HEADERS: [&str; 9] = [
     "transfer-encoding",
 ];
 
-/// OpenTelemetry specification, "OTLP exporter", "User agent".
+/// The header `User-Agent` (OpenTelemetry specification, "OTLP exporter", "User agent").
 const USER_AGENT: &str = concat!(
     "OTel-OTLP-Exporter-Rust/",
     env!("CARGO_PKG_VERSION"),
@@ -39,35 +39,35 @@ const USER_AGENT: &str = concat!(
     env!("CARGO_PKG_NAME")
 );
 
-/// How much of a response is kept; what comes beyond is not looked at.
+/// How many bytes of a response are read at most.
 const RESPONSE_BYTES: usize = 64 * 1024;
 
-/// Sends requests, one at a time, on the reporting thread.
+/// Sends requests one at a time, on the reporting thread.
 pub(crate) trait Transport: Send {
-    /// Sends an `ExportTraceServiceRequest` and waits for its response, for no longer than the time-out.
+    /// Sends an `ExportTraceServiceRequest` and waits for its response until the timeout.
     fn send(&mut self, request: Vec<u8>) -> Result<Receipt, Failure>;
 }
 
-/// The collector's response to a request that it took.
+/// The collector's response to a request that it accepted.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Receipt {
-    /// How many spans it refused all the same.
+    /// Number of spans that it refused anyway.
     pub(crate) refused: u64,
-    /// Why, or a warning.
+    /// The reason, or a warning.
     pub(crate) message: String,
 }
 
-/// Why a request was not taken.
+/// Why a request was not accepted.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    /// Whether it may be taken later.
+    /// Whether a retry may succeed.
     pub(crate) is_retry: bool,
-    /// How long the collector wants to be left alone.
+    /// The delay that the collector requests.
     pub(crate) after: Option<Duration>,
     pub(crate) source: Box<dyn Error + Send + Sync>,
 }
 
-/// What a transport is made of, with what to call its parts in errors.
+/// The options of a transport, with their names for errors.
 pub(crate) struct Settings {
     pub(crate) protocol: Protocol,
     pub(crate) protocol_option: Cow<'static, str>,
@@ -80,17 +80,17 @@ pub(crate) struct Settings {
     pub(crate) tls: TlsFiles,
 }
 
-/// What a transport needs to know.
+/// The checked options of a transport.
 pub(crate) struct Prepared {
     endpoint: Endpoint,
     headers: HeaderMap,
     is_compressed: bool,
     timeout: Duration,
-    /// `None` where nothing is encrypted.
+    /// `None` without encryption.
     tls: Option<tls::Tls>,
 }
 
-/// Makes the transport that the settings ask for, or returns an error about what is missing.
+/// Creates the transport, or returns an error that names a missing feature.
 pub(crate) fn open(settings: Settings) -> Result<Box<dyn Transport>, ConfigError> {
     let (protocol, protocol_option) = (settings.protocol, settings.protocol_option);
     let missing = |feature: &str, instead: &str| {
@@ -139,7 +139,7 @@ pub(crate) fn open(settings: Settings) -> Result<Box<dyn Transport>, ConfigError
 }
 
 impl Failure {
-    /// A failure on the way: the collector may be back later.
+    /// Creates a failure of the connection: the collector may be available later.
     fn on_the_way(endpoint: &Endpoint, error: impl fmt::Display) -> Self {
         Self {
             is_retry: true,
@@ -149,7 +149,7 @@ impl Failure {
     }
 }
 
-/// Compresses a request; gRPC does that itself.
+/// Compresses a request for HTTP; for gRPC tonic does that.
 fn compress(request: &[u8]) -> Result<Vec<u8>, std::io::Error> {
     #[cfg(feature = "gzip")]
     {
