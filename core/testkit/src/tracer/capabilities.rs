@@ -4,6 +4,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use opentracing_http::{Tag, Value};
 
+use crate::hint::Asked;
+
 /// What a tracer can and cannot carry. No case is skipped for it: the case then asserts what happens instead.
 ///
 /// What a tracer leaves out still travels with the trace: that is the core's work, and asserted for every tracer.
@@ -104,6 +106,7 @@ impl Capabilities {
         if !has {
             println!("fallback\t{feature:?}");
         }
+        Asked::feature(&feature, has).note();
         has
     }
 

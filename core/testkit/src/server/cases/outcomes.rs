@@ -105,7 +105,7 @@ pub fn panic_finishes_the_span_with_an_error<S: Server>() {
     let mut connection = kit.connect();
     connection.request("GET", "/play", &[]);
     let response = connection.response("GET");
-    let panic = S::CAPABILITIES.panic;
+    let panic = S::CAPABILITIES.panic();
     assert_eq!(response.map(|response| response.status), panic.answer());
     assert_panicked::<S>(&kit.span(), panic.status());
 }
@@ -122,7 +122,7 @@ pub fn panic_under_a_catch_layer_is_a_panic<S: Server>() {
     let mut connection = kit.connect();
     connection.request("GET", "/play", &[]);
     let response = connection.response("GET").map(|response| response.status);
-    let panic = S::CAPABILITIES.panic;
+    let panic = S::CAPABILITIES.panic();
     let layer = S::CAPABILITIES.has(Feature::CatchPanicLayer).then_some(500);
     assert_eq!(response, layer.or(panic.answer()));
     // The layer's response is made outside of the tracing.
@@ -169,7 +169,7 @@ pub fn hang_up_before_the_head_ends_the_span<S: Server>() {
     connection.request("GET", "/play", &[]);
     gate.wait_for_arrivals(1);
     connection.hang_up();
-    assert_hung_up::<S>(S::CAPABILITIES.hang_up, &gate, || kit.span());
+    assert_hung_up::<S>(S::CAPABILITIES.hang_up(), &gate, || kit.span());
 }
 
 /// What holds for a request whose client has left before its head, over either version of HTTP.
@@ -249,11 +249,11 @@ pub fn hang_up_in_the_body_is_an_abandoned_body<S: Server>() {
     );
     gate.wait_for_arrivals(1);
     connection.hang_up();
-    if S::CAPABILITIES.hang_up == HangUp::RunsOn {
+    if S::CAPABILITIES.hang_up() == HangUp::RunsOn {
         // Such a framework finds out when it has more to send.
         gate.open();
     }
-    assert_abandoned(&kit.span(), S::CAPABILITIES.hang_up);
+    assert_abandoned(&kit.span(), S::CAPABILITIES.hang_up());
 }
 
 /// Where a body is sent when all of it is there, a request is complete with it.
