@@ -99,8 +99,12 @@ pub enum Feature {
     Upgrade,
     /// A response can have trailers. Without them it is complete with its body.
     Trailers,
-    /// A body that fails breaks off for its client. Without it the client is told that what it got is all.
-    BrokenBodies,
+    /// A body that ends in an error breaks off for its client. Without it the client is told that what it got is all. The
+    /// span ends with the error either way.
+    BodyError,
+    /// A body that panics breaks off for its client. Without it the client is told that what it got is all. The span ends
+    /// with the panic either way.
+    BodyPanic,
     /// The adapter knows the protocol's version. Without it there is no such tag.
     ProtocolVersion,
     /// Header values that are not ASCII reach the adapter. Without it such a header is not there, or such a request is refused.
