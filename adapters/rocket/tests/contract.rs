@@ -53,8 +53,12 @@ impl Server for RocketServer {
                 "Rocket's bodies are readers of bytes, with nothing behind them.",
             ),
             (
-                Feature::BrokenBodies,
+                Feature::BodyError,
                 "Rocket 0.5 ends a body that failed as if it were complete; the span knows better.",
+            ),
+            (
+                Feature::BodyPanic,
+                "Rocket 0.5 ends a body that panicked as if it were complete; the span knows better.",
             ),
             (
                 Feature::MiddlewareOutside,
