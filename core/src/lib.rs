@@ -23,8 +23,8 @@ pub use self::context::{
 };
 pub use self::delivery::{Diagnostic, Flushed, SpansLost};
 pub use self::http::{
-    Attribute, Convention, End, Forwarded, Network, Outcome, Pattern, QueryRedaction, RequestView,
-    Route, TraceIdHeader, Trust,
+    Attribute, Forwarded, Network, Outcome, Pattern, QueryRedaction, RequestView, Route,
+    SemanticConvention, SpanEnd, TraceIdHeader, Trust,
 };
 pub use self::http_tracing::{HttpTracing, HttpTracingBuilder};
 pub use self::span::{
