@@ -189,7 +189,7 @@ fn parent_is_remote_where_it_is_a_requests_caller_and_not_where_it_is_a_span_of_
     root.child("child").finish();
     root.follower("follower").finish();
     // A request is a child of the span that polls it.
-    let request = pin!(root.scope(async {
+    let request = pin!((*root).scope(async {
         let request = Request::get("/").body(()).unwrap();
         drop(Instrumentation::new(&tracing, "test").begin(&request));
     }));
@@ -229,9 +229,9 @@ fn what_was_left_out_is_counted() {
         .child_of(context.clone())
         .follows_from(context)
         .start();
-    span.set_tags([("a", 1), ("b", 2), ("c", 3)])
-        .log("one")
-        .log("two");
+    span.set_tags([("a", 1), ("b", 2), ("c", 3)]);
+    span.log("one");
+    span.log("two");
     span.finish();
     let finished = tracer.take().remove(0);
     let span = OtelSpan::of(&finished);
@@ -251,8 +251,8 @@ fn what_has_no_counter_is_told_by_an_attribute() {
         change(&mut limits);
         let policy = HttpTracing::builder(tracer.clone()).limits(limits);
         let span = policy.build().unwrap().span("work").start();
-        span.log([("a", 1), ("b", 2), ("c", 3)])
-            .set_tag("text", "abcdef");
+        span.log([("a", 1), ("b", 2), ("c", 3)]);
+        span.set_tag("text", "abcdef");
         span.finish();
         let finished = tracer.take().remove(0);
         let attributes = OtelSpan::of(&finished).attributes;

@@ -97,7 +97,7 @@ fn a_scoped_future_sees_its_span_in_every_poll_and_while_it_is_dropped() {
     let seen = Arc::new(Mutex::new(None));
     let (on_drop, expected) = (SeenOnDrop(seen.clone()), a.context());
     let mut polls = 0;
-    let mut future = Box::pin(a.scope(async move {
+    let mut future = Box::pin((*a).scope(async move {
         let _on_drop = on_drop;
         poll_fn(|_| {
             assert_eq!(Span::current().context(), expected);
@@ -130,7 +130,7 @@ fn interleaved_futures_keep_their_own_spans() {
     let [a, b] = spans();
     let check = |span: &OwnedSpan| {
         let expected = span.context();
-        span.scope(async move {
+        (**span).scope(async move {
             for _ in 0..20 {
                 assert_eq!(Span::current().context(), expected);
                 let mut polled = false;
@@ -220,7 +220,7 @@ fn baggage_set_in_an_inner_scope_of_a_span_that_is_not_recorded_reaches_the_oute
     let span = tracing.span("unrecorded").start();
     let copy = Span::clone(&span);
     span.in_scope(|| {
-        copy.in_scope(|| _ = Span::current().set_baggage_item("user", "ada"));
+        copy.in_scope(|| Span::current().set_baggage_item("user", "ada"));
         assert_eq!(Span::current().baggage_item("user").as_deref(), Some("ada"));
     });
     assert_eq!(span.baggage_item("user").as_deref(), Some("ada"));
@@ -414,7 +414,7 @@ fn baggage_of_one_span_that_is_not_recorded_is_not_adopted_by_another() {
         .unwrap();
     let [outer, inner] = ["outer", "inner"].map(|name| tracing.span(name).root().start());
     outer.in_scope(|| {
-        inner.in_scope(|| _ = Span::current().set_baggage_item("user", "ada"));
+        inner.in_scope(|| Span::current().set_baggage_item("user", "ada"));
         assert_eq!(Span::current().baggage_item("user"), None);
         std::mem::forget(inner.enter());
         Span::current().set_baggage_item("user", "bob");

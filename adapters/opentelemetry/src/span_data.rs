@@ -63,9 +63,9 @@ fn value(value: AttributeValue) -> Value {
         AttributeValue::Bool(truth) => truth.into(),
         AttributeValue::I64(number) => number.into(),
         AttributeValue::F64(number) => number.into(),
-        AttributeValue::Str(text) => text.into(),
+        AttributeValue::Str(text) => Cow::from(text).into(),
         AttributeValue::Strs(texts) => {
-            let texts = texts.into_iter().map(StringValue::from);
+            let texts = texts.into_iter().map(|text| Cow::from(text).into());
             Value::Array(Array::String(texts.collect()))
         }
         other => format!("{other:?}").into(),

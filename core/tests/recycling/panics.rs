@@ -151,7 +151,8 @@ fn serve(instrumentation: &Instrumentation, foreign: &Foreign, request: &View) {
     let _ = catch_unwind(AssertUnwindSafe(|| {
         span.scope(|| {
             let span = Span::current();
-            span.set_tag("own", 1).child("part").finish();
+            span.set_tag("own", 1);
+            span.child("part").finish();
             maybe_panic();
         });
     }));

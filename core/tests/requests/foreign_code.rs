@@ -32,8 +32,8 @@ impl Nosy {
     fn look(&self) {
         self.asked.fetch_add(1, Ordering::Relaxed);
         let span = Span::current();
-        span.set_tag("looked", true)
-            .set_baggage_item("looked", "yes");
+        span.set_tag("looked", true);
+        span.set_baggage_item("looked", "yes");
         let _ = format!("{span:?} {:?}", span.context());
         assert!(!self.panics, "as asked for");
     }

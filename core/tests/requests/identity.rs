@@ -206,7 +206,7 @@ fn a_guard_alone_is_nobodys_parent() {
     drop(guard);
     // Round a whole server, say.
     span.in_scope(|| drop(harness.begin(&get("/", &[]))));
-    let mut polled = std::pin::pin!(span.scope(async {
+    let mut polled = std::pin::pin!((*span).scope(async {
         drop(harness.begin(&get("/", &[])));
     }));
     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());

@@ -406,9 +406,8 @@ fn priority_on_what_is_left_untraced_has_its_children_recorded() {
     let harness = policy(|policy| policy.skip("/*"));
     for headers in [&[][..], &[("traceparent", TRACEPARENT)]] {
         let span = harness.begin(&get("/", headers));
-        span.span()
-            .set_tag("sampling.priority", 1)
-            .set_baggage_item("user", "ada");
+        span.span().set_tag("sampling.priority", 1);
+        span.span().set_baggage_item("user", "ada");
         span.span().child("part").finish();
         let spans = harness.tracer.take();
         assert_eq!(spans.len(), 1);

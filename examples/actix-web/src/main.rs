@@ -10,7 +10,7 @@ use actix_web::web::{Bytes, Path, Query, ServiceConfig, get, resource, scope};
 use actix_web::{App, HttpResponse, HttpServer};
 use example_shared::{Answer, BaggageQuery, SlowQuery, ToQuery};
 use futures_util::StreamExt;
-use opentracing_actix_web::{Attribute, CurrentSpan, Tag, TracingMiddleware};
+use opentracing_actix_web::{Attribute, CurrentSpan, TracingMiddleware};
 
 #[actix_web::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -99,7 +99,7 @@ async fn child(span: CurrentSpan) -> String {
 }
 
 async fn log(span: CurrentSpan) -> &'static str {
-    span.log([Tag::new("event", "priced"), Tag::new("cart.items", 3)]);
+    span.log((("event", "priced"), ("cart.items", 3)));
     "logged"
 }
 

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use example_shared::Answer;
-use opentracing_rocket::{Attribute, CurrentSpan, Tag, TracingFairing, traced};
+use opentracing_rocket::{Attribute, CurrentSpan, TracingFairing, traced};
 use rocket::config::{Config, LogLevel, Shutdown};
 use rocket::fairing::AdHoc;
 use rocket::http::Status;
@@ -129,7 +129,7 @@ async fn child(span: CurrentSpan<'_>) -> String {
 
 #[get("/log")]
 async fn log(span: CurrentSpan<'_>) -> &'static str {
-    span.log([Tag::new("event", "priced"), Tag::new("cart.items", 3)]);
+    span.log((("event", "priced"), ("cart.items", 3)));
     "logged"
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use example_shared::{Answer, BaggageQuery, SlowQuery, ToQuery};
 use futures_util::StreamExt;
-use opentracing_warp::{Attribute, CurrentSpan, Tag, Traced, TracingFilter, current_span, route};
+use opentracing_warp::{Attribute, CurrentSpan, Traced, TracingFilter, current_span, route};
 use tokio::net::TcpListener;
 use warp::filters::BoxedFilter;
 use warp::http::StatusCode;
@@ -131,7 +131,7 @@ async fn child(span: CurrentSpan) -> String {
 }
 
 async fn log(span: CurrentSpan) -> &'static str {
-    span.log([Tag::new("event", "priced"), Tag::new("cart.items", 3)]);
+    span.log((("event", "priced"), ("cart.items", 3)));
     "logged"
 }
 

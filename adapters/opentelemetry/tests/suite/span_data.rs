@@ -107,8 +107,8 @@ fn times_events_links_and_counts_arrive() {
         let span = tracing.span("work").start_time(at(1));
         let span = span.follows_from(cause.context().unwrap()).start();
         let fields = [("event", "retry"), ("a", "1"), ("b", "2")];
-        span.log_at(at(2), fields.map(Tag::from))
-            .log("one too many");
+        span.log_at(at(2), fields.map(Tag::from));
+        span.log("one too many");
         span.set_tags([("x", 1), ("y", 2), ("z", 3)]);
         span.finish_at(at(3));
     });

@@ -39,7 +39,9 @@ fn assert_omitted<B: Backend>(span: &Arrived, change: impl FnOnce(&mut Omitted))
 pub fn tags_over_the_limit_are_counted<B: Backend>() {
     let kit = bounded::<B>(|limits| limits.tags = 2);
     let span = kit.tracing.span("work").tag("a", 1).start();
-    span.set_tag("b", 1).set_tag("c", 1).set_tag("b", 2);
+    span.set_tag("b", 1);
+    span.set_tag("c", 1);
+    span.set_tag("b", 2);
     span.set_tags([("d", 1), ("e", 1), ("a", 2)]);
     span.finish();
     let span = kit.only();
@@ -59,7 +61,9 @@ pub fn tags_over_the_limit_are_counted<B: Backend>() {
 pub fn logs_over_the_limit_are_counted<B: Backend>() {
     let kit = bounded::<B>(|limits| limits.logs = 2);
     let span = kit.tracing.span("work").start();
-    span.log("a").log("b").log("c");
+    span.log("a");
+    span.log("b");
+    span.log("c");
     span.log_at(std::time::SystemTime::UNIX_EPOCH, "d");
     span.finish();
     let span = kit.only();
@@ -74,8 +78,8 @@ pub fn log_fields_over_the_limit_are_counted<B: Backend>() {
     let kit = bounded::<B>(|limits| limits.log_fields = 2);
     let span = kit.tracing.span("work").start();
     span.log([("a", 1), ("b", 2), ("c", 3), ("d", 4)]);
-    span.log([("a", 1), ("b", 2)])
-        .log([("a", 1), ("b", 2), ("c", 3)]);
+    span.log([("a", 1), ("b", 2)]);
+    span.log([("a", 1), ("b", 2), ("c", 3)]);
     span.finish();
     let span = kit.only();
     assert_eq!(span.logs.len(), 3, "no log is left out for its fields");
@@ -116,7 +120,8 @@ pub fn long_texts_are_cut_between_characters<B: Backend>() {
         .tag("at the start", "123456")
         .start();
     // Two bytes each.
-    span.set_tag("cut", "äöü").set_tag("fits", "äöu");
+    span.set_tag("cut", "äöü");
+    span.set_tag("fits", "äöu");
     span.set_tags([("at once", "123456")]);
     span.log([("event", "abcdef"), ("fits", "abcde")]);
     span.finish();
