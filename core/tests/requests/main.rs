@@ -13,6 +13,8 @@ mod names_and_attributes;
 mod policy;
 mod redacted_urls;
 mod redaction;
+mod shared;
+mod trailers;
 mod views;
 
 use std::net::SocketAddr;
