@@ -2,12 +2,15 @@
 
 use std::fmt::Display;
 
+use http::StatusCode;
+
 use crate::http::request_view::Route;
 use crate::propagation::{Carrier, HeaderView};
 
 /// Access to a framework's response, before its body is sent: all that the core reads of it and writes into it.
 ///
-/// Implemented for [`http::Response`], whose body's size it does not know. An adapter wraps the response with what else the
+/// Implemented for [`http::Response`], whose body's size it does not know, and for [`http::StatusCode`], as a response that has
+/// neither headers nor a body. An adapter wraps the response with what else the
 /// framework knows of it, and gives it to [`RequestSpan::respond`](crate::server::RequestSpan::respond), which asks only for
 /// what is needed. A method may panic: what it would have returned is then missing.
 ///
@@ -88,6 +91,21 @@ impl<B> ResponseView for http::Response<B> {
 
     fn headers_mut(&mut self) -> Option<&mut dyn Carrier> {
         Some(Self::headers_mut(self))
+    }
+}
+
+impl ResponseView for StatusCode {
+    fn status(&self) -> u16 {
+        self.as_u16()
+    }
+
+    fn headers(&self) -> &dyn HeaderView {
+        const NONE: &[(&str, &str); 0] = &[];
+        NONE
+    }
+
+    fn body_size(&self) -> BodySize {
+        BodySize::Empty
     }
 }
 
