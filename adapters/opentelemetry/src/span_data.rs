@@ -1,7 +1,9 @@
 //! A finished span as the SDK hands it to exporters and processors.
 
+use std::borrow::Cow;
+
 use opentelemetry::trace::{self as theirs, SpanId};
-use opentelemetry::{Array, InstrumentationScope, KeyValue, StringValue, Value};
+use opentelemetry::{Array, InstrumentationScope, KeyValue, Value};
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 use opentracing_http::report::otel::{self, AttributeValue, Link, OtelSpan};
 use opentracing_http::{FinishedSpan, SpanKind};

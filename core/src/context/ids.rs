@@ -15,6 +15,7 @@ use crate::text::hex;
 ///
 /// let id: TraceId = "4bf92f3577b34da6a3ce929d0e0e4736".parse()?;
 /// assert_eq!(id.to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
+/// assert_eq!(TraceId::from_bytes(id.to_bytes()), Some(id));
 /// assert!(TraceId::new(0).is_none());
 /// # Ok::<(), opentracing_http::error::ParseIdError>(())
 /// ```
@@ -24,6 +25,15 @@ pub struct TraceId(NonZeroU128);
 /// The 64-bit id of one span within its trace; never zero.
 ///
 /// Displays as 16 lower-case hexadecimal digits.
+///
+/// ```
+/// use opentracing_http::SpanId;
+///
+/// let id: SpanId = "00f067aa0ba902b7".parse()?;
+/// assert_eq!(id.to_bytes(), [0x00, 0xf0, 0x67, 0xaa, 0x0b, 0xa9, 0x02, 0xb7]);
+/// assert_eq!(SpanId::from_bytes(id.to_bytes()), Some(id));
+/// # Ok::<(), opentracing_http::error::ParseIdError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SpanId(NonZeroU64);
 
@@ -52,6 +62,18 @@ impl TraceId {
         }
     }
 
+    /// Creates an id from its bytes, the most significant first; `None` if all of them are zero.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 16]) -> Option<Self> {
+        Self::new(u128::from_be_bytes(bytes))
+    }
+
+    /// Returns the id's bytes, the most significant first.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; 16] {
+        self.0.get().to_be_bytes()
+    }
+
     /// The id as a number.
     #[must_use]
     pub const fn get(self) -> u128 {
@@ -70,6 +92,18 @@ impl SpanId {
             Some(id) => Some(Self(id)),
             None => None,
         }
+    }
+
+    /// Creates an id from its bytes, the most significant first; `None` if all of them are zero.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 8]) -> Option<Self> {
+        Self::new(u64::from_be_bytes(bytes))
+    }
+
+    /// Returns the id's bytes, the most significant first.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; 8] {
+        self.0.get().to_be_bytes()
     }
 
     /// The id as a number.
@@ -156,6 +190,11 @@ mod tests {
             assert!(bad.parse::<SpanId>().is_err(), "{bad:?}");
         }
         assert_eq!((TraceId::new(0), SpanId::new(0)), (None, None));
+        assert_eq!(parsed.to_bytes()[..2], [0x4b, 0xf9]);
+        assert_eq!(TraceId::from_bytes(parsed.to_bytes()), Some(parsed));
+        assert_eq!(SpanId::from_bytes(span.to_bytes()), Some(span));
+        assert_eq!(TraceId::from_bytes([0; 16]), None);
+        assert_eq!(SpanId::from_bytes([0; 8]), None);
         let error = "".parse::<TraceId>().unwrap_err().to_string();
         assert!(
             error.starts_with("an id is 32 (trace) or 16 (span)"),

@@ -11,6 +11,11 @@ use crate::propagation::header_filter::HeaderFilter;
 /// Borrowed access to headers, or to any text map that stands for them.
 ///
 /// Names are compared without regard to ASCII case. Values are bytes: what is not text is the reader's to refuse.
+#[diagnostic::on_unimplemented(
+    message = "headers cannot be read from `{Self}`",
+    label = "not a view of headers",
+    note = "pass an `http::HeaderMap`, a map or a list of pairs of text, or implement `HeaderView` for a type of your own: its one method is `each_header`"
+)]
 pub trait HeaderView {
     /// Visits every header; one with several values is visited once for each, in order.
     fn each_header<'a>(&'a self, visit: &mut dyn FnMut(&'a str, &'a [u8]));
@@ -262,6 +267,11 @@ impl<K: AsRef<str>, V: AsRef<[u8]>, const N: usize> HeaderView for [(K, V); N] {
 /// carrier.set("b3", "0");
 /// assert_eq!(headers, "b3: 0\r\n");
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "a span cannot be injected into `{Self}`",
+    label = "not a carrier of headers",
+    note = "pass the request's `http::HeaderMap` (`request.headers_mut()`), or for any other type a closure: `span.inject(&mut |name: &str, value: &str| headers.insert(name, value))`"
+)]
 pub trait Carrier {
     /// Sets a header, in the place of any that has the same name.
     ///
@@ -303,6 +313,7 @@ pub trait Carrier {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<F: FnMut(&str, &str)> Carrier for F {
     fn set(&mut self, name: &str, value: &str) {
         self(name, value);
