@@ -449,7 +449,8 @@ impl Span {
         Scoped::new(self.clone(), future)
     }
 
-    /// What a [`ScopeHook`] keeps with the span, filled once; `None` for a span that is not recorded.
+    /// Returns what a [`ScopeHook`] keeps with the span, filled once; `None` for a span that is not recorded.
+    #[doc(hidden)]
     #[must_use]
     pub fn hook_slot(&self) -> Option<&OnceLock<Box<dyn std::any::Any + Send + Sync>>> {
         let cell = self.cell().filter(|cell| cell.is_recorded())?;
