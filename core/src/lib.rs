@@ -36,7 +36,7 @@ pub use self::tracer::{FanOut, InMemoryTracer, NoopTracer};
 /// Errors of what is written as text, and what spans take for errors.
 pub mod error {
     pub use crate::config_error::ConfigError;
-    pub use crate::context::ParseIdError;
+    pub use crate::context::{ParseIdError, ParseTraceStateError};
     pub use crate::http::{ParseAttributeError, ParseNetworkError, ParsePatternError};
     pub use crate::span::RecordableError;
 }

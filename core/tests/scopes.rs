@@ -161,6 +161,61 @@ fn interleaved_futures_keep_their_own_spans() {
     assert!(Span::current().is_none());
 }
 
+#[test]
+fn guards_of_every_kind_may_be_dropped_in_any_order() {
+    let orders = [
+        [0, 1, 2],
+        [0, 2, 1],
+        [1, 0, 2],
+        [1, 2, 0],
+        [2, 0, 1],
+        [2, 1, 0],
+    ];
+    for order in orders {
+        let tracer = InMemoryTracer::new();
+        let tracing = HttpTracing::new(tracer.clone());
+        let span = |name| tracing.span(name).root().start();
+        let (borrowed, shared, owned) = (span("borrowed"), span("shared"), span("owned"));
+        let handles = [&*borrowed, &*shared, &*owned].map(Clone::clone);
+        let mut guards: [Option<Box<dyn std::any::Any>>; 3] = [
+            None,
+            Some(Box::new((*shared).clone().entered())),
+            Some(Box::new(owned.entered())),
+        ];
+        // Entered last, and so the innermost.
+        let mut innermost = Some(borrowed.enter());
+        let mut left = vec![1, 2, 0];
+        for at in order {
+            match at {
+                0 => drop(innermost.take()),
+                at => drop(guards[at].take()),
+            }
+            left.retain(|other| *other != at);
+            match left.last() {
+                Some(last) => assert!(is_current(&handles[*last]), "{order:?}"),
+                None => assert!(Span::current().is_none(), "{order:?}"),
+            }
+        }
+        assert_eq!(tracer.named("owned").len(), 1);
+    }
+}
+
+#[test]
+fn hooks_follow_guards_that_own_their_span() {
+    let recorder = Recorder::default();
+    let tracing = HttpTracing::builder(InMemoryTracer::new())
+        .scope_hook(recorder.clone())
+        .build()
+        .unwrap();
+    drop(tracing.span("work").start().entered());
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut future = pin!(tracing.span("work").start().scope(async {}));
+    assert!(future.as_mut().poll(&mut cx).is_ready());
+    let seen = recorder.0.lock().unwrap();
+    let exits = seen.iter().filter(|line| line.starts_with("exit")).count();
+    assert_eq!((seen.len(), exits), (4, 2), "{seen:?}");
+}
+
 #[derive(Clone, Default)]
 struct Recorder(Arc<Mutex<Vec<String>>>);
 

@@ -84,9 +84,7 @@ async fn reach(tagging: Tagging, span: CurrentSpan<'_>) -> Tagging {
     assert!(Span::current().is_none(), "a fairing makes nothing current");
     span.set_tag("handler", true);
     turn().await;
-    let child = span.child("child");
-    child.scope(turn()).await;
-    drop(child);
+    span.child("child").scope(turn()).await;
     let elsewhere = span.clone();
     let spawned = rocket::tokio::spawn(async move { elsewhere.child("spawned").finish() });
     spawned.await.expect("the task ends");

@@ -30,10 +30,9 @@ impl<'r> FromRequest<'r> for Tagging {
 
     async fn from_request(_: &'r Request<'_>) -> Guarded<Self, Infallible> {
         turn().await;
-        Span::current()
-            .set_tag("guard", true)
-            .child("of the guard")
-            .finish();
+        let span = Span::current();
+        span.set_tag("guard", true);
+        span.child("of the guard").finish();
         Guarded::Success(Self)
     }
 }
@@ -52,10 +51,9 @@ async fn tags(tagging: Tagging, span: CurrentSpan<'_>) -> Tagging {
         Span::current().context().map(|context| context.span_id())
     );
     turn().await;
-    Span::current()
-        .set_tag("handler", true)
-        .child("of the handler")
-        .finish();
+    let span = Span::current();
+    span.set_tag("handler", true);
+    span.child("of the handler").finish();
     tagging
 }
 

@@ -49,6 +49,11 @@ use crate::propagation::header_filter::HeaderFilter;
 /// let request: &dyn HeaderView = &Request { headers };
 /// assert_eq!(request.header("Host"), Some(&b"shop.example"[..]));
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "headers cannot be read from `{Self}`",
+    label = "not a view of headers",
+    note = "pass an `http::HeaderMap`, a map or a list of pairs of text, or implement `HeaderView` for a type of your own: only `each_header` has to be written"
+)]
 pub trait HeaderView {
     /// Calls `visit` for every header, in order; for a header with several values once for each value.
     fn each_header<'a>(&'a self, visit: &mut dyn FnMut(&'a str, &'a [u8]));
@@ -301,6 +306,11 @@ impl<K: AsRef<str>, V: AsRef<[u8]>, const N: usize> HeaderView for [(K, V); N] {
 /// carrier.remove_fields(&[opentracing_http::propagation::Field::named("server-timing")]);
 /// assert!(headers.is_empty());
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "a span cannot be injected into `{Self}`",
+    label = "not a carrier of headers",
+    note = "pass the request's `http::HeaderMap` (`request.headers_mut()`), or for any other type a closure: `span.inject(&mut |name: &str, value: &str| headers.insert(name, value))`"
+)]
 pub trait Carrier {
     /// Sets a header; replaces headers with the same name.
     ///
@@ -342,6 +352,7 @@ pub trait Carrier {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<F: FnMut(&str, &str)> Carrier for F {
     fn set(&mut self, name: &str, value: &str) {
         self(name, value);

@@ -479,19 +479,25 @@ impl<F: Future, S: Held> Future for Scoped<F, S> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let mut this = self.project();
-        let polled = match this.future.as_mut().as_pin_mut() {
-            Some(future) => lend(this.span.handle(), Kind::Poll, || future.poll(cx), |_| {}),
+        if this.future.is_none() {
             // It has completed, or is being dropped.
-            None => return Poll::Pending,
-        };
-        if S::ENDS && polled.is_ready() {
-            // What the future still holds is a part of its work.
-            lend(
-                this.span.handle(),
-                Kind::Poll,
-                || this.future.set(None),
-                |_| {},
-            );
+            return Poll::Pending;
+        }
+        let polled = lend(
+            this.span.handle(),
+            Kind::Poll,
+            || {
+                let future = this.future.as_mut().as_pin_mut();
+                let polled = future.map_or(Poll::Pending, |future| future.poll(cx));
+                if S::ENDS && polled.is_ready() {
+                    // What the future still holds is a part of its work.
+                    this.future.set(None);
+                }
+                polled
+            },
+            |_| {},
+        );
+        if polled.is_ready() {
             this.span.end();
         }
         polled

@@ -21,7 +21,6 @@ use crate::span::record::Record;
 use crate::span::recordable_error::{Message, RecordableError};
 use crate::span::start::SpanBuilder;
 use crate::tag::{LogFields, Tag, TagValue, TagWriter, Tags, Text, Value};
-use crate::text::BoundedText;
 
 /// A cheap, cloneable handle to a span: tags, logs, baggage, children, injection.
 ///
@@ -245,12 +244,12 @@ impl Span {
             let policy = cell.policy();
             let limit = policy.limits.value_bytes;
             // How an error shows itself is not ours, and may fail.
-            let message = policy.guard(|| BoundedText::<Text>::of(&Message::of(error), limit));
-            let cause = policy.guard(|| Some(BoundedText::of(&error.cause()?, limit)));
+            let message = policy.guard(|| Text::shown(&Message::of(error), limit));
+            let cause = policy.guard(|| Some(Text::shown(&error.cause()?, limit)));
             let mut fields = Vec::with_capacity(3);
             fields.push(Tag::new("event", "error"));
             for (key, text) in [("message", message), ("error.cause", cause.flatten())] {
-                if let Some(BoundedText { text, is_cut, .. }) = text {
+                if let Some((text, is_cut)) = text {
                     cell.change(|record| record.omitted.cut_values += u32::from(is_cut));
                     fields.push(Tag::new(key, text));
                 }
@@ -449,7 +448,8 @@ impl Span {
         Scoped::new(self.clone(), future)
     }
 
-    /// What a [`ScopeHook`] keeps with the span, filled once; `None` for a span that is not recorded.
+    /// Returns what a [`ScopeHook`] keeps with the span, filled once; `None` for a span that is not recorded.
+    #[doc(hidden)]
     #[must_use]
     pub fn hook_slot(&self) -> Option<&OnceLock<Box<dyn std::any::Any + Send + Sync>>> {
         let cell = self.cell().filter(|cell| cell.is_recorded())?;

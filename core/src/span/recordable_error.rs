@@ -12,7 +12,7 @@ use std::marker::PhantomData;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an error that a span can record",
     label = "does not implement `std::error::Error`",
-    note = "for a pointer to an error, such as `anyhow::Error` or `Arc<dyn Error>`, write `&*error`; for other types log what is known: `span.log(((\"event\", \"error\"), (\"message\", text)))`"
+    note = "for a pointer to an error, such as `anyhow::Error` or `Rc<dyn Error>`, write `&*error`; for other types log what is known: `span.log(((\"event\", \"error\"), (\"message\", text)))`"
 )]
 pub trait RecordableError<Kind> {
     /// Writes the error's message.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::tag::text::Text;
 use crate::tag::value::Value;
-use crate::text::{BoundedText, prefix};
+use crate::text::prefix;
 
 /// What can be the value of a tag or of a log's field.
 ///
@@ -209,5 +209,6 @@ impl Value {
 
 /// Returns `value` as text, at most `max_bytes` bytes of it.
 fn shown(value: &dyn fmt::Display, max_bytes: usize) -> Option<Value> {
-    Some(Value::Str(BoundedText::of(value, max_bytes).text))
+    let (text, _) = Text::shown(value, max_bytes);
+    Some(text.into())
 }

@@ -1,6 +1,7 @@
 //! What can be set or logged at once.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use crate::guard::Panics;
 use crate::tag::conversion::TagValue;
@@ -9,7 +10,7 @@ use crate::tag::value::Tag;
 
 /// What can be logged: one event's name, or fields.
 ///
-/// - text: the field `event`
+/// - text, also as `format_args!("…")`: the field `event`
 /// - an array, a slice or a [`Vec`] of pairs of key and value, or of [`Tag`]s
 /// - a tuple of up to twelve pairs, whose values can have different types
 ///
@@ -267,4 +268,4 @@ macro_rules! events {
     )*};
 }
 
-events!(&str &String String Cow<'_, str>);
+events!(&str &String String Cow<'_, str> fmt::Arguments<'_>);

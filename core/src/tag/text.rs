@@ -6,9 +6,9 @@ use std::ops::Deref;
 
 use compact_str::CompactString;
 
-use crate::text::{has_spare_room, prefix};
+use crate::text::{BoundedText, has_spare_room, prefix};
 
-/// The text of a [`Value`](crate::Value): immutable, cheap to make and to clone.
+/// The text of a [`Value`](crate::Value), cheap to make and to clone.
 ///
 /// Up to 24 bytes are held inline (on 64-bit systems). Longer text is copied from a `&str`, while the buffer of a [`String`]
 /// is taken over. [`from_static`](Self::from_static) holds text of any length and never allocates.
@@ -45,6 +45,12 @@ impl Text {
         &self.0
     }
 
+    /// Returns what `shown` displays, at most `limit` bytes of it, and whether that was cut.
+    pub(crate) fn shown(shown: &dyn fmt::Display, limit: usize) -> (Self, bool) {
+        let BoundedText { text, is_cut, .. } = BoundedText::of(shown, limit);
+        (Self(text), is_cut)
+    }
+
     /// Cuts the text to at most `limit` bytes, at a character's boundary, and gives back memory that it holds and does not
     /// use. Returns whether it was cut.
     pub(crate) fn bound(&mut self, limit: usize) -> bool {
@@ -67,14 +73,6 @@ impl Text {
             true => self.0.capacity(),
             false => 0,
         }
-    }
-}
-
-/// Text that grows: no allocation up to 24 bytes.
-impl fmt::Write for Text {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0.push_str(text);
-        Ok(())
     }
 }
 
