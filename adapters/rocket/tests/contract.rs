@@ -106,8 +106,11 @@ impl Server for RocketServer {
 
 fn rocket(app: &App) -> Rocket<Build> {
     let mut rocket = common::rocket();
-    if let Some(tracing) = app.everywhere() {
-        rocket = rocket.attach(TracingFairing::new(tracing));
+    if let Some(tracing) = app.places() {
+        rocket = rocket.attach(match app.everywhere() {
+            Some(tracing) => TracingFairing::new(tracing),
+            None => TracingFairing::only_traced_routes(tracing),
+        });
     }
     // A fairing gives no handler its current span: the routes are traced, too.
     let mounted = |routes: Vec<Route>| match app.everywhere() {
@@ -171,7 +174,7 @@ fn item(id: &str) -> &str {
 }
 
 #[get("/extracted")]
-fn extracted(span: CurrentSpan<'_>) -> String {
+fn extracted(span: CurrentSpan) -> String {
     app::injected_by(&span)
 }
 

@@ -153,12 +153,16 @@ fn traced_responses_are_the_untraced_ones() {
     let untraced = Server::launch(mounted(rocket(), |routes| routes));
     let wrap = |routes| traced(&tracing, routes).into();
     let fairing = || TracingFairing::new(&tracing);
+    let only_traced_routes = TracingFairing::only_traced_routes(&tracing);
     let servers = [
         (
             "fairing",
             Server::launch(mounted(rocket().attach(fairing()), |routes| routes)),
         ),
-        ("routes", Server::launch(mounted(rocket(), wrap))),
+        (
+            "routes",
+            Server::launch(mounted(rocket().attach(only_traced_routes), wrap)),
+        ),
         (
             "both",
             Server::launch(mounted(rocket().attach(fairing()), wrap)),
