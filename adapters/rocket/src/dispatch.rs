@@ -56,46 +56,37 @@ impl Dispatch {
         }
     }
 
-    /// Begins the request for a fairing, or joins it where another fairing has begun it.
+    /// Begins the request by a fairing's policy, or joins it where another fairing has begun it.
     pub(crate) fn begin(&self, request: &Request<'_>, fairing: &Instrumentation) {
         let view = View::new(request, self.method);
+        let begin = || Some(SharedRequestSpan::new(fairing.begin(&view)));
         match self.span.get() {
             Some(Some(span)) => drop(fairing.join(span.span(), &view)),
-            _ => drop(
-                self.span
-                    .set(Some(SharedRequestSpan::new(fairing.begin(&view)))),
-            ),
+            _ => drop(self.span.set(begin())),
         }
     }
 
-    /// Joins the request for the traced route that is tried now. Where the fairing has not begun the request, it is begun first,
-    /// for the fairing. `None` if there is no fairing.
+    /// Joins the request for the traced route that is tried now; begins it before that, where the fairing has left it to the
+    /// traced routes. `None` if there is no fairing.
     pub(crate) fn join(
         &self,
         request: &Request<'_>,
         route: &Instrumentation,
     ) -> Option<RequestSpan> {
-        let view = View::new(request, self.method);
-        let span = match self.span.get() {
-            Some(span) => {
-                if !self.traced_route.load(Ordering::Relaxed).is_null() {
-                    self.note_route(request);
-                }
-                span
-            }
+        let only_traced_routes = match self.span.get() {
+            Some(_) => !self.traced_route.load(Ordering::Relaxed).is_null(),
             None => {
                 let Attached(fairing) = request.rocket().state()?;
-                self.note_route(request);
-                let begin = || Some(SharedRequestSpan::new(fairing.begin(&view)));
-                self.span.get_or_init(begin)
+                self.begin(request, fairing);
+                true
             }
         };
-        Some(route.join(span.as_ref()?.span(), &view))
-    }
-
-    fn note_route(&self, request: &Request<'_>) {
-        let route = request.route().map_or(ptr::null(), ptr::from_ref);
-        self.traced_route.store(route.cast_mut(), Ordering::Relaxed);
+        if only_traced_routes {
+            let tried = request.route().map_or(ptr::null(), ptr::from_ref);
+            self.traced_route.store(tried.cast_mut(), Ordering::Relaxed);
+        }
+        let span = self.span.get()?.as_ref()?.span();
+        Some(route.join(span, &View::new(request, self.method)))
     }
 
     /// Whether the route that was tried last is recorded.

@@ -456,7 +456,7 @@ fn state(gate: &State<Gate>) {
 fn a_route_stays_what_it_was() {
     let (_, tracing) = in_memory();
     let plain: Vec<Route> = routes![state];
-    let traced: Vec<Route> = traced(&tracing, routes![state]).into();
+    let traced = traced(&tracing, routes![state]);
     assert_eq!(format!("{:?}", plain[0]), format!("{:?}", traced[0]));
     let rocket = || rocket().attach(TracingFairing::new(&tracing));
 
@@ -526,4 +526,42 @@ fn every_request_of_many_keeps_its_own_span() {
             );
         }
     });
+}
+
+#[get("/other")]
+fn other() -> &'static str {
+    "other"
+}
+
+#[test]
+fn traced_routes_launch_wherever_the_fairing_is_attached() {
+    let (tracer, tracing) = in_memory();
+    for fairing in [
+        TracingFairing::new(&tracing),
+        TracingFairing::only_traced_routes(&tracing),
+    ] {
+        let rocket = rocket()
+            .mount("/", traced(&tracing, routes![plain]))
+            // Twice at one base, and twice round one route.
+            .mount("/", traced(&tracing, traced(&tracing, routes![other])))
+            .attach(fairing);
+        let client = Client::untracked(rocket).expect("it launches");
+        for path in ["/plain", "/other"] {
+            let body = client.get(path).dispatch().into_string();
+            assert_eq!(body.as_deref(), path.strip_prefix('/'));
+            assert_eq!(one_span(&tracer).name(), format!("GET {path}"));
+        }
+    }
+}
+
+#[test]
+fn the_route_of_the_sentinel_takes_no_request() {
+    let (tracer, tracing) = in_memory();
+    let rocket = rocket()
+        .attach(TracingFairing::only_traced_routes(&tracing))
+        .mount("/", traced(&tracing, routes![plain]));
+    let client = Client::untracked(rocket).expect("it launches");
+    let connect = client.req(Method::Connect, "/");
+    assert_eq!(connect.dispatch().status(), Status::NotFound);
+    assert!(tracer.finished().is_empty());
 }
