@@ -5,12 +5,11 @@ mod common;
 use std::sync::Mutex;
 
 use common::{in_memory, rocket};
-use log::{Level, Log, Metadata, Record};
+use log::{Level, LevelFilter, Log, Metadata, Record};
 use opentracing_rocket::traced;
-use rocket::config::LogLevel;
 use rocket::error::ErrorKind;
 use rocket::local::blocking::Client;
-use rocket::{Config, get, routes};
+use rocket::{get, routes};
 
 #[get("/hello")]
 fn hello() -> &'static str {
@@ -41,12 +40,8 @@ impl Log for Collect {
 fn traced_routes_without_a_fairing_are_refused_with_the_line_to_add() {
     log::set_logger(&Collect).expect("the first logger");
     let (_, tracing) = in_memory();
-    let config = Config {
-        log_level: LogLevel::Critical,
-        ..rocket().figment().extract().expect("a configuration")
-    };
+    log::set_max_level(LevelFilter::Error);
     let rocket = rocket()
-        .configure(config)
         .mount("/", traced(&tracing, routes![hello]))
         .mount("/again", traced(&tracing, routes![hello]));
 
