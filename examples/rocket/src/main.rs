@@ -110,17 +110,17 @@ async fn slow(ms: Option<u64>) -> &'static str {
 }
 
 #[get("/call?<to>")]
-async fn call(span: CurrentSpan<'_>, to: &str) -> Custom<String> {
+async fn call(span: CurrentSpan, to: &str) -> Custom<String> {
     pass_on(example_shared::call(&span, to).await)
 }
 
 #[get("/chain?<to>")]
-async fn chain(span: CurrentSpan<'_>, to: &str) -> Custom<String> {
+async fn chain(span: CurrentSpan, to: &str) -> Custom<String> {
     pass_on(example_shared::chain(&span, to).await)
 }
 
 #[get("/child")]
-async fn child(span: CurrentSpan<'_>) -> String {
+async fn child(span: CurrentSpan) -> String {
     let compute = span.child("compute");
     let answer = 6 * 7;
     compute.set_tag("answer", answer);
@@ -128,14 +128,14 @@ async fn child(span: CurrentSpan<'_>) -> String {
 }
 
 #[get("/log")]
-async fn log(span: CurrentSpan<'_>) -> &'static str {
+async fn log(span: CurrentSpan) -> &'static str {
     span.log((("event", "priced"), ("cart.items", 3)));
     "logged"
 }
 
 #[get("/baggage?<set>&<get>&<to>")]
 async fn baggage(
-    span: CurrentSpan<'_>,
+    span: CurrentSpan,
     set: Option<&str>,
     get: Option<&str>,
     to: Option<&str>,

@@ -75,6 +75,8 @@ pub(crate) fn asked<T: fmt::Debug + Copy + PartialEq>(field: &str, value: T, all
 pub enum Feature {
     /// It has routes with templates. Without them a request is named after its method.
     Routes,
+    /// A request that no route matches has a span. Without it there is none.
+    UnmatchedRequests,
     /// It knows that no route matched. Without it the route is unknown there.
     UnmatchedRoute,
     /// A route can decline a request, which then goes on to another. Without it only the second route is there.

@@ -3,7 +3,7 @@
 use opentracing_http::{Route, SemanticConvention};
 
 use crate::app::Reply;
-use crate::server::cases::{assert_tags, outcome, text};
+use crate::server::cases::{assert_tags, outcome, span_of_unmatched, text};
 use crate::server::{Feature, Kit, Server};
 
 /// A request's span is named after its method and its route's template.
@@ -52,7 +52,9 @@ pub fn route_is_known_at_the_end<S: Server>() {
 pub fn not_found_has_a_bounded_name<S: Server>() {
     let kit = Kit::<S>::new();
     assert_eq!(kit.get("/no/such/path").status, 404);
-    let span = kit.span();
+    let Some(span) = span_of_unmatched(&kit) else {
+        return;
+    };
     assert_eq!((span.name(), span.tag("http.route")), ("GET", None));
     assert_eq!(text(&span, "http.status_code").as_deref(), Some("404"));
     assert!(!span.is_error());
@@ -68,7 +70,9 @@ pub fn wrong_method_has_a_bounded_name<S: Server>() {
     let kit = Kit::<S>::new();
     let response = kit.send("DELETE", "/items/7", &[]);
     assert!(matches!(response.status, 404 | 405), "{response:?}");
-    let span = kit.span();
+    let Some(span) = span_of_unmatched(&kit) else {
+        return;
+    };
     let expected = match S::CAPABILITIES.has(Feature::RouteOfWrongMethod) {
         true => S::CAPABILITIES.name("DELETE", "/items/{id}"),
         false => "DELETE".to_owned(),
@@ -140,5 +144,7 @@ pub fn names_can_be_made_by_a_rule<S: Server>() {
     let expected = template.map_or("GET".to_owned(), |template| format!("{template} (GET)"));
     assert_eq!(kit.span().name(), expected);
     assert!(kit.send("POST", "/no/such/path", &[]).status >= 400);
-    assert_eq!(kit.span().name(), "posted");
+    if let Some(span) = span_of_unmatched(&kit) {
+        assert_eq!(span.name(), "posted");
+    }
 }
