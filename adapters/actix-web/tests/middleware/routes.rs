@@ -209,7 +209,9 @@ fn a_middleware_between_two_places_may_run_the_inner_one_in_a_child_span() {
         App::new()
             .service(
                 web::resource("/{id}")
-                    .wrap(place().attributes([Attribute::PATH]))
+                    .wrap(TracingMiddleware::new(
+                        tracing.mount_point().attributes([Attribute::PATH]),
+                    ))
                     .route(web::get().to(hello)),
             )
             .wrap(from_fn(in_a_child))
