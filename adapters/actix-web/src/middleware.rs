@@ -17,11 +17,11 @@ use crate::request::Request;
 use crate::response::follow;
 use crate::routes::Routes;
 
-/// The middleware that traces what it is wrapped round: an app, a scope, a resource or a route.
+/// The middleware that traces an app, a scope, a resource or a route.
 ///
-/// Register it last, so that it is outermost: only then does the span see what the other middlewares make of a request.
-/// A request that goes through several of them has one span, started by the outermost; each inner one adds its attributes
-/// to it, and its name and its end replace those of the outer ones.
+/// Register it last, so that it is outermost: only then does the span show what the other middlewares make of a request.
+/// A request that passes through several of them has one span, which the outermost begins. Each inner one adds its attributes,
+/// and its name and its end replace those of the outer ones.
 ///
 /// ```
 /// use actix_web::{App, web};
@@ -41,8 +41,8 @@ use crate::routes::Routes;
 ///
 /// # Compile error E0271
 ///
-/// The middleware changes the type of the response body. One that is registered after it and insists on `BoxBody` (an
-/// `ErrorHandlers` whose handler is a closure, for example) then does not compile: "expected `ServiceResponse`, found
+/// The middleware changes the type of the response body. A middleware that is registered after it and accepts only `BoxBody`
+/// (`ErrorHandlers` whose handler is a closure, for example) then does not compile: "expected `ServiceResponse`, found
 /// `ServiceResponse<TracingBody<BoxBody>>`". Register the tracing last, or as
 /// [`Compat::new(TracingMiddleware::new(&tracing))`](actix_web::middleware::Compat), which boxes the body.
 #[derive(Debug, Clone)]

@@ -43,7 +43,7 @@ impl RequestView for Request<'_> {
     }
 
     fn scheme(&self) -> Option<&str> {
-        // HTTP/1 requests do not say, but the server knows whether it speaks TLS.
+        // An HTTP/1 request has no scheme, but the server knows whether it uses TLS.
         let secure = || self.request.app_config().secure().then_some("https");
         self.request.uri().scheme_str().or_else(secure)
     }
@@ -53,7 +53,7 @@ impl RequestView for Request<'_> {
     }
 
     fn peer(&self) -> Option<SocketAddr> {
-        // Not `realip_remote_addr`: a client can write into it whatever it likes.
+        // Not `realip_remote_addr`: it is read from headers, which any client can send.
         self.request.peer_addr()
     }
 
