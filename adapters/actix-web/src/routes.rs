@@ -35,14 +35,17 @@ impl Routes {
     pub(crate) fn template_of(&self, request: &HttpRequest) -> Option<String> {
         let pattern = request.match_pattern()?;
         let captured = request.match_info();
-        let is_match = match captured.unprocessed() {
-            _ if patterns::yields(&pattern, captured) == Some(true) => true,
-            // The router has gone to the end of the path.
-            "" => return Some(patterns::template(captured)),
+        if patterns::yields(&pattern, captured) == Some(true) {
+            return Some(pattern);
+        }
+        match captured.unprocessed() {
+            // The router has gone to the end of the path: another pattern of the resource matched.
+            "" => Some(patterns::template(captured)),
             // The router has found nothing, and the pattern stems from a search by the path: guards refuse the request.
-            _ => self.is_match(&pattern, captured.as_str()),
-        };
-        is_match.then_some(pattern)
+            _ => self
+                .is_match(&pattern, captured.as_str())
+                .then_some(pattern),
+        }
     }
 
     /// Sets the first route that matches the path, if its first pattern does. It is a search that does not ask guards, so only
