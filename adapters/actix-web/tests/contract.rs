@@ -101,7 +101,7 @@ fn serve(app: App, listener: TcpListener) -> io::Result<actix_web::dev::Server> 
 /// The tracing of a mount point, if there is any: a condition wants something to leave out.
 fn traced(mount_point: Option<impl Into<MountPoint>>) -> Condition<TracingMiddleware> {
     let tracing = mount_point.map(TracingMiddleware::new);
-    let none = || TracingMiddleware::new(&HttpTracing::new(NoopTracer));
+    let none = || TracingMiddleware::new(HttpTracing::new(NoopTracer));
     Condition::new(tracing.is_some(), tracing.unwrap_or_else(none))
 }
 
