@@ -7,6 +7,7 @@ mod headers;
 mod middleware;
 mod patterns;
 mod request;
+mod response;
 mod routes;
 
 pub use self::body::TracingBody;
