@@ -146,12 +146,17 @@ impl Capabilities {
     /// that the fallback was asserted.
     #[must_use]
     pub fn has(&self, feature: Feature) -> bool {
-        let has = self.lacks.iter().all(|(lacking, _)| *lacking != feature);
+        let has = self.declares(feature);
         if !has {
             println!("fallback\t{feature:?}");
         }
         Asked::feature(&feature, has).note();
         has
+    }
+
+    /// The same, when no running case depends on it.
+    pub(crate) fn declares(&self, feature: Feature) -> bool {
+        self.lacks.iter().all(|(lacking, _)| *lacking != feature)
     }
 
     /// What becomes of a panic in a handler; see [`has`](Self::has).

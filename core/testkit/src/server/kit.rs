@@ -11,6 +11,8 @@ use opentracing_http::{
 
 use crate::app::{App, Gate, Handler, Middleware, Place, Reply, injected};
 use crate::client::{Connection, Http2, Response};
+use crate::hint::check_on_failure;
+use crate::server::application::problems;
 use crate::server::{Feature, Panic, Server};
 
 /// How long a case waits for what must come.
@@ -109,6 +111,7 @@ impl<S: Server> Setup<S> {
     /// If the policy is wrong.
     #[must_use]
     pub fn start(self) -> Kit<S> {
+        check_on_failure(problems::<S>);
         let tracing = self.policy.build().expect("the policy is right");
         let server = S::start(App {
             tracing: self.traced.then(|| tracing.clone()),

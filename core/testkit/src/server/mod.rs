@@ -1,9 +1,11 @@
 //! What a server adapter does.
 
+mod application;
 mod capabilities;
 pub mod cases;
 mod kit;
 mod list;
+mod promises;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -15,6 +17,7 @@ pub(crate) use self::capabilities::asked;
 pub use self::capabilities::{Capabilities, Feature, HangUp, Panic};
 pub use self::kit::{Kit, Setup};
 pub use self::list::{CASES, declare};
+pub use self::promises::{FLASK_PROMISES, Promise};
 
 /// A framework's server with the application of [`app`](crate::app), traced by the adapter under test.
 ///

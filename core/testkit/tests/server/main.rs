@@ -3,6 +3,7 @@
 
 mod adapter;
 mod framework;
+mod wrong;
 
 use std::io::{self, Read};
 use std::net::SocketAddr;
@@ -19,6 +20,30 @@ use opentracing_testkit::server_contract;
 use crate::adapter::Traced;
 use crate::framework::{Body, Failure, Handler, Id, Request, Response, Router, Running, text};
 
+const LACKS: &[(Feature, &str)] = &[
+    (Feature::DecliningRoutes, "A route that matches answers."),
+    (
+        Feature::CatchPanicLayer,
+        "The framework catches panics itself.",
+    ),
+    (Feature::ManyAtOnce, "Every request takes a thread."),
+    (
+        Feature::ScopePerPoll,
+        "Nothing is polled: a handler blocks its thread.",
+    ),
+    (
+        Feature::Streams,
+        "A response is sent when all of it is there.",
+    ),
+    (Feature::Http2, "It speaks HTTP/1 only."),
+    (
+        Feature::RouteOfDroppedRequests,
+        "Outside of the router the route is told by the response.",
+    ),
+    (Feature::Upgrade, "A connection stays what it is."),
+    (Feature::Trailers, "It sends none."),
+];
+
 struct BlockingServer(Running);
 
 impl Server for BlockingServer {
@@ -26,29 +51,7 @@ impl Server for BlockingServer {
         component: "blocking",
         panic: Panic::Answers500Outside,
         hang_up: HangUp::RunsOn,
-        lacks: &[
-            (Feature::DecliningRoutes, "A route that matches answers."),
-            (
-                Feature::CatchPanicLayer,
-                "The framework catches panics itself.",
-            ),
-            (Feature::ManyAtOnce, "Every request takes a thread."),
-            (
-                Feature::ScopePerPoll,
-                "Nothing is polled: a handler blocks its thread.",
-            ),
-            (
-                Feature::Streams,
-                "A response is sent when all of it is there.",
-            ),
-            (Feature::Http2, "It speaks HTTP/1 only."),
-            (Feature::Trailers, "It sends none."),
-            (
-                Feature::RouteOfDroppedRequests,
-                "Outside of the router the route is told by the response.",
-            ),
-            (Feature::Upgrade, "A connection stays what it is."),
-        ],
+        lacks: LACKS,
         ..Capabilities::ALL
     };
 

@@ -175,6 +175,7 @@ pub fn handle_used_after_the_end_changes_nothing<S: Server>() {
     assert_eq!(kit.get("/play").status, 200);
     let request = kit.span();
     let handle = kept.lock().expect("no panic").clone();
+    assert!(!handle.is_recording() && Span::current().is_none());
     let name = request.name().to_owned();
     handle.set_tag("too late", true);
     handle.set_name("too late");

@@ -5,6 +5,7 @@ use std::time::Instant;
 use opentracing_http::{Outcome, SpanEnd};
 
 use crate::app::{GREETING, Gate, Playing, Reply, turn};
+use crate::server::application::HANDSHAKE;
 use crate::server::cases::same_response::{of_every_kind, sized};
 use crate::server::cases::{CHUNK, CHUNKS, TRACEPARENT, assert_tags, in_chunks, outcome, text};
 use crate::server::{Feature, Kit, Server};
@@ -199,7 +200,7 @@ pub fn trailers_are_passed_on<S: Server>() {
 }
 
 /// A handler whose response has a trailer.
-pub(super) async fn with_trailer() -> Reply {
+pub(in crate::server) async fn with_trailer() -> Reply {
     let reply = Reply::stream(async |number| {
         turn().await;
         Some(Ok(CHUNKS.get(number)?.as_bytes().to_vec()))
@@ -212,16 +213,7 @@ pub fn upgrade_ends_with_its_head<S: Server>() {
     let upgrades = S::CAPABILITIES.has(Feature::Upgrade);
     let kit = Kit::<S>::new();
     let mut connection = kit.connect();
-    connection.request(
-        "GET",
-        "/upgrade",
-        &[
-            ("connection", "upgrade"),
-            ("upgrade", "websocket"),
-            ("sec-websocket-version", "13"),
-            ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
-        ],
-    );
+    connection.request("GET", "/upgrade", &HANDSHAKE);
     let head = connection.head().expect("the server answers");
     if upgrades {
         assert_eq!(head.status, 101);

@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use http::HeaderName;
-use opentracing_http::{Outcome, Route, TraceIdHeader, Value};
+use opentracing_http::{FinishedSpan, Outcome, Route, Span, TraceIdHeader, Tracer, Value};
 
-use crate::app::{Gate, Reply};
+use crate::app::{Gate, Reply, injected as inject};
 use crate::server::cases::{
     TRACE, TRACEPARENT, UNSAMPLED, assert_current, assert_tags, injected, text, traceparent,
 };
@@ -126,11 +126,33 @@ pub fn failing_callbacks_do_not_fail_the_request<S: Server>() {
     assert!(!span.is_error());
 }
 
+/// A tracer that panics in whatever it does fails no request, and what is called from there is still within the trace.
+pub fn failing_tracer_does_not_fail_the_request<S: Server>() {
+    struct Failing;
+    impl Tracer for Failing {
+        fn started(&self, _: &Span) {
+            panic!("a tracer fails");
+        }
+
+        fn report(&self, _: FinishedSpan) {
+            panic!("a tracer fails");
+        }
+    }
+    let kit = Kit::<S>::setup()
+        .tracer(Failing)
+        .policy(|policy| policy.on_finish(|_| {}))
+        .play(|_| async { Reply::text(inject()) })
+        .caught_panics(2)
+        .start();
+    let response = kit.get("/play");
+    assert_eq!(response.status, 200);
+    assert!(injected(&response, "traceparent").is_some());
+    kit.wait_for_caught_panics();
+}
+
 /// The trace id is told to callers in the header that the policy names, and is in none by default.
 pub fn trace_id_is_returned_where_asked_for<S: Server>() {
-    let play = |_: &str| async {
-        Reply::text(crate::app::injected()).header("server-timing", "db;dur=53")
-    };
+    let play = |_: &str| async { Reply::text(inject()).header("server-timing", "db;dur=53") };
     for header in [
         None,
         Some(TraceIdHeader::TraceResponse),

@@ -6,7 +6,6 @@ mod beyond_the_request;
 mod bodies;
 mod callbacks;
 mod connections;
-mod flask;
 mod http2;
 mod middleware;
 mod names;
@@ -37,7 +36,6 @@ pub use self::beyond_the_request::*;
 pub use self::bodies::*;
 pub use self::callbacks::*;
 pub use self::connections::*;
-pub use self::flask::*;
 pub use self::http2::*;
 pub use self::middleware::*;
 pub use self::names::*;
@@ -53,13 +51,16 @@ pub use self::scopes::*;
 pub use self::trace_context::*;
 pub use self::trust::*;
 
+pub(super) use self::bodies::with_trailer;
+pub(super) use self::same_response::sized;
+
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00f067aa0ba902b7";
 const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const UNSAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
 
 /// What [`in_chunks`] sends.
-const CHUNKS: [&str; 3] = ["data: one\n\n", "data: two\n\n", "data: three\n\n"];
+pub(super) const CHUNKS: [&str; 3] = ["data: one\n\n", "data: two\n\n", "data: three\n\n"];
 
 /// The span that each chunk of [`in_chunks`] starts.
 const CHUNK: &str = "chunk";
@@ -144,7 +145,7 @@ fn waiting(gate: &Gate) -> impl Fn(&str) -> Playing + Send + Sync + use<> {
 }
 
 /// A handler that streams [`CHUNKS`], each after the executor had its turn, and in a child span of its own.
-fn in_chunks(_query: &str) -> impl Future<Output = Reply> + Send + use<> {
+pub(super) fn in_chunks(_query: &str) -> impl Future<Output = Reply> + Send + use<> {
     async { Reply::stream(chunk) }
 }
 

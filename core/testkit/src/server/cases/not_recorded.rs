@@ -107,6 +107,7 @@ pub fn noop_tracer_passes_everything_on<S: Server>() {
         Some("vendor=1")
     );
     assert_eq!(kit.get("/play").text(), "none: false\nrecording: false\n");
+    assert_eq!(kit.get_with("/items/7", &headers).text(), "7");
 }
 
 /// What the caller does not sample is not recorded, and what is called from here is told so, with our own span's id.

@@ -8,34 +8,41 @@ use crate::server::{Feature, Kit, Server};
 /// The tags that every request has; no attribute of another convention is among them.
 pub fn tags_kind_component_method_url_and_status<S: Server>() {
     let kit = Kit::<S>::new();
-    assert_eq!(kit.get("/play").status, 200);
-    let span = kit.span();
-    assert_tags(
-        &span,
-        &[
-            ("span.kind", Value::from("server")),
-            ("component", Value::from(S::CAPABILITIES.component)),
-            ("http.method", Value::from("GET")),
-            ("http.url", Value::from("http://test.example/play")),
-            ("http.status_code", Value::from(200)),
-        ],
-    );
-    assert!(matches!(
-        span.tag("http.time_to_head_us"),
-        Some(Value::I64(0..))
-    ));
-    assert_no_tags(
-        &span,
-        &[
-            "error",
-            "http.outcome",
-            "http.request.method",
-            "url.path",
-            "http.response.status_code",
-            "server.address",
-        ],
-    );
-    assert!(span.logs().is_empty());
+    for (path, status) in [
+        ("/play", 200),
+        ("/items/7", 200),
+        ("/nested/items/7", 200),
+        ("/no/such/path", 404),
+    ] {
+        assert_eq!(kit.get(path).status, status, "{path}");
+        let span = kit.span();
+        assert_tags(
+            &span,
+            &[
+                ("span.kind", Value::from("server")),
+                ("component", Value::from(S::CAPABILITIES.component)),
+                ("http.method", Value::from("GET")),
+                ("http.url", format!("http://test.example{path}").into()),
+                ("http.status_code", Value::from(status)),
+            ],
+        );
+        assert!(matches!(
+            span.tag("http.time_to_head_us"),
+            Some(Value::I64(0..))
+        ));
+        assert_no_tags(
+            &span,
+            &[
+                "error",
+                "http.outcome",
+                "http.request.method",
+                "url.path",
+                "http.response.status_code",
+                "server.address",
+            ],
+        );
+        assert!(span.logs().is_empty());
+    }
 }
 
 /// The query is in no tag of the convention.

@@ -11,7 +11,7 @@ use opentracing_http::{Span, Trust};
 
 use crate::app::{Gate, Reply};
 use crate::client::Connection;
-use crate::server::cases::{PARENT, TRACE, TRACEPARENT};
+use crate::server::cases::{PARENT, TRACE, TRACEPARENT, injected, parent, trace, traceparent};
 use crate::server::{Kit, Server};
 
 /// How many bytes of a request's head many servers take (node's default).
@@ -55,14 +55,14 @@ impl Narrow {
     }
 }
 
-/// The next service's status and text, after a call with what the current span injects.
-async fn call(address: SocketAddr) -> Reply {
+/// The next service's response, after a call with what the current span injects.
+async fn call(address: SocketAddr, path: &'static str) -> Reply {
     let mut headers = Vec::new();
     Span::current().inject(&mut |name: &str, value: &str| {
         headers.push((name.to_owned(), value.to_owned()));
     });
     // A blocking call has no place in a handler: it gets a thread.
-    let (answer, gate) = (Arc::new(Mutex::new(String::new())), Gate::default());
+    let (answer, gate) = (Arc::new(Mutex::new(None)), Gate::default());
     thread::spawn({
         let (answer, gate) = (answer.clone(), gate.clone());
         move || {
@@ -71,15 +71,35 @@ async fn call(address: SocketAddr) -> Reply {
                 .map(|(name, value)| (name.as_str(), value.as_str()))
                 .collect();
             let mut connection = Connection::open(address);
-            connection.request("GET", "/", &headers);
-            let response = connection.response("GET").expect("the next one answers");
-            *answer.lock().expect("no panic") = format!("{} {}", response.status, response.text());
+            connection.request("GET", path, &headers);
+            *answer.lock().expect("no panic") = connection.response("GET");
             gate.open();
         }
     });
     gate.wait().await;
-    let answer = answer.lock().expect("no panic").clone();
-    Reply::text(answer)
+    let answer = answer.lock().expect("no panic").take();
+    let answer = answer.expect("the next server answers");
+    Reply::text(answer.text()).with_status(answer.status)
+}
+
+/// A call with the current span injected continues the trace in the next server.
+pub fn call_continues_the_trace_in_the_next_server<S: Server>() {
+    let callee = Kit::<S>::new();
+    let address = callee.addr();
+    let caller = Kit::<S>::playing(move |_| call(address, "/play"));
+    let response = caller.get_with("/play", &[("traceparent", TRACEPARENT)]);
+    assert_eq!(response.status, 200);
+    let (called, calling) = (callee.span(), caller.span());
+    assert_eq!(trace(&calling), TRACE);
+    assert_eq!(trace(&called), TRACE);
+    assert_eq!(parent(&calling).as_deref(), Some(PARENT));
+    assert_eq!(called.parent_id(), Some(calling.context().span_id()));
+    assert_eq!(
+        injected(&response, "traceparent"),
+        Some(traceparent(&called))
+    );
+    // Spans of two services of one machine lie within each other.
+    assert!(calling.start() <= called.start());
 }
 
 /// What a caller may send by the specification reaches a server that takes 16 KiB of headers: as many bytes of baggage as
@@ -93,14 +113,13 @@ pub fn baggage_of_a_caller_does_not_make_the_next_server_refuse<S: Server>() {
 
     let next = Narrow::serve(baggage.len());
     let address = next.addr;
-    let kit = Kit::<S>::playing(move |_| call(address));
+    let kit = Kit::<S>::playing(move |_| call(address, "/"));
     for baggage in baggage {
         let before: u64 = kit.tracing().omissions().map(|(_, count)| count).sum();
         let headers = [("traceparent", TRACEPARENT), ("baggage", &*baggage)];
-        let answer = kit.get_with("/play", &headers).text();
-        let (status, headers) = answer.split_once(' ').expect("a status and a number");
-        assert_eq!(status, "200", "{} bytes of baggage", baggage.len());
-        let headers: usize = headers.parse().expect("a number");
+        let answer = kit.get_with("/play", &headers);
+        assert_eq!(answer.status, 200, "{} bytes of baggage", baggage.len());
+        let headers: usize = answer.text().parse().expect("a number");
         // Those of the client are the host and what it needs besides.
         let most = Propagation::MAX_HEADERS + 2;
         assert!(headers <= most, "{headers} headers of two");

@@ -10,7 +10,7 @@ use opentracing_http::{FinishedSpan, HttpTracingBuilder, Route, Span};
 
 use crate::app::{Gate, NAMED, Reply, injected as inject};
 use crate::server::cases::{
-    PARENT, TRACEPARENT, UNSAMPLED, assert_current, assert_tags, outcome, parent, text,
+    PARENT, TRACEPARENT, UNSAMPLED, assert_current, assert_tags, in_chunks, outcome, parent, text,
 };
 use crate::server::{Feature, Kit, Server};
 
@@ -36,6 +36,9 @@ pub fn stacked_twice_makes_one_span<S: Server>() {
             ("http.request.header.x-request-id", "r-1"),
         ],
     );
+    // Those of the route are its own.
+    assert_eq!(kit.get("/play").status, 200);
+    assert_eq!(kit.span().tag("url"), None);
 }
 
 /// Traced everywhere, at a scope and on its route, a request has one span, with the attributes of all three.
@@ -144,6 +147,7 @@ pub fn single_routes_can_be_traced_alone<S: Server>() {
     let kit = Kit::<S>::setup().only_places().start();
     let headers = [("traceparent", TRACEPARENT), ("x-request-id", "r-1")];
     assert_eq!(kit.get_with("/play", &headers).text(), "none\n");
+    assert_eq!(kit.get_with("/items/7", &headers).text(), "7");
     for path in ["/chosen", "/scope/chosen"] {
         let response = kit.get_with(path, &headers);
         let span = kit.span();
@@ -157,6 +161,41 @@ pub fn single_routes_can_be_traced_alone<S: Server>() {
         assert_eq!(text(&span, "http.status_code").as_deref(), Some("200"));
     }
     assert_eq!(kit.get("/no/such/path").status, 404);
+}
+
+/// A handler returns text, a status, headers or a stream: whatever it is, the span has the status, and is not current any more
+/// in the next request.
+pub fn single_route_is_traced_whatever_it_returns<S: Server>() {
+    let kit = Kit::<S>::setup()
+        .only_places()
+        .play(|query| {
+            let query = query.to_owned();
+            async move {
+                match query.as_str() {
+                    "status" => Reply::status(202),
+                    "tuple" => Reply::text("made")
+                        .with_status(201)
+                        .header("location", "/items/8"),
+                    "stream" => in_chunks("").await,
+                    _ => Reply::text("text"),
+                }
+            }
+        })
+        .start();
+    for (query, status, spans) in [
+        ("text", 200, 1),
+        ("status", 202, 1),
+        ("tuple", 201, 1),
+        ("stream", 200, 4),
+    ] {
+        assert_eq!(kit.get(&format!("/chosen?{query}")).status, status);
+        let spans = kit.spans(spans);
+        let request = spans.iter().find(|span| span.http().is_some());
+        let request = request.expect("the request's span");
+        assert_eq!(outcome(request).1, Some(status), "{query}");
+        assert!(!request.is_error());
+        assert_eq!(kit.get("/extracted").text(), "none\n", "after {query}");
+    }
 }
 
 /// A place can name its spans; the handler's own name holds against it.
