@@ -4,10 +4,9 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::panic::AssertUnwindSafe;
 use std::sync::mpsc;
-use std::thread::JoinHandle;
 
 use actix_web::body::{EitherBody, MessageBody, SizedStream};
-use actix_web::dev::{ServerHandle, ServiceRequest, ServiceResponse};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::{ErrorInternalServerError, ErrorServiceUnavailable};
 use actix_web::http::StatusCode;
 use actix_web::middleware::{Condition, ErrorHandlerResponse, ErrorHandlers, Next, from_fn};
@@ -18,14 +17,10 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use futures_util::{FutureExt, Stream};
 use opentracing_actix_web::{CurrentSpan, HttpTracing, NoopTracer, SpanEnd, TracingMiddleware};
 use opentracing_testkit::app::{self, App, Body, Broken, Chunks, Place, Reply};
-use opentracing_testkit::server::{Capabilities, Feature, HangUp, Server, Task};
+use opentracing_testkit::server::{Capabilities, Feature, HangUp, Running, Server, Task};
 use opentracing_testkit::server_contract;
 
-struct ActixServer {
-    addr: SocketAddr,
-    handle: ServerHandle,
-    thread: Option<JoinHandle<io::Result<()>>>,
-}
+struct ActixServer(Running);
 
 impl Server for ActixServer {
     const CAPABILITIES: Capabilities = Capabilities {
@@ -44,35 +39,24 @@ impl Server for ActixServer {
         let addr = listener.local_addr().expect("an address");
         let (send, receive) = mpsc::channel();
         let thread = std::thread::spawn(move || {
-            System::new().block_on(async {
+            let ended = System::new().block_on(async {
                 let server = serve(app, listener)?;
                 let _ = send.send(server.handle());
                 server.await
-            })
+            });
+            ended.expect("the server stops");
         });
-        Self {
-            addr,
-            handle: receive.recv().expect("the server starts"),
-            thread: Some(thread),
-        }
+        let handle = receive.recv().expect("the server starts");
+        // The command is sent by the call; the future is only its answer.
+        Self(Running::new(addr, thread, move || drop(handle.stop(false))))
     }
 
     fn addr(&self) -> SocketAddr {
-        self.addr
+        self.0.addr()
     }
 
     fn spawn(task: Task) {
         rt::spawn(task);
-    }
-}
-
-impl Drop for ActixServer {
-    fn drop(&mut self) {
-        // The command is sent by the call; the future is only its answer.
-        drop(self.handle.stop(false));
-        if let Some(thread) = self.thread.take() {
-            thread.join().expect("no panic").expect("the server stops");
-        }
     }
 }
 

@@ -1,7 +1,6 @@
 //! The contract that every adapter passes.
 
 use std::net::SocketAddr;
-use std::thread::JoinHandle;
 
 use axum::body::{Body, Bytes};
 use axum::extract::ws::{Message, WebSocketUpgrade};
@@ -16,16 +15,11 @@ use http_body::Frame;
 use http_body_util::StreamBody;
 use opentracing_axum::{CurrentSpan, Span, SpanEnd, TracingLayer};
 use opentracing_testkit::app::{self, App, Chunks, Place, Reply};
-use opentracing_testkit::server::{Capabilities, Feature, Server, Task};
+use opentracing_testkit::server::{Capabilities, Feature, Running, Server, Task};
 use opentracing_testkit::server_contract;
-use tokio::sync::oneshot;
 use tower_http::catch_panic::CatchPanicLayer;
 
-struct AxumServer {
-    addr: SocketAddr,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
+struct AxumServer(Running);
 
 impl Server for AxumServer {
     const CAPABILITIES: Capabilities = Capabilities {
@@ -57,47 +51,19 @@ impl Server for AxumServer {
     };
 
     fn start(app: App) -> Self {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-        listener.set_nonblocking(true).expect("a socket for tokio");
-        let addr = listener.local_addr().expect("an address");
-        let (stop, stopped) = oneshot::channel::<()>();
-        let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_multi_thread()
-                .worker_threads(2)
-                .enable_all()
-                .build()
-                .expect("a runtime");
-            runtime.block_on(async {
-                let listener = tokio::net::TcpListener::from_std(listener).expect("a socket for tokio");
-                let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
-                tokio::select! {
-                    served = async { serve(listener, service).await } => served.expect("serving goes on"),
-                    _ = stopped => {}
-                }
-            });
-        });
-        Self {
-            addr,
-            stop: Some(stop),
-            thread: Some(thread),
-        }
+        Self(Running::tokio(async |listener| {
+            let listener = tokio::net::TcpListener::from_std(listener).expect("a socket for tokio");
+            let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
+            serve(listener, service).await.expect("serving goes on");
+        }))
     }
 
     fn addr(&self) -> SocketAddr {
-        self.addr
+        self.0.addr()
     }
 
     fn spawn(task: Task) {
         tokio::spawn(task);
-    }
-}
-
-impl Drop for AxumServer {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            thread.join().expect("the server stops");
-        }
     }
 }
 

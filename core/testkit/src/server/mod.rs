@@ -6,6 +6,7 @@ pub mod cases;
 mod kit;
 mod list;
 mod promises;
+mod running;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -18,6 +19,7 @@ pub use self::capabilities::{Capabilities, Feature, HangUp, Panic};
 pub use self::kit::{Kit, Setup};
 pub use self::list::{CASES, declare};
 pub use self::promises::{FLASK_PROMISES, Promise};
+pub use self::running::Running;
 
 /// A framework's server with the application of [`app`](crate::app), traced by the adapter under test.
 ///

@@ -7,7 +7,7 @@ pub struct Promise {
     pub promise: &'static str,
     /// In which way Flask-OpenTracing does not keep it; empty if it does.
     pub broken: &'static str,
-    /// The cases of [`CASES`](super::CASES) that assert it.
+    /// The cases that assert it, of the contracts of [servers](super::CASES) and of the [policy](crate::policy::CASES).
     pub cases: &'static [&'static str],
 }
 
@@ -64,12 +64,15 @@ promises! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::CASES;
+    use crate::{policy, server};
 
     #[test]
     fn every_promise_names_cases_of_the_list() {
         assert_eq!(FLASK_PROMISES.len(), 15);
-        let cases = CASES.iter().flat_map(|(_, cases)| *cases);
+        let cases = server::CASES
+            .iter()
+            .chain(policy::CASES)
+            .flat_map(|(_, cases)| *cases);
         for promise in FLASK_PROMISES {
             assert!(!promise.cases.is_empty(), "{promise:?}");
             for case in promise.cases {

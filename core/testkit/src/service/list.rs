@@ -37,6 +37,7 @@ list_of_cases! { $
 macro_rules! service_contract {
     ($service:ty) => {
         $crate::for_each_service_case!($crate::__tests, service<$service>);
+        $crate::__declares!(service<$service>);
     };
 }
 

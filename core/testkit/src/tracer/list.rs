@@ -83,6 +83,7 @@ list_of_cases! { $
 macro_rules! tracer_contract {
     ($backend:ty) => {
         $crate::for_each_tracer_case!($crate::__tests, tracer<$backend>);
+        $crate::__declares!(tracer<$backend>);
     };
 }
 

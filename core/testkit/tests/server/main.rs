@@ -15,7 +15,7 @@ use opentracing_http::server::Instrumentation;
 use opentracing_http::{Span, SpanEnd};
 use opentracing_testkit::app::{self, App, Chunks, Place, Reply, block_on};
 use opentracing_testkit::server::{Capabilities, Feature, HangUp, Panic, Server, Task};
-use opentracing_testkit::server_contract;
+use opentracing_testkit::{policy_contract, server_contract};
 
 use crate::adapter::Traced;
 use crate::framework::{Body, Failure, Handler, Id, Request, Response, Router, Running, text};
@@ -215,3 +215,10 @@ impl Handler for Box<dyn Handler> {
 }
 
 server_contract!(BlockingServer);
+
+/// What no framework can influence.
+mod policy {
+    use super::*;
+
+    policy_contract!(BlockingServer);
+}

@@ -200,7 +200,7 @@ pub fn trailers_are_passed_on<S: Server>() {
 }
 
 /// A handler whose response has a trailer.
-pub(in crate::server) async fn with_trailer() -> Reply {
+pub(crate) async fn with_trailer() -> Reply {
     let reply = Reply::stream(async |number| {
         turn().await;
         Some(Ok(CHUNKS.get(number)?.as_bytes().to_vec()))

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use http::HeaderName;
-use opentracing_http::{FinishedSpan, Outcome, Route, Span, TraceIdHeader, Tracer, Value};
+use opentracing_http::{Outcome, Route, TraceIdHeader, Value};
 
 use crate::app::{Gate, Reply, injected as inject};
 use crate::server::cases::{
@@ -124,30 +124,6 @@ pub fn failing_callbacks_do_not_fail_the_request<S: Server>() {
     let span = kit.span();
     assert_tags(&span, &[("started", "/items/7"), ("finished", "Some(200)")]);
     assert!(!span.is_error());
-}
-
-/// A tracer that panics in whatever it does fails no request, and what is called from there is still within the trace.
-pub fn failing_tracer_does_not_fail_the_request<S: Server>() {
-    struct Failing;
-    impl Tracer for Failing {
-        fn started(&self, _: &Span) {
-            panic!("a tracer fails");
-        }
-
-        fn report(&self, _: FinishedSpan) {
-            panic!("a tracer fails");
-        }
-    }
-    let kit = Kit::<S>::setup()
-        .tracer(Failing)
-        .policy(|policy| policy.on_finish(|_| {}))
-        .play(|_| async { Reply::text(inject()) })
-        .caught_panics(2)
-        .start();
-    let response = kit.get("/play");
-    assert_eq!(response.status, 200);
-    assert!(injected(&response, "traceparent").is_some());
-    kit.wait_for_caught_panics();
 }
 
 /// The trace id is told to callers in the header that the policy names, and is in none by default.

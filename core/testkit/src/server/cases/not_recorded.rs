@@ -5,7 +5,9 @@ use opentracing_http::sampler::{SamplingParams, SamplingResult};
 use opentracing_http::{FinishedSpan, NoopTracer, Span, Tracer};
 
 use crate::app::{Reply, injected as inject};
-use crate::server::cases::{CHUNKS, PARENT, TRACE, TRACEPARENT, UNSAMPLED, in_chunks, injected};
+use crate::server::cases::{
+    CHUNKS, PARENT, TRACE, TRACEPARENT, UNSAMPLED, in_chunks, injected, text,
+};
 use crate::server::{Kit, Server};
 
 /// Whether the handler's span records, then what it injects.
@@ -181,16 +183,6 @@ fn assert_not_sampled<S: Server>(kit: &Kit<S>) {
     }
 }
 
-/// Without a caller, and without a sampler, everything is sampled.
-pub fn samples_everything_without_a_caller<S: Server>() {
-    let kit = Kit::<S>::new();
-    for _ in 0..20 {
-        let sent = injected(&kit.get("/play"), "traceparent").expect("a span is current");
-        assert!(sent.ends_with("-03"), "sampled, with a random id: {sent}");
-    }
-    assert_eq!(kit.spans(20).len(), 20);
-}
-
 /// What is recorded locally only is a recording span in the handler, and not sampled for everyone else.
 pub fn recorded_locally_is_seen_but_not_sent<S: Server>() {
     #[derive(Debug)]
@@ -273,4 +265,24 @@ pub fn handler_gets_an_empty_span_when_untraced<S: Server>() {
     let response = kit.get_with("/play", &[("traceparent", TRACEPARENT)]);
     assert_eq!(response.text(), "true None none\n");
     assert_eq!(kit.get("/extracted").text(), "none\n");
+}
+
+/// `sampling.priority`, set in the handler, decides from then on: what is sent, and whether the span is reported.
+pub fn priority_set_in_the_handler_decides<S: Server>() {
+    let kit = Kit::<S>::playing(|query| {
+        let priority: i64 = query.parse().unwrap_or_default();
+        Span::current().set_tag("sampling.priority", priority);
+        async move { Reply::text(inject()) }
+    });
+    let flags = |path: &str, header: &str| {
+        let response = kit.get_with(path, &[("traceparent", header)]);
+        let sent = injected(&response, "traceparent").expect("a context goes on");
+        sent.rsplit('-').next().map(str::to_owned)
+    };
+    assert_eq!(flags("/play?0", TRACEPARENT).as_deref(), Some("00"));
+    assert_eq!(flags("/play?1", TRACEPARENT).as_deref(), Some("01"));
+    assert_eq!(text(&kit.span(), "sampling.priority").as_deref(), Some("1"));
+    // It cannot bring back what was never recorded, but what is called can still be.
+    assert_eq!(flags("/play?1", UNSAMPLED).as_deref(), Some("01"));
+    assert_eq!(flags("/play?0", UNSAMPLED).as_deref(), Some("00"));
 }

@@ -1,6 +1,6 @@
 //! The tags of OpenTracing's semantic conventions.
 
-use opentracing_http::{SemanticConvention, Value};
+use opentracing_http::{Attribute, SemanticConvention, Value};
 
 use crate::server::cases::{assert_no_tags, assert_tags, text};
 use crate::server::{Feature, Kit, Server};
@@ -56,16 +56,27 @@ pub fn path_excludes_the_query<S: Server>() {
     }
 }
 
-/// The path is neither decoded nor normalised.
-pub fn path_is_kept_as_it_came<S: Server>() {
-    let kit = Kit::<S>::new();
-    assert_eq!(kit.get("/items/a%20b%C3%A9").status, 200);
+/// Path and query are neither decoded nor normalised.
+pub fn path_and_query_are_kept_as_they_came<S: Server>() {
+    let kit = Kit::<S>::with(|policy| policy.attributes([Attribute::QUERY.unredacted()]));
+    let query = "page=2&Sig=s3cret;c2VjcmV0LXRva2VuIQ==&bare%20";
+    let response = kit.get(&format!("/items/a%20b%C3%A9?{query}"));
+    assert_eq!(response.status, 200);
     let span = kit.span();
     assert_tags(
         &span,
-        &[("http.url", "http://test.example/items/a%20b%C3%A9")],
+        &[
+            ("http.url", "http://test.example/items/a%20b%C3%A9"),
+            ("query", query),
+        ],
     );
     assert_eq!(span.name(), S::CAPABILITIES.name("GET", "/items/{id}"));
+    // What is answered to such a path is the framework's business.
+    for path in ["/no//such", "/No/Such/", "/no/such/"] {
+        let _ = kit.get(path);
+        let span = kit.span();
+        assert_eq!(span.http().map(|http| http.path()), Some(path));
+    }
 }
 
 /// A target in absolute form (RFC 9112, section 3.2.2) is read as its path.

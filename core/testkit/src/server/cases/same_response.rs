@@ -25,7 +25,7 @@ pub(super) async fn of_every_kind(query: String) -> Reply {
 }
 
 /// A stream of [`CHUNKS`] that declares its length.
-pub(in crate::server) fn sized() -> Reply {
+pub(crate) fn sized() -> Reply {
     let length = CHUNKS.concat().len() as u64;
     Reply::sized(length, async |number| {
         turn().await;
