@@ -63,6 +63,18 @@ impl Asked {
         }
     }
 
+    /// Something that a format of headers carries, or does not.
+    pub(crate) fn carries(field: &str, has: bool) -> Self {
+        let capability = format!("Carries::{field}");
+        match has {
+            true => Self::Has {
+                capability,
+                otherwise: format!("{field}: false"),
+            },
+            false => Self::Lacks { capability },
+        }
+    }
+
     /// Notes that the running case depends on it.
     pub(crate) fn note(self) {
         ASKED.with_borrow_mut(|asked| {
@@ -104,7 +116,7 @@ pub(crate) fn check_nothing_on_failure() {
 }
 
 /// Runs a case. If it panics, one line that begins with `hint: ` is printed and added to the panic's message: it names the
-/// capabilities that the case relies on, and how to declare that they are lacking; or, if the application under test answers
+/// capabilities that the case relies on, and how to declare that they are lacking; or, if the application under test is
 /// wrong without any tracing, what is wrong with it.
 ///
 /// The tests that the contracts' macros make call their cases like this.

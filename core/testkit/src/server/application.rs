@@ -114,13 +114,13 @@ fn response<S: Server>(kit: &Kit<S>, method: &str, path: &str) -> Option<Respons
     connection.response(method)
 }
 
-/// What a handler of the case's own does, told by the query.
+/// A handler that responds with its query.
 async fn played(query: String) -> Reply {
     let reply = Reply::text(format!("played {query}")).with_status(203);
     reply.header("x-kit", "one").header("x-kit", "two")
 }
 
-/// The routes, and what they answer with.
+/// The routes and their responses.
 fn routes<S: Server>(problems: &mut Problems) {
     let kit = untraced::<S, _>(played).start();
     let played = (203, "played a=1&b");
@@ -323,7 +323,7 @@ fn upgrade<S: Server>(problems: &mut Problems) {
     }
 }
 
-/// The two middlewares: that they are called, can change a status, and can answer.
+/// The two middlewares: that each can change a status, and can respond by itself.
 fn middlewares<S: Server>(problems: &mut Problems) {
     for place in [Place::Inside, Place::Outside] {
         if place == Place::Outside && !has::<S>(Feature::MiddlewareOutside) {

@@ -1,4 +1,4 @@
-//! What a server adapter does.
+//! The contract of adapters of web frameworks.
 
 mod application;
 mod capabilities;
@@ -34,12 +34,12 @@ pub trait Server: Sized + 'static {
     /// Starts a server.
     fn start(app: App) -> Self;
 
-    /// Where it listens.
+    /// Returns the address that it listens on.
     fn addr(&self) -> SocketAddr;
 
-    /// Spawns a task as handlers of the framework do. Called in a handler.
+    /// Spawns a task as handlers of the framework do. It is called in a handler.
     fn spawn(task: Task);
 }
 
-/// Something to spawn.
+/// A task to spawn.
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;

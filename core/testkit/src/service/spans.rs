@@ -103,12 +103,12 @@ pub(crate) fn shown(span: &Arrived, key: &str) -> Option<String> {
     span.tag(key).map(ToString::to_string)
 }
 
-/// The status that a request's span tells, by either convention.
+/// The status of a request's span, by either convention.
 pub(crate) fn status(span: &Arrived) -> Option<String> {
     shown(span, "http.status_code").or_else(|| shown(span, "http.response.status_code"))
 }
 
-/// Whether a span tells an error, by either convention.
+/// Whether a span is an error, by either convention.
 pub(crate) fn is_error(span: &Arrived) -> bool {
     shown(span, "error").is_some_and(|error| error == "true") || span.tag("error.type").is_some()
 }

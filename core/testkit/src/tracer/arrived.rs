@@ -1,13 +1,13 @@
-//! A span at its far end.
+//! A span as it is received.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use opentracing_http::report::{Reference, ReferenceKind};
 use opentracing_http::{FinishedSpan, Log, Omitted, SpanId, Tag, TraceId, Value};
 
-/// A span as it arrived, whatever it travelled in.
+/// A span as it was received, whatever it was sent in.
 ///
-/// What travels as a [`FinishedSpan`] is one by [`From`]; what was decoded starts from [`new`](Self::new).
+/// A [`FinishedSpan`] converts into one with [`From`]; a span that is decoded from a message starts with [`new`](Self::new).
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Arrived {
@@ -15,9 +15,9 @@ pub struct Arrived {
     pub trace_id: TraceId,
     /// The span.
     pub span_id: SpanId,
-    /// The span that it stands below in its trace.
+    /// Its parent, if it has one.
     pub parent_id: Option<SpanId>,
-    /// What it refers to, the parent first.
+    /// Its references, the parent first.
     pub references: Vec<ArrivedReference>,
     /// The operation name.
     pub name: String,
@@ -37,10 +37,10 @@ pub struct Arrived {
     pub omitted: Omitted,
 }
 
-/// A reference as it arrived.
+/// A reference as it was received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ArrivedReference {
-    /// How the span stands to the other.
+    /// The kind of the reference.
     pub kind: ReferenceKind,
     /// The other span's trace.
     pub trace_id: TraceId,
@@ -48,7 +48,7 @@ pub struct ArrivedReference {
     pub span_id: SpanId,
 }
 
-/// A log as it arrived.
+/// A log as it was received.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ArrivedLog {
     /// When it happened, if that arrives.
@@ -58,7 +58,7 @@ pub struct ArrivedLog {
 }
 
 impl Arrived {
-    /// A root that started in 1970 and lasted no time, of which nothing else is known yet.
+    /// Creates a root that started in 1970 and lasted no time, and has nothing else.
     #[must_use]
     pub fn new(trace_id: TraceId, span_id: SpanId, name: impl Into<String>) -> Self {
         Self {
@@ -77,7 +77,7 @@ impl Arrived {
         }
     }
 
-    /// The value of a tag.
+    /// Returns the value of a tag.
     #[must_use]
     pub fn tag(&self, key: &str) -> Option<&Value> {
         let mut tags = self.tags.iter();

@@ -63,8 +63,7 @@ impl<B: Backend> Kit<B> {
         }
     }
 
-    /// Has the tracer deliver, and waits for it. What it answers is for the cases of the flush alone: the others look at
-    /// what arrives.
+    /// Flushes the tracer. What the flush returns matters in its own cases only: the others look at what arrives.
     pub(crate) fn deliver(&self) {
         self.delivers()();
     }
@@ -172,7 +171,7 @@ pub(crate) fn named<'a>(spans: &'a [Arrived], name: &str) -> &'a Arrived {
     span.unwrap_or_else(|| panic!("no span is called {name}; these arrived:{}", Listed(spans)))
 }
 
-/// The fields of the span's log in this place.
+/// The fields of the span's log at this position.
 #[track_caller]
 pub(crate) fn fields(span: &Arrived, place: usize) -> &[Tag] {
     let log = span.logs.get(place);
@@ -226,7 +225,7 @@ pub(crate) fn elsewhere(trace_id: u128, span_id: u64, flags: TraceFlags) -> Span
     )
 }
 
-/// Runs what must not block; fails, in place of hanging, if it does.
+/// Runs what must not block; fails, instead of hanging, if it does.
 pub(crate) fn in_time<R: Send + 'static>(what: &str, f: impl FnOnce() -> R + Send + 'static) -> R {
     let (send, done) = channel();
     let thread = thread::spawn(move || {

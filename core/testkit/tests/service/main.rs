@@ -2,20 +2,20 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod house;
+mod own;
 
 use std::panic::catch_unwind;
 
 use opentracing_testkit::service::{CASES, cases};
 use opentracing_testkit::{for_each_service_case, service_contract};
 
-use self::house::{House, defect};
+use self::own::{Own, defect};
 
-service_contract!(House<{ defect::NONE }>);
+service_contract!(Own<{ defect::NONE }>);
 
 macro_rules! functions {
     ([$defect:ident] $($group:literal { $($case:ident)* })*) => {
-        [$($((stringify!($case), cases::$case::<House<$defect>> as fn())),*),*]
+        [$($((stringify!($case), cases::$case::<Own<$defect>> as fn())),*),*]
     };
 }
 

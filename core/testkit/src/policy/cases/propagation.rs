@@ -13,7 +13,7 @@ use crate::server::{Kit, Server};
 /// How many bytes of a request's head many servers take (node's default).
 const HEAD: usize = 16 * 1024;
 
-/// A server that refuses heads of more than [`HEAD`] bytes, and answers with how many headers there were.
+/// A server that refuses heads of more than [`HEAD`] bytes, and returns how many headers there were.
 struct Narrow {
     addr: SocketAddr,
     thread: thread::JoinHandle<()>,

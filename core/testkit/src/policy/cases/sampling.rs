@@ -81,7 +81,7 @@ pub fn rate_limit_bounds_what_is_recorded<S: Server>() {
     }
 }
 
-/// A sampler that is asked for roots only follows the caller, whatever it would say itself.
+/// A sampler that is asked for roots only follows the caller, whatever it would decide itself.
 pub fn parent_based_sampler_follows_the_caller<S: Server>() {
     for (root, records) in [(true, 1), (false, 0)] {
         let kit = Kit::<S>::with(|policy| match root {

@@ -81,7 +81,7 @@ pub fn span_ends_with_the_body_by_default<S: Server>() {
     assert!(!ends_before_its_body::<S>(None, "text/plain"));
 }
 
-/// The span ends with the response's head, if the policy says so.
+/// The span ends with the response's head, if the policy sets that.
 pub fn span_ends_with_the_head_if_asked<S: Server>() {
     assert!(ends_before_its_body::<S>(Some(SpanEnd::Head), "text/plain"));
     assert!(ends_before_its_body::<S>(
@@ -114,7 +114,7 @@ pub fn event_stream_ends_with_its_head<S: Server>() {
     }
 }
 
-/// The span of an event stream ends with its body, if the policy says so.
+/// The span of an event stream ends with its body, if the policy sets that.
 pub fn event_stream_ends_with_its_body_if_asked<S: Server>() {
     assert!(!ends_before_its_body::<S>(
         Some(SpanEnd::EventStream),
@@ -231,7 +231,7 @@ pub fn upgrade_ends_with_its_head<S: Server>() {
     }
 }
 
-/// A request's body that the handler does not read harms nobody, and the span is complete.
+/// A request's body that the handler does not read changes nothing, and the span is complete.
 pub fn unread_request_body_is_harmless<S: Server>() {
     let kit = Kit::<S>::new();
     let mut connection = kit.connect();

@@ -63,7 +63,7 @@ pub fn status_of_a_middleware_inside_counts<S: Server>() {
     }
 }
 
-/// A middleware within the tracing that answers itself has a span, one outside has none.
+/// A middleware within the tracing that responds by itself has a span, one outside has none.
 pub fn middleware_inside_can_answer<S: Server>() {
     for place in [Place::Inside, Place::Outside] {
         let kit = Kit::<S>::setup()

@@ -132,7 +132,7 @@ pub(crate) fn traceparent(span: &FinishedSpan) -> String {
     )
 }
 
-/// A handler that waits for the gate, then answers.
+/// A handler that waits for the gate, then returns.
 pub(crate) fn waiting(gate: &Gate) -> impl Fn(&str) -> Playing + Send + Sync + use<> {
     let gate = gate.clone();
     move |_| {

@@ -1,4 +1,4 @@
-//! The kinds of "not recorded", told apart: what the handler sees, and what is sent on.
+//! Requests that are not recorded: what the handler sees, and what is propagated.
 
 use opentracing_http::sampler::{Never, Sampler};
 use opentracing_http::sampler::{SamplingParams, SamplingResult};
@@ -112,7 +112,7 @@ pub fn noop_tracer_passes_everything_on<S: Server>() {
     assert_eq!(kit.get_with("/items/7", &headers).text(), "7");
 }
 
-/// What the caller does not sample is not recorded, and what is called from here is told so, with our own span's id.
+/// What the caller does not sample is not recorded, and the decision is propagated to the next service, with our own span's id.
 pub fn keeps_an_unsampled_decision<S: Server>() {
     let kit = Kit::<S>::setup().play(|_| tell()).start();
     let response = kit.get_with(
@@ -142,7 +142,7 @@ pub fn keeps_an_unsampled_decision<S: Server>() {
     assert!(sent.ends_with("-02") || sent.ends_with("-00"), "{sent}");
 }
 
-/// A sampler that says no is told to what is called from here.
+/// If a sampler drops a request, `sampled = 0` is propagated to the next service.
 pub fn sampler_that_says_no_is_told_to_the_next<S: Server>() {
     let kit = Kit::<S>::setup()
         .policy(|policy| policy.sampler(Never))
@@ -151,7 +151,7 @@ pub fn sampler_that_says_no_is_told_to_the_next<S: Server>() {
     assert_not_sampled(&kit);
 }
 
-/// A tracer that says no is told to what is called from here.
+/// If a tracer drops a request, `sampled = 0` is propagated to the next service.
 pub fn tracer_that_says_no_is_told_to_the_next<S: Server>() {
     struct Choosy;
     impl Tracer for Choosy {

@@ -65,7 +65,7 @@ pub fn route_scope_and_app_make_one_span<S: Server>() {
     );
 }
 
-/// A request that is not recorded is one request as well, in however many places it is traced: it is judged once, and ends
+/// A request that is not recorded is one request as well, at however many mount points it is traced: it is judged once, and ends
 /// once.
 pub fn unrecorded_request_is_judged_once<S: Server>() {
     #[derive(Debug, Default)]
@@ -198,10 +198,10 @@ pub fn single_route_is_traced_whatever_it_returns<S: Server>() {
     }
 }
 
-/// A place can name its spans; the handler's own name holds against it.
+/// A mount point can name its spans; a name that the handler sets wins.
 pub fn place_names_its_spans<S: Server>() {
     for only_places in [false, true] {
-        // A rule of the policy's names what no place does.
+        // A rule of the policy's names what no mount point does.
         let ruled = |policy: HttpTracingBuilder| {
             policy.name_with(|_, route| {
                 (route != Route::Unknown).then(|| "named by the rule".to_owned())
@@ -232,7 +232,7 @@ pub fn place_names_its_spans<S: Server>() {
     }
 }
 
-/// A place can say when its spans end, whatever the policy says of the others.
+/// A mount point can set when its spans end, whatever the policy sets for the others.
 pub fn place_says_when_its_spans_end<S: Server>() {
     let gate = Gate::default();
     let kit = Kit::<S>::playing({

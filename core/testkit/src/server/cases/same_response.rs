@@ -1,4 +1,4 @@
-//! Nobody notices.
+//! Tracing changes no response.
 
 use crate::app::{Reply, turn};
 use crate::client::{Connection, Response};
@@ -6,7 +6,7 @@ use crate::server::application::problems;
 use crate::server::cases::{CHUNKS, TRACEPARENT, UNSAMPLED, in_chunks};
 use crate::server::{Feature, Kit, Server};
 
-/// What `/play` does here, told by the query: bodies of every kind.
+/// The handler of `/play` here: bodies of every kind, chosen by the query.
 pub(super) async fn of_every_kind(query: String) -> Reply {
     match query.as_str() {
         "stream" => in_chunks("").await,
@@ -59,7 +59,7 @@ pub(super) const REQUESTS: [(&str, &str); 22] = [
     ("GET", "/no/such/path"),
 ];
 
-/// The application answers as the kit expects when nothing is traced. What is wrong here is not the adapter's fault.
+/// The application responds as the kit expects when nothing is traced. What is wrong here is not the adapter's fault.
 pub fn application_is_right_untraced<S: Server>() {
     let problems = problems::<S>();
     assert!(

@@ -1,4 +1,4 @@
-//! The edge is a boundary: whose word counts.
+//! Which callers are trusted, and for what.
 
 use opentracing_http::report::ReferenceKind;
 use opentracing_http::sampler::Never;
@@ -49,7 +49,7 @@ pub(crate) const DEBUG: [&[(&str, &str)]; 6] = [
     &[("x-b3-flags", "1")],
 ];
 
-/// A debug request of the trusted is recorded whatever the sampler says, and goes on as one.
+/// A debug request of the trusted is recorded whatever the sampler decides, and is propagated as one.
 pub fn debug_overrides_the_sampler_once_allowed<S: Server>() {
     let kit = Kit::<S>::with(|policy| {
         policy

@@ -41,7 +41,7 @@ pub(crate) mod defect {
 const SLOW: Duration = Duration::from_millis(20);
 
 /// The service: a thread for each connection.
-pub(crate) struct House<const DEFECT: u8> {
+pub(crate) struct Own<const DEFECT: u8> {
     addr: SocketAddr,
     tracer: InMemoryTracer,
     stopping: Arc<AtomicBool>,
@@ -60,7 +60,7 @@ struct Request {
     headers: Vec<(String, Vec<u8>)>,
 }
 
-impl<const DEFECT: u8> Service for House<DEFECT> {
+impl<const DEFECT: u8> Service for Own<DEFECT> {
     const ROUTES: Routes = Routes {
         plain: route("/", "GET /"),
         template: Ok(Template {
@@ -120,7 +120,7 @@ impl<const DEFECT: u8> Service for House<DEFECT> {
     }
 }
 
-impl<const DEFECT: u8> House<DEFECT> {
+impl<const DEFECT: u8> Own<DEFECT> {
     /// Waits for all requests.
     fn end(&mut self) {
         self.stopping.store(true, Ordering::SeqCst);
@@ -132,7 +132,7 @@ impl<const DEFECT: u8> House<DEFECT> {
     }
 }
 
-impl<const DEFECT: u8> Drop for House<DEFECT> {
+impl<const DEFECT: u8> Drop for Own<DEFECT> {
     fn drop(&mut self) {
         self.end();
     }
