@@ -16,7 +16,7 @@ use actix_web::{Error, HttpRequest, HttpResponse, HttpServer, Responder, Route, 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use futures_util::{FutureExt, Stream};
 use opentracing_actix_web::{CurrentSpan, HttpTracing, NoopTracer, SpanEnd, TracingMiddleware};
-use opentracing_testkit::app::{self, App, Body, Broken, Chunks, Place, Reply};
+use opentracing_testkit::app::{self, App, Body, Broken, Chunks, Position, Reply};
 use opentracing_testkit::server::{Capabilities, Feature, HangUp, Running, Server, Task};
 use opentracing_testkit::server_contract;
 
@@ -66,13 +66,13 @@ fn serve(app: App, listener: TcpListener) -> io::Result<actix_web::dev::Server> 
         let (inside, outside) = (app.clone(), app.clone());
         actix_web::App::new()
             .app_data(Data::new(app.clone()))
-            .configure(|config| routes(config, app.places()))
+            .configure(|config| routes(config, app.mount_points()))
             .wrap(from_fn(move |request, next| {
-                middleware(inside.clone(), Place::Inside, request, next)
+                middleware(inside.clone(), Position::Inside, request, next)
             }))
             .wrap(traced(app.everywhere().map(TracingMiddleware::new)))
             .wrap(from_fn(move |request, next| {
-                middleware(outside.clone(), Place::Outside, request, next)
+                middleware(outside.clone(), Position::Outside, request, next)
             }))
             .wrap(Condition::new(app.catches_panics(), from_fn(catch_panics)))
     });
@@ -88,16 +88,16 @@ fn traced(tracing: Option<TracingMiddleware>) -> Condition<TracingMiddleware> {
 
 async fn middleware<B: MessageBody>(
     app: App,
-    place: Place,
+    position: Position,
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
-    if let Some(status) = app.before(place) {
+    if let Some(status) = app.before(position) {
         let response = HttpResponse::new(code(status));
         return Ok(request.into_response(response).map_into_right_body());
     }
     let mut response = next.call(request).await?.map_into_left_body();
-    let status = app.after(place, response.status().as_u16());
+    let status = app.after(position, response.status().as_u16());
     *response.response_mut().status_mut() = code(status);
     Ok(response)
 }

@@ -14,7 +14,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http_body::Frame;
 use http_body_util::StreamBody;
 use opentracing_axum::{CurrentSpan, Span, SpanEnd, TracingLayer};
-use opentracing_testkit::app::{self, App, Chunks, Place, Reply};
+use opentracing_testkit::app::{self, App, Chunks, Position, Reply};
 use opentracing_testkit::server::{Capabilities, Feature, Running, Server, Task};
 use opentracing_testkit::server_contract;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -70,11 +70,11 @@ impl Server for AxumServer {
 fn router(app: App) -> Router {
     let item = get(async |Path(id): Path<String>| id);
     let mut chosen = get(play);
-    if let Some(tracing) = app.places() {
+    if let Some(tracing) = app.mount_points() {
         chosen = chosen.layer(TracingLayer::new(tracing).attributes(app::chosen()));
     }
     let mut named = get(play);
-    if let Some(tracing) = app.places() {
+    if let Some(tracing) = app.mount_points() {
         named = named.layer(
             TracingLayer::new(tracing)
                 .name(app::NAMED)
@@ -82,7 +82,7 @@ fn router(app: App) -> Router {
         );
     }
     let mut scope = Router::new().route("/chosen", chosen.clone());
-    if let Some(tracing) = app.places() {
+    if let Some(tracing) = app.mount_points() {
         scope = scope.layer(TracingLayer::new(tracing).attributes(app::chosen_by_scope()));
     }
     let mut router = Router::new()
@@ -103,12 +103,15 @@ fn router(app: App) -> Router {
         .route("/chosen", chosen)
         .route("/named", named)
         .nest("/scope", scope)
-        .layer(from_fn_with_state((app.clone(), Place::Inside), middleware));
+        .layer(from_fn_with_state(
+            (app.clone(), Position::Inside),
+            middleware,
+        ));
     if let Some(tracing) = app.everywhere() {
         router = router.layer(TracingLayer::new(tracing));
     }
     router = router.layer(from_fn_with_state(
-        (app.clone(), Place::Outside),
+        (app.clone(), Position::Outside),
         middleware,
     ));
     if app.catches_panics() {
@@ -122,15 +125,15 @@ async fn play(State(app): State<App>, uri: Uri) -> Response {
 }
 
 async fn middleware(
-    State((app, place)): State<(App, Place)>,
+    State((app, position)): State<(App, Position)>,
     request: Request,
     next: Next,
 ) -> Response {
-    if let Some(answer) = app.before(place) {
+    if let Some(answer) = app.before(position) {
         return status(answer).into_response();
     }
     let mut response = next.run(request).await;
-    *response.status_mut() = status(app.after(place, response.status().as_u16()));
+    *response.status_mut() = status(app.after(position, response.status().as_u16()));
     response
 }
 

@@ -11,7 +11,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use opentracing_rocket::{CurrentSpan, SpanEnd, TracingFairing, traced};
-use opentracing_testkit::app::{self, App, Body, Broken, Chunks, Place, Reply};
+use opentracing_testkit::app::{self, App, Body, Broken, Chunks, Position, Reply};
 use opentracing_testkit::server::{Capabilities, Feature, HangUp, Panic, Server, Task};
 use opentracing_testkit::server_contract;
 use rocket::data::{IoHandler, IoStream};
@@ -65,8 +65,8 @@ impl Server for RocketServer {
                 "Fairings stand in one row, in which the tracing is the last to see a response.",
             ),
             (
-                Feature::MiddlewareThatAnswers,
-                "A fairing cannot answer in the place of a route.",
+                Feature::MiddlewareThatResponds,
+                "A fairing cannot respond instead of a route.",
             ),
             (
                 Feature::CurrentSpanInMiddleware,
@@ -138,7 +138,7 @@ fn routes() -> Vec<Route> {
 
 fn chosen(app: &App) -> Vec<Route> {
     let routes = Play::at("/chosen", app);
-    match app.places() {
+    match app.mount_points() {
         Some(tracing) => traced(tracing, routes).attributes(app::chosen()).into(),
         None => routes,
     }
@@ -146,7 +146,7 @@ fn chosen(app: &App) -> Vec<Route> {
 
 fn named(app: &App) -> Vec<Route> {
     let routes = Play::at("/named", app);
-    match app.places() {
+    match app.mount_points() {
         Some(tracing) => traced(tracing, routes)
             .name(app::NAMED)
             .ends(SpanEnd::Head)
@@ -158,7 +158,7 @@ fn named(app: &App) -> Vec<Route> {
 /// rocket's scope is what is mounted together.
 fn chosen_in_scope(app: &App) -> Vec<Route> {
     let routes = chosen(app);
-    match app.places() {
+    match app.mount_points() {
         Some(tracing) => traced(tracing, routes)
             .attributes(app::chosen_by_scope())
             .into(),
@@ -248,12 +248,12 @@ impl Fairing for Inside {
     }
 
     async fn on_request(&self, _: &mut Request<'_>, _: &mut Data<'_>) {
-        // A fairing cannot answer.
-        let _ = self.0.before(Place::Inside);
+        // A fairing cannot respond.
+        let _ = self.0.before(Position::Inside);
     }
 
     async fn on_response<'r>(&self, _: &'r Request<'_>, response: &mut Response<'r>) {
-        let status = self.0.after(Place::Inside, response.status().code);
+        let status = self.0.after(Position::Inside, response.status().code);
         response.set_status(Status::new(status));
     }
 }

@@ -15,7 +15,7 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
-use opentracing_testkit::app::{self, App, Broken, Chunk, Place, Reply};
+use opentracing_testkit::app::{self, App, Broken, Chunk, Position, Reply};
 use opentracing_testkit::server::{Capabilities, Feature, Running, Server, Task};
 use opentracing_testkit::server_contract;
 use opentracing_tower::{SpanEnd, TracingLayer};
@@ -81,12 +81,12 @@ async fn serve(stream: TcpStream, peer: SocketAddr, service: Service) {
 
 /// The application, with all that stands round it.
 fn service(app: &App) -> Service {
-    let inner = middleware(app.clone(), Place::Inside, routed(app));
+    let inner = middleware(app.clone(), Position::Inside, routed(app));
     let traced = match app.everywhere() {
         Some(tracing) => boxed(TracingLayer::new(tracing).layer(inner)),
         None => inner,
     };
-    let outer = without_body_for_head(middleware(app.clone(), Place::Outside, traced));
+    let outer = without_body_for_head(middleware(app.clone(), Position::Outside, traced));
     // What is left of an error outside of all is a response: hyper would close the connection.
     let outer = BoxCloneService::new(outer.map_result(|result: Result<_, NotReady>| {
         result.or_else(|error| Ok(text(error.to_string(), StatusCode::SERVICE_UNAVAILABLE)))
@@ -131,18 +131,18 @@ where
 }
 
 /// A middleware of tower's own.
-fn middleware(app: App, place: Place, inner: Service) -> Service {
+fn middleware(app: App, position: Position, inner: Service) -> Service {
     BoxCloneService::new(tower::service_fn(move |request| {
         let (app, inner) = (app.clone(), inner.clone());
         async move {
             if let Some(status) = app
-                .before(place)
+                .before(position)
                 .and_then(|it| StatusCode::from_u16(it).ok())
             {
                 return Ok(text("", status));
             }
             let mut response = inner.oneshot(request).await?;
-            let status = app.after(place, response.status().as_u16());
+            let status = app.after(position, response.status().as_u16());
             *response.status_mut() = StatusCode::from_u16(status).expect("a status");
             Ok(response)
         }
@@ -157,7 +157,7 @@ fn routed(app: &App) -> Service {
             answer(app.clone(), request)
         }))
     };
-    let Some(tracing) = app.places() else {
+    let Some(tracing) = app.mount_points() else {
         return plain;
     };
     let chosen = TracingLayer::new(tracing).attributes(app::chosen());

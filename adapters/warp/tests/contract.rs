@@ -5,7 +5,7 @@ mod server;
 
 use std::net::SocketAddr;
 
-use opentracing_testkit::app::{App, Place};
+use opentracing_testkit::app::{App, Position};
 use opentracing_testkit::server::{Capabilities, Feature, Running, Server, Task};
 use opentracing_testkit::server_contract;
 use opentracing_warp::{Traced as _, TracingLayer};
@@ -57,7 +57,7 @@ mod filter_form {
                 Some(tracing) => routes.traced(tracing).boxed(),
                 None => routes,
             };
-            let filter = without_bodies_for_head(middleware(&app, Place::Outside, traced));
+            let filter = without_bodies_for_head(middleware(&app, Position::Outside, traced));
             Self(start(move |listener| {
                 warp::serve(filter).incoming(listener).run()
             }))

@@ -59,14 +59,14 @@ pub struct App {
 }
 
 pub(crate) type Handler = Arc<dyn Fn(&str) -> Playing + Send + Sync>;
-pub(crate) type Middleware = Arc<dyn Fn(Place, Option<u16>) -> Option<u16> + Send + Sync>;
+pub(crate) type Middleware = Arc<dyn Fn(Position, Option<u16>) -> Option<u16> + Send + Sync>;
 
 /// The future of a handler.
 pub type Playing = Pin<Box<dyn Future<Output = Reply> + Send>>;
 
 /// The position of a middleware of the framework's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum Position {
     /// Within the tracing of the whole application, round all handlers.
     Inside,
     /// Outside of it.
@@ -82,7 +82,7 @@ impl App {
 
     /// Returns the policy that the mount points `/chosen`, `/named` and `/scope` are traced with; `None` if nothing is traced.
     #[must_use]
-    pub fn places(&self) -> Option<&HttpTracing> {
+    pub fn mount_points(&self) -> Option<&HttpTracing> {
         self.tracing.as_ref()
     }
 
@@ -100,20 +100,20 @@ impl App {
     }
 
     /// The middleware at this position calls this before it calls what it wraps. If this returns a status, the middleware responds
-    /// with that status, if it can (see [`Feature::MiddlewareThatAnswers`](crate::server::Feature::MiddlewareThatAnswers)), and an empty body.
+    /// with that status, if it can (see [`Feature::MiddlewareThatResponds`](crate::server::Feature::MiddlewareThatResponds)), and an empty body.
     #[must_use]
-    pub fn before(&self, place: Place) -> Option<u16> {
+    pub fn before(&self, position: Position) -> Option<u16> {
         self.middleware
             .as_ref()
-            .and_then(|middleware| middleware(place, None))
+            .and_then(|middleware| middleware(position, None))
     }
 
     /// The middleware at this position calls this with the status of the response. Returns the status to send.
     #[must_use]
-    pub fn after(&self, place: Place, status: u16) -> u16 {
+    pub fn after(&self, position: Position, status: u16) -> u16 {
         self.middleware
             .as_ref()
-            .and_then(|middleware| middleware(place, Some(status)))
+            .and_then(|middleware| middleware(position, Some(status)))
             .unwrap_or(status)
     }
 }

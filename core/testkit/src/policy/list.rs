@@ -32,7 +32,7 @@ list_of_cases! { $
         debug_is_ignored_until_it_is_allowed
         debug_flag_that_is_not_allowed_ends_here
         debug_without_sampled_is_not_sampled_until_debug_is_allowed
-        debug_ends_where_the_handler_says_no
+        debug_ends_where_the_handler_does_not_sample
         trusted_networks_count_to_the_bit
         forwarded_headers_that_disagree_are_not_believed
     }

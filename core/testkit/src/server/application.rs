@@ -6,7 +6,7 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use crate::app::{Broken, GREETING, Gate, Place, Reply};
+use crate::app::{Broken, GREETING, Gate, Position, Reply};
 use crate::client::{Http2, Response};
 use crate::hint::{check_nothing_on_failure, message};
 use crate::server::cases::{CHUNKS, in_chunks, sized, with_trailer};
@@ -325,18 +325,18 @@ fn upgrade<S: Server>(problems: &mut Problems) {
 
 /// The two middlewares: that each can change a status, and can respond by itself.
 fn middlewares<S: Server>(problems: &mut Problems) {
-    for place in [Place::Inside, Place::Outside] {
-        if place == Place::Outside && !has::<S>(Feature::MiddlewareOutside) {
+    for position in [Position::Inside, Position::Outside] {
+        if position == Position::Outside && !has::<S>(Feature::MiddlewareOutside) {
             continue;
         }
-        let outside = (place == Place::Outside).then_some(Feature::MiddlewareOutside);
+        let outside = (position == Position::Outside).then_some(Feature::MiddlewareOutside);
         for answers in [false, true] {
-            if answers && !has::<S>(Feature::MiddlewareThatAnswers) {
+            if answers && !has::<S>(Feature::MiddlewareThatResponds) {
                 continue;
             }
             let kit = untraced::<S, _>(played)
                 .middleware(move |at, status| {
-                    (at == place && status.is_none() == answers).then_some(418)
+                    (at == position && status.is_none() == answers).then_some(418)
                 })
                 .start();
             let status = response(&kit, "GET", "/play").map(|response| response.status);
@@ -345,8 +345,8 @@ fn middlewares<S: Server>(problems: &mut Problems) {
             } else {
                 "changes the status to"
             };
-            let request = format!("GET /play, with a middleware {place:?} that {does} 418,");
-            let answering = answers.then_some(Feature::MiddlewareThatAnswers);
+            let request = format!("GET /play, with a middleware {position:?} that {does} 418,");
+            let answering = answers.then_some(Feature::MiddlewareThatResponds);
             problems.compare(&request, &status_text(status), "418", outside.or(answering));
         }
     }

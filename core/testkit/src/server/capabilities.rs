@@ -119,7 +119,7 @@ pub enum Feature {
     /// A middleware of the framework's own can stand outside of the tracing. Without it none is there.
     MiddlewareOutside,
     /// A middleware can respond instead of the handler. Without it the request goes on to its handler.
-    MiddlewareThatAnswers,
+    MiddlewareThatResponds,
     /// The current span is the request's in a middleware within the tracing. Without it there is none, only the extractor's.
     CurrentSpanInMiddleware,
     /// Methods that HTTP does not know reach the handlers. Without it they are refused before any tracing.

@@ -9,7 +9,7 @@ use opentracing_http::{
     FinishedSpan, HttpTracing, HttpTracingBuilder, InMemoryTracer, Outcome, Tracer, Value,
 };
 
-use crate::app::{App, Gate, Handler, Middleware, Place, Reply, injected};
+use crate::app::{App, Gate, Handler, Middleware, Position, Reply, injected};
 use crate::client::{Connection, Http2, Response};
 use crate::hint::check_on_failure;
 use crate::server::application::problems;
@@ -74,7 +74,7 @@ impl<S: Server> Setup<S> {
     /// one, and returns the status to send, or `None` to change nothing.
     pub fn middleware(
         mut self,
-        middleware: impl Fn(Place, Option<u16>) -> Option<u16> + Send + Sync + 'static,
+        middleware: impl Fn(Position, Option<u16>) -> Option<u16> + Send + Sync + 'static,
     ) -> Self {
         self.middleware = Some(Arc::new(middleware));
         self
@@ -87,7 +87,7 @@ impl<S: Server> Setup<S> {
     }
 
     /// Traces single routes only: `/chosen`, and what is below `/scope`.
-    pub fn only_places(mut self) -> Self {
+    pub fn only_mount_points(mut self) -> Self {
         self.everywhere = false;
         self
     }

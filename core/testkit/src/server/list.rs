@@ -28,8 +28,8 @@ list_of_cases! { $
         records_nothing_below_what_it_skips
         noop_tracer_passes_everything_on
         keeps_an_unsampled_decision
-        sampler_that_says_no_is_told_to_the_next
-        tracer_that_says_no_is_told_to_the_next
+        sampler_that_drops_is_propagated
+        tracer_that_drops_is_propagated
         recorded_locally_is_seen_but_not_sent
         baggage_set_on_what_is_not_recorded_goes_on
         application_is_right_untraced
@@ -61,15 +61,15 @@ list_of_cases! { $
         spawned_work_outlives_its_request
         handle_used_after_the_end_changes_nothing
     }
-    "Places" {
+    "Mount points" {
         stacked_twice_makes_one_span
         route_scope_and_app_make_one_span
         unrecorded_request_is_judged_once
         request_made_in_a_handler_is_its_own
         single_routes_can_be_traced_alone
         single_route_is_traced_whatever_it_returns
-        place_names_its_spans
-        place_says_when_its_spans_end
+        mount_point_names_its_spans
+        mount_point_sets_when_its_spans_end
     }
     "Scopes" {
         guards_bring_back_what_was_current
@@ -120,7 +120,7 @@ list_of_cases! { $
         bad_request_is_no_error
         server_error_is_an_error_with_one_log
         error_decides_its_own_status
-        error_in_the_place_of_a_response_is_a_handler_error
+        error_instead_of_a_response_is_a_handler_error
         error_handler_has_the_last_word
         panic_finishes_the_span_with_an_error
         panic_under_a_catch_layer_is_a_panic
@@ -165,12 +165,12 @@ list_of_cases! { $
     "Callbacks and middlewares" {
         start_callback_sees_the_request
         finish_callback_is_called_for_every_request
-        finished_span_tells_what_the_request_was
+        finished_span_has_the_facts_of_the_request
         failing_callbacks_do_not_fail_the_request
         trace_id_is_returned_where_asked_for
         middleware_inside_sees_the_span
         status_of_a_middleware_inside_counts
-        middleware_inside_can_answer
+        middleware_inside_can_respond
     }
 }
 

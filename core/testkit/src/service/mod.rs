@@ -15,7 +15,7 @@ mod spans;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::tracer::Arrived;
+use crate::tracer::ReceivedSpan;
 
 pub use self::list::{CASES, declare};
 pub use self::routes::{Lasting, Offered, Route, Routes, Template};
@@ -52,5 +52,5 @@ pub trait Service: Sized {
     /// # Panics
     ///
     /// If it does not end well, or that takes longer than [`PATIENCE`].
-    fn stop(self) -> Vec<Arrived>;
+    fn stop(self) -> Vec<ReceivedSpan>;
 }

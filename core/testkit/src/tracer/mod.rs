@@ -1,26 +1,26 @@
 //! The contract of tracers.
 //!
 //! The core owns ids, tags, logs, baggage and times, and a tracer owns the way out of the process. The cases look at what is
-//! received at the other end: every span that the core hands over is [received](Arrived), nothing else is, and no request waits
+//! received at the other end: every span that the core hands over is [received](ReceivedSpan), nothing else is, and no request waits
 //! for it.
 //!
 //! [`NoopTracer`](opentracing_http::NoopTracer) sends nothing, so there is nothing to assert.
 
-mod arrived;
 mod capabilities;
 pub mod cases;
-mod far_end;
 mod kit;
 mod list;
+mod received;
+mod sink;
 
 use std::time::Duration;
 
 use opentracing_http::Tracer;
 
-pub use self::arrived::{Arrived, ArrivedLog, ArrivedReference};
 pub use self::capabilities::{Capabilities, Delivery, Feature};
-pub use self::far_end::FarEnd;
 pub use self::list::{CASES, declare};
+pub use self::received::{ReceivedLog, ReceivedReference, ReceivedSpan};
+pub use self::sink::Sink;
 
 /// How long a case waits for what must come.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -41,7 +41,7 @@ pub trait Backend: Sized {
 
     /// Returns all spans that were received since the start, in that order. Waits until they are at least `count`, but no longer
     /// than [`PATIENCE`].
-    fn arrived(&self, count: usize) -> Vec<Arrived>;
+    fn arrived(&self, count: usize) -> Vec<ReceivedSpan>;
 
     /// Stalls the exporter from its next span on, until [`release`](Self::release). It is only called if the tracer
     /// [queues](Delivery::Queued).

@@ -13,7 +13,7 @@ use std::thread;
 use http::{HeaderValue, Method};
 use opentracing_http::server::Instrumentation;
 use opentracing_http::{Span, SpanEnd};
-use opentracing_testkit::app::{self, App, Chunks, Place, Reply, block_on};
+use opentracing_testkit::app::{self, App, Chunks, Position, Reply, block_on};
 use opentracing_testkit::server::{Capabilities, Feature, HangUp, Panic, Server, Task};
 use opentracing_testkit::{policy_contract, server_contract};
 
@@ -70,7 +70,7 @@ impl Server for BlockingServer {
 
 /// The application, with all that stands round it.
 fn service(app: &App) -> Arc<dyn Handler> {
-    let inner = middleware(app, Place::Inside, router(app));
+    let inner = middleware(app, Position::Inside, router(app));
     let traced: Box<dyn Handler> = match app.everywhere() {
         Some(tracing) => Box::new(Traced {
             inner,
@@ -78,19 +78,19 @@ fn service(app: &App) -> Arc<dyn Handler> {
         }),
         None => Box::new(inner),
     };
-    Arc::new(middleware(app, Place::Outside, move |request| {
+    Arc::new(middleware(app, Position::Outside, move |request| {
         traced.handle(request)
     }))
 }
 
-fn middleware<H: Handler>(app: &App, place: Place, inner: H) -> impl Handler + use<H> {
+fn middleware<H: Handler>(app: &App, position: Position, inner: H) -> impl Handler + use<H> {
     let app = app.clone();
     move |request: Request| {
-        if let Some(status) = app.before(place) {
+        if let Some(status) = app.before(position) {
             return Ok(text(status, ""));
         }
         let mut response = inner.handle(request)?;
-        let status = app.after(place, response.status().as_u16());
+        let status = app.after(position, response.status().as_u16());
         *response.status_mut() = status.try_into().expect("a status");
         Ok(response)
     }
@@ -155,7 +155,7 @@ fn traced(
     inner: impl Handler + 'static,
     place: impl FnOnce(Instrumentation) -> Instrumentation,
 ) -> Box<dyn Handler> {
-    match app.places() {
+    match app.mount_points() {
         Some(tracing) => Box::new(Traced {
             inner,
             instrumentation: place(Instrumentation::new(tracing, "blocking")),

@@ -15,7 +15,7 @@ use opentracing_http::{
 };
 use opentracing_testkit::server::HangUp;
 use opentracing_testkit::service::{Lasting, PATIENCE, Route, Routes, Service, Template};
-use opentracing_testkit::tracer::Arrived;
+use opentracing_testkit::tracer::ReceivedSpan;
 
 /// What can be wrong.
 pub(crate) mod defect {
@@ -110,9 +110,14 @@ impl<const DEFECT: u8> Service for Own<DEFECT> {
         self.addr
     }
 
-    fn stop(mut self) -> Vec<Arrived> {
+    fn stop(mut self) -> Vec<ReceivedSpan> {
         self.end();
-        let mut spans: Vec<_> = self.tracer.finished().iter().map(Arrived::from).collect();
+        let mut spans: Vec<_> = self
+            .tracer
+            .finished()
+            .iter()
+            .map(ReceivedSpan::from)
+            .collect();
         if DEFECT == defect::LOSES_THE_LAST && spans.len() > 40 {
             spans.pop();
         }

@@ -181,7 +181,7 @@ pub fn debug_without_sampled_is_not_sampled_until_debug_is_allowed<S: Server>() 
 }
 
 /// A debug request of the trusted whose handler decides not to sample goes on as neither.
-pub fn debug_ends_where_the_handler_says_no<S: Server>() {
+pub fn debug_ends_where_the_handler_does_not_sample<S: Server>() {
     let kit = Kit::<S>::setup()
         .policy(|policy| policy.trust_debug(Trust::everyone()))
         .play(|_| {

@@ -152,7 +152,7 @@ pub fn two_hundred_interleaved_requests_keep_their_spans<S: Server>() {
 /// After traced requests of every kind, the threads that served them have no span left over for an untraced one.
 pub fn no_span_leaks_into_the_next_request<S: Server>() {
     let kit = Kit::<S>::setup()
-        .only_places()
+        .only_mount_points()
         .play(|query| {
             let query = query.to_owned();
             async move {

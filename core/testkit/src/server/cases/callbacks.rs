@@ -84,7 +84,7 @@ pub fn finish_callback_is_called_for_every_request<S: Server>() {
 }
 
 /// The finished span has the facts of the request for tracers, beside its tags.
-pub fn finished_span_tells_what_the_request_was<S: Server>() {
+pub fn finished_span_has_the_facts_of_the_request<S: Server>() {
     let kit = Kit::<S>::new();
     assert_eq!(kit.get("/items/7?page=2").status, 200);
     let span = kit.span();

@@ -143,7 +143,7 @@ pub fn keeps_an_unsampled_decision<S: Server>() {
 }
 
 /// If a sampler drops a request, `sampled = 0` is propagated to the next service.
-pub fn sampler_that_says_no_is_told_to_the_next<S: Server>() {
+pub fn sampler_that_drops_is_propagated<S: Server>() {
     let kit = Kit::<S>::setup()
         .policy(|policy| policy.sampler(Never))
         .play(|_| tell())
@@ -152,7 +152,7 @@ pub fn sampler_that_says_no_is_told_to_the_next<S: Server>() {
 }
 
 /// If a tracer drops a request, `sampled = 0` is propagated to the next service.
-pub fn tracer_that_says_no_is_told_to_the_next<S: Server>() {
+pub fn tracer_that_drops_is_propagated<S: Server>() {
     struct Choosy;
     impl Tracer for Choosy {
         fn sample(&self, request: &SamplingParams<'_>) -> SamplingResult {

@@ -70,7 +70,7 @@ pub fn error_decides_its_own_status<S: Server>() {
 }
 
 /// An error that reaches the tracing instead of a response has its own outcome.
-pub fn error_in_the_place_of_a_response_is_a_handler_error<S: Server>() {
+pub fn error_instead_of_a_response_is_a_handler_error<S: Server>() {
     let kit = Kit::<S>::new();
     assert_eq!(kit.get("/failed").status, 503);
     let span = kit.span();

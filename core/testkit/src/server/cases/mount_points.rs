@@ -144,7 +144,7 @@ pub fn request_made_in_a_handler_is_its_own<S: Server>() {
 
 /// Where single routes are traced, the others are not, and those have one span each.
 pub fn single_routes_can_be_traced_alone<S: Server>() {
-    let kit = Kit::<S>::setup().only_places().start();
+    let kit = Kit::<S>::setup().only_mount_points().start();
     let headers = [("traceparent", TRACEPARENT), ("x-request-id", "r-1")];
     assert_eq!(kit.get_with("/play", &headers).text(), "none\n");
     assert_eq!(kit.get_with("/items/7", &headers).text(), "7");
@@ -167,7 +167,7 @@ pub fn single_routes_can_be_traced_alone<S: Server>() {
 /// in the next request.
 pub fn single_route_is_traced_whatever_it_returns<S: Server>() {
     let kit = Kit::<S>::setup()
-        .only_places()
+        .only_mount_points()
         .play(|query| {
             let query = query.to_owned();
             async move {
@@ -199,8 +199,8 @@ pub fn single_route_is_traced_whatever_it_returns<S: Server>() {
 }
 
 /// A mount point can name its spans; a name that the handler sets wins.
-pub fn place_names_its_spans<S: Server>() {
-    for only_places in [false, true] {
+pub fn mount_point_names_its_spans<S: Server>() {
+    for only_mount_points in [false, true] {
         // A rule of the policy's names what no mount point does.
         let ruled = |policy: HttpTracingBuilder| {
             policy.name_with(|_, route| {
@@ -213,8 +213,8 @@ pub fn place_names_its_spans<S: Server>() {
             }
             async { Reply::text(inject()) }
         });
-        let kit = if only_places {
-            setup.only_places()
+        let kit = if only_mount_points {
+            setup.only_mount_points()
         } else {
             setup
         }
@@ -233,7 +233,7 @@ pub fn place_names_its_spans<S: Server>() {
 }
 
 /// A mount point can set when its spans end, whatever the policy sets for the others.
-pub fn place_says_when_its_spans_end<S: Server>() {
+pub fn mount_point_sets_when_its_spans_end<S: Server>() {
     let gate = Gate::default();
     let kit = Kit::<S>::playing({
         let gate = gate.clone();

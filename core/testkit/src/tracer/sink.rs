@@ -3,14 +3,14 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::tracer::{Arrived, PATIENCE};
+use crate::tracer::{PATIENCE, ReceivedSpan};
 
 /// Keeps the spans that it receives, and can be stalled: for tracers whose exporter runs in the test's own process.
 ///
 /// All clones share the same spans: a [`Backend`](super::Backend) keeps one, and its exporter, or what receives its messages, has
 /// another.
 #[derive(Debug, Clone, Default)]
-pub struct FarEnd {
+pub struct Sink {
     shared: Arc<Shared>,
 }
 
@@ -22,11 +22,11 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct State {
-    arrived: Vec<Arrived>,
+    arrived: Vec<ReceivedSpan>,
     is_stalled: bool,
 }
 
-impl FarEnd {
+impl Sink {
     /// Creates a sink that has received nothing, and is not stalled.
     #[must_use]
     pub fn new() -> Self {
@@ -34,14 +34,14 @@ impl FarEnd {
     }
 
     /// Keeps a span.
-    pub fn receive(&self, span: impl Into<Arrived>) {
+    pub fn receive(&self, span: impl Into<ReceivedSpan>) {
         self.state().arrived.push(span.into());
         self.shared.changed.notify_all();
     }
 
     /// Returns what [`Backend::arrived`](super::Backend::arrived) does: all spans, once they are at least `count`.
     #[must_use]
-    pub fn arrived(&self, count: usize) -> Vec<Arrived> {
+    pub fn arrived(&self, count: usize) -> Vec<ReceivedSpan> {
         let state = self.wait(|state| state.arrived.len() < count, PATIENCE);
         state.arrived.clone()
     }
