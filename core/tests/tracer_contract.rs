@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use opentracing_http::report::{ExportError, Exporter, Reporter};
 use opentracing_http::{FanOut, FinishedSpan, InMemoryTracer};
-use opentracing_testkit::tracer::{Arrived, Backend, Capabilities, Delivery, FarEnd, PATIENCE};
+use opentracing_testkit::tracer::{Backend, Capabilities, Delivery, PATIENCE, ReceivedSpan, Sink};
 use opentracing_testkit::tracer_contract;
 
 /// What waits at most in the reporters here.
@@ -34,9 +34,9 @@ mod in_memory {
             (Self(tracer.clone()), tracer)
         }
 
-        fn arrived(&self, count: usize) -> Vec<Arrived> {
+        fn arrived(&self, count: usize) -> Vec<ReceivedSpan> {
             let spans = self.0.wait_for(count, PATIENCE);
-            spans.iter().map(Arrived::from).collect()
+            spans.iter().map(ReceivedSpan::from).collect()
         }
     }
 
@@ -44,7 +44,7 @@ mod in_memory {
 }
 
 /// An exporter that delivers to the far end.
-struct Delivers(FarEnd);
+struct Delivers(Sink);
 
 impl Exporter for Delivers {
     fn export(&mut self, batch: &[FinishedSpan]) -> Result<(), ExportError> {
@@ -57,19 +57,19 @@ impl Exporter for Delivers {
 }
 
 /// A reporter that sends when it is full or asked to.
-fn reporter(far_end: &FarEnd) -> Reporter {
+fn reporter(sink: &Sink) -> Reporter {
     Reporter::builder()
         .queue_spans(QUEUE)
         .batch_spans(QUEUE / 4)
         .batch_interval(Duration::from_secs(3600))
-        .build(Delivers(far_end.clone()))
+        .build(Delivers(sink.clone()))
         .unwrap()
 }
 
 mod background_reporter {
     use super::*;
 
-    struct Reports(FarEnd);
+    struct Reports(Sink);
 
     impl Backend for Reports {
         type Tracer = Reporter;
@@ -77,12 +77,12 @@ mod background_reporter {
         const CAPABILITIES: Capabilities = QUEUED;
 
         fn start() -> (Self, Reporter) {
-            let far_end = FarEnd::new();
-            let reporter = reporter(&far_end);
-            (Self(far_end), reporter)
+            let sink = Sink::new();
+            let reporter = reporter(&sink);
+            (Self(sink), reporter)
         }
 
-        fn arrived(&self, count: usize) -> Vec<Arrived> {
+        fn arrived(&self, count: usize) -> Vec<ReceivedSpan> {
             self.0.arrived(count)
         }
 
@@ -102,7 +102,7 @@ mod fan_out_of_two {
     use super::*;
 
     /// A reporter, and beside it a tracer that keeps everything.
-    struct Two(FarEnd, InMemoryTracer);
+    struct Two(Sink, InMemoryTracer);
 
     impl Backend for Two {
         type Tracer = FanOut;
@@ -110,20 +110,23 @@ mod fan_out_of_two {
         const CAPABILITIES: Capabilities = QUEUED;
 
         fn start() -> (Self, FanOut) {
-            let (far_end, memory) = (FarEnd::new(), InMemoryTracer::new());
-            let tracer = FanOut::new().and(memory.clone()).and(reporter(&far_end));
-            (Self(far_end, memory), tracer)
+            let (sink, memory) = (Sink::new(), InMemoryTracer::new());
+            let tracer = FanOut::new().and(memory.clone()).and(reporter(&sink));
+            (Self(sink, memory), tracer)
         }
 
         /// What arrived behind the reporter, which the other tracer must have received as well; more only while the
         /// reporter holds spans back or has dropped some.
-        fn arrived(&self, count: usize) -> Vec<Arrived> {
+        fn arrived(&self, count: usize) -> Vec<ReceivedSpan> {
             let spans = self.0.arrived(count);
             // As text, in which what is not a number is like itself.
-            let text = |span: &Arrived| format!("{span:?}");
+            let text = |span: &ReceivedSpan| format!("{span:?}");
             let kept = self.1.finished();
-            let kept: HashSet<String> =
-                kept.iter().map(Arrived::from).map(|it| text(&it)).collect();
+            let kept: HashSet<String> = kept
+                .iter()
+                .map(ReceivedSpan::from)
+                .map(|it| text(&it))
+                .collect();
             for span in &spans {
                 assert!(kept.contains(&text(span)), "{span:#?}");
             }

@@ -4,10 +4,9 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::panic::AssertUnwindSafe;
 use std::sync::mpsc;
-use std::thread::JoinHandle;
 
 use actix_web::body::{EitherBody, MessageBody, SizedStream};
-use actix_web::dev::{ServerHandle, ServiceRequest, ServiceResponse};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::{ErrorInternalServerError, ErrorServiceUnavailable};
 use actix_web::http::StatusCode;
 use actix_web::middleware::{Condition, ErrorHandlerResponse, ErrorHandlers, Next, from_fn};
@@ -19,15 +18,11 @@ use futures_util::{FutureExt, Stream};
 use opentracing_actix_web::{
     CurrentSpan, HttpTracing, MountPoint, NoopTracer, SpanEnd, TracingMiddleware,
 };
-use opentracing_testkit::app::{self, App, Body, Broken, Chunks, Place, Reply};
-use opentracing_testkit::server::{Capabilities, Feature, HangUp, Server, Task};
+use opentracing_testkit::app::{self, App, Body, Broken, Chunks, Position, Reply};
+use opentracing_testkit::server::{Capabilities, Feature, HangUp, Running, Server, Task};
 use opentracing_testkit::server_contract;
 
-struct ActixServer {
-    addr: SocketAddr,
-    handle: ServerHandle,
-    thread: Option<JoinHandle<io::Result<()>>>,
-}
+struct ActixServer(Running);
 
 impl Server for ActixServer {
     const CAPABILITIES: Capabilities = Capabilities {
@@ -46,35 +41,24 @@ impl Server for ActixServer {
         let addr = listener.local_addr().expect("an address");
         let (send, receive) = mpsc::channel();
         let thread = std::thread::spawn(move || {
-            System::new().block_on(async {
+            let ended = System::new().block_on(async {
                 let server = serve(app, listener)?;
                 let _ = send.send(server.handle());
                 server.await
-            })
+            });
+            ended.expect("the server stops");
         });
-        Self {
-            addr,
-            handle: receive.recv().expect("the server starts"),
-            thread: Some(thread),
-        }
+        let handle = receive.recv().expect("the server starts");
+        // The command is sent by the call; the future is only its answer.
+        Self(Running::new(addr, thread, move || drop(handle.stop(false))))
     }
 
     fn addr(&self) -> SocketAddr {
-        self.addr
+        self.0.addr()
     }
 
     fn spawn(task: Task) {
         rt::spawn(task);
-    }
-}
-
-impl Drop for ActixServer {
-    fn drop(&mut self) {
-        // The command is sent by the call; the future is only its answer.
-        drop(self.handle.stop(false));
-        if let Some(thread) = self.thread.take() {
-            thread.join().expect("no panic").expect("the server stops");
-        }
     }
 }
 
@@ -84,13 +68,13 @@ fn serve(app: App, listener: TcpListener) -> io::Result<actix_web::dev::Server> 
         let (inside, outside) = (app.clone(), app.clone());
         actix_web::App::new()
             .app_data(Data::new(app.clone()))
-            .configure(|config| routes(config, app.places()))
+            .configure(|config| routes(config, app.mount_points()))
             .wrap(from_fn(move |request, next| {
-                middleware(inside.clone(), Place::Inside, request, next)
+                middleware(inside.clone(), Position::Inside, request, next)
             }))
             .wrap(traced(app.everywhere()))
             .wrap(from_fn(move |request, next| {
-                middleware(outside.clone(), Place::Outside, request, next)
+                middleware(outside.clone(), Position::Outside, request, next)
             }))
             .wrap(Condition::new(app.catches_panics(), from_fn(catch_panics)))
     });
@@ -107,16 +91,16 @@ fn traced(mount_point: Option<impl Into<MountPoint>>) -> Condition<TracingMiddle
 
 async fn middleware<B: MessageBody>(
     app: App,
-    place: Place,
+    position: Position,
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
-    if let Some(status) = app.before(place) {
+    if let Some(status) = app.before(position) {
         let response = HttpResponse::new(code(status));
         return Ok(request.into_response(response).map_into_right_body());
     }
     let mut response = next.call(request).await?.map_into_left_body();
-    let status = app.after(place, response.status().as_u16());
+    let status = app.after(position, response.status().as_u16());
     *response.response_mut().status_mut() = code(status);
     Ok(response)
 }

@@ -1,7 +1,6 @@
 //! The contract that every adapter passes.
 
 use std::net::SocketAddr;
-use std::thread::JoinHandle;
 
 use axum::body::{Body, Bytes};
 use axum::extract::ws::{Message, WebSocketUpgrade};
@@ -15,17 +14,12 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http_body::Frame;
 use http_body_util::StreamBody;
 use opentracing_axum::{CurrentSpan, Span, SpanEnd, TracingLayer};
-use opentracing_testkit::app::{self, App, Chunks, Place, Reply};
-use opentracing_testkit::server::{Capabilities, Feature, Server, Task};
+use opentracing_testkit::app::{self, App, Chunks, Position, Reply};
+use opentracing_testkit::server::{Capabilities, Feature, Running, Server, Task};
 use opentracing_testkit::server_contract;
-use tokio::sync::oneshot;
 use tower_http::catch_panic::CatchPanicLayer;
 
-struct AxumServer {
-    addr: SocketAddr,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
+struct AxumServer(Running);
 
 impl Server for AxumServer {
     const CAPABILITIES: Capabilities = Capabilities {
@@ -57,34 +51,15 @@ impl Server for AxumServer {
     };
 
     fn start(app: App) -> Self {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-        listener.set_nonblocking(true).expect("a socket for tokio");
-        let addr = listener.local_addr().expect("an address");
-        let (stop, stopped) = oneshot::channel::<()>();
-        let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_multi_thread()
-                .worker_threads(2)
-                .enable_all()
-                .build()
-                .expect("a runtime");
-            runtime.block_on(async {
-                let listener = tokio::net::TcpListener::from_std(listener).expect("a socket for tokio");
-                let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
-                tokio::select! {
-                    served = async { serve(listener, service).await } => served.expect("serving goes on"),
-                    _ = stopped => {}
-                }
-            });
-        });
-        Self {
-            addr,
-            stop: Some(stop),
-            thread: Some(thread),
-        }
+        Self(Running::tokio(async |listener| {
+            let listener = tokio::net::TcpListener::from_std(listener).expect("a socket for tokio");
+            let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
+            serve(listener, service).await.expect("serving goes on");
+        }))
     }
 
     fn addr(&self) -> SocketAddr {
-        self.addr
+        self.0.addr()
     }
 
     fn spawn(task: Task) {
@@ -92,31 +67,22 @@ impl Server for AxumServer {
     }
 }
 
-impl Drop for AxumServer {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            thread.join().expect("the server stops");
-        }
-    }
-}
-
 fn router(app: App) -> Router {
     let item = get(async |Path(id): Path<String>| id);
     let mut chosen = get(play);
-    if let Some(tracing) = app.places() {
+    if let Some(tracing) = app.mount_points() {
         chosen = chosen.layer(TracingLayer::new(
             tracing.mount_point().attributes(app::chosen()),
         ));
     }
     let mut named = get(play);
-    if let Some(tracing) = app.places() {
+    if let Some(tracing) = app.mount_points() {
         named = named.layer(TracingLayer::new(
             tracing.mount_point().name(app::NAMED).ends(SpanEnd::Head),
         ));
     }
     let mut scope = Router::new().route("/chosen", chosen.clone());
-    if let Some(tracing) = app.places() {
+    if let Some(tracing) = app.mount_points() {
         scope = scope.layer(TracingLayer::new(
             tracing.mount_point().attributes(app::chosen_by_scope()),
         ));
@@ -139,12 +105,15 @@ fn router(app: App) -> Router {
         .route("/chosen", chosen)
         .route("/named", named)
         .nest("/scope", scope)
-        .layer(from_fn_with_state((app.clone(), Place::Inside), middleware));
+        .layer(from_fn_with_state(
+            (app.clone(), Position::Inside),
+            middleware,
+        ));
     if let Some(tracing) = app.everywhere() {
         router = router.layer(TracingLayer::new(tracing));
     }
     router = router.layer(from_fn_with_state(
-        (app.clone(), Place::Outside),
+        (app.clone(), Position::Outside),
         middleware,
     ));
     if app.catches_panics() {
@@ -158,15 +127,15 @@ async fn play(State(app): State<App>, uri: Uri) -> Response {
 }
 
 async fn middleware(
-    State((app, place)): State<(App, Place)>,
+    State((app, position)): State<(App, Position)>,
     request: Request,
     next: Next,
 ) -> Response {
-    if let Some(answer) = app.before(place) {
+    if let Some(answer) = app.before(position) {
         return status(answer).into_response();
     }
     let mut response = next.run(request).await;
-    *response.status_mut() = status(app.after(place, response.status().as_u16()));
+    *response.status_mut() = status(app.after(position, response.status().as_u16()));
     response
 }
 

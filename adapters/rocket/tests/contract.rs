@@ -11,7 +11,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use opentracing_rocket::{CurrentSpan, SpanEnd, TracingFairing, traced};
-use opentracing_testkit::app::{self, App, Body, Broken, Chunks, Place, Reply};
+use opentracing_testkit::app::{self, App, Body, Broken, Chunks, Position, Reply};
 use opentracing_testkit::server::{Capabilities, Feature, HangUp, Panic, Server, Task};
 use opentracing_testkit::server_contract;
 use rocket::data::{IoHandler, IoStream};
@@ -61,8 +61,8 @@ const LACKS: &[(Feature, &str)] = &[
         "Fairings stand in one row, in which the tracing is the last to see a response.",
     ),
     (
-        Feature::MiddlewareThatAnswers,
-        "A fairing cannot answer in the place of a route.",
+        Feature::MiddlewareThatResponds,
+        "A fairing cannot respond instead of a route.",
     ),
     (
         Feature::CurrentSpanInMiddleware,
@@ -121,7 +121,7 @@ impl<const EVERYTHING: bool> Server for RocketServer<EVERYTHING> {
 
 fn rocket(app: &App, everything: bool) -> Rocket<Build> {
     let mut rocket = common::rocket();
-    if let Some(tracing) = app.places() {
+    if let Some(tracing) = app.mount_points() {
         rocket = rocket.attach(match app.everywhere() {
             Some(tracing) if everything => TracingFairing::new(tracing),
             _ => TracingFairing::only_traced_routes(tracing),
@@ -152,7 +152,7 @@ fn routes() -> Vec<Route> {
 
 fn chosen(app: &App) -> Vec<Route> {
     let routes = Play::at("/chosen", app);
-    match app.places() {
+    match app.mount_points() {
         Some(tracing) => traced(tracing.mount_point().attributes(app::chosen()), routes),
         None => routes,
     }
@@ -160,7 +160,7 @@ fn chosen(app: &App) -> Vec<Route> {
 
 fn named(app: &App) -> Vec<Route> {
     let routes = Play::at("/named", app);
-    match app.places() {
+    match app.mount_points() {
         Some(tracing) => traced(
             tracing.mount_point().name(app::NAMED).ends(SpanEnd::Head),
             routes,
@@ -172,7 +172,7 @@ fn named(app: &App) -> Vec<Route> {
 /// rocket's scope is what is mounted together.
 fn chosen_in_scope(app: &App) -> Vec<Route> {
     let routes = chosen(app);
-    match app.places() {
+    match app.mount_points() {
         Some(tracing) => traced(
             tracing.mount_point().attributes(app::chosen_by_scope()),
             routes,
@@ -263,12 +263,12 @@ impl Fairing for Inside {
     }
 
     async fn on_request(&self, _: &mut Request<'_>, _: &mut Data<'_>) {
-        // A fairing cannot answer.
-        let _ = self.0.before(Place::Inside);
+        // A fairing cannot respond.
+        let _ = self.0.before(Position::Inside);
     }
 
     async fn on_response<'r>(&self, _: &'r Request<'_>, response: &mut Response<'r>) {
-        let status = self.0.after(Place::Inside, response.status().code);
+        let status = self.0.after(Position::Inside, response.status().code);
         response.set_status(Status::new(status));
     }
 }

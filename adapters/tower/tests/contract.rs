@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::thread::JoinHandle;
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
@@ -16,13 +15,12 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
-use opentracing_testkit::app::{self, App, Broken, Chunk, Place, Reply};
-use opentracing_testkit::server::{Capabilities, Feature, Server, Task};
+use opentracing_testkit::app::{self, App, Broken, Chunk, Position, Reply};
+use opentracing_testkit::server::{Capabilities, Feature, Running, Server, Task};
 use opentracing_testkit::server_contract;
 use opentracing_tower::{SpanEnd, TracingLayer};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
 use tower::util::BoxCloneService;
 use tower::{Layer as _, ServiceBuilder, ServiceExt as _};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -30,11 +28,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 type Body = UnsyncBoxBody<Bytes, Broken>;
 type Service = BoxCloneService<Request<Incoming>, Response<Body>, NotReady>;
 
-struct HyperServer {
-    addr: SocketAddr,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
+struct HyperServer(Running);
 
 impl Server for HyperServer {
     const CAPABILITIES: Capabilities = Capabilities {
@@ -52,46 +46,18 @@ impl Server for HyperServer {
     };
 
     fn start(app: App) -> Self {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-        listener.set_nonblocking(true).expect("a socket for tokio");
-        let addr = listener.local_addr().expect("an address");
-        let (stop, stopped) = oneshot::channel::<()>();
-        let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_multi_thread()
-                .worker_threads(2)
-                .enable_all()
-                .build()
-                .expect("a runtime");
-            runtime.block_on(async {
-                let listener = TcpListener::from_std(listener).expect("a socket for tokio");
-                tokio::select! {
-                    () = accept(listener, service(&app)) => {}
-                    _ = stopped => {}
-                }
-            });
-        });
-        Self {
-            addr,
-            stop: Some(stop),
-            thread: Some(thread),
-        }
+        Self(Running::tokio(async move |listener| {
+            let listener = TcpListener::from_std(listener).expect("a socket for tokio");
+            accept(listener, service(&app)).await;
+        }))
     }
 
     fn addr(&self) -> SocketAddr {
-        self.addr
+        self.0.addr()
     }
 
     fn spawn(task: Task) {
         tokio::spawn(task);
-    }
-}
-
-impl Drop for HyperServer {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            thread.join().expect("the server stops");
-        }
     }
 }
 
@@ -115,12 +81,12 @@ async fn serve(stream: TcpStream, peer: SocketAddr, service: Service) {
 
 /// The application, with all that stands round it.
 fn service(app: &App) -> Service {
-    let inner = middleware(app.clone(), Place::Inside, routed(app));
+    let inner = middleware(app.clone(), Position::Inside, routed(app));
     let traced = match app.everywhere() {
         Some(tracing) => boxed(TracingLayer::new(tracing).layer(inner)),
         None => inner,
     };
-    let outer = without_body_for_head(middleware(app.clone(), Place::Outside, traced));
+    let outer = without_body_for_head(middleware(app.clone(), Position::Outside, traced));
     // What is left of an error outside of all is a response: hyper would close the connection.
     let outer = BoxCloneService::new(outer.map_result(|result: Result<_, NotReady>| {
         result.or_else(|error| Ok(text(error.to_string(), StatusCode::SERVICE_UNAVAILABLE)))
@@ -165,18 +131,18 @@ where
 }
 
 /// A middleware of tower's own.
-fn middleware(app: App, place: Place, inner: Service) -> Service {
+fn middleware(app: App, position: Position, inner: Service) -> Service {
     BoxCloneService::new(tower::service_fn(move |request| {
         let (app, inner) = (app.clone(), inner.clone());
         async move {
             if let Some(status) = app
-                .before(place)
+                .before(position)
                 .and_then(|it| StatusCode::from_u16(it).ok())
             {
                 return Ok(text("", status));
             }
             let mut response = inner.oneshot(request).await?;
-            let status = app.after(place, response.status().as_u16());
+            let status = app.after(position, response.status().as_u16());
             *response.status_mut() = StatusCode::from_u16(status).expect("a status");
             Ok(response)
         }
@@ -191,7 +157,7 @@ fn routed(app: &App) -> Service {
             answer(app.clone(), request)
         }))
     };
-    let Some(tracing) = app.places() else {
+    let Some(tracing) = app.mount_points() else {
         return plain;
     };
     let chosen = TracingLayer::new(tracing.mount_point().attributes(app::chosen()));

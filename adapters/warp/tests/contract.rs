@@ -5,8 +5,8 @@ mod server;
 
 use std::net::SocketAddr;
 
-use opentracing_testkit::app::{App, Place};
-use opentracing_testkit::server::{Capabilities, Feature, Server, Task};
+use opentracing_testkit::app::{App, Position};
+use opentracing_testkit::server::{Capabilities, Feature, Running, Server, Task};
 use opentracing_testkit::server_contract;
 use opentracing_warp::{Traced as _, TracingLayer};
 use tower::Layer as _;
@@ -14,7 +14,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use warp::Filter as _;
 
 use crate::app::{middleware, outside, routes, without_bodies_for_head};
-use crate::server::{Running, serve_service};
+use crate::server::{serve_service, start};
 
 const ERROR_MESSAGE: (Feature, &str) = (
     Feature::ErrorMessage,
@@ -57,14 +57,14 @@ mod filter_form {
                 Some(tracing) => routes.traced(tracing).boxed(),
                 None => routes,
             };
-            let filter = without_bodies_for_head(middleware(&app, Place::Outside, traced));
-            Self(Running::start(move |listener| {
+            let filter = without_bodies_for_head(middleware(&app, Position::Outside, traced));
+            Self(start(move |listener| {
                 warp::serve(filter).incoming(listener).run()
             }))
         }
 
         fn addr(&self) -> SocketAddr {
-            self.0.addr
+            self.0.addr()
         }
 
         fn spawn(task: Task) {
@@ -99,7 +99,7 @@ mod layer_form {
         };
 
         fn start(app: App) -> Self {
-            Self(Running::start(async move |listener| {
+            Self(start(async move |listener| {
                 let routes = warp::service(routes(&app));
                 let service = match app.everywhere() {
                     Some(tracing) => outside(&app, TracingLayer::new(tracing).layer(routes)),
@@ -114,7 +114,7 @@ mod layer_form {
         }
 
         fn addr(&self) -> SocketAddr {
-            self.0.addr
+            self.0.addr()
         }
 
         fn spawn(task: Task) {

@@ -11,13 +11,14 @@ use http::header::CONTENT_LENGTH;
 use opentracing_http::{FinishedSpan, InMemoryTracer, Outcome, Route, Value};
 use opentracing_testkit::app;
 use opentracing_testkit::client::{Connection, Response};
+use opentracing_testkit::server::Running;
 use opentracing_warp::{
     Attribute, CurrentSpan, HttpTracing, Span, Traced, TracingFilter, current_span, route,
 };
 use warp::reject::Reject;
 use warp::{Filter, Rejection, Reply, reply};
 
-use crate::server::Running;
+use crate::server::start;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const UNSAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
@@ -36,11 +37,11 @@ where
     F::Extract: Send,
 {
     let filter = filter.boxed();
-    Running::start(move |listener| warp::serve(filter).incoming(listener).run())
+    start(move |listener| warp::serve(filter).incoming(listener).run())
 }
 
 fn ask(server: &Running, method: &str, path: &str, headers: &[(&str, &str)]) -> Response {
-    let mut connection = Connection::open(server.addr);
+    let mut connection = Connection::open(server.addr());
     connection.request(method, path, headers);
     connection.response(method).expect("the server answers")
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use opentracing_http::{InMemoryTracer, Outcome, Route, Value};
 use opentracing_testkit::client::{Connection, Response};
+use opentracing_testkit::server::Running;
 use opentracing_warp::{
     Attribute, HttpTracing, Span, Traced as _, TracingFilter, TracingLayer, route,
 };
@@ -15,18 +16,18 @@ use warp::filters::BoxedFilter;
 use warp::reject::Reject;
 use warp::{Filter, Reply};
 
-use crate::server::{Running, serve_service};
+use crate::server::{serve_service, start};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const UNSAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
 
 /// A server of these routes inside of the layer.
 fn serve<R: Reply + Send + 'static>(layer: TracingLayer, routes: BoxedFilter<(R,)>) -> Running {
-    Running::start(move |listener| serve_service(listener, layer.layer(warp::service(routes))))
+    start(move |listener| serve_service(listener, layer.layer(warp::service(routes))))
 }
 
 fn ask(server: &Running, method: &str, path: &str, headers: &[(&str, &str)]) -> Response {
-    let mut connection = Connection::open(server.addr);
+    let mut connection = Connection::open(server.addr());
     connection.request(method, path, headers);
     connection.response(method).expect("the server answers")
 }

@@ -1,13 +1,17 @@
 //! What a running case relies on, so that its failure names the capability to declare.
 
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt::{self, Display};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
 
 thread_local! {
     /// What the case that runs on this thread has asked for, each once, in the order of asking.
     static ASKED: RefCell<Vec<Asked>> = const { RefCell::new(Vec::new()) };
+
+    /// What finds out whether the application that the case has started is right by itself.
+    static CHECK: Cell<Option<Check>> = const { Cell::new(None) };
 }
 
 /// A capability that a case has asked for, as it is written in Rust.
@@ -59,6 +63,18 @@ impl Asked {
         }
     }
 
+    /// Something that a format of headers carries, or does not.
+    pub(crate) fn carries(field: &str, has: bool) -> Self {
+        let capability = format!("Carries::{field}");
+        match has {
+            true => Self::Has {
+                capability,
+                otherwise: format!("{field}: false"),
+            },
+            false => Self::Lacks { capability },
+        }
+    }
+
     /// Notes that the running case depends on it.
     pub(crate) fn note(self) {
         ASKED.with_borrow_mut(|asked| {
@@ -86,8 +102,22 @@ impl Display for Asked {
     }
 }
 
+/// Returns what is wrong with an application.
+pub(crate) type Check = fn() -> Arc<[String]>;
+
+/// Has an application checked if the running case fails: what is wrong with it is no fault of the adapter's.
+pub(crate) fn check_on_failure(check: Check) {
+    CHECK.set(Some(check));
+}
+
+/// Undoes it.
+pub(crate) fn check_nothing_on_failure() {
+    CHECK.take();
+}
+
 /// Runs a case. If it panics, one line that begins with `hint: ` is printed and added to the panic's message: it names the
-/// capabilities that the case relies on, and how to declare that they are lacking.
+/// capabilities that the case relies on, and how to declare that they are lacking; or, if the application under test is
+/// wrong without any tracing, what is wrong with it.
 ///
 /// The tests that the contracts' macros make call their cases like this.
 ///
@@ -103,10 +133,20 @@ impl Display for Asked {
 pub fn run(case: impl FnOnce()) {
     // What an earlier case has left on this thread.
     ASKED.take();
+    CHECK.take();
     let Err(panic) = catch_unwind(AssertUnwindSafe(case)) else {
         return;
     };
-    match (hint(&ASKED.take()), message(&*panic)) {
+    let asked = ASKED.take();
+    let problems = CHECK.take().map(|check| check());
+    let hint = match problems.as_deref() {
+        None | Some([]) => hint(&asked),
+        Some(problems) => Some(format!(
+            "hint: the application is wrong, also when nothing is traced: {}",
+            problems.join("; ")
+        )),
+    };
+    match (hint, message(&*panic)) {
         (Some(hint), Some(message)) => {
             eprintln!("{hint}");
             resume_unwind(Box::new(format!("{message}\n{hint}")))
@@ -121,7 +161,7 @@ fn hint(asked: &[Asked]) -> Option<String> {
     (!parts.is_empty()).then(|| format!("hint: this case {}", parts.join("; it ")))
 }
 
-fn message(panic: &(dyn Any + Send)) -> Option<&str> {
+pub(crate) fn message(panic: &(dyn Any + Send)) -> Option<&str> {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or(panic.downcast_ref::<&str>().copied())
 }

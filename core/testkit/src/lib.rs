@@ -6,6 +6,7 @@ mod list;
 pub mod app;
 pub mod client;
 mod hint;
+pub mod policy;
 pub mod propagation;
 pub mod server;
 pub mod service;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use opentracing_http::report::{ExportError, Exporter, Reporter};
 use opentracing_http::{FinishedSpan, Flushed, Tag, Tracer};
 use opentracing_testkit::tracer::{
-    Arrived, Backend, Capabilities, Delivery, FarEnd, Feature, cases, declare,
+    Backend, Capabilities, Delivery, Feature, ReceivedSpan, Sink, cases, declare,
 };
 use opentracing_testkit::{for_each_tracer_case, tracer_contract};
 
@@ -25,20 +25,20 @@ impl Tracer for Channel {
 }
 
 /// What that thread receives, all of it.
-struct Receives(FarEnd);
+struct Receives(Sink);
 
 impl Backend for Receives {
     type Tracer = Channel;
 
     fn start() -> (Self, Channel) {
         let (sender, receiver) = channel::<FinishedSpan>();
-        let far_end = FarEnd::new();
-        let arrives = far_end.clone();
+        let sink = Sink::new();
+        let arrives = sink.clone();
         thread::spawn(move || receiver.iter().for_each(|span| arrives.receive(&span)));
-        (Self(far_end), Channel(sender))
+        (Self(sink), Channel(sender))
     }
 
-    fn arrived(&self, count: usize) -> Vec<Arrived> {
+    fn arrived(&self, count: usize) -> Vec<ReceivedSpan> {
         self.0.arrived(count)
     }
 }
@@ -50,13 +50,13 @@ mod sends_everything {
 }
 
 /// Keeps ids, names and times, as text would: a tracer that cannot carry much.
-struct Modest(FarEnd);
+struct Modest(Sink);
 
-struct Summarises(FarEnd);
+struct Summarises(Sink);
 
 impl Tracer for Summarises {
     fn report(&self, span: FinishedSpan) {
-        let mut summary = Arrived::from(&span);
+        let mut summary = ReceivedSpan::from(&span);
         summary.references.clear();
         summary.baggage.clear();
         summary.tracestate.clear();
@@ -95,11 +95,11 @@ impl Backend for Modest {
     };
 
     fn start() -> (Self, Summarises) {
-        let far_end = FarEnd::new();
-        (Self(far_end.clone()), Summarises(far_end))
+        let sink = Sink::new();
+        (Self(sink.clone()), Summarises(sink))
     }
 
-    fn arrived(&self, count: usize) -> Vec<Arrived> {
+    fn arrived(&self, count: usize) -> Vec<ReceivedSpan> {
         self.0.arrived(count)
     }
 }
@@ -111,7 +111,7 @@ mod sends_little {
 }
 
 /// A reporter that holds so many spans, and may answer what it likes to a flush.
-struct Queues<const SPANS: usize, const TRUTHFUL: bool>(FarEnd);
+struct Queues<const SPANS: usize, const TRUTHFUL: bool>(Sink);
 
 struct Answers<const TRUTHFUL: bool>(Reporter);
 
@@ -133,7 +133,7 @@ impl<const TRUTHFUL: bool> Tracer for Answers<TRUTHFUL> {
     }
 }
 
-struct Delivers(FarEnd);
+struct Delivers(Sink);
 
 impl Exporter for Delivers {
     fn export(&mut self, batch: &[FinishedSpan]) -> Result<(), ExportError> {
@@ -154,17 +154,17 @@ impl<const SPANS: usize, const TRUTHFUL: bool> Backend for Queues<SPANS, TRUTHFU
     };
 
     fn start() -> (Self, Answers<TRUTHFUL>) {
-        let far_end = FarEnd::new();
+        let sink = Sink::new();
         let reporter = Reporter::builder()
             .queue_spans(SPANS)
             .batch_spans(SPANS)
             .batch_interval(Duration::from_secs(3600))
-            .build(Delivers(far_end.clone()))
+            .build(Delivers(sink.clone()))
             .unwrap();
-        (Self(far_end), Answers(reporter))
+        (Self(sink), Answers(reporter))
     }
 
-    fn arrived(&self, count: usize) -> Vec<Arrived> {
+    fn arrived(&self, count: usize) -> Vec<ReceivedSpan> {
         self.0.arrived(count)
     }
 
@@ -184,9 +184,9 @@ mod holds_little {
 }
 
 /// Sends its fourth span twice in the place of its fifth.
-struct Repeats(FarEnd);
+struct Repeats(Sink);
 
-struct Doubles(FarEnd);
+struct Doubles(Sink);
 
 impl Tracer for Doubles {
     fn report(&self, span: FinishedSpan) {
@@ -203,11 +203,11 @@ impl Backend for Repeats {
     type Tracer = Doubles;
 
     fn start() -> (Self, Doubles) {
-        let far_end = FarEnd::new();
-        (Self(far_end.clone()), Doubles(far_end))
+        let sink = Sink::new();
+        (Self(sink.clone()), Doubles(sink))
     }
 
-    fn arrived(&self, count: usize) -> Vec<Arrived> {
+    fn arrived(&self, count: usize) -> Vec<ReceivedSpan> {
         self.0.arrived(count)
     }
 }

@@ -6,7 +6,7 @@ use example_contract::{App, ROUTES, reaches_a_collector_by_variables_alone};
 use opentracing_testkit::server::HangUp;
 use opentracing_testkit::service::{Routes, Service};
 use opentracing_testkit::service_contract;
-use opentracing_testkit::tracer::Arrived;
+use opentracing_testkit::tracer::ReceivedSpan;
 
 struct ActixWeb(App);
 
@@ -24,7 +24,7 @@ impl Service for ActixWeb {
         self.0.addr()
     }
 
-    fn stop(self) -> Vec<Arrived> {
+    fn stop(self) -> Vec<ReceivedSpan> {
         self.0.spans()
     }
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use example_contract::{App, ROUTES, reaches_a_collector_by_variables_alone};
 use opentracing_testkit::service::{Routes, Service};
 use opentracing_testkit::service_contract;
-use opentracing_testkit::tracer::Arrived;
+use opentracing_testkit::tracer::ReceivedSpan;
 
 struct Axum(App);
 
@@ -20,7 +20,7 @@ impl Service for Axum {
         self.0.addr()
     }
 
-    fn stop(self) -> Vec<Arrived> {
+    fn stop(self) -> Vec<ReceivedSpan> {
         self.0.spans()
     }
 }

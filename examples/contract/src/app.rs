@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use opentracing_testkit::service::PATIENCE;
-use opentracing_testkit::tracer::Arrived;
+use opentracing_testkit::tracer::ReceivedSpan;
 
 use crate::printed::{Printed, printed};
 
@@ -77,7 +77,7 @@ impl App {
 
     /// The same, for those who know of which service the spans are.
     #[must_use]
-    pub fn spans(self) -> Vec<Arrived> {
+    pub fn spans(self) -> Vec<ReceivedSpan> {
         let printed = self.stop().into_iter();
         printed.map(|printed| printed.span).collect()
     }

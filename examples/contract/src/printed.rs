@@ -4,7 +4,7 @@ use std::str::FromStr;
 use std::time::{Duration, UNIX_EPOCH};
 
 use opentracing_http::Tag;
-use opentracing_testkit::tracer::{Arrived, ArrivedLog};
+use opentracing_testkit::tracer::{ReceivedLog, ReceivedSpan};
 
 /// A span as it was printed: every value is text, and the times of logs are not told.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,7 +12,7 @@ pub struct Printed {
     /// The service that it is a span of.
     pub service: String,
     /// The span.
-    pub span: Arrived,
+    pub span: ReceivedSpan,
 }
 
 /// Reads one line; `None` if it is not a span's.
@@ -37,7 +37,7 @@ fn read(line: &str) -> Option<Printed> {
         none if none == "-" => None,
         parent => Some(parsed(&parent)?),
     };
-    let mut span = Arrived::new(trace_id, span_id, next("name")?);
+    let mut span = ReceivedSpan::new(trace_id, span_id, next("name")?);
     span.parent_id = parent_id;
     let service = next("service")?;
     span.start = UNIX_EPOCH + Duration::from_micros(parsed(&next("start")?)?);
@@ -65,10 +65,10 @@ fn log_field(key: &str) -> Option<(usize, &str)> {
 }
 
 /// Logs come in the order of their numbers.
-fn add_to_log(span: &mut Arrived, number: usize, field: Tag) -> Option<()> {
+fn add_to_log(span: &mut ReceivedSpan, number: usize, field: Tag) -> Option<()> {
     if number == span.logs.len() {
         let (time, fields) = (None, Vec::new());
-        span.logs.push(ArrivedLog { time, fields });
+        span.logs.push(ReceivedLog { time, fields });
     }
     span.logs.get_mut(number)?.fields.push(field);
     Some(())

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use example_custom_tracer::PrintTracer;
-use opentracing_testkit::tracer::{Arrived, Backend, Capabilities, Feature};
+use opentracing_testkit::tracer::{Backend, Capabilities, Feature, ReceivedSpan};
 use opentracing_testkit::tracer_contract;
 
 /// What was printed.
@@ -45,7 +45,7 @@ impl Backend for Paper {
         (paper.clone(), PrintTracer::to(paper, "shop"))
     }
 
-    fn arrived(&self, _: usize) -> Vec<Arrived> {
+    fn arrived(&self, _: usize) -> Vec<ReceivedSpan> {
         let printed = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
         let lines = printed.split_terminator('\n');
         let printed = lines.map(|line| example_contract::printed(line).unwrap().unwrap());

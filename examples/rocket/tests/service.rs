@@ -6,7 +6,7 @@ use example_contract::{App, ROUTES, reaches_a_collector_by_variables_alone};
 use opentracing_testkit::server::HangUp;
 use opentracing_testkit::service::{Routes, Service, Template};
 use opentracing_testkit::service_contract;
-use opentracing_testkit::tracer::Arrived;
+use opentracing_testkit::tracer::ReceivedSpan;
 
 struct Rocket(App);
 
@@ -29,7 +29,7 @@ impl Service for Rocket {
         self.0.addr()
     }
 
-    fn stop(self) -> Vec<Arrived> {
+    fn stop(self) -> Vec<ReceivedSpan> {
         self.0.spans()
     }
 }

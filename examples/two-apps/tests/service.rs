@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use example_contract::App;
 use opentracing_testkit::service::{Route, Routes, Service, Template};
 use opentracing_testkit::service_contract;
-use opentracing_testkit::tracer::Arrived;
+use opentracing_testkit::tracer::ReceivedSpan;
 
 struct Server(App);
 
@@ -38,7 +38,7 @@ impl Service for Server {
         self.0.addr()
     }
 
-    fn stop(self) -> Vec<Arrived> {
+    fn stop(self) -> Vec<ReceivedSpan> {
         self.0.spans()
     }
 }

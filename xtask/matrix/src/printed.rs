@@ -3,7 +3,7 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use example_contract::{Printed, printed};
-use opentracing_testkit::tracer::ArrivedLog;
+use opentracing_testkit::tracer::ReceivedLog;
 use xtask_collector::{Log, Span, Tag, TraceId, Value};
 
 /// Reads one line, whose form the custom tracer's documentation gives. `None` if it is not a span's.
@@ -32,7 +32,7 @@ fn collected(Printed { service, span }: Printed) -> Span {
     }
 }
 
-fn at(micros: i64, log: &ArrivedLog) -> Log {
+fn at(micros: i64, log: &ReceivedLog) -> Log {
     Log {
         micros,
         fields: log.fields.iter().map(tag).collect(),

@@ -9,8 +9,8 @@ use opentracing_http::report::ReferenceKind;
 use opentracing_http::{Omitted, SpanId, Tag as OurTag, TraceId, Value as OurValue};
 use opentracing_jaeger::JaegerTracer;
 use opentracing_testkit::tracer::{
-    Arrived, ArrivedLog, ArrivedReference, Backend, Capabilities, Delivery, FarEnd, Feature,
-    PATIENCE,
+    Backend, Capabilities, Delivery, Feature, PATIENCE, ReceivedLog, ReceivedReference,
+    ReceivedSpan, Sink,
 };
 use opentracing_testkit::tracer_contract;
 
@@ -26,7 +26,7 @@ struct Receives {
     /// There is none while the exporter is stalled.
     agent: Mutex<Option<Agent>>,
     /// What was taken from agents so far, and what the exporter's errors wait for.
-    far_end: FarEnd,
+    sink: Sink,
 }
 
 impl Backend for Receives {
@@ -47,8 +47,8 @@ impl Backend for Receives {
     };
 
     fn start() -> (Self, JaegerTracer) {
-        let (agent, far_end) = (Agent::start_at((host(), 0)), FarEnd::new());
-        let held_up = far_end.clone();
+        let (agent, sink) = (Agent::start_at((host(), 0)), Sink::new());
+        let held_up = sink.clone();
         let tracer = JaegerTracer::builder("suite")
             .agent(agent.address())
             .queue_spans(QUEUE)
@@ -61,12 +61,12 @@ impl Backend for Receives {
         let receives = Self {
             address: agent.address(),
             agent: Mutex::new(Some(agent)),
-            far_end,
+            sink,
         };
         (receives, tracer)
     }
 
-    fn arrived(&self, count: usize) -> Vec<Arrived> {
+    fn arrived(&self, count: usize) -> Vec<ReceivedSpan> {
         let deadline = Instant::now() + PATIENCE;
         let agent = self.agent.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some(agent) = &*agent {
@@ -78,12 +78,12 @@ impl Backend for Receives {
             }
             self.take(agent, left);
         }
-        self.far_end.arrived(0)
+        self.sink.arrived(0)
     }
 
     /// Closes the agent's socket: the next packet is refused, and the exporter's thread hangs as it tells of that.
     fn stall(&self) {
-        self.far_end.stall();
+        self.sink.stall();
         let mut agent = self.agent.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(agent) = agent.take() {
             self.take(&agent, Duration::ZERO);
@@ -93,7 +93,7 @@ impl Backend for Receives {
     fn release(&self) {
         let mut agent = self.agent.lock().unwrap_or_else(PoisonError::into_inner);
         *agent = Some(Agent::start_at(self.address));
-        self.far_end.release();
+        self.sink.release();
     }
 }
 
@@ -104,12 +104,12 @@ impl Receives {
             .iter()
             .flat_map(|batch| &batch.spans)
         {
-            self.far_end.receive(arrived(span));
+            self.sink.receive(arrived(span));
         }
     }
 
     fn so_far(&self) -> usize {
-        self.far_end.arrived(0).len()
+        self.sink.arrived(0).len()
     }
 }
 
@@ -123,11 +123,11 @@ fn host() -> IpAddr {
     }
 }
 
-fn arrived(span: &Span) -> Arrived {
+fn arrived(span: &Span) -> ReceivedSpan {
     let trace_id = TraceId::new(span.trace_id()).unwrap();
-    let mut arrived = Arrived::new(trace_id, span_id(span.span_id).unwrap(), &*span.name);
+    let mut arrived = ReceivedSpan::new(trace_id, span_id(span.span_id).unwrap(), &*span.name);
     arrived.parent_id = span_id(span.parent_span_id);
-    let references = span.references.iter().map(|reference| ArrivedReference {
+    let references = span.references.iter().map(|reference| ReceivedReference {
         kind: match reference.kind {
             0 => ReferenceKind::ChildOf,
             1 => ReferenceKind::FollowsFrom,
@@ -140,7 +140,7 @@ fn arrived(span: &Span) -> Arrived {
     arrived.start = UNIX_EPOCH + micros(span.start);
     arrived.duration = micros(span.duration);
     arrived.tags = tags(&span.tags);
-    let logs = span.logs.iter().map(|log| ArrivedLog {
+    let logs = span.logs.iter().map(|log| ReceivedLog {
         time: Some(UNIX_EPOCH + micros(log.time)),
         fields: tags(&log.fields),
     });

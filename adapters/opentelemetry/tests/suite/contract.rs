@@ -10,7 +10,7 @@ use opentracing_http::report::otel;
 use opentracing_http::{Omitted, SpanId, Tag, TraceId, Value as OurValue};
 use opentracing_opentelemetry::{OpenTelemetryTracer, OpenTelemetryTracerBuilder};
 use opentracing_testkit::tracer::{
-    Arrived, ArrivedLog, ArrivedReference, Backend, Capabilities, Delivery, FarEnd, Feature,
+    Backend, Capabilities, Delivery, Feature, ReceivedLog, ReceivedReference, ReceivedSpan, Sink,
 };
 use opentracing_testkit::tracer_contract;
 
@@ -35,9 +35,9 @@ fn builder() -> OpenTelemetryTracerBuilder {
         .batch_interval(Duration::from_secs(3600))
 }
 
-fn receiver(far_end: &FarEnd) -> Received {
+fn receiver(sink: &Sink) -> Received {
     Received {
-        far_end: Some(far_end.clone()),
+        sink: Some(sink.clone()),
         ..Received::default()
     }
 }
@@ -45,7 +45,7 @@ fn receiver(far_end: &FarEnd) -> Received {
 mod exporter {
     use super::*;
 
-    struct Exports(FarEnd);
+    struct Exports(Sink);
 
     impl Backend for Exports {
         type Tracer = OpenTelemetryTracer;
@@ -53,12 +53,12 @@ mod exporter {
         const CAPABILITIES: Capabilities = CAPABILITIES;
 
         fn start() -> (Self, OpenTelemetryTracer) {
-            let far_end = FarEnd::new();
-            let tracer = builder().of_exporter(receiver(&far_end)).unwrap();
-            (Self(far_end), tracer)
+            let sink = Sink::new();
+            let tracer = builder().of_exporter(receiver(&sink)).unwrap();
+            (Self(sink), tracer)
         }
 
-        fn arrived(&self, count: usize) -> Vec<Arrived> {
+        fn arrived(&self, count: usize) -> Vec<ReceivedSpan> {
             self.0.arrived(count)
         }
 
@@ -77,7 +77,7 @@ mod exporter {
 mod processor {
     use super::*;
 
-    struct Processed(FarEnd);
+    struct Processed(Sink);
 
     impl Backend for Processed {
         type Tracer = OpenTelemetryTracer;
@@ -85,13 +85,13 @@ mod processor {
         const CAPABILITIES: Capabilities = CAPABILITIES;
 
         fn start() -> (Self, OpenTelemetryTracer) {
-            let far_end = FarEnd::new();
-            let processor = Processes(receiver(&far_end));
+            let sink = Sink::new();
+            let processor = Processes(receiver(&sink));
             let tracer = builder().of_processor(processor).unwrap();
-            (Self(far_end), tracer)
+            (Self(sink), tracer)
         }
 
-        fn arrived(&self, count: usize) -> Vec<Arrived> {
+        fn arrived(&self, count: usize) -> Vec<ReceivedSpan> {
             self.0.arrived(count)
         }
 
@@ -108,9 +108,9 @@ mod processor {
 }
 
 /// The span as the contract looks at it: what OpenTelemetry keeps in fields goes back where OpenTracing keeps it.
-pub(crate) fn arrived(span: &SpanData) -> Arrived {
+pub(crate) fn arrived(span: &SpanData) -> ReceivedSpan {
     let context = &span.span_context;
-    let mut arrived = Arrived::new(
+    let mut arrived = ReceivedSpan::new(
         trace_id(context.trace_id()),
         span_id(context.span_id()).unwrap(),
         &*span.name,
@@ -127,7 +127,7 @@ pub(crate) fn arrived(span: &SpanData) -> Arrived {
         first.trace_id == arrived.trace_id && Some(first.span_id) == arrived.parent_id
     });
     if let (Some(parent), false) = (arrived.parent_id, is_linked) {
-        let parent = ArrivedReference {
+        let parent = ReceivedReference {
             kind: ReferenceKind::ChildOf,
             trace_id: arrived.trace_id,
             span_id: parent,
@@ -170,7 +170,7 @@ pub(crate) fn arrived(span: &SpanData) -> Arrived {
             };
             Tag::new(key, field.value)
         });
-        ArrivedLog {
+        ReceivedLog {
             time: Some(event.timestamp),
             fields: name.into_iter().chain(fields).collect(),
         }
@@ -187,12 +187,12 @@ fn span_id(id: opentelemetry::SpanId) -> Option<SpanId> {
     SpanId::new(u64::from_be_bytes(id.to_bytes()))
 }
 
-fn reference(link: &Link) -> ArrivedReference {
+fn reference(link: &Link) -> ReceivedReference {
     let [ref_type] = &link.attributes[..] else {
         panic!("{link:?}");
     };
     assert_eq!(ref_type.key.as_str(), "opentracing.ref_type");
-    ArrivedReference {
+    ReceivedReference {
         kind: match &*ref_type.value.as_str() {
             "child_of" => ReferenceKind::ChildOf,
             "follows_from" => ReferenceKind::FollowsFrom,

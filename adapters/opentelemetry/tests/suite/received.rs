@@ -9,7 +9,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::trace::{SdkTracerProvider, Span, SpanData, SpanExporter, SpanProcessor};
 use opentracing_http::FinishedSpan;
-use opentracing_testkit::tracer::FarEnd;
+use opentracing_testkit::tracer::Sink;
 
 /// What an exporter or a processor was given, and how often it was called. Its clones are the same one.
 #[derive(Debug, Clone, Default)]
@@ -25,7 +25,7 @@ pub(crate) struct Received {
     /// What flushes fail with.
     pub(crate) flush_error: Arc<Mutex<Option<OTelSdkError>>>,
     /// Where contract cases look, and what they stall.
-    pub(crate) far_end: Option<FarEnd>,
+    pub(crate) sink: Option<Sink>,
 }
 
 pub(crate) fn count(counter: &AtomicU32) -> u32 {
@@ -46,9 +46,9 @@ impl Received {
 
     fn receive(&self, span: SpanData) {
         assert!(Context::is_current_telemetry_suppressed());
-        if let Some(far_end) = &self.far_end {
-            far_end.pass();
-            far_end.receive(crate::contract::arrived(&span));
+        if let Some(sink) = &self.sink {
+            sink.pass();
+            sink.receive(crate::contract::arrived(&span));
         }
         self.spans.lock().unwrap().push(span);
     }

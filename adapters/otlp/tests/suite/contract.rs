@@ -11,7 +11,7 @@ use opentracing_http::report::ReferenceKind;
 use opentracing_http::{Omitted, SpanId, Tag, TraceId, Value};
 use opentracing_otlp::OtlpTracer;
 use opentracing_testkit::tracer::{
-    Arrived, ArrivedLog, ArrivedReference, Backend, Capabilities, Delivery, FarEnd, Feature,
+    Backend, Capabilities, Delivery, Feature, ReceivedLog, ReceivedReference, ReceivedSpan, Sink,
 };
 use opentracing_testkit::tracer_contract;
 
@@ -35,20 +35,20 @@ const CAPABILITIES: Capabilities = Capabilities {
 
 /// What a collector receives.
 struct Receives {
-    far_end: FarEnd,
+    sink: Sink,
     _receiver: Receiver,
 }
 
 impl Receives {
     fn start(wire: Wire) -> (Self, OtlpTracer) {
-        let far_end = FarEnd::new();
+        let sink = Sink::new();
         let receiver = Receiver::answering(wire, {
-            let far_end = far_end.clone();
+            let sink = sink.clone();
             move |call| {
-                far_end.pass();
+                sink.pass();
                 call.spans()
                     .iter()
-                    .for_each(|span| far_end.receive(arrived(span)));
+                    .for_each(|span| sink.receive(arrived(span)));
                 Reply::Taken
             }
         });
@@ -59,7 +59,7 @@ impl Receives {
             .build()
             .unwrap();
         let receives = Self {
-            far_end,
+            sink,
             _receiver: receiver,
         };
         (receives, tracer)
@@ -68,15 +68,15 @@ impl Receives {
 
 impl Drop for Receives {
     fn drop(&mut self) {
-        self.far_end.release();
+        self.sink.release();
     }
 }
 
-fn arrived(span: &Span) -> Arrived {
+fn arrived(span: &Span) -> ReceivedSpan {
     let trace_id = trace_id(&span.trace_id);
-    let mut arrived = Arrived::new(trace_id, span_id(&span.span_id).unwrap(), &*span.name);
+    let mut arrived = ReceivedSpan::new(trace_id, span_id(&span.span_id).unwrap(), &*span.name);
     arrived.parent_id = span_id(&span.parent_span_id);
-    let links = span.links.iter().map(|link| ArrivedReference {
+    let links = span.links.iter().map(|link| ReceivedReference {
         kind: kind(link),
         trace_id: self::trace_id(&link.trace_id),
         span_id: span_id(&link.span_id).unwrap(),
@@ -87,7 +87,7 @@ fn arrived(span: &Span) -> Arrived {
         let first = links.first();
         first.is_none_or(|first| first.kind == ReferenceKind::ChildOf || first.span_id != *parent)
     });
-    let parent = parent.map(|span_id| ArrivedReference {
+    let parent = parent.map(|span_id| ReceivedReference {
         kind: ReferenceKind::ChildOf,
         trace_id,
         span_id,
@@ -140,7 +140,7 @@ fn kind(link: &Link) -> ReferenceKind {
 }
 
 /// Undoes what makes a log an event.
-fn log(event: &Event) -> ArrivedLog {
+fn log(event: &Event) -> ReceivedLog {
     let mut fields = tags(&event.attributes);
     let name = match &*event.name {
         "log" => None,
@@ -158,7 +158,7 @@ fn log(event: &Event) -> ArrivedLog {
         name => Some(name),
     };
     let name = name.map(|name| Tag::new("event", name.to_owned()));
-    ArrivedLog {
+    ReceivedLog {
         time: Some(UNIX_EPOCH + Duration::from_nanos(event.time_unix_nano)),
         fields: name.into_iter().chain(fields).collect(),
     }
@@ -221,16 +221,16 @@ macro_rules! over {
                 (Self(receives), tracer)
             }
 
-            fn arrived(&self, count: usize) -> Vec<super::Arrived> {
-                self.0.far_end.arrived(count)
+            fn arrived(&self, count: usize) -> Vec<super::ReceivedSpan> {
+                self.0.sink.arrived(count)
             }
 
             fn stall(&self) {
-                self.0.far_end.stall();
+                self.0.sink.stall();
             }
 
             fn release(&self) {
-                self.0.far_end.release();
+                self.0.sink.release();
             }
         }
 

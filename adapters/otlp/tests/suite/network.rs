@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use http::{Request, StatusCode};
 use opentracing_http::server::Instrumentation;
 use opentracing_http::{Flushed, HttpTracing, Tracer};
-use opentracing_testkit::tracer::FarEnd;
+use opentracing_testkit::tracer::Sink;
 
 use crate::receiver::{Receiver, Reply, WIRES, Wire, free_address};
 use crate::{SOON, assert_accounts, builder, builder_to, quick, report, start, told};
@@ -183,22 +183,22 @@ fn stalled_collector_has_no_effect_on_requests_and_holds_one_batch_and_one_queue
 #[test]
 fn collector_that_stalled_gets_what_is_reported_once_it_goes_on() {
     for wire in WIRES {
-        let far_end = FarEnd::new();
+        let sink = Sink::new();
         let receiver = Receiver::answering(*wire, {
-            let far_end = far_end.clone();
+            let sink = sink.clone();
             move |_| {
-                far_end.pass();
+                sink.pass();
                 Reply::Taken
             }
         });
         let builder = quick(builder(&receiver)).queue_spans(100);
         let (tracing, tracer) = start(builder);
-        far_end.stall();
+        sink.stall();
         report(&tracing, 1_000);
         assert!(tracing.flush(Duration::from_millis(20)).timed_out());
         let dropped = tracing.dropped();
         assert!((500..=900).contains(&dropped), "{dropped}");
-        far_end.release();
+        sink.release();
         assert!(tracing.flush(SOON).is_complete());
         tracing.span("after").start().finish();
         assert!(tracing.flush(SOON).is_complete());
@@ -291,12 +291,12 @@ fn flush_works_within_runtimes_and_outside() {
 #[test]
 fn queue_that_is_full_drops_and_counts_each_span_once() {
     for wire in WIRES {
-        let far_end = FarEnd::new();
-        far_end.stall();
+        let sink = Sink::new();
+        sink.stall();
         let receiver = Receiver::answering(*wire, {
-            let far_end = far_end.clone();
+            let sink = sink.clone();
             move |_| {
-                far_end.pass();
+                sink.pass();
                 Reply::Taken
             }
         });
@@ -310,7 +310,7 @@ fn queue_that_is_full_drops_and_counts_each_span_once() {
         let full = tracer.drops().queue_full;
         assert!(full >= 4_000 - 3 * 64, "{full}");
         assert_eq!(Tracer::dropped(&tracer), full);
-        far_end.release();
+        sink.release();
         assert!(tracing.flush(SOON).is_complete());
         assert_accounts(&tracer, 4_000);
         let left = tracer.delivered() as usize;

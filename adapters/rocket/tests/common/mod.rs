@@ -5,11 +5,11 @@
 
 use std::net::SocketAddr;
 use std::sync::mpsc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use opentracing_http::{FinishedSpan, HttpTracing, InMemoryTracer};
 use opentracing_testkit::client::{Connection, Response};
+use opentracing_testkit::server::Running;
 use rocket::config::LogLevel;
 use rocket::fairing::AdHoc;
 use rocket::shield::Shield;
@@ -20,11 +20,7 @@ use rocket::{Build, Config, Rocket, config};
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A rocket that serves on its own thread until it is dropped.
-pub(crate) struct Server {
-    addr: SocketAddr,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
+pub(crate) struct Server(Running);
 
 impl Server {
     /// Launches a rocket; [`rocket`] makes one that fits.
@@ -50,22 +46,18 @@ impl Server {
                 }
             });
         });
-        Self {
-            addr: address
-                .recv_timeout(PATIENCE)
-                .expect("the rocket lifts off"),
-            stop: Some(stop),
-            thread: Some(thread),
-        }
+        let addr = address.recv_timeout(PATIENCE);
+        let addr = addr.expect("the rocket lifts off");
+        Self(Running::new(addr, thread, || drop(stop)))
     }
 
     /// Where it listens.
     pub(crate) fn addr(&self) -> SocketAddr {
-        self.addr
+        self.0.addr()
     }
 
     pub(crate) fn connect(&self) -> Connection {
-        Connection::open(self.addr)
+        Connection::open(self.addr())
     }
 
     pub(crate) fn get(&self, path: &str) -> Response {
@@ -74,26 +66,14 @@ impl Server {
 
     /// The response to a request on a connection of its own.
     pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Response {
-        let mut connection = Connection::open(self.addr);
+        let mut connection = Connection::open(self.addr());
         connection.request(method, path, headers);
         connection.response(method).expect("the server answers")
     }
-}
 
-impl Server {
     /// Waits until the rocket, which was told to shut down, has done so.
-    pub(crate) fn land(mut self) {
-        let landed = self.thread.take().expect("it flies").join();
-        landed.expect("the server stops");
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            thread.join().expect("the server stops");
-        }
+    pub(crate) fn land(self) {
+        self.0.join();
     }
 }
 

@@ -9,7 +9,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use http::{Method, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use http_body_util::combinators::UnsyncBoxBody;
-use opentracing_testkit::app::{self, App, Body, Place};
+use opentracing_testkit::app::{self, App, Body, Position};
 use opentracing_warp::{CurrentSpan, SpanEnd, Traced as _, TracingFilter, current_span, route};
 use tower::util::BoxCloneService;
 use tower::{Service, ServiceExt as _};
@@ -45,7 +45,11 @@ pub(crate) fn routes(app: &App) -> BoxedFilter<(Response,)> {
         .into_iter()
         .reduce(|before, route| before.or(route).unify().boxed())
         .expect("there are routes");
-    middleware(app, Place::Inside, routes.recover(recover).unify().boxed())
+    middleware(
+        app,
+        Position::Inside,
+        routes.recover(recover).unify().boxed(),
+    )
 }
 
 /// The end of a template without parameters. What comes before it stands outside.
@@ -192,7 +196,7 @@ fn traced_at(
     filter: BoxedFilter<(Response,)>,
     place: impl FnOnce(TracingFilter) -> TracingFilter,
 ) -> BoxedFilter<(Response,)> {
-    match app.places() {
+    match app.mount_points() {
         Some(tracing) => filter
             .traced_route(&place(TracingFilter::new(tracing)))
             .boxed(),
@@ -203,18 +207,18 @@ fn traced_at(
 /// warp's own kind of middleware: filters before and after.
 pub(crate) fn middleware(
     app: &App,
-    place: Place,
+    position: Position,
     filter: BoxedFilter<(Response,)>,
 ) -> BoxedFilter<(Response,)> {
     let (before, after) = (app.clone(), app.clone());
     let answer = warp::any().and_then(move || {
         let answer = before
-            .before(place)
+            .before(position)
             .map(|code| status(code).into_response());
         ready(answer.ok_or_else(warp::reject))
     });
     let filter = filter.map(move |mut response: Response| {
-        *response.status_mut() = status(after.after(place, response.status().as_u16()));
+        *response.status_mut() = status(after.after(position, response.status().as_u16()));
         response
     });
     answer.or(filter).unify().boxed()
@@ -238,7 +242,7 @@ where
         let (app, service) = (app.clone(), service.clone());
         async move {
             let method = request.method().clone();
-            let response = match app.before(Place::Outside) {
+            let response = match app.before(Position::Outside) {
                 Some(code) => {
                     let mut response = http::Response::default();
                     *response.status_mut() = status(code);
@@ -246,7 +250,7 @@ where
                 }
                 None => {
                     let mut response = service.oneshot(request).await?;
-                    let code = app.after(Place::Outside, response.status().as_u16());
+                    let code = app.after(Position::Outside, response.status().as_u16());
                     *response.status_mut() = status(code);
                     response.map(|body| body.map_err(Into::into).boxed_unsync())
                 }

@@ -44,7 +44,7 @@ impl Gate {
         gates.for_each(|shared| Self { shared }.open());
     }
 
-    /// Lets everyone through, for ever.
+    /// Opens the gate, for good.
     pub fn open(&self) {
         let mut waiting = self.shared.0.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.open = true;
@@ -74,7 +74,7 @@ impl Gate {
         );
     }
 
-    /// Tells that one more has come, without waiting.
+    /// Counts one more arrival, without waiting.
     pub fn arrive(&self) {
         let mut waiting = self.shared.0.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.arrived += 1;

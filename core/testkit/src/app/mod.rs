@@ -1,7 +1,7 @@
 //! The application that every adapter serves for the kit.
 //!
-//! Most of what its handlers do is the kit's own: a case brings a handler along, and the adapter only [plays](App::play)
-//! it. What is left are the routes that show something of the framework's own:
+//! Each case brings its handler, which the application [runs](App::play) on `/play`. The other routes show something of the
+//! framework's own:
 //!
 //! | route | behaviour |
 //! |---|---|
@@ -9,18 +9,20 @@
 //! | `GET /items/{id}` | the id |
 //! | `GET /nested/items/{id}` | the same, through the framework's own nesting |
 //! | `GET /extracted` | the span as the adapter's extractor gives it, made text by [`injected_by`] |
-//! | `POST /echo` | reads the body to its end, and answers with it |
-//! | `GET /error` | the framework's own error type with the message [`ERROR`], which becomes a 503 |
-//! | `GET /failed` | the framework's own way for an error with the message [`ERROR`] to reach the tracing in the place of a response, which becomes a 503 outside of it; the same as `/error` where there is none |
+//! | `POST /echo` | reads the body to its end, and returns it |
+//! | `GET /error` | the framework's own error type with the message [`ERROR`], which becomes a 503; where every error of a handler is an `Err`, such an `Err` |
+//! | `GET /failed` | the framework's own way for an error with the message [`ERROR`] to reach the tracing instead of a response, which becomes a 503 outside of it; the same as `/error` if there is none |
 //! | `GET /rewritten` | a 404 of the framework's own, which its own means (a catcher, `recover`, an error handler) make a 418, within the tracing |
-//! | `GET /declined/{id}` | a first route that declines, then a second that answers with the id |
+//! | `GET /declined/{id}` | a first route that declines, then a second that returns the id |
 //! | `GET /upgrade` | 101 to a websocket, on which [`GREETING`] is sent at once |
 //! | `GET /chosen` | [`App::play`], traced at the route, with the attributes of [`chosen`] |
 //! | `GET /named` | [`App::play`], traced at the route, with the name [`NAMED`] and the end [`SpanEnd::Head`](opentracing_http::SpanEnd::Head) |
 //! | `GET /scope/chosen` | [`App::play`], traced at the route as above, and at the scope round it, with those of [`chosen_by_scope`] |
 //!
-//! Every route that answers `GET` answers `HEAD` as well. Round everything stands the adapter's tracing, if
-//! [`App::everywhere`] says so, and one middleware of the framework's own within it, one outside; see [`App::before`].
+//! Every route with `GET` has `HEAD` as well. The adapter's tracing wraps everything, if [`App::everywhere`] returns a policy.
+//! One middleware of the framework's own stands within it, one outside; see [`App::before`].
+//!
+//! [`application_is_right_untraced`](crate::server::cases::application_is_right_untraced) checks all of this without any tracing.
 
 mod gate;
 mod reply;
@@ -40,13 +42,13 @@ pub use self::reply::{Body, Broken, Chunk, Chunks, Reply};
 /// The message of `/error` and `/failed`.
 pub const ERROR: &str = "not ready";
 
-/// What the route `/named` calls its spans.
+/// The name of the spans of the route `/named`.
 pub const NAMED: &str = "a name of its own";
 
 /// The websocket frame that `/upgrade` sends: the text `hi`.
 pub const GREETING: [u8; 4] = [0x81, 2, b'h', b'i'];
 
-/// The application's inside: what a [`Server`](crate::server::Server) is started with.
+/// What a [`Server`](crate::server::Server) is started with.
 #[derive(Clone)]
 pub struct App {
     pub(crate) tracing: Option<HttpTracing>,
@@ -57,14 +59,14 @@ pub struct App {
 }
 
 pub(crate) type Handler = Arc<dyn Fn(&str) -> Playing + Send + Sync>;
-pub(crate) type Middleware = Arc<dyn Fn(Place, Option<u16>) -> Option<u16> + Send + Sync>;
+pub(crate) type Middleware = Arc<dyn Fn(Position, Option<u16>) -> Option<u16> + Send + Sync>;
 
-/// A handler at work.
+/// The future of a handler.
 pub type Playing = Pin<Box<dyn Future<Output = Reply> + Send>>;
 
-/// Where a middleware of the framework's own stands.
+/// The position of a middleware of the framework's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum Position {
     /// Within the tracing of the whole application, round all handlers.
     Inside,
     /// Outside of it.
@@ -72,46 +74,46 @@ pub enum Place {
 }
 
 impl App {
-    /// The policy that everything is traced with; `None` where only single routes are, or nothing.
+    /// Returns the policy that everything is traced with; `None` if only single routes are traced, or nothing is.
     #[must_use]
     pub fn everywhere(&self) -> Option<&HttpTracing> {
         self.tracing.as_ref().filter(|_| self.everywhere)
     }
 
-    /// The policy that `/chosen`, `/named` and `/scope` are traced with besides; `None` where nothing is traced.
+    /// Returns the policy that the mount points `/chosen`, `/named` and `/scope` are traced with; `None` if nothing is traced.
     #[must_use]
-    pub fn places(&self) -> Option<&HttpTracing> {
+    pub fn mount_points(&self) -> Option<&HttpTracing> {
         self.tracing.as_ref()
     }
 
-    /// Whether the framework's own layer that catches panics is to stand outside of the tracing, where there is one: see
+    /// Returns whether the framework's own layer that catches panics, if there is one, wraps the tracing: see
     /// [`Feature::CatchPanicLayer`](crate::server::Feature::CatchPanicLayer).
     #[must_use]
     pub fn catches_panics(&self) -> bool {
         self.catch_panics
     }
 
-    /// What the case has the handler do. `query` is the request's, without the question mark; empty if there is none.
+    /// Runs the case's handler. `query` is the request's, without the question mark; empty if there is none.
     #[must_use]
     pub fn play(&self, query: &str) -> Playing {
         (self.handler)(query)
     }
 
-    /// Called by the middleware at this place before it calls what is within; if it answers with a status, the middleware
-    /// answers with that, where it can (see [`Feature::MiddlewareThatAnswers`](crate::server::Feature::MiddlewareThatAnswers)), and an empty body.
+    /// The middleware at this position calls this before it calls what it wraps. If this returns a status, the middleware responds
+    /// with that status, if it can (see [`Feature::MiddlewareThatResponds`](crate::server::Feature::MiddlewareThatResponds)), and an empty body.
     #[must_use]
-    pub fn before(&self, place: Place) -> Option<u16> {
+    pub fn before(&self, position: Position) -> Option<u16> {
         self.middleware
             .as_ref()
-            .and_then(|middleware| middleware(place, None))
+            .and_then(|middleware| middleware(position, None))
     }
 
-    /// Called by the middleware at this place with the status of the response, and answers with the one to send.
+    /// The middleware at this position calls this with the status of the response. Returns the status to send.
     #[must_use]
-    pub fn after(&self, place: Place, status: u16) -> u16 {
+    pub fn after(&self, position: Position, status: u16) -> u16 {
         self.middleware
             .as_ref()
-            .and_then(|middleware| middleware(place, Some(status)))
+            .and_then(|middleware| middleware(position, Some(status)))
             .unwrap_or(status)
     }
 }
@@ -126,7 +128,7 @@ impl fmt::Debug for App {
     }
 }
 
-/// The attributes that `/chosen` asks for besides the policy's.
+/// Returns the attributes of `/chosen`, besides the policy's.
 #[must_use]
 pub fn chosen() -> [Attribute; 2] {
     [
@@ -135,7 +137,7 @@ pub fn chosen() -> [Attribute; 2] {
     ]
 }
 
-/// The attributes that the scope round `/scope/chosen` asks for besides.
+/// Returns the attributes of the scope round `/scope/chosen`.
 #[must_use]
 pub fn chosen_by_scope() -> [Attribute; 2] {
     [
@@ -144,13 +146,13 @@ pub fn chosen_by_scope() -> [Attribute; 2] {
     ]
 }
 
-/// What the current span injects, as [`injected_by`] has it.
+/// Returns what the current span injects; see [`injected_by`].
 #[must_use]
 pub fn injected() -> String {
     injected_by(&Span::current())
 }
 
-/// What a span injects, a line for each header; `none` where there is no span.
+/// Returns what a span injects, a line for each header; `none` if there is no span.
 #[must_use]
 pub fn injected_by(span: &Span) -> String {
     if span.is_none() {
@@ -179,7 +181,7 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// Comes back once after the executor had its turn, which may go on with another task or thread.
+/// Returns a future that is pending once: the executor can run another task, or go on on another thread.
 pub fn turn() -> impl Future<Output = ()> + Send + Sync {
     let mut polled = false;
     std::future::poll_fn(move |cx| {

@@ -1,4 +1,4 @@
-//! What a handler of the kit answers, in no framework's terms.
+//! The response of a handler of the kit, in no framework's types.
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -9,7 +9,7 @@ use futures_core::Stream;
 
 use crate::app::block_on;
 
-/// What a handler of the kit answers; an adapter makes its framework's own response of it.
+/// The response of a handler of the kit. The test of an adapter makes its framework's own response of it.
 #[derive(Debug)]
 pub struct Reply {
     /// The status.
@@ -34,13 +34,13 @@ pub enum Body {
 }
 
 impl Reply {
-    /// 200 and a text.
+    /// Creates a response with the status 200 and a text.
     #[must_use]
     pub fn text(text: impl Into<String>) -> Self {
         Self::of(Body::Text(text.into()))
     }
 
-    /// A status and no body.
+    /// Creates a response with a status and no body.
     #[must_use]
     pub fn status(status: u16) -> Self {
         Self {
@@ -49,7 +49,7 @@ impl Reply {
         }
     }
 
-    /// 200 and these chunks, one after the other.
+    /// Creates a response with the status 200 and these chunks.
     pub fn stream<F>(next: impl FnMut(usize) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Option<Chunk>> + Send + Sync + 'static,
@@ -57,7 +57,7 @@ impl Reply {
         Self::of(Body::Stream(Chunks::new(next)))
     }
 
-    /// 200 and these chunks, of which the length is declared.
+    /// Creates a response with the status 200 and these chunks, of which the length is declared.
     pub fn sized<F>(length: u64, next: impl FnMut(usize) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Option<Chunk>> + Send + Sync + 'static,
@@ -65,21 +65,21 @@ impl Reply {
         Self::of(Body::Sized(length, Chunks::new(next)))
     }
 
-    /// The same with another status.
+    /// Sets the status.
     #[must_use]
     pub fn with_status(mut self, status: u16) -> Self {
         self.status = status;
         self
     }
 
-    /// The same with one more header.
+    /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
 
-    /// The same with one more trailer.
+    /// Adds a trailer.
     #[must_use]
     pub fn trailer(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.trailers.push((name, value.into()));

@@ -12,7 +12,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Connects.
+    /// Opens a connection.
     ///
     /// # Panics
     ///
@@ -29,7 +29,7 @@ impl Connection {
         }
     }
 
-    /// This end's address.
+    /// Returns the address of this end.
     ///
     /// # Panics
     ///

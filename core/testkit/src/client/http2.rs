@@ -26,7 +26,7 @@ pub struct Http2 {
 }
 
 impl Http2 {
-    /// Connects.
+    /// Opens a connection.
     ///
     /// # Panics
     ///
@@ -36,7 +36,7 @@ impl Http2 {
         Self::connect(address, PATIENCE, false)
     }
 
-    /// Connects to a server that may not speak HTTP/2: it answers with something else, closes the connection, or is silent.
+    /// Connects to a server that may not speak HTTP/2: it may send something else, close the connection, or send nothing.
     ///
     /// # Panics
     ///
@@ -83,7 +83,7 @@ impl Http2 {
         }
     }
 
-    /// This end's address.
+    /// Returns the address of this end.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.local
@@ -214,7 +214,7 @@ impl Exchange {
 struct Waiting {
     runtime: Handle,
     patience: Duration,
-    /// Whether silence is an answer.
+    /// Whether a server that sends nothing is expected.
     may_be_silent: bool,
 }
 

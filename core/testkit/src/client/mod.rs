@@ -8,7 +8,7 @@ use std::time::Duration;
 pub use self::http1::Connection;
 pub use self::http2::{Exchange, Http2};
 
-/// No answer takes longer than this, unless something is broken.
+/// How long a response may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A response, its body taken out of its framing.

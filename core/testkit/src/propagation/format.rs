@@ -9,6 +9,8 @@ use opentracing_http::propagation::{
 };
 use opentracing_http::{SpanContext, TraceFlags};
 
+use crate::hint::Asked;
+
 use super::table::{Found, Row, Sent, Table, Written, context};
 
 /// A format under test: its propagator, what it carries, and its grammar as a table.
@@ -31,7 +33,11 @@ pub struct Format {
 pub(super) type Spelling = fn(&SpanContext) -> Vec<String>;
 
 impl Format {
-    /// Makes a format of its parts.
+    /// Creates a format from a propagator, what it carries, and the tables of its grammar.
+    ///
+    /// # Panics
+    ///
+    /// If no row of the tables has a context, none is refused, or none is written.
     pub fn new(
         propagator: impl Propagator + 'static,
         carries: Carries,
@@ -67,7 +73,7 @@ impl Format {
         }
     }
 
-    /// Says how the ids stand in the headers, where that is not each in one piece, hexadecimal or decimal.
+    /// Sets how the ids are written in the headers, if that is not each in one piece, hexadecimal or decimal.
     ///
     /// Each text is one piece between separators, in either case; one changed digit makes other ids, which count as valid
     /// where all of their pieces stand in the headers.
@@ -91,26 +97,26 @@ impl Format {
         self
     }
 
-    /// Says that every header whose name begins like this, in either case, is the format's own (Jaeger's `uberctx-`).
+    /// Declares that every header whose name begins with this prefix, in either case, is the format's own (Jaeger's `uberctx-`).
     #[must_use]
     pub fn family(mut self, prefix: &'static str) -> Self {
         self.families.push(prefix);
         self
     }
 
-    /// The name that the propagator gives itself.
+    /// Returns the propagator's name.
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.propagator.name()
     }
 
-    /// What is read.
+    /// Returns the rows that are read.
     #[must_use]
     pub fn rows(&self) -> &[Row] {
         &self.rows
     }
 
-    /// What is written.
+    /// Returns the rows that are written.
     #[must_use]
     pub fn written(&self) -> &[Written] {
         &self.written
@@ -155,7 +161,7 @@ impl Format {
             .inject(&Outgoing::new(context), carrier);
     }
 
-    /// What the format writes to a carrier that keeps all it is told.
+    /// What the format writes to a carrier that keeps all headers.
     pub(super) fn headers_of(&self, sent: &Sent) -> Vec<(String, String)> {
         let mut headers = Vec::new();
         self.write(sent, &mut |name: &str, value: &str| {
@@ -172,7 +178,7 @@ impl Format {
         written.chain(read.map(Sent::from)).chain(nothing).collect()
     }
 
-    /// The names of the headers that the format writes, or removes to make place.
+    /// The names of the headers that the format writes, or removes.
     pub(super) fn written_names(&self) -> Vec<String> {
         let mut names: Vec<String> = self
             .written
@@ -263,8 +269,46 @@ impl Carries {
         key_case: false,
     };
 
+    /// Notes what of this the running case relies on.
+    fn note(&self, sent: &Sent) {
+        let context = sent.context();
+        let flags = context.map_or(TraceFlags::SAMPLED, SpanContext::flags);
+        let trace_id = context.map_or(0, |context| context.trace_id().get());
+        let mut items = sent.baggage().iter_with_properties();
+        let (mut has_items, mut has_properties, mut has_upper_case) = (false, false, false);
+        items.by_ref().for_each(|(key, _, properties)| {
+            has_items = true;
+            has_properties |= !properties.is_empty();
+            has_upper_case |= key.bytes().any(|byte| byte.is_ascii_uppercase());
+        });
+        for (matters, field, carried) in [
+            (trace_id >> 64 != 0, "wide_trace_ids", self.wide_trace_ids),
+            (flags.is_debug() && flags.is_sampled(), "debug", self.debug),
+            (
+                flags.is_debug() && !flags.is_sampled(),
+                "debug_alone",
+                self.debug_alone,
+            ),
+            (flags.is_deferred(), "deferred", self.deferred),
+            (flags.is_random(), "random", self.random),
+            (
+                context.is_some_and(|context| !context.tracestate().is_empty()),
+                "tracestate",
+                self.tracestate,
+            ),
+            (has_items, "baggage", self.baggage),
+            (has_properties, "properties", self.properties),
+            (has_upper_case, "key_case", self.key_case),
+        ] {
+            if matters {
+                Asked::carries(field, carried).note();
+            }
+        }
+    }
+
     /// What of this comes back.
     pub(super) fn keeps(&self, sent: &Sent) -> Found {
+        self.note(sent);
         let mut found = sent.context().map_or_else(Found::default, |sent| {
             let trace_id = match sent.trace_id().get() {
                 id if self.wide_trace_ids => id,

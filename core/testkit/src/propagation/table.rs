@@ -42,7 +42,7 @@ impl Table {
         Self::default()
     }
 
-    /// Names the rule that the rows from here on prove: the specification, its section, and what it says.
+    /// Names the rule that the rows from here on prove: the specification, its section, and its text.
     #[must_use]
     pub fn rule(mut self, rule: &'static str) -> Self {
         self.rule = rule;
@@ -77,7 +77,7 @@ impl Table {
             .fold(self, |table, value| table.refuses(&[(header, value)]))
     }
 
-    /// These headers say nothing, and nothing of them is refused.
+    /// Nothing is found in these headers, and nothing of them is refused.
     #[must_use]
     pub fn passes_over<V: AsRef<[u8]>>(self, headers: &[(&str, V)]) -> Self {
         self.reads(headers, Found::default())

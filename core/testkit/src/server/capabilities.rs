@@ -4,10 +4,11 @@ use std::fmt;
 
 use crate::hint::Asked;
 
-/// What a framework can and cannot do. No case is skipped for it: the case then asserts what happens instead.
+/// What a framework can and cannot do. No case is skipped: where something is lacking, the case asserts
+/// what happens instead.
 #[derive(Debug, Clone, Copy)]
 pub struct Capabilities {
-    /// The framework's name, as it stands in the tag `component`.
+    /// The framework's name, which is the value of the tag `component`.
     pub component: &'static str,
     /// How the framework writes `{id}` in a route's template.
     pub parameter: &'static str,
@@ -93,7 +94,7 @@ pub enum Feature {
     Http2,
     /// The message of a handler's error reaches the adapter. Without it the error log has none.
     ErrorMessage,
-    /// An error can reach the tracing in the place of a response. Without it the error is a response by then.
+    /// An error can reach the tracing instead of a response. Without it the error has become a response before.
     HandlerError,
     /// The adapter knows the connection's other end. Without it there is no such tag.
     Peer,
@@ -101,10 +102,10 @@ pub enum Feature {
     Upgrade,
     /// A response can have trailers. Without them it is complete with its body.
     Trailers,
-    /// A body that ends in an error breaks off for its client. Without it the client is told that what it got is all. The
+    /// A body that ends in an error breaks off for its client. Without it the response is complete for the client. The
     /// span ends with the error either way.
     BodyError,
-    /// A body that panics breaks off for its client. Without it the client is told that what it got is all. The span ends
+    /// A body that panics breaks off for its client. Without it the response is complete for the client. The span ends
     /// with the panic either way.
     BodyPanic,
     /// The adapter knows the protocol's version. Without it there is no such tag.
@@ -119,13 +120,13 @@ pub enum Feature {
     Http2Authority,
     /// A middleware of the framework's own can stand outside of the tracing. Without it none is there.
     MiddlewareOutside,
-    /// A middleware can answer in the place of what is within. Without it the request goes on to its handler.
-    MiddlewareThatAnswers,
+    /// A middleware can respond instead of the handler. Without it the request goes on to its handler.
+    MiddlewareThatResponds,
     /// The current span is the request's in a middleware within the tracing. Without it there is none, only the extractor's.
     CurrentSpanInMiddleware,
     /// Methods that HTTP does not know reach the handlers. Without it they are refused before any tracing.
     UnknownMethods,
-    /// A known route that has no handler for the request's method tells its template. Without it the request is named after its
+    /// A known route that has no handler for the request's method has its template. Without it the request is named after its
     /// method.
     RouteOfWrongMethod,
     /// A request whose handler panicked, or was dropped, is still named after its route. Without it the name is the method.
@@ -144,16 +145,23 @@ impl Capabilities {
         lacks: &[],
     };
 
-    /// Whether the framework can do this. If not, the running case says so in a line that it prints: the matrix page tells by it
-    /// that the fallback was asserted.
+    /// Returns whether the framework can do this.
+    ///
+    /// If not, a line is printed from which the matrix page learns that the case asserted what happens instead. Either way, a case
+    /// that [fails](crate::run) names the feature.
     #[must_use]
     pub fn has(&self, feature: Feature) -> bool {
-        let has = self.lacks.iter().all(|(lacking, _)| *lacking != feature);
+        let has = self.declares(feature);
         if !has {
             println!("fallback\t{feature:?}");
         }
         Asked::feature(&feature, has).note();
         has
+    }
+
+    /// The same, when no running case depends on it.
+    pub(crate) fn declares(&self, feature: Feature) -> bool {
+        self.lacks.iter().all(|(lacking, _)| *lacking != feature)
     }
 
     /// What becomes of a panic in a handler; see [`has`](Self::has).
@@ -176,14 +184,14 @@ impl Capabilities {
         asked("reset", self.reset, &HangUp::ALL)
     }
 
-    /// A route's template as the framework writes it, if it has routes.
+    /// Returns a route's template as the framework writes it, or `None` if it has no routes.
     #[must_use]
     pub fn template(&self, route: &str) -> Option<String> {
         self.has(Feature::Routes)
             .then(|| route.replace("{id}", self.parameter))
     }
 
-    /// What the span of a request to a route is called.
+    /// Returns the name of the span of a request to a route.
     #[must_use]
     pub fn name(&self, method: &str, route: &str) -> String {
         match self.template(route) {

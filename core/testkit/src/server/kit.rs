@@ -9,14 +9,16 @@ use opentracing_http::{
     FinishedSpan, HttpTracing, HttpTracingBuilder, InMemoryTracer, Outcome, Tracer, Value,
 };
 
-use crate::app::{App, Gate, Handler, Middleware, Place, Reply, injected};
+use crate::app::{App, Gate, Handler, Middleware, Position, Reply, injected};
 use crate::client::{Connection, Http2, Response};
+use crate::hint::check_on_failure;
+use crate::server::application::problems;
 use crate::server::{Feature, Panic, Server};
 
 /// How long a case waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What a case asks of the server, before it is started.
+/// The settings of a server that a case is about to start.
 #[must_use = "a server is started by `start`"]
 pub struct Setup<S> {
     tracer: InMemoryTracer,
@@ -52,14 +54,14 @@ impl<S: Server> Setup<S> {
         self
     }
 
-    /// Traces with a tracer of the case's own in the place of the kit's, and with a default policy.
+    /// Traces with this tracer instead of the kit's, and with a default policy.
     pub fn tracer(mut self, tracer: impl Tracer + 'static) -> Self {
         self.policy = HttpTracing::builder(tracer);
         self
     }
 
-    /// Says what `/play`, `/chosen` and `/scope/chosen` do, given the request's query; else they answer with what the
-    /// current span injects.
+    /// Sets the handler of `/play`, `/chosen`, `/named` and `/scope/chosen`; it receives the request's query. By default the
+    /// response is what the current span injects.
     pub fn play<F>(mut self, handler: impl Fn(&str) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Reply> + Send + 'static,
@@ -68,35 +70,35 @@ impl<S: Server> Setup<S> {
         self
     }
 
-    /// Has the middlewares do something: given where one stands, and the status of the response, or `None` before there is
-    /// one, this answers with the status to send.
+    /// Sets what the middlewares do. Each is called with its position and the status of the response, or `None` before there is
+    /// one, and returns the status to send, or `None` to change nothing.
     pub fn middleware(
         mut self,
-        middleware: impl Fn(Place, Option<u16>) -> Option<u16> + Send + Sync + 'static,
+        middleware: impl Fn(Position, Option<u16>) -> Option<u16> + Send + Sync + 'static,
     ) -> Self {
         self.middleware = Some(Arc::new(middleware));
         self
     }
 
-    /// Traces nothing.
+    /// Turns all tracing off.
     pub fn untraced(mut self) -> Self {
         self.traced = false;
         self
     }
 
     /// Traces single routes only: `/chosen`, and what is below `/scope`.
-    pub fn only_places(mut self) -> Self {
+    pub fn only_mount_points(mut self) -> Self {
         self.everywhere = false;
         self
     }
 
-    /// Puts the framework's layer that catches panics outside of the tracing.
+    /// Adds the framework's layer that catches panics, outside of the tracing.
     pub fn catch_panics(mut self) -> Self {
         self.catch_panics = true;
         self
     }
 
-    /// Expects that this many panics of callbacks are caught.
+    /// Sets how many panics of callbacks are expected to be caught; none by default.
     pub fn caught_panics(mut self, count: u64) -> Self {
         self.panics = count;
         self
@@ -109,6 +111,7 @@ impl<S: Server> Setup<S> {
     /// If the policy is wrong.
     #[must_use]
     pub fn start(self) -> Kit<S> {
+        check_on_failure(problems::<S>);
         let tracing = self.policy.build().expect("the policy is right");
         let server = S::start(App {
             tracing: self.traced.then(|| tracing.clone()),
@@ -144,18 +147,18 @@ pub struct Kit<S: Server> {
 }
 
 impl<S: Server> Kit<S> {
-    /// A server with the default policy.
+    /// Starts a server with the default policy.
     #[must_use]
     pub fn new() -> Self {
         Self::setup().start()
     }
 
-    /// A server to be.
+    /// Returns the setup of a server, with the default policy.
     pub fn setup() -> Setup<S> {
         Setup::new()
     }
 
-    /// A server with another policy.
+    /// Starts a server with another policy.
     ///
     /// # Panics
     ///
@@ -165,7 +168,7 @@ impl<S: Server> Kit<S> {
         Self::setup().policy(change).start()
     }
 
-    /// A server with the default policy and a handler of the case's own; see [`Setup::play`].
+    /// Starts a server with the default policy and this handler; see [`Setup::play`].
     #[must_use]
     pub fn playing<F>(handler: impl Fn(&str) -> F + Send + Sync + 'static) -> Self
     where
@@ -174,13 +177,13 @@ impl<S: Server> Kit<S> {
         Self::setup().play(handler).start()
     }
 
-    /// The policy.
+    /// Returns the policy.
     #[must_use]
     pub fn tracing(&self) -> &HttpTracing {
         &self.tracing
     }
 
-    /// A new connection to the server.
+    /// Opens a connection to the server.
     ///
     /// # Panics
     ///
@@ -190,7 +193,7 @@ impl<S: Server> Kit<S> {
         Connection::open(self.addr())
     }
 
-    /// A new HTTP/2 connection to the server.
+    /// Opens an HTTP/2 connection to the server.
     ///
     /// # Panics
     ///
@@ -203,7 +206,7 @@ impl<S: Server> Kit<S> {
         }
     }
 
-    /// Where the server listens.
+    /// Returns the address that the server listens on.
     ///
     /// # Panics
     ///
@@ -213,7 +216,7 @@ impl<S: Server> Kit<S> {
         self.server.as_ref().expect("the server runs").addr()
     }
 
-    /// The response to a `GET`.
+    /// Returns the response to a `GET`.
     #[must_use]
     pub fn get(&self, path: &str) -> Response {
         self.get_with(path, &[])
@@ -225,7 +228,7 @@ impl<S: Server> Kit<S> {
         self.send("GET", path, headers)
     }
 
-    /// The response to a request without a body.
+    /// Returns the response to a request without a body.
     ///
     /// # Panics
     ///
@@ -251,7 +254,7 @@ impl<S: Server> Kit<S> {
         spans
     }
 
-    /// Takes what has ended by now, however many that are.
+    /// Takes the spans that have ended by now, however many they are.
     #[must_use]
     pub fn left(&self) -> Vec<FinishedSpan> {
         self.tracer.take()

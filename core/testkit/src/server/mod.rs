@@ -1,9 +1,12 @@
-//! What a server adapter does.
+//! The contract of adapters of web frameworks.
 
+mod application;
 mod capabilities;
 pub mod cases;
 mod kit;
 mod list;
+mod promises;
+mod running;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -15,6 +18,8 @@ pub(crate) use self::capabilities::asked;
 pub use self::capabilities::{Capabilities, Feature, HangUp, Panic};
 pub use self::kit::{Kit, Setup};
 pub use self::list::{CASES, declare};
+pub use self::promises::{FLASK_PROMISES, Promise};
+pub use self::running::Running;
 
 /// A framework's server with the application of [`app`](crate::app), traced by the adapter under test.
 ///
@@ -29,12 +34,12 @@ pub trait Server: Sized + 'static {
     /// Starts a server.
     fn start(app: App) -> Self;
 
-    /// Where it listens.
+    /// Returns the address that it listens on.
     fn addr(&self) -> SocketAddr;
 
-    /// Spawns a task as handlers of the framework do. Called in a handler.
+    /// Spawns a task as handlers of the framework do. It is called in a handler.
     fn spawn(task: Task);
 }
 
-/// Something to spawn.
+/// A task to spawn.
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;

@@ -29,7 +29,7 @@ impl<S: Service> Kit<S> {
         last_response(self.last_request(path, headers))
     }
 
-    /// Asks the plain route, which answers 200.
+    /// Requests the plain route, which returns 200.
     #[track_caller]
     pub(crate) fn plain(&self, headers: &Headers) -> Response {
         let response = self.get(S::ROUTES.plain.path, headers);
@@ -37,7 +37,7 @@ impl<S: Service> Kit<S> {
         response
     }
 
-    /// Has the service call `next`, which then holds its answer back; the request's connection, and the call.
+    /// Has the service call `next`, which then holds its response back. Returns the request's connection, and the call.
     pub(crate) fn call(&self, route: Route, next: &Next, headers: &Headers) -> (Connection, Call) {
         let connection = self.send_call(route, &next.url("/next"), headers);
         (connection, next.call())
@@ -62,7 +62,7 @@ impl<S: Service> Kit<S> {
     }
 }
 
-/// Sends a request that waits for its answer.
+/// Sends a request.
 pub(crate) fn request(connection: &mut Connection, path: &str, headers: &Headers) {
     let headers: Vec<_> = headers
         .iter()

@@ -16,14 +16,14 @@ list_of_cases! { $
     }
     "Names" {
         service_names_spans_after_routes
-        service_tells_not_found_with_a_bounded_name
-        service_skips_what_it_says
+        service_names_not_found_with_a_bounded_name
+        service_does_not_trace_what_it_skips
     }
     "Ends" {
-        service_tells_an_error
+        service_records_an_error
         service_covers_a_slow_answer_to_its_end
         service_covers_a_stream_to_its_end
-        service_tells_an_abandoned_request
+        service_records_an_abandoned_request
     }
     "Many" {
         service_keeps_requests_of_a_connection_apart
@@ -37,6 +37,7 @@ list_of_cases! { $
 macro_rules! service_contract {
     ($service:ty) => {
         $crate::for_each_service_case!($crate::__tests, service<$service>);
+        $crate::__declares!(service<$service>);
     };
 }
 

@@ -1,7 +1,7 @@
 //! What a whole service does, seen from outside: requests go in, finished spans come out.
 //!
 //! The cases know nothing of what is inside: a process of its own, or a server on a thread; one framework or another; any
-//! tracer whose far end can be read. Each starts a service of its own, drives it over sockets, stops it and looks at all that it
+//! tracer whose spans can be read where they are received. Each starts a service of its own, drives it over sockets, stops it and looks at all that it
 //! has exported.
 
 mod caller;
@@ -15,7 +15,7 @@ mod spans;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::tracer::Arrived;
+use crate::tracer::ReceivedSpan;
 
 pub use self::list::{CASES, declare};
 pub use self::routes::{Lasting, Offered, Route, Routes, Template};
@@ -30,7 +30,7 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 /// Dropping it without [`stop`](Self::stop), as a case that fails does, must leave nothing behind: kill the process, or stop the
 /// server.
 pub trait Service: Sized {
-    /// What there is to ask for, and what is said of it.
+    /// Its routes, and what is expected of each.
     const ROUTES: Routes;
 
     /// Starts the service on a free port, and waits until it listens.
@@ -40,11 +40,11 @@ pub trait Service: Sized {
     /// If that takes longer than [`PATIENCE`].
     fn start() -> Self;
 
-    /// Where it listens.
+    /// Returns the address that it listens on.
     fn addr(&self) -> SocketAddr;
 
-    /// Asks the service to stop, waits for it, and answers every span that it has exported in its life, in any order. Requests
-    /// that are under way are still to be answered.
+    /// Asks the service to stop, waits for its end, and returns every span that it has exported, in any order. Requests that have
+    /// begun still get their responses.
     ///
     /// Tags have the names of OpenTracing or of OpenTelemetry, and any type: they are compared as they are shown. A span's kind
     /// is its tag `span.kind`.
@@ -52,5 +52,5 @@ pub trait Service: Sized {
     /// # Panics
     ///
     /// If it does not end well, or that takes longer than [`PATIENCE`].
-    fn stop(self) -> Vec<Arrived>;
+    fn stop(self) -> Vec<ReceivedSpan>;
 }

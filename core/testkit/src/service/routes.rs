@@ -9,28 +9,28 @@ use crate::server::{HangUp, asked};
 /// asserts what happens instead.
 pub type Offered<T> = Result<T, &'static str>;
 
-/// What there is to ask a service for with `GET`, and what is said of it.
+/// The routes of a service that are requested with `GET`, and what is expected of each.
 #[derive(Debug, Clone, Copy)]
 pub struct Routes {
-    /// Answers 200 at once.
+    /// Returns 200 at once.
     pub plain: Route,
     /// A route with parameters. Without one, the query is all that may vary in a request to the plain route.
     pub template: Offered<Template>,
-    /// Answers with a status from 500 up. Without it, no span tells an error.
+    /// Returns a status from 500 up. Without it, no span is an error.
     pub failure: Offered<Route>,
-    /// What the span of a request is called whose path no route has, and which is answered with 404. Without it such a
-    /// request may be answered, and named, as the service likes, as long as the path is not part of the name.
+    /// The name of the span of a request whose path no route has, and whose response is 404. Without it such a request may have
+    /// any response and any name that does not contain the path.
     pub not_found: Offered<&'static str>,
-    /// Answers 200, and is not traced. Without it every request that the service answers is traced.
+    /// Returns 200, and is not traced. Without it every request is traced.
     pub skipped: Offered<&'static str>,
-    /// Calls the URL that is appended to the path as it is (`/call?to=`), within its trace, and answers 200 once that has
-    /// answered. Without it, no span is that of a call.
+    /// Calls the URL that is appended to the path as it is (`/call?to=`), within its trace, and returns 200 once that has
+    /// responded. Without it, no span is that of a call.
     pub calls: Offered<Route>,
-    /// Answers 200 with a body that takes its time. Without it, the plain route takes what time it takes.
+    /// Returns 200 with a body that takes some time. Without it, the plain route takes what time it takes.
     pub stream: Offered<Lasting>,
-    /// Answers 200 after some time. Without it, the plain route takes what time it takes.
+    /// Returns 200 after some time. Without it, the plain route takes what time it takes.
     pub slow: Offered<Lasting>,
-    /// What becomes of a request whose client closes its connection before there is an answer.
+    /// What becomes of a request whose client closes its connection before the response.
     pub hang_up: HangUp,
 }
 
@@ -54,7 +54,7 @@ pub struct Template {
     pub template: &'static str,
 }
 
-/// A path whose answer takes its time.
+/// A path whose response takes some time.
 #[derive(Debug, Clone, Copy)]
 pub struct Lasting {
     /// The path, and what its span is called.
@@ -115,7 +115,7 @@ impl Routes {
         offered("Calls", "calls", self.calls)
     }
 
-    /// The stream; the plain route in its place.
+    /// The stream, or else the plain route.
     pub(crate) fn stream(&self) -> Lasting {
         offered("Stream", "stream", self.stream).unwrap_or(self.plain.into())
     }
@@ -125,7 +125,7 @@ impl Routes {
         asked("hang_up", self.hang_up, &HangUp::ALL)
     }
 
-    /// The slow route; the plain one in its place.
+    /// The slow route, or else the plain one.
     pub(crate) fn slow(&self) -> Lasting {
         offered("Slow", "slow", self.slow).unwrap_or(self.plain.into())
     }
@@ -141,8 +141,8 @@ impl From<Route> for Lasting {
     }
 }
 
-/// What is offered. If it is not, the running case says so in a line that it prints: the matrix page tells by it that the
-/// fallback was asserted.
+/// What is offered. If it is not, a line is printed from which the matrix page learns that the case asserted what happens
+/// instead.
 fn offered<T>(feature: &str, field: &str, offer: Offered<T>) -> Option<T> {
     if offer.is_err() {
         println!("fallback\t{feature}");

@@ -6,7 +6,8 @@ use opentracing_http::{Tag, Value};
 
 use crate::hint::Asked;
 
-/// What a tracer can and cannot carry. No case is skipped for it: the case then asserts what happens instead.
+/// What a tracer can and cannot carry. No case is skipped: where something is lacking, the case asserts what
+/// happens instead.
 ///
 /// What a tracer leaves out still travels with the trace: that is the core's work, and asserted for every tracer.
 #[derive(Debug, Clone, Copy)]
@@ -60,7 +61,7 @@ pub enum Feature {
     Baggage,
     /// The tracestate arrives. Without it none does.
     Tracestate,
-    /// It arrives how much the policy's limits left out. Without it what is left arrives without a word.
+    /// The counts of what the policy's limits left out arrive. Without it they do not.
     Omitted,
 }
 
@@ -102,8 +103,10 @@ impl Capabilities {
         lacks: &[],
     };
 
-    /// Whether the tracer can carry this. If not, the running case says so in a line that it prints: the matrix page tells by it
-    /// that the fallback was asserted.
+    /// Returns whether the tracer can carry this.
+    ///
+    /// If not, a line is printed from which the matrix page learns that the case asserted what happens instead. Either way, a case
+    /// that [fails](crate::run) names the feature.
     #[must_use]
     pub fn has(&self, feature: Feature) -> bool {
         let has = self.lacks.iter().all(|(lacking, _)| *lacking != feature);

@@ -12,7 +12,7 @@ use opentracing_http::{
     Clock, HttpTracing, HttpTracingBuilder, SpanContext, SpanId, Tag, TraceFlags, TraceId, Tracer,
 };
 
-use crate::tracer::{Arrived, Backend, Feature, PATIENCE};
+use crate::tracer::{Backend, Feature, PATIENCE, ReceivedSpan};
 
 /// The span that closes what a case looks at.
 const LAST: &str = "last";
@@ -63,8 +63,7 @@ impl<B: Backend> Kit<B> {
         }
     }
 
-    /// Has the tracer deliver, and waits for it. What it answers is for the cases of the flush alone: the others look at
-    /// what arrives.
+    /// Flushes the tracer. What the flush returns matters in its own cases only: the others look at what arrives.
     pub(crate) fn deliver(&self) {
         self.delivers()();
     }
@@ -81,7 +80,7 @@ impl<B: Backend> Kit<B> {
 
     /// What has arrived when so many were to, sorted out where it is not so many.
     #[track_caller]
-    pub(crate) fn wait_for(&self, count: usize) -> Vec<Arrived> {
+    pub(crate) fn wait_for(&self, count: usize) -> Vec<ReceivedSpan> {
         let spans = self.backend.arrived(count);
         assert!(
             spans.len() == count,
@@ -102,7 +101,7 @@ impl<B: Backend> Kit<B> {
 
     /// What has arrived, which is so many spans and no more, nothing lost.
     #[track_caller]
-    pub(crate) fn arrived(&self, count: usize) -> Vec<Arrived> {
+    pub(crate) fn arrived(&self, count: usize) -> Vec<ReceivedSpan> {
         let spans = self.close(count);
         assert!(
             spans.len() == count,
@@ -116,7 +115,7 @@ impl<B: Backend> Kit<B> {
 
     /// What has arrived, which is one span of each of these names and no other, nothing lost.
     #[track_caller]
-    pub(crate) fn each_arrived(&self, names: &[String]) -> Vec<Arrived> {
+    pub(crate) fn each_arrived(&self, names: &[String]) -> Vec<ReceivedSpan> {
         let spans = self.close(names.len());
         let times = |name: &String| spans.iter().filter(|span| span.name == *name).count();
         let missing: Vec<_> = names.iter().filter(|name| times(name) == 0).collect();
@@ -134,7 +133,7 @@ impl<B: Backend> Kit<B> {
     }
 
     #[track_caller]
-    fn close(&self, count: usize) -> Vec<Arrived> {
+    fn close(&self, count: usize) -> Vec<ReceivedSpan> {
         // Sent last: whatever should not have come came before it.
         let last = self.tracing.span(LAST).root();
         last.tag("sampling.priority", 1).start().finish();
@@ -158,23 +157,23 @@ impl<B: Backend> Kit<B> {
 
     /// The one span that has arrived.
     #[track_caller]
-    pub(crate) fn only(&self) -> Arrived {
+    pub(crate) fn only(&self) -> ReceivedSpan {
         self.arrived(1).remove(0)
     }
 }
 
 /// The span of this name.
 #[track_caller]
-pub(crate) fn named<'a>(spans: &'a [Arrived], name: &str) -> &'a Arrived {
+pub(crate) fn named<'a>(spans: &'a [ReceivedSpan], name: &str) -> &'a ReceivedSpan {
     let mut found = spans.iter().filter(|span| span.name == name);
     let span = found.next();
     assert!(found.next().is_none(), "two spans are called {name}");
     span.unwrap_or_else(|| panic!("no span is called {name}; these arrived:{}", Listed(spans)))
 }
 
-/// The fields of the span's log in this place.
+/// The fields of the span's log at this position.
 #[track_caller]
-pub(crate) fn fields(span: &Arrived, place: usize) -> &[Tag] {
+pub(crate) fn fields(span: &ReceivedSpan, place: usize) -> &[Tag] {
     let log = span.logs.get(place);
     let log = log.unwrap_or_else(|| {
         let (name, logs) = (&span.name, &span.logs);
@@ -200,7 +199,7 @@ pub(crate) fn assert_in_order<B: Backend>(
 }
 
 /// Spans by name and ids, a line for each of the first.
-struct Listed<'a>(&'a [Arrived]);
+struct Listed<'a>(&'a [ReceivedSpan]);
 
 impl fmt::Display for Listed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -226,7 +225,7 @@ pub(crate) fn elsewhere(trace_id: u128, span_id: u64, flags: TraceFlags) -> Span
     )
 }
 
-/// Runs what must not block; fails, in place of hanging, if it does.
+/// Runs what must not block; fails, instead of hanging, if it does.
 pub(crate) fn in_time<R: Send + 'static>(what: &str, f: impl FnOnce() -> R + Send + 'static) -> R {
     let (send, done) = channel();
     let thread = thread::spawn(move || {

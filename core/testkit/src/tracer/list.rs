@@ -55,7 +55,7 @@ list_of_cases! { $
     "Sampling" {
         unsampled_never_arrives
         a_callers_decision_is_followed
-        a_sampler_has_the_first_word
+        a_sampler_decides_before_the_tracer
         what_the_sampler_adds_arrives
         record_only_never_arrives
         sampling_priority_is_obeyed
@@ -73,7 +73,7 @@ list_of_cases! { $
         is_send_and_sync
         is_usable_behind_ref_box_and_arc
         works_in_a_fan_out
-        a_panicking_neighbour_harms_nobody
+        a_panicking_tracer_beside_it_changes_nothing
     }
 }
 
@@ -83,6 +83,7 @@ list_of_cases! { $
 macro_rules! tracer_contract {
     ($backend:ty) => {
         $crate::for_each_tracer_case!($crate::__tests, tracer<$backend>);
+        $crate::__declares!(tracer<$backend>);
     };
 }
 

@@ -2,7 +2,7 @@
 
 mod datadog;
 mod defects;
-mod house;
+mod own;
 mod x_ray;
 
 use opentracing_testkit::propagation_contract;
@@ -13,10 +13,10 @@ mod datadog_format {
     propagation_contract!(datadog::datadog());
 }
 
-mod house_format {
+mod own_format {
     use super::*;
 
-    propagation_contract!(house::house());
+    propagation_contract!(own::own());
 }
 
 mod x_ray_format {

@@ -3,6 +3,7 @@
 
 mod adapter;
 mod framework;
+mod wrong;
 
 use std::io::{self, Read};
 use std::net::SocketAddr;
@@ -11,12 +12,36 @@ use std::thread;
 
 use http::{HeaderValue, Method};
 use opentracing_http::{MountPoint, Span, SpanEnd};
-use opentracing_testkit::app::{self, App, Chunks, Place, Reply, block_on};
+use opentracing_testkit::app::{self, App, Chunks, Position, Reply, block_on};
 use opentracing_testkit::server::{Capabilities, Feature, HangUp, Panic, Server, Task};
-use opentracing_testkit::server_contract;
+use opentracing_testkit::{policy_contract, server_contract};
 
 use crate::adapter::Traced;
 use crate::framework::{Body, Failure, Handler, Id, Request, Response, Router, Running, text};
+
+const LACKS: &[(Feature, &str)] = &[
+    (Feature::DecliningRoutes, "A route that matches answers."),
+    (
+        Feature::CatchPanicLayer,
+        "The framework catches panics itself.",
+    ),
+    (Feature::ManyAtOnce, "Every request takes a thread."),
+    (
+        Feature::ScopePerPoll,
+        "Nothing is polled: a handler blocks its thread.",
+    ),
+    (
+        Feature::Streams,
+        "A response is sent when all of it is there.",
+    ),
+    (Feature::Http2, "It speaks HTTP/1 only."),
+    (
+        Feature::RouteOfDroppedRequests,
+        "Outside of the router the route is told by the response.",
+    ),
+    (Feature::Upgrade, "A connection stays what it is."),
+    (Feature::Trailers, "It sends none."),
+];
 
 struct BlockingServer(Running);
 
@@ -25,29 +50,7 @@ impl Server for BlockingServer {
         component: "blocking",
         panic: Panic::Answers500Outside,
         hang_up: HangUp::RunsOn,
-        lacks: &[
-            (Feature::DecliningRoutes, "A route that matches answers."),
-            (
-                Feature::CatchPanicLayer,
-                "The framework catches panics itself.",
-            ),
-            (Feature::ManyAtOnce, "Every request takes a thread."),
-            (
-                Feature::ScopePerPoll,
-                "Nothing is polled: a handler blocks its thread.",
-            ),
-            (
-                Feature::Streams,
-                "A response is sent when all of it is there.",
-            ),
-            (Feature::Http2, "It speaks HTTP/1 only."),
-            (Feature::Trailers, "It sends none."),
-            (
-                Feature::RouteOfDroppedRequests,
-                "Outside of the router the route is told by the response.",
-            ),
-            (Feature::Upgrade, "A connection stays what it is."),
-        ],
+        lacks: LACKS,
         ..Capabilities::ALL
     };
 
@@ -66,24 +69,24 @@ impl Server for BlockingServer {
 
 /// The application, with all that stands round it.
 fn service(app: &App) -> Arc<dyn Handler> {
-    let inner = middleware(app, Place::Inside, router(app));
+    let inner = middleware(app, Position::Inside, router(app));
     let traced: Box<dyn Handler> = match app.everywhere() {
         Some(tracing) => Box::new(Traced::new(tracing, inner)),
         None => Box::new(inner),
     };
-    Arc::new(middleware(app, Place::Outside, move |request| {
+    Arc::new(middleware(app, Position::Outside, move |request| {
         traced.handle(request)
     }))
 }
 
-fn middleware<H: Handler>(app: &App, place: Place, inner: H) -> impl Handler + use<H> {
+fn middleware<H: Handler>(app: &App, position: Position, inner: H) -> impl Handler + use<H> {
     let app = app.clone();
     move |request: Request| {
-        if let Some(status) = app.before(place) {
+        if let Some(status) = app.before(position) {
             return Ok(text(status, ""));
         }
         let mut response = inner.handle(request)?;
-        let status = app.after(place, response.status().as_u16());
+        let status = app.after(position, response.status().as_u16());
         *response.status_mut() = status.try_into().expect("a status");
         Ok(response)
     }
@@ -150,7 +153,7 @@ fn traced(
     inner: impl Handler + 'static,
     options: impl FnOnce(MountPoint) -> MountPoint,
 ) -> Box<dyn Handler> {
-    match app.places() {
+    match app.mount_points() {
         Some(tracing) => Box::new(Traced::new(options(tracing.mount_point()), inner)),
         None => Box::new(inner),
     }
@@ -207,3 +210,10 @@ impl Handler for Box<dyn Handler> {
 }
 
 server_contract!(BlockingServer);
+
+/// What no framework can influence.
+mod policy {
+    use super::*;
+
+    policy_contract!(BlockingServer);
+}

@@ -2,20 +2,20 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod house;
+mod own;
 
 use std::panic::catch_unwind;
 
 use opentracing_testkit::service::{CASES, cases};
 use opentracing_testkit::{for_each_service_case, service_contract};
 
-use self::house::{House, defect};
+use self::own::{Own, defect};
 
-service_contract!(House<{ defect::NONE }>);
+service_contract!(Own<{ defect::NONE }>);
 
 macro_rules! functions {
     ([$defect:ident] $($group:literal { $($case:ident)* })*) => {
-        [$($((stringify!($case), cases::$case::<House<$defect>> as fn())),*),*]
+        [$($((stringify!($case), cases::$case::<Own<$defect>> as fn())),*),*]
     };
 }
 
@@ -64,23 +64,23 @@ defects! {
     ]
     paths_are_no_names: NAMES_AFTER_PATHS fails [
         service_names_spans_after_routes
-        service_tells_not_found_with_a_bounded_name
+        service_names_not_found_with_a_bounded_name
     ]
     what_is_skipped_has_no_span: SKIPS_NOTHING fails [
-        service_skips_what_it_says
+        service_does_not_trace_what_it_skips
     ]
     an_error_is_told: HIDES_ERRORS fails [
-        service_tells_an_error
+        service_records_an_error
     ]
     not_found_is_no_error: NOT_FOUND_IS_AN_ERROR fails [
-        service_tells_not_found_with_a_bounded_name
+        service_names_not_found_with_a_bounded_name
     ]
     a_span_lasts_until_the_answer: ENDS_BEFORE_THE_ANSWER fails [
         service_covers_a_slow_answer_to_its_end
         service_covers_a_stream_to_its_end
     ]
     an_abandoned_request_has_a_span: FORGETS_THE_ABANDONED fails [
-        service_tells_an_abandoned_request
+        service_records_an_abandoned_request
     ]
     a_connection_is_no_trace: ONE_CALLER_PER_CONNECTION fails [
         service_keeps_requests_of_a_connection_apart

@@ -10,7 +10,7 @@ mod target;
 
 use std::path::Path;
 
-use opentracing_testkit::{propagation, server, service, tracer};
+use opentracing_testkit::{policy, propagation, server, service, tracer};
 
 use crate::filter::Filter;
 use crate::{parallel, terminal};
@@ -35,12 +35,18 @@ pub(crate) struct Contract {
 }
 
 /// All of them, in the order in which they are shown.
-pub(crate) static CONTRACTS: [Contract; 4] = [
+pub(crate) static CONTRACTS: [Contract; 5] = [
     Contract {
         name: "server",
         title: "Contract of the frameworks",
         about: "What an adapter makes of a framework: each case starts a real server and drives it over sockets.",
         cases: server::CASES,
+    },
+    Contract {
+        name: "policy",
+        title: "Contract of the policy",
+        about: "What no framework can influence: it is run once, against a server of the kit's own.",
+        cases: policy::CASES,
     },
     Contract {
         name: "tracer",

@@ -12,7 +12,7 @@ use opentracing_http::report::otel::OMITTED;
 use opentracing_http::{Omitted, SpanId, Tag, TraceId, Tracer, Value};
 use opentracing_testkit::for_each_tracer_case;
 use opentracing_testkit::tracer::{
-    self, Arrived, ArrivedLog, ArrivedReference, Backend, Capabilities, PATIENCE,
+    self, Backend, Capabilities, PATIENCE, ReceivedLog, ReceivedReference, ReceivedSpan,
 };
 use xtask_collector as collector;
 use xtask_jaeger::{Addresses, Query, Received};
@@ -63,7 +63,7 @@ pub(super) trait Sender: Sized + 'static {
 
     /// Undoes what the way to Jaeger and back makes of a span, beyond what [`Received`] undoes for all, and reads what the
     /// policy's limits left out.
-    fn restore(received: &Received, span: &mut Arrived);
+    fn restore(received: &Received, span: &mut ReceivedSpan);
 }
 
 /// All cases for a sender, but those that hold up the far end.
@@ -73,20 +73,20 @@ pub(super) fn cases<S: Sender>() -> Vec<TracerCase> {
             vec![$($((stringify!($case), tracer::cases::$case::<$backend> as fn()),)*)*]
         };
     }
-    let mut cases: Vec<TracerCase> = for_each_tracer_case!(collected, FarJaeger<S>);
+    let mut cases: Vec<TracerCase> = for_each_tracer_case!(collected, RealJaeger<S>);
     cases.retain(|(name, _)| !HELD_UP.contains(name));
     cases
 }
 
 /// A service of its own in the Jaeger that this process was told of.
 #[derive(Debug)]
-struct FarJaeger<S> {
+struct RealJaeger<S> {
     service: String,
     query: Query,
     sender: PhantomData<S>,
 }
 
-impl<S: Sender> Backend for FarJaeger<S> {
+impl<S: Sender> Backend for RealJaeger<S> {
     type Tracer = S::Tracer;
 
     const CAPABILITIES: Capabilities = S::CAPABILITIES;
@@ -98,15 +98,15 @@ impl<S: Sender> Backend for FarJaeger<S> {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let service = format!("{}-{number}", S::NAME);
         let tracer = S::tracer(&service, &jaeger);
-        let far_jaeger = Self {
+        let real_jaeger = Self {
             service,
             query: Query::new(jaeger.query),
             sender: PhantomData,
         };
-        (far_jaeger, tracer)
+        (real_jaeger, tracer)
     }
 
-    fn arrived(&self, count: usize) -> Vec<Arrived> {
+    fn arrived(&self, count: usize) -> Vec<ReceivedSpan> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let latest = self.query.latest(&self.service, LATEST);
@@ -121,11 +121,11 @@ impl<S: Sender> Backend for FarJaeger<S> {
     }
 }
 
-fn arrived<S: Sender>(span: &Received) -> Arrived {
+fn arrived<S: Sender>(span: &Received) -> ReceivedSpan {
     let (trace_id, span_id) = (trace_id(span.trace_id), self::span_id(span.id));
-    let mut arrived = Arrived::new(trace_id, span_id, &*span.name);
+    let mut arrived = ReceivedSpan::new(trace_id, span_id, &*span.name);
     arrived.parent_id = SpanId::new(span.parent_id);
-    let references = span.references.iter().map(|reference| ArrivedReference {
+    let references = span.references.iter().map(|reference| ReceivedReference {
         kind: match reference.kind {
             collector::ReferenceKind::ChildOf => ReferenceKind::ChildOf,
             collector::ReferenceKind::FollowsFrom => ReferenceKind::FollowsFrom,
@@ -137,7 +137,7 @@ fn arrived<S: Sender>(span: &Received) -> Arrived {
     arrived.start = UNIX_EPOCH + span.start;
     arrived.duration = span.end.saturating_sub(span.start);
     arrived.tags = tags(&span.tags);
-    let logs = span.logs.iter().map(|(time, fields)| ArrivedLog {
+    let logs = span.logs.iter().map(|(time, fields)| ReceivedLog {
         time: Some(UNIX_EPOCH + *time),
         fields: tags(fields),
     });
@@ -151,7 +151,7 @@ fn arrived<S: Sender>(span: &Received) -> Arrived {
 }
 
 /// Takes what the policy's limits left out from the tag that tells of it.
-pub(super) fn take_omitted(span: &mut Arrived) {
+pub(super) fn take_omitted(span: &mut ReceivedSpan) {
     let mut tags = span.tags.iter();
     if let Some(place) = tags.position(|tag| tag.key == OMITTED) {
         span.omitted = omitted(&span.tags.remove(place).value.to_string());

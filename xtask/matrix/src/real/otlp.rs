@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use opentracing_otlp::{OtlpTracer, Protocol};
-use opentracing_testkit::tracer::{Arrived, Capabilities, Delivery, Feature};
+use opentracing_testkit::tracer::{Capabilities, Delivery, Feature, ReceivedSpan};
 use xtask_jaeger::{Addresses, Received};
 
 use crate::fleet::Variables;
@@ -79,7 +79,7 @@ impl Sender for OverHttp {
         tracer(service, Protocol::HttpProtobuf, jaeger.otlp_http)
     }
 
-    fn restore(received: &Received, span: &mut Arrived) {
+    fn restore(received: &Received, span: &mut ReceivedSpan) {
         restore(received, span);
     }
 }
@@ -100,7 +100,7 @@ impl Sender for OverGrpc {
         tracer(service, Protocol::Grpc, jaeger.otlp_grpc)
     }
 
-    fn restore(received: &Received, span: &mut Arrived) {
+    fn restore(received: &Received, span: &mut ReceivedSpan) {
         restore(received, span);
     }
 }
@@ -116,7 +116,7 @@ fn tracer(service: &str, protocol: Protocol, collector: SocketAddr) -> OtlpTrace
         .unwrap_or_else(|error| panic!("the tracer is configured wrongly: {error}"))
 }
 
-fn restore(received: &Received, span: &mut Arrived) {
+fn restore(received: &Received, span: &mut ReceivedSpan) {
     for log in &mut span.logs {
         // The name of an event that was a log without one.
         let event = log.fields.first();

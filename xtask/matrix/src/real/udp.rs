@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use opentracing_http::Tag;
 use opentracing_jaeger::JaegerTracer;
-use opentracing_testkit::tracer::{Arrived, Capabilities, Delivery, Feature};
+use opentracing_testkit::tracer::{Capabilities, Delivery, Feature, ReceivedSpan};
 use xtask_jaeger::{Addresses, Received};
 
 use crate::real::contract::{Sender, cases, take_omitted};
@@ -75,7 +75,7 @@ impl Sender for Udp {
             .unwrap_or_else(|error| panic!("the tracer is configured wrongly: {error}"))
     }
 
-    fn restore(_: &Received, span: &mut Arrived) {
+    fn restore(_: &Received, span: &mut ReceivedSpan) {
         for log in &mut span.logs {
             in_order(&mut log.fields);
         }

@@ -2,11 +2,14 @@
 
 use std::thread;
 
-use opentracing_http::Span;
+use opentracing_http::{Span, Tag};
 
 use crate::app::{Gate, Reply, injected as inject, turn};
 use crate::client::Connection;
-use crate::server::cases::{CHUNK, CHUNKS, PARENT, assert_current, in_chunks, trace, traceparent};
+use crate::server::cases::outcomes::logged;
+use crate::server::cases::{
+    CHUNK, CHUNKS, PARENT, assert_current, assert_tags, in_chunks, trace, traceparent,
+};
 use crate::server::{Feature, Kit, Server};
 
 /// The request's span is the current one in the handler; nothing of it is in the response.
@@ -67,15 +70,22 @@ pub fn active_span_is_current_while_the_body_is_made<S: Server>() {
     }
 }
 
-/// A child that the handler starts has the request's span as its parent, and lies within it.
+/// A child that the handler starts has the request's span as its parent, and lies within it; tags and logs that the handler adds
+/// stand in the request's span.
 pub fn child_of_the_active_span_is_a_child<S: Server>() {
     let kit = Kit::<S>::playing(|_| async {
-        Span::current().child("child").finish();
+        let span = Span::current();
+        span.set_tag("user.id", 7);
+        span.log([Tag::new("event", "priced")]);
+        span.child("child").finish();
         Reply::text("")
     });
     assert_eq!(kit.get("/play").status, 200);
     let spans = kit.spans(2);
     let (child, request) = (&spans[0], &spans[1]);
+    assert_tags(request, &[("user.id", 7)]);
+    assert_eq!(logged(request, "event").as_deref(), Some("priced"));
+    assert!(child.tags().is_empty() && child.logs().is_empty());
     assert_eq!(child.name(), "child");
     assert_eq!(child.parent_id(), Some(request.context().span_id()));
     assert_eq!(trace(child), trace(request));
@@ -142,7 +152,7 @@ pub fn two_hundred_interleaved_requests_keep_their_spans<S: Server>() {
 /// After traced requests of every kind, the threads that served them have no span left over for an untraced one.
 pub fn no_span_leaks_into_the_next_request<S: Server>() {
     let kit = Kit::<S>::setup()
-        .only_places()
+        .only_mount_points()
         .play(|query| {
             let query = query.to_owned();
             async move {

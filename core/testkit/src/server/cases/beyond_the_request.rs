@@ -23,7 +23,7 @@ pub fn span_is_carried_into_a_spawned_task<S: Server>() {
     assert_current(&response, &kit.span());
 }
 
-/// Spawns a task that tells what it injects after some turns, and waits for it.
+/// Spawns a task that returns what it injects after some turns, and waits for it.
 async fn spawn<S: Server>(
     carry: impl FnOnce(crate::server::Task) -> crate::server::Task + Send,
 ) -> Reply {
@@ -127,7 +127,7 @@ pub fn span_is_current_while_the_body_is_dropped<S: Server>() {
     );
 }
 
-/// Work that outlives its request goes on below it: its children are the request's, and what it calls is told so.
+/// Work that outlives its request goes on below it: its children are the request's, and what it calls is in the same trace.
 pub fn spawned_work_outlives_its_request<S: Server>() {
     let (over, done) = (Gate::default(), Gate::default());
     let sent = Arc::new(Mutex::new(String::new()));
@@ -175,6 +175,7 @@ pub fn handle_used_after_the_end_changes_nothing<S: Server>() {
     assert_eq!(kit.get("/play").status, 200);
     let request = kit.span();
     let handle = kept.lock().expect("no panic").clone();
+    assert!(!handle.is_recording() && Span::current().is_none());
     let name = request.name().to_owned();
     handle.set_tag("too late", true);
     handle.set_name("too late");

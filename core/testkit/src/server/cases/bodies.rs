@@ -5,6 +5,7 @@ use std::time::Instant;
 use opentracing_http::{Outcome, SpanEnd};
 
 use crate::app::{GREETING, Gate, Playing, Reply, turn};
+use crate::server::application::HANDSHAKE;
 use crate::server::cases::same_response::{of_every_kind, sized};
 use crate::server::cases::{CHUNK, CHUNKS, TRACEPARENT, assert_tags, in_chunks, outcome, text};
 use crate::server::{Feature, Kit, Server};
@@ -80,7 +81,7 @@ pub fn span_ends_with_the_body_by_default<S: Server>() {
     assert!(!ends_before_its_body::<S>(None, "text/plain"));
 }
 
-/// The span ends with the response's head, if the policy says so.
+/// The span ends with the response's head, if the policy sets that.
 pub fn span_ends_with_the_head_if_asked<S: Server>() {
     assert!(ends_before_its_body::<S>(Some(SpanEnd::Head), "text/plain"));
     assert!(ends_before_its_body::<S>(
@@ -113,7 +114,7 @@ pub fn event_stream_ends_with_its_head<S: Server>() {
     }
 }
 
-/// The span of an event stream ends with its body, if the policy says so.
+/// The span of an event stream ends with its body, if the policy sets that.
 pub fn event_stream_ends_with_its_body_if_asked<S: Server>() {
     assert!(!ends_before_its_body::<S>(
         Some(SpanEnd::EventStream),
@@ -199,7 +200,7 @@ pub fn trailers_are_passed_on<S: Server>() {
 }
 
 /// A handler whose response has a trailer.
-pub(super) async fn with_trailer() -> Reply {
+pub(crate) async fn with_trailer() -> Reply {
     let reply = Reply::stream(async |number| {
         turn().await;
         Some(Ok(CHUNKS.get(number)?.as_bytes().to_vec()))
@@ -212,16 +213,7 @@ pub fn upgrade_ends_with_its_head<S: Server>() {
     let upgrades = S::CAPABILITIES.has(Feature::Upgrade);
     let kit = Kit::<S>::new();
     let mut connection = kit.connect();
-    connection.request(
-        "GET",
-        "/upgrade",
-        &[
-            ("connection", "upgrade"),
-            ("upgrade", "websocket"),
-            ("sec-websocket-version", "13"),
-            ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
-        ],
-    );
+    connection.request("GET", "/upgrade", &HANDSHAKE);
     let head = connection.head().expect("the server answers");
     if upgrades {
         assert_eq!(head.status, 101);
@@ -239,7 +231,7 @@ pub fn upgrade_ends_with_its_head<S: Server>() {
     }
 }
 
-/// A request's body that the handler does not read harms nobody, and the span is complete.
+/// A request's body that the handler does not read changes nothing, and the span is complete.
 pub fn unread_request_body_is_harmless<S: Server>() {
     let kit = Kit::<S>::new();
     let mut connection = kit.connect();

@@ -1,11 +1,11 @@
-//! The policy's callbacks, and what it tells callers.
+//! The policy's callbacks, and the trace id in responses.
 
 use std::sync::{Arc, Mutex};
 
 use http::HeaderName;
 use opentracing_http::{Outcome, Route, TraceIdHeader, Value};
 
-use crate::app::{Gate, Reply};
+use crate::app::{Gate, Reply, injected as inject};
 use crate::server::cases::{
     TRACE, TRACEPARENT, UNSAMPLED, assert_current, assert_tags, injected, text, traceparent,
 };
@@ -83,8 +83,8 @@ pub fn finish_callback_is_called_for_every_request<S: Server>() {
     assert_eq!((seen[2].0, seen[2].2), ("POST", Some(200)));
 }
 
-/// The finished span tells a tracer what the request was, and how it went, beside its tags.
-pub fn finished_span_tells_what_the_request_was<S: Server>() {
+/// The finished span has the facts of the request for tracers, beside its tags.
+pub fn finished_span_has_the_facts_of_the_request<S: Server>() {
     let kit = Kit::<S>::new();
     assert_eq!(kit.get("/items/7?page=2").status, 200);
     let span = kit.span();
@@ -126,11 +126,9 @@ pub fn failing_callbacks_do_not_fail_the_request<S: Server>() {
     assert!(!span.is_error());
 }
 
-/// The trace id is told to callers in the header that the policy names, and is in none by default.
+/// The trace id is returned to callers in the header that the policy names; in none by default.
 pub fn trace_id_is_returned_where_asked_for<S: Server>() {
-    let play = |_: &str| async {
-        Reply::text(crate::app::injected()).header("server-timing", "db;dur=53")
-    };
+    let play = |_: &str| async { Reply::text(inject()).header("server-timing", "db;dur=53") };
     for header in [
         None,
         Some(TraceIdHeader::TraceResponse),

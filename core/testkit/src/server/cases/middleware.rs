@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use opentracing_http::Outcome;
 
-use crate::app::{Place, injected as inject};
+use crate::app::{Position, injected as inject};
 use crate::server::cases::{outcome, trace};
 use crate::server::{Feature, Kit, Server};
 
@@ -14,9 +14,9 @@ pub fn middleware_inside_sees_the_span<S: Server>() {
     let kit = {
         let seen = seen.clone();
         Kit::<S>::setup()
-            .middleware(move |place, status| {
+            .middleware(move |position, status| {
                 let mut seen = seen.lock().expect("no panic");
-                seen.push((place, status, inject()));
+                seen.push((position, status, inject()));
                 None
             })
             .start()
@@ -33,47 +33,48 @@ pub fn middleware_inside_sees_the_span<S: Server>() {
         "none\n".to_owned()
     };
     let mut expected = vec![
-        (Place::Inside, None, inside.clone()),
-        (Place::Inside, Some(200), inside),
+        (Position::Inside, None, inside.clone()),
+        (Position::Inside, Some(200), inside),
     ];
     if S::CAPABILITIES.has(Feature::MiddlewareOutside) {
         let none = || "none\n".to_owned();
-        expected.insert(0, (Place::Outside, None, none()));
-        expected.push((Place::Outside, Some(200), none()));
+        expected.insert(0, (Position::Outside, None, none()));
+        expected.push((Position::Outside, Some(200), none()));
     }
     assert_eq!(seen, expected);
 }
 
 /// A status that a middleware within the tracing rewrites is the span's; one outside is too late.
 pub fn status_of_a_middleware_inside_counts<S: Server>() {
-    for place in [Place::Inside, Place::Outside] {
+    for position in [Position::Inside, Position::Outside] {
         let kit = Kit::<S>::setup()
-            .middleware(move |at, status| (at == place && status.is_some()).then_some(503))
+            .middleware(move |at, status| (at == position && status.is_some()).then_some(503))
             .start();
-        let rewritten = place == Place::Inside || S::CAPABILITIES.has(Feature::MiddlewareOutside);
+        let rewritten =
+            position == Position::Inside || S::CAPABILITIES.has(Feature::MiddlewareOutside);
         let status = if rewritten { 503 } else { 200 };
-        assert_eq!(kit.get("/play").status, status, "{place:?}");
+        assert_eq!(kit.get("/play").status, status, "{position:?}");
         let span = kit.span();
-        let expected = match place {
-            Place::Inside => 503,
-            Place::Outside => 200,
+        let expected = match position {
+            Position::Inside => 503,
+            Position::Outside => 200,
         };
         assert_eq!(outcome(&span), (Outcome::Completed, Some(expected)));
         assert_eq!(span.is_error(), expected == 503);
     }
 }
 
-/// A middleware within the tracing that answers itself has a span, one outside has none.
-pub fn middleware_inside_can_answer<S: Server>() {
-    for place in [Place::Inside, Place::Outside] {
+/// A middleware within the tracing that responds by itself has a span, one outside has none.
+pub fn middleware_inside_can_respond<S: Server>() {
+    for position in [Position::Inside, Position::Outside] {
         let kit = Kit::<S>::setup()
-            .middleware(move |at, status| (at == place && status.is_none()).then_some(401))
+            .middleware(move |at, status| (at == position && status.is_none()).then_some(401))
             .start();
-        let intercepts = S::CAPABILITIES.has(Feature::MiddlewareThatAnswers)
-            && (place == Place::Inside || S::CAPABILITIES.has(Feature::MiddlewareOutside));
+        let intercepts = S::CAPABILITIES.has(Feature::MiddlewareThatResponds)
+            && (position == Position::Inside || S::CAPABILITIES.has(Feature::MiddlewareOutside));
         let status = if intercepts { 401 } else { 200 };
-        assert_eq!(kit.get("/play").status, status, "{place:?}");
-        if intercepts && place == Place::Outside {
+        assert_eq!(kit.get("/play").status, status, "{position:?}");
+        if intercepts && position == Position::Outside {
             continue;
         }
         assert_eq!(outcome(&kit.span()), (Outcome::Completed, Some(status)));

@@ -6,17 +6,15 @@ mod beyond_the_request;
 mod bodies;
 mod callbacks;
 mod connections;
-mod flask;
 mod http2;
 mod middleware;
+mod mount_points;
 mod names;
 mod not_recorded;
 mod open_telemetry;
 mod open_tracing;
 mod outcomes;
 mod outgoing;
-mod places;
-mod policy;
 mod same_response;
 mod scopes;
 mod trace_context;
@@ -37,32 +35,35 @@ pub use self::beyond_the_request::*;
 pub use self::bodies::*;
 pub use self::callbacks::*;
 pub use self::connections::*;
-pub use self::flask::*;
 pub use self::http2::*;
 pub use self::middleware::*;
+pub use self::mount_points::*;
 pub use self::names::*;
 pub use self::not_recorded::*;
 pub use self::open_telemetry::*;
 pub use self::open_tracing::*;
 pub use self::outcomes::*;
 pub use self::outgoing::*;
-pub use self::places::*;
-pub use self::policy::*;
 pub use self::same_response::*;
 pub use self::scopes::*;
 pub use self::trace_context::*;
 pub use self::trust::*;
 
-const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
-const PARENT: &str = "00f067aa0ba902b7";
-const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-const UNSAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
+pub(crate) use self::bodies::with_trailer;
+pub(crate) use self::outgoing::call;
+pub(crate) use self::same_response::sized;
+pub(crate) use self::trust::DEBUG;
+
+pub(crate) const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+pub(crate) const PARENT: &str = "00f067aa0ba902b7";
+pub(crate) const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+pub(crate) const UNSAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
 
 /// What [`in_chunks`] sends.
-const CHUNKS: [&str; 3] = ["data: one\n\n", "data: two\n\n", "data: three\n\n"];
+pub(crate) const CHUNKS: [&str; 3] = ["data: one\n\n", "data: two\n\n", "data: three\n\n"];
 
 /// The span that each chunk of [`in_chunks`] starts.
-const CHUNK: &str = "chunk";
+pub(crate) const CHUNK: &str = "chunk";
 
 /// Takes the span of a request that no route has matched, where it has one. Elsewhere the kit finds at its end that none is left.
 fn span_of_unmatched<S: Server>(kit: &Kit<S>) -> Option<FinishedSpan> {
@@ -70,45 +71,45 @@ fn span_of_unmatched<S: Server>(kit: &Kit<S>) -> Option<FinishedSpan> {
     has_span.then(|| kit.span())
 }
 
-fn parent(span: &FinishedSpan) -> Option<String> {
+pub(crate) fn parent(span: &FinishedSpan) -> Option<String> {
     span.parent_id().map(|id| id.to_string())
 }
 
-fn trace(span: &FinishedSpan) -> String {
+pub(crate) fn trace(span: &FinishedSpan) -> String {
     span.context().trace_id().to_string()
 }
 
 /// How the request ended, and with which status.
-fn outcome(span: &FinishedSpan) -> (Outcome, Option<u16>) {
+pub(crate) fn outcome(span: &FinishedSpan) -> (Outcome, Option<u16>) {
     let http = span.http().expect("a request's span");
     (http.outcome(), http.status())
 }
 
 /// The text of a tag.
-fn text(span: &FinishedSpan, key: &str) -> Option<String> {
+pub(crate) fn text(span: &FinishedSpan, key: &str) -> Option<String> {
     span.tag(key).map(|value| value.to_string())
 }
 
-fn assert_tags<V: Into<Value> + Clone>(span: &FinishedSpan, tags: &[(&str, V)]) {
+pub(crate) fn assert_tags<V: Into<Value> + Clone>(span: &FinishedSpan, tags: &[(&str, V)]) {
     for (key, value) in tags {
         assert_eq!(span.tag(key), Some(value.clone().into()), "{key}: {span:?}");
     }
 }
 
-fn assert_no_tags(span: &FinishedSpan, keys: &[&str]) {
+pub(crate) fn assert_no_tags(span: &FinishedSpan, keys: &[&str]) {
     for key in keys {
         assert_eq!(span.tag(key), None, "{key}: {span:?}");
     }
 }
 
 /// The protocol's version as a tag has it.
-fn version<S: Server>(version: &str) -> Option<String> {
+pub(crate) fn version<S: Server>(version: &str) -> Option<String> {
     let known = S::CAPABILITIES.has(Feature::ProtocolVersion);
     known.then(|| version.to_owned())
 }
 
 /// A header that the handler's span injected.
-fn injected(response: &Response, name: &str) -> Option<String> {
+pub(crate) fn injected(response: &Response, name: &str) -> Option<String> {
     let text = response.text();
     let line = text
         .lines()
@@ -118,7 +119,7 @@ fn injected(response: &Response, name: &str) -> Option<String> {
 
 /// Asserts that the handler's current span was the request's.
 #[track_caller]
-fn assert_current(response: &Response, span: &FinishedSpan) {
+pub(crate) fn assert_current(response: &Response, span: &FinishedSpan) {
     let (sent, ours) = (injected(response, "traceparent"), traceparent(span));
     assert!(
         sent.as_deref() == Some(&*ours),
@@ -128,7 +129,7 @@ fn assert_current(response: &Response, span: &FinishedSpan) {
 }
 
 /// The `traceparent` that a span injects.
-fn traceparent(span: &FinishedSpan) -> String {
+pub(crate) fn traceparent(span: &FinishedSpan) -> String {
     format!(
         "00-{}-{}-{:02x}",
         trace(span),
@@ -137,8 +138,8 @@ fn traceparent(span: &FinishedSpan) -> String {
     )
 }
 
-/// A handler that waits for the gate, then answers.
-fn waiting(gate: &Gate) -> impl Fn(&str) -> Playing + Send + Sync + use<> {
+/// A handler that waits for the gate, then returns.
+pub(crate) fn waiting(gate: &Gate) -> impl Fn(&str) -> Playing + Send + Sync + use<> {
     let gate = gate.clone();
     move |_| {
         let gate = gate.clone();
@@ -150,11 +151,11 @@ fn waiting(gate: &Gate) -> impl Fn(&str) -> Playing + Send + Sync + use<> {
 }
 
 /// A handler that streams [`CHUNKS`], each after the executor had its turn, and in a child span of its own.
-fn in_chunks(_query: &str) -> impl Future<Output = Reply> + Send + use<> {
+pub(crate) fn in_chunks(_query: &str) -> impl Future<Output = Reply> + Send + use<> {
     async { Reply::stream(chunk) }
 }
 
-async fn chunk(number: usize) -> Option<crate::app::Chunk> {
+pub(crate) async fn chunk(number: usize) -> Option<crate::app::Chunk> {
     turn().await;
     let chunk = CHUNKS.get(number)?;
     Span::current().child(CHUNK).finish();
@@ -163,7 +164,7 @@ async fn chunk(number: usize) -> Option<crate::app::Chunk> {
 
 /// A handler that streams the first of [`CHUNKS`], and once the gate is open more without end. The rest comes in chunks as large
 /// as a frame: an HTTP/2 client takes thousands of small ones, sent before the server learns of a reset, for an attack.
-fn endless(gate: &Gate) -> impl Fn(&str) -> Playing + Send + Sync + use<> {
+pub(crate) fn endless(gate: &Gate) -> impl Fn(&str) -> Playing + Send + Sync + use<> {
     let gate = gate.clone();
     move |_| {
         let gate = gate.clone();

@@ -65,7 +65,7 @@ pub fn not_found_has_a_bounded_name<S: Server>() {
     assert_eq!(span.http().map(|http| http.route()), Some(expected));
 }
 
-/// A method that a route does not have is named with the route's template, where the framework tells it, else alone.
+/// A method that a route does not have is named with the route's template, if the framework knows it, and after the method otherwise.
 pub fn wrong_method_has_a_bounded_name<S: Server>() {
     let kit = Kit::<S>::new();
     let response = kit.send("DELETE", "/items/7", &[]);
@@ -81,7 +81,7 @@ pub fn wrong_method_has_a_bounded_name<S: Server>() {
     assert_eq!(outcome(&span).1, Some(response.status));
 }
 
-/// A request that one route declines and another answers has one span, named after the one that answered.
+/// A request that one route declines and another accepts has one span, named after the second.
 pub fn declined_request_has_one_span<S: Server>() {
     // Without it no route is there that declines: the second one answers at once.
     let _ = S::CAPABILITIES.has(Feature::DecliningRoutes);

@@ -1,11 +1,13 @@
-//! The kinds of "not recorded", told apart: what the handler sees, and what is sent on.
+//! Requests that are not recorded: what the handler sees, and what is propagated.
 
 use opentracing_http::sampler::{Never, Sampler};
 use opentracing_http::sampler::{SamplingParams, SamplingResult};
 use opentracing_http::{FinishedSpan, NoopTracer, Span, Tracer};
 
 use crate::app::{Reply, injected as inject};
-use crate::server::cases::{CHUNKS, PARENT, TRACE, TRACEPARENT, UNSAMPLED, in_chunks, injected};
+use crate::server::cases::{
+    CHUNKS, PARENT, TRACE, TRACEPARENT, UNSAMPLED, in_chunks, injected, text,
+};
 use crate::server::{Kit, Server};
 
 /// Whether the handler's span records, then what it injects.
@@ -107,9 +109,10 @@ pub fn noop_tracer_passes_everything_on<S: Server>() {
         Some("vendor=1")
     );
     assert_eq!(kit.get("/play").text(), "none: false\nrecording: false\n");
+    assert_eq!(kit.get_with("/items/7", &headers).text(), "7");
 }
 
-/// What the caller does not sample is not recorded, and what is called from here is told so, with our own span's id.
+/// What the caller does not sample is not recorded, and the decision is propagated to the next service, with our own span's id.
 pub fn keeps_an_unsampled_decision<S: Server>() {
     let kit = Kit::<S>::setup().play(|_| tell()).start();
     let response = kit.get_with(
@@ -139,8 +142,8 @@ pub fn keeps_an_unsampled_decision<S: Server>() {
     assert!(sent.ends_with("-02") || sent.ends_with("-00"), "{sent}");
 }
 
-/// A sampler that says no is told to what is called from here.
-pub fn sampler_that_says_no_is_told_to_the_next<S: Server>() {
+/// If a sampler drops a request, `sampled = 0` is propagated to the next service.
+pub fn sampler_that_drops_is_propagated<S: Server>() {
     let kit = Kit::<S>::setup()
         .policy(|policy| policy.sampler(Never))
         .play(|_| tell())
@@ -148,8 +151,8 @@ pub fn sampler_that_says_no_is_told_to_the_next<S: Server>() {
     assert_not_sampled(&kit);
 }
 
-/// A tracer that says no is told to what is called from here.
-pub fn tracer_that_says_no_is_told_to_the_next<S: Server>() {
+/// If a tracer drops a request, `sampled = 0` is propagated to the next service.
+pub fn tracer_that_drops_is_propagated<S: Server>() {
     struct Choosy;
     impl Tracer for Choosy {
         fn sample(&self, request: &SamplingParams<'_>) -> SamplingResult {
@@ -178,16 +181,6 @@ fn assert_not_sampled<S: Server>(kit: &Kit<S>) {
         assert!(!sent.contains(PARENT), "the span id is our own: {sent}");
         assert_eq!(sent.contains(TRACE), !headers.is_empty(), "{sent}");
     }
-}
-
-/// Without a caller, and without a sampler, everything is sampled.
-pub fn samples_everything_without_a_caller<S: Server>() {
-    let kit = Kit::<S>::new();
-    for _ in 0..20 {
-        let sent = injected(&kit.get("/play"), "traceparent").expect("a span is current");
-        assert!(sent.ends_with("-03"), "sampled, with a random id: {sent}");
-    }
-    assert_eq!(kit.spans(20).len(), 20);
 }
 
 /// What is recorded locally only is a recording span in the handler, and not sampled for everyone else.
@@ -272,4 +265,24 @@ pub fn handler_gets_an_empty_span_when_untraced<S: Server>() {
     let response = kit.get_with("/play", &[("traceparent", TRACEPARENT)]);
     assert_eq!(response.text(), "true None none\n");
     assert_eq!(kit.get("/extracted").text(), "none\n");
+}
+
+/// `sampling.priority`, set in the handler, decides from then on: what is sent, and whether the span is reported.
+pub fn priority_set_in_the_handler_decides<S: Server>() {
+    let kit = Kit::<S>::playing(|query| {
+        let priority: i64 = query.parse().unwrap_or_default();
+        Span::current().set_tag("sampling.priority", priority);
+        async move { Reply::text(inject()) }
+    });
+    let flags = |path: &str, header: &str| {
+        let response = kit.get_with(path, &[("traceparent", header)]);
+        let sent = injected(&response, "traceparent").expect("a context goes on");
+        sent.rsplit('-').next().map(str::to_owned)
+    };
+    assert_eq!(flags("/play?0", TRACEPARENT).as_deref(), Some("00"));
+    assert_eq!(flags("/play?1", TRACEPARENT).as_deref(), Some("01"));
+    assert_eq!(text(&kit.span(), "sampling.priority").as_deref(), Some("1"));
+    // It cannot bring back what was never recorded, but what is called can still be.
+    assert_eq!(flags("/play?1", UNSAMPLED).as_deref(), Some("01"));
+    assert_eq!(flags("/play?0", UNSAMPLED).as_deref(), Some("00"));
 }

@@ -119,20 +119,6 @@ pub fn host_is_split_into_address_and_port<S: Server>() {
     }
 }
 
-/// A host without a port has its scheme's.
-pub fn default_port_is_that_of_the_scheme<S: Server>() {
-    let kit = kit::<S>();
-    for (host, address) in [
-        ("test.example", "test.example"),
-        ("[2001:db8::1]", "2001:db8::1"),
-    ] {
-        assert_eq!(kit.get_with("/play", &[("host", host)]).status, 200);
-        let span = kit.span();
-        assert_tags(&span, &[("server.address", address)]);
-        assert_tags(&span, &[("server.port", 80)]);
-    }
-}
-
 /// Without a host, as HTTP/1.0 allows, there is no address, and no port without one.
 pub fn request_without_a_host_has_no_address<S: Server>() {
     let kit = kit::<S>();
@@ -145,19 +131,6 @@ pub fn request_without_a_host_has_no_address<S: Server>() {
     assert_eq!(text(&span, "network.protocol.version"), version::<S>("1.0"));
 }
 
-/// The query stands there, with its values redacted.
-pub fn query_is_shown_redacted<S: Server>() {
-    let kit = kit::<S>();
-    assert_eq!(kit.get("/play?page=2&token=s3cret").status, 200);
-    assert_tags(
-        &kit.span(),
-        &[
-            ("url.path", "/play"),
-            ("url.query", "page=REDACTED&token=REDACTED"),
-        ],
-    );
-}
-
 /// The protocol's version is `1.1`; that of HTTP/2 is `2`.
 pub fn protocol_version_is_short<S: Server>() {
     let kit = kit::<S>();
@@ -167,25 +140,4 @@ pub fn protocol_version_is_short<S: Server>() {
     if kit.connect_http2().get("/play", &[]).is_some() {
         assert_eq!(told(&kit), version::<S>("2"));
     }
-}
-
-/// Both conventions can stand side by side, for the time of a migration.
-pub fn both_conventions_stand_side_by_side<S: Server>() {
-    let kit = Kit::<S>::with(|policy| policy.convention(SemanticConvention::Both));
-    assert_eq!(kit.get("/error").status, 503);
-    let span = kit.span();
-    assert_tags(
-        &span,
-        &[
-            ("http.method", "GET"),
-            ("http.url", "http://test.example/error"),
-            ("component", S::CAPABILITIES.component),
-            ("http.request.method", "GET"),
-            ("url.path", "/error"),
-            ("error.type", "503"),
-        ],
-    );
-    assert_tags(&span, &[("http.status_code", 503)]);
-    assert_tags(&span, &[("http.response.status_code", 503)]);
-    assert_tags(&span, &[("error", true)]);
 }

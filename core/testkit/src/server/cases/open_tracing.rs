@@ -1,6 +1,6 @@
 //! The tags of OpenTracing's semantic conventions.
 
-use opentracing_http::{SemanticConvention, Value};
+use opentracing_http::{Attribute, SemanticConvention, Value};
 
 use crate::server::cases::{assert_no_tags, assert_tags, span_of_unmatched, text};
 use crate::server::{Feature, Kit, Server};
@@ -8,34 +8,41 @@ use crate::server::{Feature, Kit, Server};
 /// The tags that every request has; no attribute of another convention is among them.
 pub fn tags_kind_component_method_url_and_status<S: Server>() {
     let kit = Kit::<S>::new();
-    assert_eq!(kit.get("/play").status, 200);
-    let span = kit.span();
-    assert_tags(
-        &span,
-        &[
-            ("span.kind", Value::from("server")),
-            ("component", Value::from(S::CAPABILITIES.component)),
-            ("http.method", Value::from("GET")),
-            ("http.url", Value::from("http://test.example/play")),
-            ("http.status_code", Value::from(200)),
-        ],
-    );
-    assert!(matches!(
-        span.tag("http.time_to_head_us"),
-        Some(Value::I64(0..))
-    ));
-    assert_no_tags(
-        &span,
-        &[
-            "error",
-            "http.outcome",
-            "http.request.method",
-            "url.path",
-            "http.response.status_code",
-            "server.address",
-        ],
-    );
-    assert!(span.logs().is_empty());
+    for (path, status) in [
+        ("/play", 200),
+        ("/items/7", 200),
+        ("/nested/items/7", 200),
+        ("/no/such/path", 404),
+    ] {
+        assert_eq!(kit.get(path).status, status, "{path}");
+        let span = kit.span();
+        assert_tags(
+            &span,
+            &[
+                ("span.kind", Value::from("server")),
+                ("component", Value::from(S::CAPABILITIES.component)),
+                ("http.method", Value::from("GET")),
+                ("http.url", format!("http://test.example{path}").into()),
+                ("http.status_code", Value::from(status)),
+            ],
+        );
+        assert!(matches!(
+            span.tag("http.time_to_head_us"),
+            Some(Value::I64(0..))
+        ));
+        assert_no_tags(
+            &span,
+            &[
+                "error",
+                "http.outcome",
+                "http.request.method",
+                "url.path",
+                "http.response.status_code",
+                "server.address",
+            ],
+        );
+        assert!(span.logs().is_empty());
+    }
 }
 
 /// The query is in no tag of the convention.
@@ -49,16 +56,27 @@ pub fn path_excludes_the_query<S: Server>() {
     }
 }
 
-/// The path is neither decoded nor normalised.
-pub fn path_is_kept_as_it_came<S: Server>() {
-    let kit = Kit::<S>::new();
-    assert_eq!(kit.get("/items/a%20b%C3%A9").status, 200);
+/// Path and query are neither decoded nor normalised.
+pub fn path_and_query_are_kept_as_they_came<S: Server>() {
+    let kit = Kit::<S>::with(|policy| policy.attributes([Attribute::QUERY.unredacted()]));
+    let query = "page=2&Sig=s3cret;c2VjcmV0LXRva2VuIQ==&bare%20";
+    let response = kit.get(&format!("/items/a%20b%C3%A9?{query}"));
+    assert_eq!(response.status, 200);
     let span = kit.span();
     assert_tags(
         &span,
-        &[("http.url", "http://test.example/items/a%20b%C3%A9")],
+        &[
+            ("http.url", "http://test.example/items/a%20b%C3%A9"),
+            ("query", query),
+        ],
     );
     assert_eq!(span.name(), S::CAPABILITIES.name("GET", "/items/{id}"));
+    // What is answered to such a path is the framework's business.
+    for path in ["/no//such", "/No/Such/", "/no/such/"] {
+        let _ = kit.get(path);
+        let span = kit.span();
+        assert_eq!(span.http().map(|http| http.path()), Some(path));
+    }
 }
 
 /// A target in absolute form (RFC 9112, section 3.2.2) is read as its path.

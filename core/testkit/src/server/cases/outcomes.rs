@@ -34,7 +34,7 @@ pub fn bad_request_is_no_error<S: Server>() {
     assert_eq!((span.is_error(), span.tag("error")), (false, None));
 }
 
-/// A response of 500 and above is an error, told once in a log.
+/// A response of 500 and above is an error, with one log of it.
 pub fn server_error_is_an_error_with_one_log<S: Server>() {
     let kit = Kit::<S>::playing(|query| {
         let status = query.parse().unwrap_or(200);
@@ -69,8 +69,8 @@ pub fn error_decides_its_own_status<S: Server>() {
     );
 }
 
-/// An error that reaches the tracing in the place of a response is an outcome of its own.
-pub fn error_in_the_place_of_a_response_is_a_handler_error<S: Server>() {
+/// An error that reaches the tracing instead of a response has its own outcome.
+pub fn error_instead_of_a_response_is_a_handler_error<S: Server>() {
     let kit = Kit::<S>::new();
     assert_eq!(kit.get("/failed").status, 503);
     let span = kit.span();
@@ -96,7 +96,7 @@ pub fn error_handler_has_the_last_word<S: Server>() {
     assert!(!span.is_error());
 }
 
-/// A panic ends the span, and is told from a cancellation.
+/// A panic ends the span, and is not a cancellation.
 pub fn panic_finishes_the_span_with_an_error<S: Server>() {
     let kit = Kit::<S>::playing(|_| async {
         turn().await;
@@ -209,7 +209,7 @@ fn assert_dropped_name<S: Server>(span: &FinishedSpan) {
     assert_eq!(span.name(), if named { name.as_str() } else { "GET" });
 }
 
-/// A body that ends in an error is told from one that ends, and from one that is left; what broke is logged.
+/// A body that ends in an error is neither complete nor abandoned; the error is logged.
 pub fn body_that_fails_is_an_error<S: Server>() {
     let kit = Kit::<S>::playing(|_| async {
         Reply::stream(async |number| {
@@ -234,7 +234,7 @@ pub fn body_that_fails_is_an_error<S: Server>() {
     assert!(message.contains(&Broken.to_string()), "{message}");
 }
 
-/// A client that leaves in the middle of the body is told from one that got all of it.
+/// The body is abandoned if the client leaves in the middle of it.
 pub fn hang_up_in_the_body_is_an_abandoned_body<S: Server>() {
     if !S::CAPABILITIES.has(Feature::Streams) {
         return assert_whole::<S>();

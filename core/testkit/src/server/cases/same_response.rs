@@ -1,11 +1,12 @@
-//! Nobody notices.
+//! Tracing changes no response.
 
 use crate::app::{Reply, turn};
 use crate::client::{Connection, Response};
+use crate::server::application::problems;
 use crate::server::cases::{CHUNKS, TRACEPARENT, UNSAMPLED, in_chunks};
 use crate::server::{Feature, Kit, Server};
 
-/// What `/play` does here, told by the query: bodies of every kind.
+/// The handler of `/play` here: bodies of every kind, chosen by the query.
 pub(super) async fn of_every_kind(query: String) -> Reply {
     match query.as_str() {
         "stream" => in_chunks("").await,
@@ -24,7 +25,7 @@ pub(super) async fn of_every_kind(query: String) -> Reply {
 }
 
 /// A stream of [`CHUNKS`] that declares its length.
-pub(super) fn sized() -> Reply {
+pub(crate) fn sized() -> Reply {
     let length = CHUNKS.concat().len() as u64;
     Reply::sized(length, async |number| {
         turn().await;
@@ -57,6 +58,16 @@ pub(super) const REQUESTS: [(&str, &str); 22] = [
     ("GET", "/chosen"),
     ("GET", "/no/such/path"),
 ];
+
+/// The application responds as the kit expects when nothing is traced. What is wrong here is not the adapter's fault.
+pub fn application_is_right_untraced<S: Server>() {
+    let problems = problems::<S>();
+    assert!(
+        problems.is_empty(),
+        "the application is wrong: {}",
+        problems.join("\n")
+    );
+}
 
 /// A traced response is, byte for byte, the untraced one, sampled or not.
 pub fn response_is_the_same_untraced<S: Server>() {

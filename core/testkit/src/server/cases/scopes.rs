@@ -53,7 +53,7 @@ pub fn guards_bring_back_what_was_current<S: Server>() {
 /// A guard that leaks ends with the scope that it was entered in: the rest of the request, and the next, do not see it.
 pub fn leaked_guard_ends_with_its_request<S: Server>() {
     let kit = Kit::<S>::setup()
-        .only_places()
+        .only_mount_points()
         .play(|query| {
             let leaks = query == "leak";
             async move {

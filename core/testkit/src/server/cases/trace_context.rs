@@ -1,7 +1,6 @@
 //! What comes in from the caller, and what goes on to the next.
 
 use opentracing_http::Span;
-use opentracing_http::propagation::{B3, Propagation};
 
 use crate::app::{Reply, injected as inject};
 use crate::server::cases::{
@@ -17,36 +16,6 @@ pub fn starts_a_root_span_without_headers<S: Server>() {
     assert_eq!(parent(&span), None);
     assert_eq!(span.references().count(), 0);
     assert!(span.context().flags().is_sampled() && span.context().flags().is_random());
-}
-
-/// Trace ids and span ids of our own are random in all their parts, and never zero.
-pub fn ids_are_random_in_all_their_parts<S: Server>() {
-    const REQUESTS: usize = 16;
-
-    let kit = Kit::<S>::new();
-    for _ in 0..REQUESTS {
-        assert_eq!(kit.get("/play").status, 200);
-    }
-    let spans = kit.spans(REQUESTS);
-    let parts = spans.iter().flat_map(|span| {
-        let (trace, id) = (
-            span.context().trace_id().get(),
-            span.context().span_id().get(),
-        );
-        [(trace >> 64) as u64, trace as u64, id]
-    });
-    let parts: Vec<u64> = parts
-        .flat_map(|part| [part >> 32, part & 0xffff_ffff])
-        .collect();
-    // Of so many numbers of 32 bits hardly two are the same, let alone three.
-    let most = parts
-        .iter()
-        .map(|part| parts.iter().filter(|other| *other == part).count());
-    assert!(most.max() <= Some(2), "{parts:x?}");
-    assert!(
-        parts.iter().filter(|part| **part == 0).count() < 2,
-        "{parts:x?}"
-    );
 }
 
 /// A request with a `traceparent` continues its trace, as its child.
@@ -121,39 +90,6 @@ pub fn writes_w3c_and_jaeger<S: Server>() {
     );
 }
 
-/// Only the chosen formats are read and written.
-pub fn reads_and_writes_the_formats_that_are_chosen<S: Server>() {
-    let kit = Kit::<S>::with(|policy| {
-        policy.propagation(Propagation::none().read(B3::single()).write(B3::multi()))
-    });
-    let b3 = format!("{TRACE}-{PARENT}-1");
-    let response = kit.get_with(
-        "/play",
-        &[
-            (
-                "traceparent",
-                "00-cccccccccccccccccccccccccccccccc-dddddddddddddddd-01",
-            ),
-            ("b3", &b3),
-        ],
-    );
-    let span = kit.span();
-    assert_eq!(parent(&span).as_deref(), Some(PARENT));
-    assert_eq!(injected(&response, "traceparent"), None);
-    let sent = ["x-b3-traceid", "x-b3-spanid", "x-b3-sampled"].map(|name| {
-        let found = injected(&response, &name.to_ascii_lowercase());
-        found.unwrap_or_else(|| panic!("{name} in {}", response.text()))
-    });
-    assert_eq!(
-        sent,
-        [
-            TRACE.to_owned(),
-            span.context().span_id().to_string(),
-            "1".to_owned()
-        ]
-    );
-}
-
 /// A malformed header is no parent and no error, and is counted.
 pub fn ignores_a_malformed_trace_header<S: Server>() {
     let kit = Kit::<S>::new();
@@ -169,8 +105,11 @@ pub fn ignores_a_malformed_trace_header<S: Server>() {
         assert_ne!(trace(&span), TRACE, "{malformed}");
         assert!(span.context().flags().is_sampled());
     }
+    let headers = [("traceparent", "corrupted"), ("uber-trace-id", "corrupted")];
+    assert_eq!(kit.get_with("/play", &headers).status, 200);
+    assert_eq!(parent(&kit.span()), None);
     let refused: u64 = kit.tracing().refusals().map(|(_, count)| count).sum();
-    assert_eq!(refused, 3);
+    assert_eq!(refused, 3 + 2);
 }
 
 /// Baggage without a trace arrives in the handler.
@@ -234,14 +173,4 @@ pub fn baggage_set_in_the_handler_goes_on<S: Server>() {
         Some("tenant=blue,user=ada")
     );
     assert_eq!(kit.span().baggage().get("user"), Some("ada"));
-}
-
-/// A `+` is a `+`, in W3C's header and in Jaeger's, for readers that take it for a blank as well.
-pub fn plus_in_baggage_goes_on_as_no_blank<S: Server>() {
-    let kit = Kit::<S>::new();
-    let response = kit.get_with("/play", &[("baggage", "sum=1+1%2B1")]);
-    for (name, value) in [("baggage", "sum=1%2B1%2B1"), ("uberctx-sum", "1%2B1%2B1")] {
-        assert_eq!(injected(&response, name).as_deref(), Some(value));
-    }
-    assert_eq!(kit.span().baggage().get("sum"), Some("1+1+1"));
 }

@@ -8,10 +8,10 @@ use crate::service::kit::{Kit, request, sampled};
 use crate::service::next::Next;
 use crate::service::spans::{is_error, shown, status};
 use crate::service::{Lasting, Service};
-use crate::tracer::Arrived;
+use crate::tracer::ReceivedSpan;
 
 /// A response from 500 up is an error, told with its status, and once in a log; one of 200 is none.
-pub fn service_tells_an_error<S: Service>() {
+pub fn service_records_an_error<S: Service>() {
     let kit = Kit::<S>::start();
     let failure = S::ROUTES.failure();
     let answer = failure.map(|route| kit.get(route.path, &sampled(1).1).status);
@@ -32,7 +32,7 @@ pub fn service_tells_an_error<S: Service>() {
     assert_eq!(error_logs(span), 0, "{span:?}");
 }
 
-fn error_logs(span: &Arrived) -> usize {
+fn error_logs(span: &ReceivedSpan) -> usize {
     let fields = span.logs.iter().flat_map(|log| &log.fields);
     let told = Tag::new("event", "error");
     fields.filter(|field| **field == told).count()
@@ -75,7 +75,7 @@ fn covers<S: Service>(Lasting { route, lasts }: Lasting) {
 
 /// A request whose client hangs up has its span all the same: an error where the handler is dropped; where it runs on,
 /// the service ends it as it will. A service that calls nobody is left with its answer under way.
-pub fn service_tells_an_abandoned_request<S: Service>() {
+pub fn service_records_an_abandoned_request<S: Service>() {
     let kit = Kit::<S>::start();
     let (caller, headers) = sampled(1);
     let Some(route) = S::ROUTES.calls() else {

@@ -40,7 +40,7 @@ fn with_query(path: &str) -> String {
 }
 
 /// Requests that match no route are told by their status, are no errors, and share one name, however many paths are tried.
-pub fn service_tells_not_found_with_a_bounded_name<S: Service>() {
+pub fn service_names_not_found_with_a_bounded_name<S: Service>() {
     let paths = ["/there/is/no/such/17", "/nor/18"];
     let kit = Kit::<S>::start();
     let answers = paths.map(|path| {
@@ -66,7 +66,7 @@ pub fn service_tells_not_found_with_a_bounded_name<S: Service>() {
 
 /// What the service says that it skips is answered and leaves no span, also below a caller that has sampled its trace;
 /// everything else leaves one.
-pub fn service_skips_what_it_says<S: Service>() {
+pub fn service_does_not_trace_what_it_skips<S: Service>() {
     let kit = Kit::<S>::start();
     let skipped = S::ROUTES.skipped();
     if let Some(path) = skipped {

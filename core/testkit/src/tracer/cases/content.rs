@@ -7,11 +7,11 @@ use opentracing_http::server::Instrumentation;
 use opentracing_http::{Route, Span, SpanId, SpanKind, Tag, Value};
 
 use crate::tracer::kit::{Kit, assert_in_order, fields, named};
-use crate::tracer::{Arrived, Backend, Feature};
+use crate::tracer::{Backend, Feature, ReceivedSpan};
 
 /// Asserts that exactly these tags arrived, in whatever order.
 #[track_caller]
-fn assert_tags<B: Backend>(span: &Arrived, tags: impl IntoIterator<Item = Tag>) {
+fn assert_tags<B: Backend>(span: &ReceivedSpan, tags: impl IntoIterator<Item = Tag>) {
     let expected = B::CAPABILITIES.tags(tags);
     for tag in &expected {
         let arrived = span.tag(&tag.key);
@@ -281,7 +281,7 @@ impl std::error::Error for Wraps {
 
 /// Asserts that this baggage arrived, if baggage does.
 #[track_caller]
-fn assert_baggage<B: Backend>(span: &Arrived, baggage: &[(&str, &str)]) {
+fn assert_baggage<B: Backend>(span: &ReceivedSpan, baggage: &[(&str, &str)]) {
     let expected = baggage
         .iter()
         .filter(|_| B::CAPABILITIES.has(Feature::Baggage));

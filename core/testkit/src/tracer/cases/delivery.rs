@@ -10,7 +10,7 @@ use opentracing_http::sampler::{SamplingParams, SamplingResult};
 use opentracing_http::{FanOut, FinishedSpan, Flushed, HttpTracing, InMemoryTracer, Span, Tracer};
 
 use crate::tracer::kit::{Kit, assert_in_order, in_time, named};
-use crate::tracer::{Arrived, Backend, Delivery, PATIENCE};
+use crate::tracer::{Backend, Delivery, PATIENCE, ReceivedSpan};
 
 /// How long a case allows a flush that must give up.
 const SHORT: Duration = Duration::from_millis(50);
@@ -128,7 +128,7 @@ fn flood(tracing: &HttpTracing, count: usize) {
 }
 
 #[track_caller]
-fn assert_distinct(spans: &[Arrived]) {
+fn assert_distinct(spans: &[ReceivedSpan]) {
     let names: HashSet<&str> = spans.iter().map(|span| &*span.name).collect();
     assert_eq!(names.len(), spans.len(), "a span arrived twice");
 }
@@ -315,10 +315,10 @@ pub fn works_in_a_fan_out<B: Backend>() {
     span.child("part").finish();
     span.finish();
     let arrived = kit.arrived(2);
-    let there: Vec<Arrived> = memory.finished().iter().map(Arrived::from).collect();
+    let there: Vec<ReceivedSpan> = memory.finished().iter().map(ReceivedSpan::from).collect();
     for name in ["work", "part"] {
         let (here, there) = (named(&arrived, name), named(&there, name));
-        let ids = |span: &Arrived| (span.trace_id, span.span_id, span.parent_id);
+        let ids = |span: &ReceivedSpan| (span.trace_id, span.span_id, span.parent_id);
         assert_eq!(ids(here), ids(there), "both receive the ids of {name}");
         let rule = format!("both receive the tags of {name}");
         assert_in_order::<B>(&here.tags, there.tags.clone(), &rule);
@@ -344,7 +344,7 @@ impl Tracer for Panics {
 }
 
 /// Beside one that panics in a fan-out, the tracer receives everything.
-pub fn a_panicking_neighbour_harms_nobody<B: Backend>() {
+pub fn a_panicking_tracer_beside_it_changes_nothing<B: Backend>() {
     let kit = Kit::<B>::within(|tracer| FanOut::new().and(Panics).and(tracer).and(Panics));
     kit.tracing.span("work").start().child("part").finish();
     kit.arrived(2);

@@ -6,17 +6,17 @@ use opentracing_http::report::ReferenceKind;
 use opentracing_http::{IdSource, SpanContext, SpanId, TraceFlags, TraceId};
 
 use crate::tracer::kit::{Kit, elsewhere, named};
-use crate::tracer::{Arrived, ArrivedReference, Backend, Delivery, Feature};
+use crate::tracer::{Backend, Delivery, Feature, ReceivedReference, ReceivedSpan};
 
 /// Asserts that the references of these kinds arrived, in this order, if references do.
 #[track_caller]
-fn assert_refers<B: Backend>(span: &Arrived, references: &[(ReferenceKind, &SpanContext)]) {
-    let expected = references.iter().map(|(kind, context)| ArrivedReference {
+fn assert_refers<B: Backend>(span: &ReceivedSpan, references: &[(ReferenceKind, &SpanContext)]) {
+    let expected = references.iter().map(|(kind, context)| ReceivedReference {
         kind: *kind,
         trace_id: context.trace_id(),
         span_id: context.span_id(),
     });
-    let expected: Vec<ArrivedReference> = match B::CAPABILITIES.has(Feature::References) {
+    let expected: Vec<ReceivedReference> = match B::CAPABILITIES.has(Feature::References) {
         true => expected.collect(),
         false => Vec::new(),
     };

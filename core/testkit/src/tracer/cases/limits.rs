@@ -7,7 +7,7 @@ use opentracing_http::server::Instrumentation;
 use opentracing_http::{Limits, Omitted, Tag, TraceFlags};
 
 use crate::tracer::kit::{Kit, assert_in_order, elsewhere, fields};
-use crate::tracer::{Arrived, Backend, Feature};
+use crate::tracer::{Backend, Feature, ReceivedSpan};
 
 /// What holds of tags, logs and fields.
 const FIRST: &str =
@@ -22,7 +22,7 @@ fn bounded<B: Backend>(change: impl FnOnce(&mut Limits)) -> Kit<B> {
 
 /// Asserts that this much is said to be left out, if that arrives.
 #[track_caller]
-fn assert_omitted<B: Backend>(span: &Arrived, change: impl FnOnce(&mut Omitted)) {
+fn assert_omitted<B: Backend>(span: &ReceivedSpan, change: impl FnOnce(&mut Omitted)) {
     let mut expected = Omitted::default();
     change(&mut expected);
     if !B::CAPABILITIES.has(Feature::Omitted) {

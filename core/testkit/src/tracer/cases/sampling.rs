@@ -62,7 +62,7 @@ pub fn a_callers_decision_is_followed<B: Backend>() {
 }
 
 /// The policy's sampler decides before the tracer and against the caller; where it is undecided the tracer decides.
-pub fn a_sampler_has_the_first_word<B: Backend>() {
+pub fn a_sampler_decides_before_the_tracer<B: Backend>() {
     let caller = |flags| elsewhere(0xabc, 0xdef, flags);
     let samplers: [(Box<dyn Sampler>, usize); 4] = [
         (Box::new(Always), 2),

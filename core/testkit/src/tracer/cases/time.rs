@@ -5,11 +5,11 @@ use std::time::{Duration, SystemTime};
 use opentracing_http::Clock;
 
 use crate::tracer::kit::{Kit, named};
-use crate::tracer::{Arrived, Backend};
+use crate::tracer::{Backend, ReceivedSpan};
 
 /// Asserts that the span arrived with these times, up to what the tracer cuts off.
 #[track_caller]
-fn assert_lasted<B: Backend>(span: &Arrived, start: SystemTime, duration: Duration) {
+fn assert_lasted<B: Backend>(span: &ReceivedSpan, start: SystemTime, duration: Duration) {
     let start = B::CAPABILITIES.time(start);
     assert_eq!(
         span.start, start,

@@ -40,7 +40,7 @@ pub fn w3c_trace_context() -> Format {
 
 const VALID: &str = "00-12345678901234567890123456789012-1234567890123456-01";
 
-/// What [`VALID`] says.
+/// The context of [`VALID`].
 fn sampled() -> SpanContext {
     ids(TraceFlags::SAMPLED)
 }

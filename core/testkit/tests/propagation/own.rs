@@ -1,21 +1,21 @@
-//! A house format: one header, no decision.
+//! A format of your own: one header, no decision.
 
 use opentracing_http::propagation::Carrier;
 use opentracing_http::propagation::{Extraction, Field, IncomingHeaders, Outgoing, Propagator};
 use opentracing_http::{SpanContext, SpanId, TraceFlags, TraceId};
 use opentracing_testkit::propagation::{Carries, Format, Table, context};
 
-/// `x-house-trace: <trace id>/<span id>`, which only sampled services send.
+/// `x-own-trace: <trace id>/<span id>`, which only sampled services send.
 #[derive(Debug)]
-struct House;
+struct Own;
 
-impl Propagator for House {
+impl Propagator for Own {
     fn name(&self) -> &'static str {
-        "house"
+        "own"
     }
 
     fn fields(&self) -> &[Field] {
-        const FIELDS: &[Field] = &[Field::named("x-house-trace")];
+        const FIELDS: &[Field] = &[Field::named("x-own-trace")];
         FIELDS
     }
 
@@ -27,7 +27,7 @@ impl Propagator for House {
             let ids: (TraceId, SpanId) = (trace.parse().ok()?, span.parse().ok()?);
             Some(SpanContext::new(ids.0, ids.1, TraceFlags::SAMPLED))
         };
-        match headers.single_named("x-house-trace") {
+        match headers.single_named("x-own-trace") {
             Ok(None) => {}
             Ok(Some(value)) => match parse(value) {
                 Some(context) => found.set_context(context),
@@ -40,17 +40,17 @@ impl Propagator for House {
     fn inject(&self, outgoing: &Outgoing<'_>, carrier: &mut dyn Carrier) {
         if let Some(context) = outgoing.context() {
             let value = format!("{}/{}", context.trace_id(), context.span_id());
-            carrier.set("x-house-trace", &value);
+            carrier.set("x-own-trace", &value);
         }
     }
 }
 
-pub(super) fn house() -> Format {
+pub(super) fn own() -> Format {
     let carries = Carries {
         always: Some(TraceFlags::SAMPLED),
         ..Carries::IDS_AND_DECISION
     };
-    let header = "x-house-trace";
+    let header = "x-own-trace";
     let (one, other) = (
         "4bf92f3577b34da6a3ce929d0e0e4736/00f067aa0ba902b7",
         "80f198ee56343ba864fe8b2a57d3eff7/e457b5a2e4d86bd1",
@@ -81,5 +81,5 @@ pub(super) fn house() -> Format {
             ],
         )
         .writes(sent, &[(header, one)]);
-    Format::new(House, carries, [table])
+    Format::new(Own, carries, [table])
 }

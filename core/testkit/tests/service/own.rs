@@ -15,7 +15,7 @@ use opentracing_http::{
 };
 use opentracing_testkit::server::HangUp;
 use opentracing_testkit::service::{Lasting, PATIENCE, Route, Routes, Service, Template};
-use opentracing_testkit::tracer::Arrived;
+use opentracing_testkit::tracer::ReceivedSpan;
 
 /// What can be wrong.
 pub(crate) mod defect {
@@ -41,7 +41,7 @@ pub(crate) mod defect {
 const SLOW: Duration = Duration::from_millis(20);
 
 /// The service: a thread for each connection.
-pub(crate) struct House<const DEFECT: u8> {
+pub(crate) struct Own<const DEFECT: u8> {
     addr: SocketAddr,
     tracer: InMemoryTracer,
     stopping: Arc<AtomicBool>,
@@ -60,7 +60,7 @@ struct Request {
     headers: Vec<(String, Vec<u8>)>,
 }
 
-impl<const DEFECT: u8> Service for House<DEFECT> {
+impl<const DEFECT: u8> Service for Own<DEFECT> {
     const ROUTES: Routes = Routes {
         plain: route("/", "GET /"),
         template: Ok(Template {
@@ -110,9 +110,14 @@ impl<const DEFECT: u8> Service for House<DEFECT> {
         self.addr
     }
 
-    fn stop(mut self) -> Vec<Arrived> {
+    fn stop(mut self) -> Vec<ReceivedSpan> {
         self.end();
-        let mut spans: Vec<_> = self.tracer.finished().iter().map(Arrived::from).collect();
+        let mut spans: Vec<_> = self
+            .tracer
+            .finished()
+            .iter()
+            .map(ReceivedSpan::from)
+            .collect();
         if DEFECT == defect::LOSES_THE_LAST && spans.len() > 40 {
             spans.pop();
         }
@@ -120,7 +125,7 @@ impl<const DEFECT: u8> Service for House<DEFECT> {
     }
 }
 
-impl<const DEFECT: u8> House<DEFECT> {
+impl<const DEFECT: u8> Own<DEFECT> {
     /// Waits for all requests.
     fn end(&mut self) {
         self.stopping.store(true, Ordering::SeqCst);
@@ -132,7 +137,7 @@ impl<const DEFECT: u8> House<DEFECT> {
     }
 }
 
-impl<const DEFECT: u8> Drop for House<DEFECT> {
+impl<const DEFECT: u8> Drop for Own<DEFECT> {
     fn drop(&mut self) {
         self.end();
     }

@@ -10,7 +10,7 @@ use opentracing_http::{FinishedSpan, HttpTracingBuilder, Route, Span};
 
 use crate::app::{Gate, NAMED, Reply, injected as inject};
 use crate::server::cases::{
-    PARENT, TRACEPARENT, UNSAMPLED, assert_current, assert_tags, outcome, parent, text,
+    PARENT, TRACEPARENT, UNSAMPLED, assert_current, assert_tags, in_chunks, outcome, parent, text,
 };
 use crate::server::{Feature, Kit, Server};
 
@@ -36,6 +36,9 @@ pub fn stacked_twice_makes_one_span<S: Server>() {
             ("http.request.header.x-request-id", "r-1"),
         ],
     );
+    // Those of the route are its own.
+    assert_eq!(kit.get("/play").status, 200);
+    assert_eq!(kit.span().tag("url"), None);
 }
 
 /// Traced everywhere, at a scope and on its route, a request has one span, with the attributes of all three.
@@ -62,7 +65,7 @@ pub fn route_scope_and_app_make_one_span<S: Server>() {
     );
 }
 
-/// A request that is not recorded is one request as well, in however many places it is traced: it is judged once, and ends
+/// A request that is not recorded is one request as well, at however many mount points it is traced: it is judged once, and ends
 /// once.
 pub fn unrecorded_request_is_judged_once<S: Server>() {
     #[derive(Debug, Default)]
@@ -141,9 +144,10 @@ pub fn request_made_in_a_handler_is_its_own<S: Server>() {
 
 /// Where single routes are traced, the others are not, and those have one span each.
 pub fn single_routes_can_be_traced_alone<S: Server>() {
-    let kit = Kit::<S>::setup().only_places().start();
+    let kit = Kit::<S>::setup().only_mount_points().start();
     let headers = [("traceparent", TRACEPARENT), ("x-request-id", "r-1")];
     assert_eq!(kit.get_with("/play", &headers).text(), "none\n");
+    assert_eq!(kit.get_with("/items/7", &headers).text(), "7");
     for path in ["/chosen", "/scope/chosen"] {
         let response = kit.get_with(path, &headers);
         let span = kit.span();
@@ -159,10 +163,45 @@ pub fn single_routes_can_be_traced_alone<S: Server>() {
     assert_eq!(kit.get("/no/such/path").status, 404);
 }
 
-/// A place can name its spans; the handler's own name holds against it.
-pub fn place_names_its_spans<S: Server>() {
-    for only_places in [false, true] {
-        // A rule of the policy's names what no place does.
+/// A handler returns text, a status, headers or a stream: whatever it is, the span has the status, and is not current any more
+/// in the next request.
+pub fn single_route_is_traced_whatever_it_returns<S: Server>() {
+    let kit = Kit::<S>::setup()
+        .only_mount_points()
+        .play(|query| {
+            let query = query.to_owned();
+            async move {
+                match query.as_str() {
+                    "status" => Reply::status(202),
+                    "tuple" => Reply::text("made")
+                        .with_status(201)
+                        .header("location", "/items/8"),
+                    "stream" => in_chunks("").await,
+                    _ => Reply::text("text"),
+                }
+            }
+        })
+        .start();
+    for (query, status, spans) in [
+        ("text", 200, 1),
+        ("status", 202, 1),
+        ("tuple", 201, 1),
+        ("stream", 200, 4),
+    ] {
+        assert_eq!(kit.get(&format!("/chosen?{query}")).status, status);
+        let spans = kit.spans(spans);
+        let request = spans.iter().find(|span| span.http().is_some());
+        let request = request.expect("the request's span");
+        assert_eq!(outcome(request).1, Some(status), "{query}");
+        assert!(!request.is_error());
+        assert_eq!(kit.get("/extracted").text(), "none\n", "after {query}");
+    }
+}
+
+/// A mount point can name its spans; a name that the handler sets wins.
+pub fn mount_point_names_its_spans<S: Server>() {
+    for only_mount_points in [false, true] {
+        // A rule of the policy's names what no mount point does.
         let ruled = |policy: HttpTracingBuilder| {
             policy.name_with(|_, route| {
                 (route != Route::Unknown).then(|| "named by the rule".to_owned())
@@ -174,8 +213,8 @@ pub fn place_names_its_spans<S: Server>() {
             }
             async { Reply::text(inject()) }
         });
-        let kit = if only_places {
-            setup.only_places()
+        let kit = if only_mount_points {
+            setup.only_mount_points()
         } else {
             setup
         }
@@ -193,8 +232,8 @@ pub fn place_names_its_spans<S: Server>() {
     }
 }
 
-/// A place can say when its spans end, whatever the policy says of the others.
-pub fn place_says_when_its_spans_end<S: Server>() {
+/// A mount point can set when its spans end, whatever the policy sets for the others.
+pub fn mount_point_sets_when_its_spans_end<S: Server>() {
     let gate = Gate::default();
     let kit = Kit::<S>::playing({
         let gate = gate.clone();

@@ -1,16 +1,16 @@
-//! A far end to write a backend with.
+//! A sink to write a backend with.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::tracer::{Arrived, PATIENCE};
+use crate::tracer::{PATIENCE, ReceivedSpan};
 
-/// A far end for tracers whose exporter runs in the test's own process: keeps what it receives, and can be stalled.
+/// Keeps the spans that it receives, and can be stalled: for tracers whose exporter runs in the test's own process.
 ///
-/// Its clones are the same one: a [`Backend`](super::Backend) keeps one, and its exporter, or whatever stands at the other
-/// end of the wire, has another.
+/// All clones share the same spans: a [`Backend`](super::Backend) keeps one, and its exporter, or what receives its messages, has
+/// another.
 #[derive(Debug, Clone, Default)]
-pub struct FarEnd {
+pub struct Sink {
     shared: Arc<Shared>,
 }
 
@@ -22,42 +22,42 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct State {
-    arrived: Vec<Arrived>,
+    arrived: Vec<ReceivedSpan>,
     is_stalled: bool,
 }
 
-impl FarEnd {
-    /// A far end that has received nothing, and is not stalled.
+impl Sink {
+    /// Creates a sink that has received nothing, and is not stalled.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Keeps a span.
-    pub fn receive(&self, span: impl Into<Arrived>) {
+    pub fn receive(&self, span: impl Into<ReceivedSpan>) {
         self.state().arrived.push(span.into());
         self.shared.changed.notify_all();
     }
 
-    /// What [`Backend::arrived`](super::Backend::arrived) answers.
+    /// Returns what [`Backend::arrived`](super::Backend::arrived) does: all spans, once they are at least `count`.
     #[must_use]
-    pub fn arrived(&self, count: usize) -> Vec<Arrived> {
+    pub fn arrived(&self, count: usize) -> Vec<ReceivedSpan> {
         let state = self.wait(|state| state.arrived.len() < count, PATIENCE);
         state.arrived.clone()
     }
 
-    /// Has [`pass`](Self::pass) wait.
+    /// Makes [`pass`](Self::pass) wait, until [`release`](Self::release).
     pub fn stall(&self) {
         self.state().is_stalled = true;
     }
 
-    /// Has what waits in [`pass`](Self::pass) go on.
+    /// Ends all waiting in [`pass`](Self::pass).
     pub fn release(&self) {
         self.state().is_stalled = false;
         self.shared.changed.notify_all();
     }
 
-    /// Waits as long as the far end is stalled: for the exporter to call before it delivers.
+    /// Waits while the sink is stalled. The exporter calls it before it delivers.
     pub fn pass(&self) {
         // Longer than every case: one that fails while it is stalled should not leave a thread behind for ever.
         drop(self.wait(|state| state.is_stalled, 4 * PATIENCE));

@@ -1,24 +1,24 @@
-//! A span at its far end.
+//! A span as it is received.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use opentracing_http::report::{Reference, ReferenceKind};
 use opentracing_http::{FinishedSpan, Log, Omitted, SpanId, Tag, TraceId, Value};
 
-/// A span as it arrived, whatever it travelled in.
+/// A span as it was received, whatever it was sent in.
 ///
-/// What travels as a [`FinishedSpan`] is one by [`From`]; what was decoded starts from [`new`](Self::new).
+/// A [`FinishedSpan`] converts into one with [`From`]; a span that is decoded from a message starts with [`new`](Self::new).
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-pub struct Arrived {
+pub struct ReceivedSpan {
     /// The trace.
     pub trace_id: TraceId,
     /// The span.
     pub span_id: SpanId,
-    /// The span that it stands below in its trace.
+    /// Its parent, if it has one.
     pub parent_id: Option<SpanId>,
-    /// What it refers to, the parent first.
-    pub references: Vec<ArrivedReference>,
+    /// Its references, the parent first.
+    pub references: Vec<ReceivedReference>,
     /// The operation name.
     pub name: String,
     /// When it started.
@@ -28,7 +28,7 @@ pub struct Arrived {
     /// The tags.
     pub tags: Vec<Tag>,
     /// The logs, in the order in which they arrived.
-    pub logs: Vec<ArrivedLog>,
+    pub logs: Vec<ReceivedLog>,
     /// The baggage at its end.
     pub baggage: Vec<(String, String)>,
     /// W3C's `tracestate` at its end; empty for none.
@@ -37,10 +37,10 @@ pub struct Arrived {
     pub omitted: Omitted,
 }
 
-/// A reference as it arrived.
+/// A reference as it was received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ArrivedReference {
-    /// How the span stands to the other.
+pub struct ReceivedReference {
+    /// The kind of the reference.
     pub kind: ReferenceKind,
     /// The other span's trace.
     pub trace_id: TraceId,
@@ -48,17 +48,17 @@ pub struct ArrivedReference {
     pub span_id: SpanId,
 }
 
-/// A log as it arrived.
+/// A log as it was received.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ArrivedLog {
+pub struct ReceivedLog {
     /// When it happened, if that arrives.
     pub time: Option<SystemTime>,
     /// What happened.
     pub fields: Vec<Tag>,
 }
 
-impl Arrived {
-    /// A root that started in 1970 and lasted no time, of which nothing else is known yet.
+impl ReceivedSpan {
+    /// Creates a root that started in 1970 and lasted no time, and has nothing else.
     #[must_use]
     pub fn new(trace_id: TraceId, span_id: SpanId, name: impl Into<String>) -> Self {
         Self {
@@ -77,7 +77,7 @@ impl Arrived {
         }
     }
 
-    /// The value of a tag.
+    /// Returns the value of a tag.
     #[must_use]
     pub fn tag(&self, key: &str) -> Option<&Value> {
         let mut tags = self.tags.iter();
@@ -85,7 +85,7 @@ impl Arrived {
     }
 }
 
-impl From<&FinishedSpan> for Arrived {
+impl From<&FinishedSpan> for ReceivedSpan {
     fn from(span: &FinishedSpan) -> Self {
         let context = span.context();
         let baggage = span.baggage().iter();
@@ -106,7 +106,7 @@ impl From<&FinishedSpan> for Arrived {
     }
 }
 
-impl From<&Reference> for ArrivedReference {
+impl From<&Reference> for ReceivedReference {
     fn from(reference: &Reference) -> Self {
         Self {
             kind: reference.kind,
@@ -116,7 +116,7 @@ impl From<&Reference> for ArrivedReference {
     }
 }
 
-impl From<Log> for ArrivedLog {
+impl From<Log> for ReceivedLog {
     fn from(log: Log) -> Self {
         Self {
             time: Some(log.time),
