@@ -224,7 +224,7 @@ fn every_way_to_look_at_headers_answers_alike() {
         let twice = incoming.single(KnownHeader::Baggage).unwrap_err();
         assert_eq!(
             twice.to_string(),
-            "the header stands in the request more than once"
+            "the header is present more than once"
         );
         assert_eq!(incoming.single(KnownHeader::Traceparent), Ok(None));
         assert_eq!(incoming.first(KnownHeader::Baggage), Some(&b"a=1"[..]));

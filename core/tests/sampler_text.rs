@@ -109,8 +109,8 @@ fn a_text_that_is_no_sampler_is_shown_with_what_there_is() {
         ("sometimes", "`probability:<share>`"),
         ("Always", "`parent:<one of these>`"),
         ("0.1", "there are"),
-        ("always:1", "nothing follows"),
-        ("never:", "nothing follows"),
+        ("always:1", "have no parameter"),
+        ("never:", "have no parameter"),
         ("probability", "from 0 to 1"),
         ("probability:", "from 0 to 1"),
         ("probability:10", "from 0 to 1"),
@@ -124,7 +124,7 @@ fn a_text_that_is_no_sampler_is_shown_with_what_there_is() {
         ("rate:100/s", "0 or more"),
         ("parent", "as in `parent:always`"),
         ("parent:", "there are"),
-        ("parent:parent:always", "stands once"),
+        ("parent:parent:always", "allowed once"),
         ("parent:often", "there are"),
     ] {
         let error = text.parse::<TextSampler>().unwrap_err().to_string();

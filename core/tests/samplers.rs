@@ -188,7 +188,7 @@ fn what_is_no_share_and_no_rate_is_an_error() {
     for share in [-0.1, 1.000_001, f64::NAN, f64::INFINITY] {
         let error = Probability::new(share).unwrap_err().to_string();
         assert!(
-            error.contains("give the share of traces to keep"),
+            error.contains("give the share of traces to record"),
             "{error}"
         );
     }

@@ -42,7 +42,7 @@ impl RateLimit {
             return Err(ConfigError::new(
                 "sampler",
                 format!(
-                    "{rate} spans a second cannot be a limit; give a number that is 0 or greater"
+                    "{rate} spans per second is not a limit; give 0 or a greater number"
                 ),
             ));
         }

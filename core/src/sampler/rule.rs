@@ -63,7 +63,7 @@ pub(crate) fn read<'a>(
             return Err(ParseRuleError {
                 text: line.trim().to_owned(),
                 problem:
-                    "it stands behind the rule for the rest, and never matches; put `* = …` last"
+                    "it follows the rule `* = …` and never matches; put `* = …` last"
                         .to_owned(),
             });
         }
@@ -98,7 +98,7 @@ impl fmt::Display for ParseRuleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:?} is no rule such as \"GET /checkout/* = always\": {}",
+            "{:?} is not a rule such as \"GET /checkout/* = always\": {}",
             self.text, self.problem
         )
     }

@@ -73,11 +73,11 @@ fn a_sampler_that_is_not_there_is_named_with_those_that_are() {
         ("xray", "is not supported"),
         (
             "always",
-            "`always` is no sampler; set `always_on`, `always_off`, `traceidratio`",
+            "`always` is not a sampler; set `always_on`, `always_off`, `traceidratio`",
         ),
         ("parentbased_", "after `parentbased_`"),
-        ("parentbased_parentbased_always_on", "is no sampler"),
-        ("probability:0.1", "is no sampler"),
+        ("parentbased_parentbased_always_on", "is not a sampler"),
+        ("probability:0.1", "is not a sampler"),
     ] {
         let (option, text) = fault(&[(SAMPLER, name)]);
         assert_eq!(option, SAMPLER);
@@ -320,7 +320,7 @@ fn a_limit_that_is_none_is_named_with_the_remedy() {
         let (option, text) = fault(&[(name, "-1")]);
         assert_eq!(option, name);
         assert!(
-            text.contains("`-1` is no whole number; give a whole number"),
+            text.contains("`-1` is not a whole number; give a whole number"),
             "{text}"
         );
     }

@@ -216,14 +216,14 @@ fn a_format_that_is_not_there_is_named_with_those_that_are() {
     for (formats, remedy) in [
         (
             "w3c",
-            "`w3c` is no format; there are `tracecontext`, `baggage`, `b3`",
+            "`w3c` is not a format; there are `tracecontext`, `baggage`, `b3`",
         ),
-        ("tracecontext baggage", "is no format"),
-        ("tracecontext,zipkin", "`zipkin` is no format"),
+        ("tracecontext baggage", "is not a format"),
+        ("tracecontext,zipkin", "`zipkin` is not a format"),
         ("b3,XRay", "`XRay` is a format that is not in this crate"),
         ("ottrace", "code can add others"),
-        ("none,b3", "`none` stands alone"),
-        ("b3,none", "`none` stands alone"),
+        ("none,b3", "`none` excludes formats"),
+        ("b3,none", "`none` excludes formats"),
         (" , ", "it names no format"),
     ] {
         let (option, text) = fault(&[(NAME, formats)]);

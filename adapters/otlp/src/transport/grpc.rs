@@ -81,7 +81,7 @@ impl Transport for Grpc {
             }
             Err(_) => {
                 let limit = prepared.timeout;
-                Err(on_the_way(&format_args!("no answer within {limit:?}")))
+                Err(on_the_way(&format_args!("no response within {limit:?}")))
             }
         }
     }
@@ -185,7 +185,7 @@ impl Prepared {
             let stream = connector.connect(name, stream).await?;
             let protocol = stream.get_ref().1.alpn_protocol();
             if protocol != Some(b"h2") {
-                return Err(io::Error::other("the other side does not speak HTTP/2"));
+                return Err(io::Error::other("the server does not support HTTP/2"));
             }
             return Ok(Box::new(stream));
         }
@@ -206,7 +206,7 @@ impl Prepared {
                     return Ok(stream);
                 }
                 Ok(Err(error)) => last = error,
-                Err(_) => last = io::Error::other(format!("{address} does not answer")),
+                Err(_) => last = io::Error::other(format!("{address} does not respond")),
             }
         }
         Err(last)
@@ -316,7 +316,7 @@ impl fmt::Display for Causes<'_> {
         fmt::Display::fmt(last, f)?;
         if is_other_protocol(last) {
             f.write_str(
-                "; does OTLP over gRPC come in at this port (4317 by default; HTTP's is 4318)?",
+                "; does this port accept OTLP over gRPC (4317 by default; HTTP's is 4318)?",
             )?;
         }
         Ok(())

@@ -72,7 +72,7 @@ impl Transport for Http {
         };
         let response = self.exchange(&request).map_err(|error| match &error {
             ureq::Error::Protocol(_) => on_the_way(&format_args!(
-                "{error}; does OTLP over HTTP come in at this port (4318 by default; gRPC's is 4317)?"
+                "{error}; does this port accept OTLP over HTTP (4318 by default; gRPC's is 4317)?"
             )),
             _ => on_the_way(&error),
         })?;
