@@ -222,10 +222,7 @@ fn every_way_to_look_at_headers_answers_alike() {
         assert_eq!(known, expected);
         assert_eq!(incoming.single(KnownHeader::B3), Ok(Some(&b"0"[..])));
         let twice = incoming.single(KnownHeader::Baggage).unwrap_err();
-        assert_eq!(
-            twice.to_string(),
-            "the header is present more than once"
-        );
+        assert_eq!(twice.to_string(), "the header is present more than once");
         assert_eq!(incoming.single(KnownHeader::Traceparent), Ok(None));
         assert_eq!(incoming.first(KnownHeader::Baggage), Some(&b"a=1"[..]));
         assert!(incoming.contains(KnownHeader::UberCtx) && incoming.contains(KnownHeader::B3));

@@ -194,7 +194,9 @@ fn parse_sampler(
         _ => {
             return Err(ConfigError::new(
                 "JAEGER_SAMPLER_TYPE",
-                format!("`{kind}` is not a sampler; set `const`, `probabilistic` or `ratelimiting`"),
+                format!(
+                    "`{kind}` is not a sampler; set `const`, `probabilistic` or `ratelimiting`"
+                ),
             ));
         }
     }))

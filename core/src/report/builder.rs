@@ -326,9 +326,7 @@ fn bounded(
         )),
         Some(batch) if batch > queue => Err(ConfigError::new(
             batch_option,
-            format!(
-                "a batch of {batch} exceeds a queue of {queue}; lower it, or raise `{raised}`"
-            ),
+            format!("a batch of {batch} exceeds a queue of {queue}; lower it, or raise `{raised}`"),
         )),
         Some(batch) => Ok(batch),
     }

@@ -41,9 +41,7 @@ impl RateLimit {
         if !rate.is_finite() || rate < 0.0 {
             return Err(ConfigError::new(
                 "sampler",
-                format!(
-                    "{rate} spans per second is not a limit; give 0 or a greater number"
-                ),
+                format!("{rate} spans per second is not a limit; give 0 or a greater number"),
             ));
         }
         Ok(Self {

@@ -62,9 +62,8 @@ pub(crate) fn read<'a>(
         if rest.is_some() {
             return Err(ParseRuleError {
                 text: line.trim().to_owned(),
-                problem:
-                    "it follows the rule `* = …` and never matches; put `* = …` last"
-                        .to_owned(),
+                problem: "it follows the rule `* = …` and never matches; put `* = …` last"
+                    .to_owned(),
             });
         }
         match rule.pattern {

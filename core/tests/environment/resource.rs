@@ -108,7 +108,11 @@ fn numbers_and_truths_are_read_strictly() {
     for (name, least, remedy) in [
         ("ZERO", 1, "0 is too small; give a whole number above 0"),
         ("SEVEN", 8, "give a whole number from 8 on"),
-        ("MINUS", 0, "`-1` is not a whole number; give a whole number"),
+        (
+            "MINUS",
+            0,
+            "`-1` is not a whole number; give a whole number",
+        ),
         ("HALF", 0, "give a whole number"),
         ("HUGE", 0, "give a whole number"),
     ] {

@@ -39,10 +39,10 @@ impl Backend for Receives {
         lacks: &[
             (
                 Feature::NonFinite,
-                "Jaeger cannot show a trace that has such a number",
+                "Jaeger cannot show a trace that contains one",
             ),
-            (Feature::Baggage, "Jaeger's spans have no place for it"),
-            (Feature::Tracestate, "Jaeger's spans have no place for it"),
+            (Feature::Baggage, "Jaeger's spans have no field for it"),
+            (Feature::Tracestate, "Jaeger's spans have no field for it"),
         ],
     };
 

@@ -26,9 +26,9 @@ const CAPABILITIES: Capabilities = Capabilities {
     lacks: &[
         (
             Feature::NonFinite,
-            "JSON has no such number, and Jaeger cannot show a trace that has one",
+            "JSON cannot represent it, and Jaeger cannot show a trace that contains one",
         ),
-        (Feature::Baggage, "OTLP's spans have no place for it"),
+        (Feature::Baggage, "OTLP's spans have no field for it"),
     ],
     ..Capabilities::ALL
 };

@@ -56,9 +56,9 @@ const CAPABILITIES: Capabilities = Capabilities {
     lacks: &[
         (
             Feature::NonFinite,
-            "Jaeger cannot show a trace that has such a number",
+            "Jaeger cannot show a trace that contains one",
         ),
-        (Feature::Baggage, "OTLP's spans have no place for it"),
+        (Feature::Baggage, "OTLP's spans have no field for it"),
     ],
     ..Capabilities::ALL
 };

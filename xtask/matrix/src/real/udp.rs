@@ -54,10 +54,10 @@ impl Sender for Udp {
         lacks: &[
             (
                 Feature::NonFinite,
-                "Jaeger cannot show a trace that has such a number",
+                "Jaeger cannot show a trace that contains one",
             ),
-            (Feature::Baggage, "Jaeger's spans have no place for it"),
-            (Feature::Tracestate, "Thrift's spans have no place for it"),
+            (Feature::Baggage, "Jaeger's spans have no field for it"),
+            (Feature::Tracestate, "Thrift's spans have no field for it"),
         ],
     };
 
