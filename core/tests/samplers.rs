@@ -194,7 +194,7 @@ fn what_is_no_share_and_no_rate_is_an_error() {
     }
     for rate in [-1.0, f64::NAN, f64::INFINITY] {
         let error = RateLimit::per_second(rate).unwrap_err().to_string();
-        assert!(error.contains("give a number"), "{error}");
+        assert!(error.contains("is not a limit"), "{error}");
     }
 }
 
