@@ -23,7 +23,9 @@ use tonic::{Code, Request, Status};
 use tower::ServiceExt;
 
 use crate::messages::ExportTraceServiceResponse;
-use crate::transport::{Failure, Prepared, RESPONSE_BYTES, Receipt, Transport, USER_AGENT, answer};
+use crate::transport::{
+    Failure, Prepared, RESPONSE_BYTES, Receipt, Transport, USER_AGENT, response,
+};
 
 /// The method of `TraceService` (OTLP specification, "OTLP/gRPC").
 const METHOD: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
@@ -133,7 +135,7 @@ async fn exchange(
     ready.map_err(|error| Status::from_error(error.into()))?;
     let path = PathAndQuery::from_static(METHOD);
     let response = client.unary(request, path, Encoded).await?;
-    Ok(answer::receipt_of(response.into_inner()))
+    Ok(response::receipt_of(response.into_inner()))
 }
 
 /// Converts a response that is not gRPC's, such as a proxy's, to a gRPC status (gRPC's "HTTP to gRPC Status Code
@@ -265,8 +267,8 @@ fn failure(prepared: &Prepared, status: &Status) -> Failure {
     if is_on_the_way(status) {
         return Failure::on_the_way(endpoint, Causes(status));
     }
-    let (code, details) = (status.code(), answer::details(status.details()));
-    let message = answer::shortened(status.message());
+    let (code, details) = (status.code(), response::details(status.details()));
+    let message = response::shortened(status.message());
     Failure {
         is_retry: is_retry(code, details.after.is_some()),
         after: details.after,

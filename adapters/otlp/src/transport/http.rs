@@ -7,7 +7,7 @@ use http::{HeaderMap, StatusCode, header};
 use ureq::Agent;
 
 use crate::transport::{
-    Failure, Prepared, RESPONSE_BYTES, Receipt, Transport, USER_AGENT, answer, compress,
+    Failure, Prepared, RESPONSE_BYTES, Receipt, Transport, USER_AGENT, compress, response,
 };
 
 const PROTOBUF: &str = "application/x-protobuf";
@@ -112,7 +112,7 @@ impl Response {
 
     fn receipt(&self) -> Receipt {
         match self.is_protobuf() {
-            true => answer::receipt(&self.body),
+            true => response::receipt(&self.body),
             false => Receipt::default(),
         }
     }
@@ -120,15 +120,15 @@ impl Response {
     /// Returns the response's message, and the pause that it requests.
     fn reason(&self) -> (String, Option<Duration>) {
         let details = match self.is_protobuf() {
-            true => answer::details(&self.body),
-            false => answer::Details {
-                message: answer::shortened(&String::from_utf8_lossy(&self.body)),
+            true => response::details(&self.body),
+            false => response::Details {
+                message: response::shortened(&String::from_utf8_lossy(&self.body)),
                 after: None,
             },
         };
         let message = match self.header(header::LOCATION) {
             Some(location) if self.status.is_redirection() => {
-                let location = answer::shortened(location);
+                let location = response::shortened(location);
                 format!("redirects are not followed; set the endpoint to what is at {location}")
             }
             _ => details.message,

@@ -42,7 +42,7 @@ struct Receives {
 impl Receives {
     fn start(wire: Wire) -> (Self, OtlpTracer) {
         let far_end = FarEnd::new();
-        let receiver = Receiver::answering(wire, {
+        let receiver = Receiver::responding(wire, {
             let far_end = far_end.clone();
             move |call| {
                 far_end.pass();

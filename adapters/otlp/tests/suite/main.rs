@@ -7,7 +7,6 @@
     allow(dead_code, unused_imports, unused_mut)
 )]
 
-mod answers;
 mod contract;
 #[cfg(feature = "tls")]
 mod encrypted;
@@ -15,6 +14,7 @@ mod ending;
 mod env;
 mod network;
 mod receiver;
+mod responses;
 mod wire;
 
 use std::sync::mpsc::{Receiver as Messages, channel};

@@ -99,10 +99,10 @@ fn idle_connection_that_the_collector_closed_costs_no_retry() {
 }
 
 #[test]
-fn hang_up_without_an_answer_is_tried_again() {
+fn hang_up_without_a_response_is_retried() {
     for wire in WIRES {
         let mut calls = 0;
-        let receiver = Receiver::answering(*wire, move |_| {
+        let receiver = Receiver::responding(*wire, move |_| {
             calls += 1;
             if calls == 2 {
                 Reply::HangUp
@@ -126,7 +126,7 @@ fn slow_collector_gets_everything_and_keeps_nobody_waiting() {
     const EACH: Duration = Duration::from_millis(20);
     for wire in WIRES {
         let (_never, wait) = channel::<()>();
-        let receiver = Receiver::answering(*wire, move |_| {
+        let receiver = Receiver::responding(*wire, move |_| {
             wait.recv_timeout(EACH).unwrap_err();
             Reply::Taken
         });
@@ -165,7 +165,7 @@ fn serve(tracing: &HttpTracing, requests: usize) -> Duration {
 fn stalled_collector_has_no_effect_on_requests_and_holds_one_batch_and_one_queue() {
     const LIMIT: Duration = Duration::from_millis(100);
     for wire in WIRES {
-        let receiver = Receiver::answering(*wire, |_| Reply::Silence);
+        let receiver = Receiver::responding(*wire, |_| Reply::Silence);
         let (builder, errors) = told(quick(builder(&receiver)).retries(1));
         let builder = builder.queue_spans(100).batch_spans(50).timeout(LIMIT);
         let (tracing, tracer) = start(builder);
@@ -188,7 +188,7 @@ fn stalled_collector_has_no_effect_on_requests_and_holds_one_batch_and_one_queue
 fn collector_that_stalled_gets_what_is_reported_once_it_goes_on() {
     for wire in WIRES {
         let far_end = FarEnd::new();
-        let receiver = Receiver::answering(*wire, {
+        let receiver = Receiver::responding(*wire, {
             let far_end = far_end.clone();
             move |_| {
                 far_end.pass();
@@ -297,7 +297,7 @@ fn queue_that_is_full_drops_and_counts_each_span_once() {
     for wire in WIRES {
         let far_end = FarEnd::new();
         far_end.stall();
-        let receiver = Receiver::answering(*wire, {
+        let receiver = Receiver::responding(*wire, {
             let far_end = far_end.clone();
             move |_| {
                 far_end.pass();

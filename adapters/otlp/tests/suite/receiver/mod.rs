@@ -153,7 +153,7 @@ impl Receiver {
         Self::start_at(wire, own_address(), |_| Reply::Taken)
     }
 
-    pub(crate) fn answering(
+    pub(crate) fn responding(
         wire: Wire,
         decide: impl FnMut(&Call) -> Reply + Send + 'static,
     ) -> Self {
