@@ -1,4 +1,4 @@
-//! A tracer made of several: who is asked, who decides, who receives.
+//! Fan-outs: which tracers are asked, which decide, which receive spans.
 
 #![allow(clippy::unwrap_used)]
 
@@ -12,7 +12,7 @@ use opentracing_http::{
     SpanId, TraceFlags, TraceId, Tracer,
 };
 
-/// Answers what it is told to, and keeps what it hears.
+/// Returns the given decision, and stores the calls.
 #[derive(Clone)]
 struct Scripted {
     answer: SamplingResult,

@@ -1,4 +1,4 @@
-//! A finished span, as a tracer reads it: what the contract of tracers does not see from the far end.
+//! Finished spans, as far as the tracers' contract does not check them at the backend.
 
 #![allow(clippy::unwrap_used)]
 

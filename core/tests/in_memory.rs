@@ -1,4 +1,4 @@
-//! The tracer for tests: what it finds, what it draws, what it waits for.
+//! The tracer for tests.
 
 #![allow(clippy::unwrap_used)]
 
@@ -12,7 +12,7 @@ use opentracing_http::sampler::{Sampler, SamplingParams};
 use opentracing_http::{FinishedSpan, HttpTracing, InMemoryTracer, SpanContext};
 use opentracing_http::{SpanId, TraceFlags, TraceId};
 
-/// Longer than anything here takes.
+/// Longer than any step takes.
 const LONG: Duration = Duration::from_secs(20);
 
 fn tracing() -> (InMemoryTracer, HttpTracing) {

@@ -14,7 +14,7 @@ use opentracing_http::{
     SpanKind, Tag, TraceFlags, TraceId, Tracer,
 };
 
-/// Keeps what it is asked and told, and answers what no default does.
+/// Returns the given decision, and stores the calls.
 #[derive(Clone, Default)]
 struct Listens(Arc<Mutex<Vec<String>>>);
 

@@ -1,4 +1,4 @@
-//! Tracing that the environment has switched off.
+//! Tracing that is disabled by the environment.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

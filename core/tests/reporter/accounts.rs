@@ -1,4 +1,4 @@
-//! What was reported is delivered or dropped, once, for one reason.
+//! Every reported span is delivered or dropped, once, for one reason.
 
 use opentracing_http::FanOut;
 

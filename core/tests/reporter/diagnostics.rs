@@ -1,4 +1,4 @@
-//! Losses are told to the policy's hook.
+//! Losses are reported to the policy's hook.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -6,7 +6,7 @@ use opentracing_http::{Diagnostic, FanOut};
 
 use super::*;
 
-/// A policy whose hook sends what it is told.
+/// A policy whose hook sends its reports to the test.
 fn telling(tracer: impl Tracer + 'static) -> (HttpTracing, Receiver<String>) {
     let (send, told) = channel();
     let policy = HttpTracing::builder(tracer).on_diagnostic(move |diagnostic| {
@@ -143,7 +143,7 @@ fn a_hook_that_itself_loses_spans_is_not_called_by_itself() {
                 let policy = policy.try_lock().unwrap();
                 calls.fetch_add(1, Ordering::Relaxed);
                 if let Some(tracing) = &*policy {
-                    // One of these finds no place, in each of the two.
+                    // There is no room for one of these, in each of the two.
                     finish(tracing, &["x", "y", "z"]);
                     tracing.flush(Duration::ZERO);
                 }
@@ -166,7 +166,7 @@ fn a_hook_that_itself_loses_spans_is_not_called_by_itself() {
         }
         told.recv_timeout(LONG).unwrap();
         assert!(first.drops().total() > 0 && second.drops().total() > 0);
-        // The second reporter's first loss came from within the hook. It is told with its next one.
+        // The second reporter's first loss came from within the hook. It is part of its next report.
         finish(&tracing, &["d", "e"]);
         told.recv_timeout(LONG).unwrap();
         assert_eq!(calls.load(Ordering::Relaxed), 2);

@@ -182,7 +182,7 @@ fn dropping_the_policy_delivers_what_is_queued() {
 /// What holds no span that [`wait_for_shutdown`] reports.
 pub(super) const SMALL: usize = 100_000;
 
-/// Waits until a shutdown has begun: until a span that finds no place in a [`SMALL`] queue is refused for that reason.
+/// Waits until a shutdown has begun: until a span for which a [`SMALL`] queue has no room is refused for that reason.
 pub(super) fn wait_for_shutdown(reporter: &Reporter) {
     let tracer = InMemoryTracer::new();
     let span = HttpTracing::new(tracer.clone()).span("large").start();

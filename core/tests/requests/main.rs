@@ -57,7 +57,7 @@ impl Harness {
         spans.remove(0)
     }
 
-    /// Answers a request with a status and no body.
+    /// Responds to a request with a status and no body.
     fn answer(&self, request: &Request<()>, status: u16) -> FinishedSpan {
         let watched =
             self.begin(request)

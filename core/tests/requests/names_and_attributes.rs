@@ -1,4 +1,4 @@
-//! What a span is called, and what it says of its request.
+//! Names and attributes of requests' spans.
 
 use super::*;
 
@@ -110,7 +110,7 @@ fn an_inner_place_adds_to_the_one_span() {
     let mut span = outer.begin(&request);
     span.scope(|| {
         assert!(inner.begin_or_join(&request, |_| true).is_none());
-        // A middleware between the two places runs the inner one in a span of its own.
+        // A middleware between the two mount points runs the inner one in its own span.
         Span::current().child("between").in_scope(|| {
             assert!(
                 inner

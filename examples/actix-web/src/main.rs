@@ -15,7 +15,7 @@ use opentracing_actix_web::{Attribute, CurrentSpan, Tag, TracingMiddleware};
 #[actix_web::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let tracing = example_shared::tracing("example-actix-web");
-    // One route's spans have these attributes as tags, besides what all spans have.
+    // The spans of one route have these attributes as tags, in addition to the default tags.
     let chosen = TracingMiddleware::new(&tracing)
         .attributes([Attribute::URL, "header:x-request-id".parse()?]);
     let all = TracingMiddleware::new(&tracing);

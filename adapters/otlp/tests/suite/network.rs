@@ -1,4 +1,4 @@
-//! A collector that is not there, or not as it should be.
+//! Collectors that are down, or that misbehave.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -143,7 +143,7 @@ fn slow_collector_gets_everything_and_keeps_nobody_waiting() {
     }
 }
 
-/// Answers requests one after the other; the longest time that one took.
+/// Responds to requests one after the other; returns the longest time of one.
 fn serve(tracing: &HttpTracing, requests: usize) -> Duration {
     let instrumentation = Instrumentation::new(tracing, "suite");
     let request = Request::get("/users/7").body(()).unwrap();
@@ -213,7 +213,7 @@ fn collector_that_stalled_gets_what_is_reported_once_it_goes_on() {
     }
 }
 
-/// A listener whose connections nobody reads.
+/// A listener whose connections are not read.
 #[test]
 fn collector_that_reads_nothing_holds_one_connection_at_a_time() {
     for wire in WIRES {
@@ -334,7 +334,7 @@ fn address_of_ipv6_is_reached() {
     }
 }
 
-/// Says this on each connection, once something has come.
+/// Sends these bytes on each connection after the first byte has arrived.
 fn chatter(words: &'static [u8]) -> String {
     let listener = TcpListener::bind(crate::receiver::own_address()).unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

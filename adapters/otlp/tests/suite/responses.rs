@@ -1,4 +1,4 @@
-//! What a collector answers.
+//! Responses of a collector.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -42,7 +42,7 @@ fn statuses_are_retried_as_the_specification_says() {
             grpc(4, true),
             grpc(5, false),
             grpc(7, false),
-            // Only with a time to wait.
+            // Only with a delay.
             grpc(8, false),
             grpc(10, true),
             grpc(11, true),
@@ -53,7 +53,7 @@ fn statuses_are_retried_as_the_specification_says() {
             grpc(16, false),
             grpc(99, false),
         ]);
-        // What a proxy may answer in place of the collector.
+        // Responses of a proxy instead of the collector.
         let proxy = |status, is_retry| {
             let reply = Reply::Http(status, Vec::new(), b"why".to_vec());
             (Wire::Grpc, reply, is_retry)
