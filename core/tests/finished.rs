@@ -43,7 +43,7 @@ fn carrying(baggage: usize) -> SpanContext {
 }
 
 #[test]
-fn kind_and_end_and_place_are_told() {
+fn accessors_return_kind_end_and_whether_it_follows() {
     let start = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
     let tracer = InMemoryTracer::new();
     let tracing = HttpTracing::new(tracer.clone());
@@ -65,7 +65,7 @@ fn kind_and_end_and_place_are_told() {
 }
 
 #[test]
-fn a_span_failed_if_its_tag_says_so() {
+fn a_span_failed_if_its_error_tag_is_true() {
     for (tag, failed) in [
         (None, false),
         (Some(Tag::new("error", true)), true),

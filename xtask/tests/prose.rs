@@ -67,7 +67,10 @@ fn comments_and_pages_use_plain_words() {
 fn forbidden_words_are_found_in_comments_and_pages_only() {
     let found = |text: &str, is_page| forbidden(text, is_page).len();
     assert_eq!(found("/// Answers `true`.", false), 1);
-    assert_eq!(found(&format!("let a = 1; {} Whoever sees it", "//"), false), 1);
+    assert_eq!(
+        found(&format!("let a = 1; {} Whoever sees it", "//"), false),
+        1
+    );
     assert_eq!(found("It stands in\nthe place of a value.", true), 1);
     assert_eq!(found("/// Stands in the\n/// place of a value.", false), 1);
     assert_eq!(found("The backend answered in place.", true), 0);

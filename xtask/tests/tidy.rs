@@ -43,7 +43,7 @@ fn framework_adapters_have_the_same_file_names() {
 
 /// The core decides, adapters translate.
 #[test]
-fn framework_adapters_know_no_tags_and_judge_no_status() {
+fn framework_adapters_contain_no_tag_names_and_no_status_rules() {
     let tags = [
         "\"http.",
         "\"span.kind\"",
@@ -177,7 +177,7 @@ fn every_page_with_samples_is_compiled() {
 }
 
 #[test]
-fn nothing_knows_the_machine_it_was_written_on() {
+fn no_file_contains_a_path_of_a_developers_machine() {
     // Put together, so that this file does not find itself.
     let paths = ["work", "root", "home", "Users"].map(|folder| format!("/{folder}/"));
     for extension in ["rs", "md", "toml", "css", "yml", "yaml", "json"] {

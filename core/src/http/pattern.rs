@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_meant_is_refused() {
+    fn patterns_that_cannot_match_are_refused() {
         for wrong in [
             "",
             " ",

@@ -63,7 +63,7 @@ fn the_share_is_that_of_new_traces() {
 }
 
 #[test]
-fn a_sampler_that_is_not_there_is_named_with_those_that_are() {
+fn an_unknown_sampler_is_an_error_with_the_known_ones() {
     for (name, remedy) in [
         ("jaeger_remote", "`jaeger_remote` is not supported"),
         (
@@ -299,7 +299,7 @@ fn each_limit_has_its_variable() {
 }
 
 #[test]
-fn a_limit_that_is_none_is_named_with_the_remedy() {
+fn a_wrong_limit_is_an_error_with_the_remedy() {
     for name in [
         "OTEL_ATTRIBUTE_COUNT_LIMIT",
         "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",

@@ -11,7 +11,7 @@ fn resource(variables: &[(&str, &str)]) -> Resource {
 }
 
 #[test]
-fn without_variables_nothing_is_known_of_the_service() {
+fn without_variables_the_service_has_no_name() {
     let nothing = resource(&[("OTEL_SERVICE_NAME", " "), ("OTEL_RESOURCE_ATTRIBUTES", "")]);
     assert_eq!(nothing, Resource::default());
     assert_eq!(nothing.service_name(), None);

@@ -210,7 +210,7 @@ fn a_flush_does_not_wait_for_spans_that_come_after_it() {
 }
 
 #[test]
-fn a_flush_tells_of_a_loss() {
+fn a_flush_returns_its_losses() {
     let (tracing, _, backend) = start(prompt().batch_spans(100));
     finish(&tracing, &["a"]);
     backend.answer(|| Err(ExportError::rejected("no")));
@@ -419,7 +419,7 @@ fn a_panic_loses_the_batch_and_not_the_thread() {
 }
 
 #[test]
-fn errors_are_told() {
+fn errors_are_passed_to_the_callback() {
     let (send, errors) = channel();
     let (tracing, _, backend) = start(prompt().on_error(move |error| {
         send.send((error.to_string(), error.is_retry())).unwrap();

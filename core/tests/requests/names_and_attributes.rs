@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn names_follow_route_rule_place_and_handler() {
+fn names_come_from_route_rule_mount_point_and_handler() {
     let harness = defaults();
     let mut span = harness.begin(&get("/users/7", &[]));
     span.set_route(Route::Template("/users/{id}"));
@@ -99,7 +99,7 @@ fn a_route_is_found_by_the_path_where_none_is_known() {
 }
 
 #[test]
-fn an_inner_place_adds_to_the_one_span() {
+fn an_inner_mount_point_adds_to_the_same_span() {
     let outer = policy(|policy| policy.attributes([Attribute::METHOD]));
     let inner = outer
         .instrumentation

@@ -1,4 +1,4 @@
-//! What a request's own filters or handlers tell of it: for frameworks that call back round each poll, and know no routes.
+//! Calls on a request within its own scope: for frameworks that call back around each poll, and have no routes.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
@@ -58,7 +58,7 @@ fn a_scope_can_be_entered_and_left_by_two_calls() {
 }
 
 #[test]
-fn a_request_can_be_answered_within_its_scope() {
+fn respond_can_be_called_within_the_scope() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let noted = seen.clone();
     let tracing = HttpTracing::builder(InMemoryTracer::new())
@@ -76,7 +76,7 @@ fn a_request_can_be_answered_within_its_scope() {
 }
 
 #[test]
-fn a_route_told_by_the_handler_names_the_span() {
+fn a_route_set_by_the_handler_names_the_span() {
     let tracer = InMemoryTracer::new();
     let tracing = HttpTracing::new(tracer.clone());
     let mut request = Instrumentation::new(&tracing, "test").begin(&get(None));
@@ -98,7 +98,7 @@ fn a_route_told_by_the_handler_names_the_span() {
 }
 
 #[test]
-fn a_rule_names_by_a_route_that_the_handler_or_an_inner_place_tells() {
+fn the_naming_rule_gets_the_route_of_the_handler_or_an_inner_mount_point() {
     let tracer = InMemoryTracer::new();
     let tracing = HttpTracing::builder(tracer.clone())
         .name_with(|method, route| match route {
@@ -137,7 +137,7 @@ fn finish_callbacks_get_the_route_of_a_request_that_is_not_recorded() {
 }
 
 #[test]
-fn a_place_that_joins_late_does_not_rename_what_the_handler_named() {
+fn a_mount_point_that_joins_late_does_not_override_the_handlers_name() {
     let tracer = InMemoryTracer::new();
     let tracing = HttpTracing::new(tracer.clone());
     let outer = Instrumentation::new(&tracing, "test").name("outer");
