@@ -1,4 +1,4 @@
-//! What a package brings along, as its page says.
+//! The packages that a package depends on, as its page lists them.
 
 use std::collections::BTreeSet;
 use std::fs;

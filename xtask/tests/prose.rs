@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What is not written, and what to write instead. Letter case does not matter, and only whole words are found.
-const FORBIDDEN: [(&str, &str); 22] = [
+const FORBIDDEN: [(&str, &str); 24] = [
     ("answers", "returns, or responds"),
     ("as good as unset", "counts as unset"),
     ("asks for it so", "say what is requested"),
@@ -14,9 +14,11 @@ const FORBIDDEN: [(&str, &str); 22] = [
     ("has to say", "contains"),
     ("house format", "your own format"),
     ("in the place of", "instead of, replaces"),
+    ("in vain", "timed out, without success"),
     ("inner place", "inner mount point"),
     ("no place", "no room, no position"),
     ("nobody lives", "clamped so that it cannot overflow"),
+    ("of one's own", "your own"),
     ("outer place", "outer mount point"),
     ("said so", "name the condition"),
     ("say so", "name the condition"),

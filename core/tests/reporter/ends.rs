@@ -327,7 +327,7 @@ fn policies_and_reporter_share_the_time_of_their_ends() {
     let time = Duration::from_millis(500);
     let (reporter, backend) = hanging(prompt().shutdown_timeout(time));
     assert!(reporter.end(time).timed_out());
-    // The backend goes on, so what follows is not in vain; but the time is over.
+    // The backend continues, so the flush below does not time out; but the time is over.
     backend.accept();
     assert_eq!(backend.batch(), ["b"]);
     let began = Instant::now();
