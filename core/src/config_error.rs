@@ -1,15 +1,32 @@
 //! The error of a wrong configuration.
 
 use std::borrow::Cow;
+use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
 /// The error of a wrong configuration. It names the option and the remedy.
 ///
-/// It occurs at set-up only, never because of a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// It occurs at set-up only, never because of a request. Two errors are equal if they have the same option and message.
+///
+/// The message is complete. Where another error was the cause, it is the [`source`](Error::source) as well, for code that
+/// treats, say, a missing file and an unreadable one differently.
+///
+/// ```
+/// use std::error::Error;
+///
+/// use opentracing_http::error::ParsePatternError;
+/// use opentracing_http::{HttpTracing, InMemoryTracer};
+///
+/// let error = HttpTracing::builder(InMemoryTracer::new()).skip("health").build().unwrap_err();
+/// assert_eq!(error.option(), "skip");
+/// assert!(error.source().unwrap().is::<ParsePatternError>());
+/// ```
+#[derive(Debug, Clone)]
 pub struct ConfigError {
     option: Cow<'static, str>,
     remedy: Cow<'static, str>,
+    source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl ConfigError {
@@ -27,7 +44,25 @@ impl ConfigError {
         Self {
             option: option.into(),
             remedy: remedy.into(),
+            source: None,
         }
+    }
+
+    /// Returns the same error with the error that caused it as its [`source`](Error::source). The message stays as it is.
+    ///
+    /// ```
+    /// use std::error::Error;
+    ///
+    /// use opentracing_http::ConfigError;
+    ///
+    /// let cause = "eight".parse::<u8>().unwrap_err();
+    /// let error = ConfigError::new("queue", format!("{cause}; use a number")).with_source(cause);
+    /// assert!(error.source().is_some());
+    /// ```
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.source = Some(Arc::from(source.into()));
+        self
     }
 
     /// Returns the name of the option or of the environment variable.
@@ -37,10 +72,22 @@ impl ConfigError {
     }
 }
 
+impl PartialEq for ConfigError {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.option, &self.remedy) == (&other.option, &other.remedy)
+    }
+}
+
+impl Eq for ConfigError {}
+
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "option `{}`: {}", self.option, self.remedy)
     }
 }
 
-impl std::error::Error for ConfigError {}
+impl Error for ConfigError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_ref().map(|source| &**source as _)
+    }
+}

@@ -26,21 +26,27 @@ pub use self::http::{
     Attribute, Forwarded, Network, Outcome, Pattern, QueryRedaction, RequestView, Route,
     SemanticConvention, SpanEnd, TraceIdHeader, Trust,
 };
-pub use self::http_tracing::{HttpTracing, HttpTracingBuilder};
+pub use self::http_tracing::{HttpTracing, HttpTracingBuilder, MountPoint};
 pub use self::span::{
     Clock, FinishedSpan, OwnedSpan, RequestEnd, Span, SpanBuilder, SystemClock, Tracer,
 };
-pub use self::tag::{Limits, Log, LogFields, Omitted, SpanKind, Tag, Value};
+pub use self::tag::{Limits, Log, LogFields, Omitted, SpanKind, Tag, TagValue, Text, Value};
 pub use self::tracer::{FanOut, InMemoryTracer, NoopTracer};
 
-/// The errors of what is written as text.
+/// Errors of what is written as text, and what spans take for errors.
 pub mod error {
     pub use crate::config_error::ConfigError;
-    pub use crate::context::ParseIdError;
+    pub use crate::context::{ParseIdError, ParseTraceStateError};
     pub use crate::http::{ParseAttributeError, ParseNetworkError, ParsePatternError};
+    pub use crate::span::RecordableError;
 }
 
 /// What keeps a span current, and what can follow it into other systems of contexts.
 pub mod scope {
     pub use crate::span::{Entered, ScopeHook, Scoped};
+}
+
+/// What several tags, and the fields of logs, can be written as.
+pub mod values {
+    pub use crate::tag::{DisplayValue, IntoTag, LogFields, TagValue, TagWriter, Tags, Text};
 }

@@ -111,16 +111,17 @@ pub(crate) fn bound(text: &mut Cow<'static, str>, limit: usize) -> bool {
         return true;
     }
     if let Cow::Owned(text) = text
-        && text.capacity() > 2 * text.len() + SPARE_CAPACITY
+        && has_spare_room(text.capacity(), text.len())
     {
         text.shrink_to_fit();
     }
     false
 }
 
-/// Text may have a capacity of twice its length plus this many bytes: copying it would cost more than the memory it
-/// frees.
-const SPARE_CAPACITY: usize = 64;
+/// Returns whether a text has so much more capacity than it uses that the memory which a copy would free is worth the copy.
+pub(crate) const fn has_spare_room(capacity: usize, length: usize) -> bool {
+    capacity > 2 * length + 64
+}
 
 /// Returns the number of bytes on the heap.
 #[allow(clippy::ptr_arg, reason = "it matters whether the text is owned")]
@@ -145,17 +146,17 @@ pub(crate) fn prefix(text: &str, limit: usize) -> &str {
 
 /// Text that is written up to a limit; the rest is discarded.
 #[derive(Debug)]
-pub(crate) struct BoundedText {
-    pub(crate) text: String,
+pub(crate) struct BoundedText<T = String> {
+    pub(crate) text: T,
     pub(crate) is_cut: bool,
     left: usize,
 }
 
-impl BoundedText {
+impl<T: fmt::Write + Default> BoundedText<T> {
     /// Formats a value, at most `limit` bytes of it.
     pub(crate) fn of(shown: &dyn fmt::Display, limit: usize) -> Self {
         let mut bounded = Self {
-            text: String::new(),
+            text: T::default(),
             is_cut: false,
             left: limit,
         };
@@ -165,10 +166,10 @@ impl BoundedText {
     }
 }
 
-impl fmt::Write for BoundedText {
+impl<T: fmt::Write> fmt::Write for BoundedText<T> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let kept = prefix(text, self.left);
-        self.text.push_str(kept);
+        self.text.write_str(kept)?;
         if kept.len() < text.len() {
             self.is_cut = true;
             self.left = 0;

@@ -2,15 +2,19 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod support;
+
 use allocation_counter::measure;
 use http::{HeaderMap, Request};
 use opentracing_http::sampler::Never;
 use opentracing_http::scope::ScopeHook;
-use opentracing_http::server::{BodySize, BodySpan, Instrumentation, RequestSpan, ResponseView};
+use opentracing_http::server::{BodyPart, BodySize, BodySpan, Instrumentation, RequestSpan};
 use opentracing_http::{
     Attribute, FinishedSpan, HttpTracing, NoopTracer, Route, Span, SpanContext, SpanId, TraceFlags,
     TraceId, Tracer, Trust,
 };
+
+use self::support::Response;
 
 struct Discard;
 
@@ -41,17 +45,15 @@ fn request(traceparent: &str) -> Request<()> {
 const SAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const UNSAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
 
-fn serve(instrumentation: &Instrumentation, request: &Request<()>, headers: &HeaderMap) {
-    let Some(mut span) = instrumentation.begin_or_join(request, |_| false) else {
-        return;
-    };
+fn serve(instrumentation: &Instrumentation, request: &Request<()>, headers: &mut HeaderMap) {
+    let mut span = instrumentation.begin(request);
     span.scope(|| {
         let current = Span::current();
         assert!(current.context().is_some());
         current.clone().set_tag("ignored.when", "not recorded");
     });
     span.set_route(Route::Template("/users/{id}"));
-    let body = span.head(&ResponseView {
+    let body = span.respond(&mut Response {
         status: 200,
         headers,
         body: BodySize::Exact(5),
@@ -59,15 +61,15 @@ fn serve(instrumentation: &Instrumentation, request: &Request<()>, headers: &Hea
     });
     if let Some(mut body) = body {
         body.scope(|| {});
-        body.sent(5);
-        body.end();
+        body.note(BodyPart::LastData(5));
     }
 }
 
 fn served(tracing: &HttpTracing, traceparent: &str) -> u64 {
-    let instrumentation = Instrumentation::new(tracing, "test").attributes([Attribute::USER_AGENT]);
-    let (request, headers) = (request(traceparent), HeaderMap::new());
-    allocations(|| serve(&instrumentation, &request, &headers))
+    let mount_point = tracing.mount_point().attributes([Attribute::USER_AGENT]);
+    let instrumentation = Instrumentation::new(mount_point, "test");
+    let (request, mut headers) = (request(traceparent), HeaderMap::new());
+    allocations(|| serve(&instrumentation, &request, &mut headers))
 }
 
 #[test]
@@ -111,8 +113,8 @@ fn redacted_headers_of_a_request_cost_none() {
     ] {
         request.headers_mut().insert(name, value.parse().unwrap());
     }
-    let headers = HeaderMap::new();
-    let count = allocations(|| serve(&instrumentation, &request, &headers));
+    let mut headers = HeaderMap::new();
+    let count = allocations(|| serve(&instrumentation, &request, &mut headers));
     assert_eq!(count, 0);
 }
 
@@ -192,9 +194,9 @@ fn a_caller_that_is_not_trusted_costs_none_whatever_it_sends() {
             .build()
             .unwrap();
         let instrumentation = Instrumentation::new(&tracing, "test");
-        let (request, headers) = (with_everything(SAMPLED), HeaderMap::new());
+        let (request, mut headers) = (with_everything(SAMPLED), HeaderMap::new());
         assert_eq!(
-            allocations(|| serve(&instrumentation, &request, &headers)),
+            allocations(|| serve(&instrumentation, &request, &mut headers)),
             0
         );
     }
@@ -209,11 +211,11 @@ fn a_debug_id_of_a_caller_whose_debug_is_not_trusted_costs_none() {
         }
         let tracing = tracing.build().unwrap();
         let instrumentation = Instrumentation::new(&tracing, "test");
-        let (mut request, headers) = (request(SAMPLED), HeaderMap::new());
+        let (mut request, mut headers) = (request(SAMPLED), HeaderMap::new());
         let id = "find-me".parse().unwrap();
         request.headers_mut().insert("jaeger-debug-id", id);
         assert_eq!(
-            allocations(|| serve(&instrumentation, &request, &headers)),
+            allocations(|| serve(&instrumentation, &request, &mut headers)),
             0
         );
     }
@@ -223,9 +225,9 @@ fn a_debug_id_of_a_caller_whose_debug_is_not_trusted_costs_none() {
 fn baggage_of_a_request_that_is_not_recorded_is_read_once() {
     let tracing = HttpTracing::new(Discard);
     let instrumentation = Instrumentation::new(&tracing, "test");
-    let (request, headers) = (with_everything(UNSAMPLED), HeaderMap::new());
+    let (request, mut headers) = (with_everything(UNSAMPLED), HeaderMap::new());
     // Text and lengths of the baggage, the buffer to decode in, the tracestate, and what holds both.
-    let counted = allocations(|| serve(&instrumentation, &request, &headers));
+    let counted = allocations(|| serve(&instrumentation, &request, &mut headers));
     assert!(counted <= 8, "{counted}");
 }
 

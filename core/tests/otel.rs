@@ -2,18 +2,22 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod support;
+
 use std::pin::pin;
 use std::task::{Context, Waker};
 
-use http::{HeaderMap, Request};
+use http::Request;
 use opentracing_http::report::otel::{
     AttributeValue, KeyValue, Link, OMITTED, OtelSpan, SCOPE_NAME, SCOPE_VERSION, Status,
 };
-use opentracing_http::server::{BodySize, Instrumentation, ResponseView};
+use opentracing_http::server::{BodySize, Instrumentation};
 use opentracing_http::{
     FinishedSpan, HttpTracing, HttpTracingBuilder, InMemoryTracer, Limits, SemanticConvention,
     SpanContext, SpanKind, Tag, Trust,
 };
+
+use self::support::Bare;
 
 const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
@@ -35,13 +39,8 @@ fn served(
     let span = Instrumentation::new(&tracing, "test").begin(&request);
     match status {
         Some(status) => {
-            let head = ResponseView {
-                status,
-                headers: &HeaderMap::new(),
-                body: BodySize::Empty,
-                upgrade: false,
-            };
-            assert!(span.head(&head).is_none());
+            let body = BodySize::Empty;
+            assert!(span.respond(&mut Bare { status, body }).is_none());
         }
         None => drop(span),
     }
@@ -190,7 +189,7 @@ fn parent_is_remote_where_it_is_a_requests_caller_and_not_where_it_is_a_span_of_
     root.child("child").finish();
     root.follower("follower").finish();
     // A request is a child of the span that polls it.
-    let request = pin!(root.scope(async {
+    let request = pin!((*root).scope(async {
         let request = Request::get("/").body(()).unwrap();
         drop(Instrumentation::new(&tracing, "test").begin(&request));
     }));
@@ -230,9 +229,9 @@ fn what_was_left_out_is_counted() {
         .child_of(context.clone())
         .follows_from(context)
         .start();
-    span.set_tags([("a", 1), ("b", 2), ("c", 3)])
-        .log("one")
-        .log("two");
+    span.set_tags([("a", 1), ("b", 2), ("c", 3)]);
+    span.log("one");
+    span.log("two");
     span.finish();
     let finished = tracer.take().remove(0);
     let span = OtelSpan::of(&finished);
@@ -252,8 +251,8 @@ fn omissions_without_a_counter_are_an_attribute() {
         change(&mut limits);
         let policy = HttpTracing::builder(tracer.clone()).limits(limits);
         let span = policy.build().unwrap().span("work").start();
-        span.log([("a", 1), ("b", 2), ("c", 3)])
-            .set_tag("text", "abcdef");
+        span.log([("a", 1), ("b", 2), ("c", 3)]);
+        span.set_tag("text", "abcdef");
         span.finish();
         let finished = tracer.take().remove(0);
         let attributes = OtelSpan::of(&finished).attributes;

@@ -196,13 +196,10 @@ fn every_view_returns_the_same_headers() {
     let views: [&dyn HeaderView; 5] = [&map, &pairs, &slice, &listed, &&map];
     for view in views {
         let values = |name: &str| {
-            let (mut by_text, mut prepared) = (Vec::new(), Vec::new());
-            view.header_values(name, &mut |value| by_text.push(value));
-            let header = HeaderName::from_bytes(name.as_bytes()).unwrap();
-            view.named_header_values(&header, &mut |value| prepared.push(value));
-            assert_eq!(by_text, prepared);
-            assert_eq!(view.header(name), by_text.first().copied());
-            by_text
+            let mut values = Vec::new();
+            view.header_values(name, &mut |value| values.push(value));
+            assert_eq!(view.header(name), values.first().copied());
+            values
         };
         assert_eq!(values("BAGGAGE"), [b"a=1", b"b=2"]);
         assert_eq!(values("accept"), [b"*/*"]);
@@ -213,7 +210,7 @@ fn every_view_returns_the_same_headers() {
         for header in KnownHeader::NAMED {
             incoming.values(*header, &mut |value| known.push((*header, value)));
         }
-        known.sort_by_key(|(header, _)| header.index());
+        known.sort_by_key(|(header, _)| std::cmp::Reverse(header.name()));
         let expected: [(KnownHeader, &[u8]); 3] = [
             (KnownHeader::Baggage, b"a=1"),
             (KnownHeader::Baggage, b"b=2"),

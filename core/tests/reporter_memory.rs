@@ -36,8 +36,8 @@ fn two_million_spans_against_a_stalled_exporter_stay_within_the_bound() {
     let mut peak = 0;
     for number in 0..SPANS {
         let span = tracing.span("work").start();
-        span.set_tag("number", number as i64)
-            .set_tag("text", "x".repeat(200));
+        span.set_tag("number", number as i64);
+        span.set_tag("text", "x".repeat(200));
         span.finish();
         if number % 10_000 == 0 {
             peak = peak.max(resident());

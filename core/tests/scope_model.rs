@@ -41,7 +41,7 @@ struct Program<'s> {
     random: RefCell<SmallRng>,
     steps_left: RefCell<usize>,
     model: RefCell<Model>,
-    guards: RefCell<Vec<(usize, Entered<'s>)>>,
+    guards: RefCell<Vec<(usize, Entered<&'s Span>)>>,
     /// Futures that have been polled and are not done.
     futures: RefCell<Vec<Task<'s>>>,
     requests: RefCell<Vec<RequestSpan>>,

@@ -97,7 +97,7 @@ fn a_scoped_future_sees_its_span_in_every_poll_and_while_it_is_dropped() {
     let seen = Arc::new(Mutex::new(None));
     let (on_drop, expected) = (SeenOnDrop(seen.clone()), a.context());
     let mut polls = 0;
-    let mut future = Box::pin(a.scope(async move {
+    let mut future = Box::pin((*a).scope(async move {
         let _on_drop = on_drop;
         poll_fn(|_| {
             assert_eq!(Span::current().context(), expected);
@@ -130,7 +130,7 @@ fn interleaved_futures_keep_their_own_spans() {
     let [a, b] = spans();
     let check = |span: &OwnedSpan| {
         let expected = span.context();
-        span.scope(async move {
+        (**span).scope(async move {
             for _ in 0..20 {
                 assert_eq!(Span::current().context(), expected);
                 let mut polled = false;
@@ -159,6 +159,61 @@ fn interleaved_futures_keep_their_own_spans() {
         }
     }
     assert!(Span::current().is_none());
+}
+
+#[test]
+fn guards_of_every_kind_may_be_dropped_in_any_order() {
+    let orders = [
+        [0, 1, 2],
+        [0, 2, 1],
+        [1, 0, 2],
+        [1, 2, 0],
+        [2, 0, 1],
+        [2, 1, 0],
+    ];
+    for order in orders {
+        let tracer = InMemoryTracer::new();
+        let tracing = HttpTracing::new(tracer.clone());
+        let span = |name| tracing.span(name).root().start();
+        let (borrowed, shared, owned) = (span("borrowed"), span("shared"), span("owned"));
+        let handles = [&*borrowed, &*shared, &*owned].map(Clone::clone);
+        let mut guards: [Option<Box<dyn std::any::Any>>; 3] = [
+            None,
+            Some(Box::new((*shared).clone().entered())),
+            Some(Box::new(owned.entered())),
+        ];
+        // Entered last, and so the innermost.
+        let mut innermost = Some(borrowed.enter());
+        let mut left = vec![1, 2, 0];
+        for at in order {
+            match at {
+                0 => drop(innermost.take()),
+                at => drop(guards[at].take()),
+            }
+            left.retain(|other| *other != at);
+            match left.last() {
+                Some(last) => assert!(is_current(&handles[*last]), "{order:?}"),
+                None => assert!(Span::current().is_none(), "{order:?}"),
+            }
+        }
+        assert_eq!(tracer.named("owned").len(), 1);
+    }
+}
+
+#[test]
+fn hooks_follow_guards_that_own_their_span() {
+    let recorder = Recorder::default();
+    let tracing = HttpTracing::builder(InMemoryTracer::new())
+        .scope_hook(recorder.clone())
+        .build()
+        .unwrap();
+    drop(tracing.span("work").start().entered());
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut future = pin!(tracing.span("work").start().scope(async {}));
+    assert!(future.as_mut().poll(&mut cx).is_ready());
+    let seen = recorder.0.lock().unwrap();
+    let exits = seen.iter().filter(|line| line.starts_with("exit")).count();
+    assert_eq!((seen.len(), exits), (4, 2), "{seen:?}");
 }
 
 #[derive(Clone, Default)]
@@ -220,7 +275,7 @@ fn baggage_set_in_an_inner_scope_of_a_span_that_is_not_recorded_reaches_the_oute
     let span = tracing.span("unrecorded").start();
     let copy = Span::clone(&span);
     span.in_scope(|| {
-        copy.in_scope(|| _ = Span::current().set_baggage_item("user", "ada"));
+        copy.in_scope(|| Span::current().set_baggage_item("user", "ada"));
         assert_eq!(Span::current().baggage_item("user").as_deref(), Some("ada"));
     });
     assert_eq!(span.baggage_item("user").as_deref(), Some("ada"));
@@ -414,7 +469,7 @@ fn baggage_of_one_span_that_is_not_recorded_is_not_adopted_by_another() {
         .unwrap();
     let [outer, inner] = ["outer", "inner"].map(|name| tracing.span(name).root().start());
     outer.in_scope(|| {
-        inner.in_scope(|| _ = Span::current().set_baggage_item("user", "ada"));
+        inner.in_scope(|| Span::current().set_baggage_item("user", "ada"));
         assert_eq!(Span::current().baggage_item("user"), None);
         std::mem::forget(inner.enter());
         Span::current().set_baggage_item("user", "bob");

@@ -9,9 +9,10 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use opentracing_http::report::ReferenceKind;
+use opentracing_http::values::TagWriter;
 use opentracing_http::{
     Baggage, Clock, FinishedSpan, HttpTracing, InMemoryTracer, Limits, LogFields, NoopTracer, Span,
-    SpanContext, SpanId, Tag, TraceFlags, TraceId, Tracer, Value,
+    SpanContext, SpanId, TraceFlags, TraceId, Tracer, Value,
 };
 
 fn tracing() -> (InMemoryTracer, HttpTracing) {
@@ -73,10 +74,10 @@ fn a_span_ends_once_and_its_handles_outlive_it() {
     assert!(span.is_recording());
     owned.finish();
     assert!(!span.is_recording());
-    span.set_tag("late", true)
-        .set_name("late")
-        .log("late")
-        .set_baggage_item("late", "baggage goes on");
+    span.set_tag("late", true);
+    span.set_name("late");
+    span.log("late");
+    span.set_baggage_item("late", "baggage goes on");
     let context = span.context().unwrap();
     let mut headers = Vec::new();
     span.inject(&mut headers);
@@ -139,11 +140,11 @@ fn baggage_that_came_is_passed_on_by_the_noop_tracer() {
 #[test]
 fn the_empty_span_accepts_everything() {
     let span = Span::none();
-    span.set_tag("a", 1)
-        .log("x")
-        .set_baggage_item("a", "b")
-        .set_name("y")
-        .set_tags([("a", 1)]);
+    span.set_tag("a", 1);
+    span.log("x");
+    span.set_baggage_item("a", "b");
+    span.set_name("y");
+    span.set_tags([("a", 1)]);
     assert_eq!(
         (span.context(), span.baggage_item("a"), span.is_recording()),
         (None, None, false)
@@ -238,11 +239,9 @@ fn threads_that_set_the_first_baggage_at_once_lose_none() {
 struct Nosy(Span);
 
 impl LogFields for Nosy {
-    fn into_fields(self) -> impl Iterator<Item = Tag> {
-        std::iter::once_with(move || {
-            self.0.set_tag("asked", true);
-            Tag::new("event", "asked")
-        })
+    fn write(self, fields: &mut TagWriter<'_>) {
+        self.0.set_tag("asked", true);
+        fields.add("event", "asked");
     }
 }
 
@@ -258,7 +257,8 @@ fn values_may_use_the_span_that_they_are_set_on() {
     thread::spawn(move || {
         let (tracer, tracing) = tracing();
         let span = tracing.span("work").start();
-        span.set_name(Nosy(span.clone())).log(Nosy(span.clone()));
+        span.set_name(Nosy(span.clone()));
+        span.log(Nosy(span.clone()));
         span.finish();
         let _ = done.send(only(&tracer));
     });
@@ -310,7 +310,8 @@ fn a_start_at_the_end_of_the_calendar_is_no_panic() {
         return; // This system's calendar is longer.
     }
     let span = tracing.span("work").start_time(end).start();
-    span.log("late").child("part").finish();
+    span.log("late");
+    span.child("part").finish();
     span.finish();
     assert!(tracer.take().iter().all(|span| span.end() >= span.start()));
 }
@@ -340,9 +341,9 @@ fn a_log_beyond_the_limit_is_not_created() {
     struct Made<'a>(&'a AtomicU64);
 
     impl LogFields for Made<'_> {
-        fn into_fields(self) -> impl Iterator<Item = Tag> {
+        fn write(self, fields: &mut TagWriter<'_>) {
             self.0.fetch_add(1, Ordering::Relaxed);
-            std::iter::once(Tag::new("event", "made"))
+            fields.add("event", "made");
         }
     }
 

@@ -1,4 +1,4 @@
-//! The request's span as an argument of a handler.
+//! The request's span in a handler.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -8,10 +8,10 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 use opentracing_http::Span;
 
-/// The request's span, as an argument of a handler.
+/// The extractor of the request's span; derefs to [`Span`].
 ///
-/// It is what [`Span::current`] answers, and derefs to [`Span`]. It never fails: in an app that is not traced it is the
-/// empty handle, on which every method does nothing.
+/// It never fails: in an untraced request it is the empty handle, on which every method does nothing. That is also what
+/// `Option<CurrentSpan>` holds there, because actix-web makes `None` of failures only.
 ///
 /// ```
 /// use actix_web::Responder;
@@ -27,15 +27,7 @@ use opentracing_http::Span;
 /// # let _ = actix_web::web::post().to(checkout);
 /// ```
 #[derive(Debug, Clone)]
-pub struct CurrentSpan(Span);
-
-impl CurrentSpan {
-    /// The handle itself, to be kept or sent elsewhere.
-    #[must_use]
-    pub fn into_inner(self) -> Span {
-        self.0
-    }
-}
+pub struct CurrentSpan(pub Span);
 
 impl Deref for CurrentSpan {
     type Target = Span;

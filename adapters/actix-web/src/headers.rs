@@ -1,13 +1,14 @@
 //! actix-web's header map, which is not `http`'s, as what the core reads and writes.
 
+use std::borrow::{Borrow, BorrowMut};
 use std::fmt;
-use std::sync::LazyLock;
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
-use opentracing_http::propagation::Field;
-use opentracing_http::propagation::{Carrier, HeaderFilter, HeaderView, KnownHeader};
+use opentracing_http::propagation::{Carrier, Field, HeaderFilter, HeaderView, KnownHeader};
 
-/// actix-web's header map as what a span is injected into: of a response, or of a request that `awc` is to send.
+/// actix-web's header map, of a request or a response, or of a request that `awc` is to send.
+///
+/// A span is injected into one that can be changed:
 ///
 /// ```
 /// use actix_web::http::header::HeaderMap;
@@ -17,117 +18,13 @@ use opentracing_http::propagation::{Carrier, HeaderFilter, HeaderView, KnownHead
 ///     span.inject(&mut ActixHeaders(headers));
 /// }
 /// ```
-pub struct ActixHeaders<'a>(pub &'a mut HeaderMap);
+pub struct ActixHeaders<M>(pub M);
 
-/// The known names, prepared: they are copied without an allocation. In the order of [`KnownHeader::index`].
-static NAMES: LazyLock<Vec<HeaderName>> = LazyLock::new(|| {
-    let names = KnownHeader::NAMED.iter();
-    names
-        .map(|known| HeaderName::from_static(known.name()))
-        .collect()
-});
-
-fn header_name(name: &str) -> Option<HeaderName> {
-    let prepared = KnownHeader::from_name(name).and_then(|known| NAMES.get(known.index()));
-    match prepared {
-        Some(prepared) => Some(prepared.clone()),
-        None => HeaderName::from_bytes(name.as_bytes()).ok(),
-    }
-}
-
-impl Carrier for ActixHeaders<'_> {
-    fn set(&mut self, name: &str, value: &str) {
-        if let (Some(name), Ok(value)) = (header_name(name), HeaderValue::from_str(value)) {
-            self.0.insert(name, value);
-        }
-    }
-
-    fn append(&mut self, name: &str, value: &str) {
-        if let (Some(name), Ok(value)) = (header_name(name), HeaderValue::from_str(value)) {
-            self.0.append(name, value);
-        }
-    }
-
-    fn remove(&mut self, name: &str) {
-        if let Some(name) = header_name(name) {
-            self.0.remove(name);
-        }
-    }
-
-    fn remove_prefixed(&mut self, prefix: &str) {
-        self.0.retain(|name, _| !name.as_str().starts_with(prefix));
-    }
-
-    fn remove_fields(&mut self, fields: &[Field]) {
-        // One pass: outgoing requests have few headers, and a look-up for each field costs more.
-        let covers = |name: &str| fields.iter().any(|field| field.covers(name));
-        self.0.retain(|name, _| !covers(name.as_str()));
-    }
-}
-
-impl fmt::Debug for ActixHeaders<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Names only: values may be secrets.
-        let names = self.0.keys().map(HeaderName::as_str);
-        f.debug_tuple("ActixHeaders")
-            .field(&names.collect::<Vec<_>>())
-            .finish()
-    }
-}
-
-/// The headers of a request or a response, to be read.
-#[derive(Clone, Copy)]
-pub(crate) struct Headers<'h>(pub(crate) &'h HeaderMap);
-
-impl<'h> Headers<'h> {
-    pub(crate) fn visit(self, visit: &mut dyn FnMut(&'h str, &'h [u8])) {
-        for (name, value) in self.0 {
+impl<M: Borrow<HeaderMap>> HeaderView for ActixHeaders<M> {
+    fn each_header<'a>(&'a self, visit: &mut dyn FnMut(&'a str, &'a [u8])) {
+        for (name, value) in self.0.borrow() {
             visit(name.as_str(), value.as_bytes());
         }
-    }
-
-    pub(crate) fn visit_values(self, name: &str, visit: &mut dyn FnMut(&'h [u8])) {
-        for value in self.values(name) {
-            visit(value.as_bytes());
-        }
-    }
-
-    pub(crate) fn first(self, name: &str) -> Option<&'h [u8]> {
-        self.values(name).next().map(HeaderValue::as_bytes)
-    }
-
-    pub(crate) fn visit_wanted(
-        self,
-        wanted: &HeaderFilter,
-        visit: &mut dyn FnMut(&'h str, &'h [u8]),
-    ) {
-        for (name, value) in self.0 {
-            let name = name.as_str();
-            if wanted.may_want(name) {
-                visit(name, value.as_bytes());
-            }
-        }
-    }
-
-    /// Looks the name up by the map's own copy of it: to make one of a text allocates, unless it is a standard name.
-    fn values(self, name: &str) -> impl Iterator<Item = &'h HeaderValue> {
-        let mut names = self.0.keys();
-        let name = names.find(|found| found.as_str().eq_ignore_ascii_case(name));
-        name.into_iter().flat_map(|name| self.0.get_all(name))
-    }
-}
-
-impl HeaderView for Headers<'_> {
-    fn each_header<'a>(&'a self, visit: &mut dyn FnMut(&'a str, &'a [u8])) {
-        self.visit(visit);
-    }
-
-    fn header_values<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
-        self.visit_values(name, visit);
-    }
-
-    fn header<'a>(&'a self, name: &str) -> Option<&'a [u8]> {
-        self.first(name)
     }
 
     fn each_wanted_header<'a>(
@@ -135,7 +32,56 @@ impl HeaderView for Headers<'_> {
         wanted: &HeaderFilter,
         visit: &mut dyn FnMut(&'a str, &'a [u8]),
     ) {
-        self.visit_wanted(wanted, visit);
+        for (name, value) in self.0.borrow() {
+            let name = name.as_str();
+            if wanted.may_want(name) {
+                visit(name, value.as_bytes());
+            }
+        }
+    }
+}
+
+impl<M: BorrowMut<HeaderMap>> Carrier for ActixHeaders<M> {
+    fn set(&mut self, name: &str, value: &str) {
+        if let (Some(name), Ok(value)) = (header_name(name), HeaderValue::from_str(value)) {
+            self.0.borrow_mut().insert(name, value);
+        }
+    }
+
+    fn append(&mut self, name: &str, value: &str) {
+        if let (Some(name), Ok(value)) = (header_name(name), HeaderValue::from_str(value)) {
+            self.0.borrow_mut().append(name, value);
+        }
+    }
+
+    fn remove(&mut self, name: &str) {
+        self.0.borrow_mut().remove(name);
+    }
+
+    fn remove_prefixed(&mut self, prefix: &str) {
+        let headers = self.0.borrow_mut();
+        headers.retain(|name, _| !name.as_str().starts_with(prefix));
+    }
+
+    fn remove_fields(&mut self, fields: &[Field]) {
+        // One pass: outgoing requests have few headers, and a look-up for each field costs more.
+        let covers = |name: &HeaderName| fields.iter().any(|field| field.covers(name.as_str()));
+        self.0.borrow_mut().retain(|name, _| !covers(name));
+    }
+}
+
+fn header_name(name: &str) -> Option<HeaderName> {
+    match KnownHeader::from_name(name) {
+        // A static name costs no allocation.
+        Some(known) if known.name() == name => Some(HeaderName::from_static(known.name())),
+        _ => HeaderName::from_bytes(name.as_bytes()).ok(),
+    }
+}
+
+impl<M: Borrow<HeaderMap>> fmt::Debug for ActixHeaders<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Names only: values may be secrets.
+        f.debug_set().entries(self.0.borrow().keys()).finish()
     }
 }
 
@@ -157,7 +103,7 @@ mod tests {
     #[test]
     fn values_are_found_whatever_the_case() {
         let map = map(&[("x-team", "a"), ("x-team", "b"), ("host", "h")]);
-        let headers = Headers(&map);
+        let headers: &dyn HeaderView = &ActixHeaders(&map);
         let mut values = Vec::new();
         headers.header_values("X-Team", &mut |value| values.push(value));
         assert_eq!(values, [b"a", b"b"]);

@@ -7,6 +7,7 @@ mod headers;
 mod middleware;
 mod patterns;
 mod request;
+mod response;
 mod routes;
 
 pub use self::body::TracingBody;
@@ -14,8 +15,5 @@ pub use self::extract::CurrentSpan;
 pub use self::headers::ActixHeaders;
 pub use self::middleware::{ResponseFuture, TracingMiddleware, TracingService};
 
-pub use opentracing_http::propagation::Carrier;
-pub use opentracing_http::{
-    Attribute, ConfigError, HttpTracing, HttpTracingBuilder, InMemoryTracer, NoopTracer, OwnedSpan,
-    SemanticConvention, Span, SpanBuilder, SpanContext, SpanEnd, SpanKind, Tag, Value,
-};
+// Everything of the core, so that a service needs no other package.
+pub use opentracing_http::*;

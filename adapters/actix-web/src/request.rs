@@ -2,80 +2,85 @@
 
 use std::net::SocketAddr;
 
+use actix_web::HttpMessage;
 use actix_web::dev::ServiceRequest;
-use actix_web::http::Version;
+use actix_web::http::header::HeaderMap;
+use http::Version;
 use opentracing_http::RequestView;
-use opentracing_http::propagation::{HeaderFilter, HeaderView};
+use opentracing_http::propagation::HeaderView;
+use opentracing_http::server::{Mark, Marked};
 
-use crate::headers::Headers;
+use crate::headers::ActixHeaders;
 
 /// A view of the request. Its route is unknown: actix-web chooses it only in the inner call.
-pub(crate) struct Request<'a>(pub(crate) &'a ServiceRequest);
+pub(crate) struct Request<'r> {
+    request: &'r ServiceRequest,
+    headers: ActixHeaders<&'r HeaderMap>,
+}
 
-impl Request<'_> {
-    fn headers(&self) -> Headers<'_> {
-        Headers(self.0.headers())
+impl<'r> Request<'r> {
+    pub(crate) fn new(request: &'r ServiceRequest) -> Self {
+        let headers = ActixHeaders(request.headers());
+        Self { request, headers }
     }
 }
 
 impl RequestView for Request<'_> {
     fn method(&self) -> &str {
-        self.0.method().as_str()
+        self.request.method().as_str()
     }
 
     fn path(&self) -> &str {
-        self.0.uri().path()
+        self.request.uri().path()
+    }
+
+    fn headers(&self) -> &dyn HeaderView {
+        &self.headers
     }
 
     fn query(&self) -> Option<&str> {
-        self.0.uri().query()
+        self.request.uri().query()
     }
 
     fn scheme(&self) -> Option<&str> {
-        // HTTP/1 requests do not say, but the server knows whether it speaks TLS.
-        let secure = || self.0.app_config().secure().then_some("https");
-        self.0.uri().scheme_str().or_else(secure)
+        // An HTTP/1 request has no scheme, but the server knows whether it uses TLS.
+        let secure = || self.request.app_config().secure().then_some("https");
+        self.request.uri().scheme_str().or_else(secure)
     }
 
     fn authority(&self) -> Option<&str> {
-        Some(self.0.uri().authority()?.as_str())
+        Some(self.request.uri().authority()?.as_str())
     }
 
     fn peer(&self) -> Option<SocketAddr> {
-        // Not `realip_remote_addr`: a client can write into it whatever it likes.
-        self.0.peer_addr()
+        // Not `realip_remote_addr`: it is read from headers, which any client can send.
+        self.request.peer_addr()
     }
 
-    fn version(&self) -> Option<&'static str> {
-        match self.0.version() {
-            Version::HTTP_09 => Some("0.9"),
-            Version::HTTP_10 => Some("1.0"),
-            Version::HTTP_11 => Some("1.1"),
-            Version::HTTP_2 => Some("2"),
-            Version::HTTP_3 => Some("3"),
+    fn version(&self) -> Option<Version> {
+        // actix-web's is that of `http` 0.2.
+        use actix_web::http::Version as Theirs;
+        match self.request.version() {
+            Theirs::HTTP_09 => Some(Version::HTTP_09),
+            Theirs::HTTP_10 => Some(Version::HTTP_10),
+            Theirs::HTTP_11 => Some(Version::HTTP_11),
+            Theirs::HTTP_2 => Some(Version::HTTP_2),
+            Theirs::HTTP_3 => Some(Version::HTTP_3),
             _ => None,
         }
     }
+
+    fn has_mark(&self, mark: Mark) -> bool {
+        mark.is_on(self)
+    }
 }
 
-impl HeaderView for Request<'_> {
-    fn each_header<'a>(&'a self, visit: &mut dyn FnMut(&'a str, &'a [u8])) {
-        self.headers().visit(visit);
+impl Marked for Request<'_> {
+    fn insert<T: Clone + Send + Sync + 'static>(&mut self, value: T) {
+        self.request.extensions_mut().insert(value);
     }
 
-    fn header_values<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
-        self.headers().visit_values(name, visit);
-    }
-
-    fn header<'a>(&'a self, name: &str) -> Option<&'a [u8]> {
-        self.headers().first(name)
-    }
-
-    fn each_wanted_header<'a>(
-        &'a self,
-        wanted: &HeaderFilter,
-        visit: &mut dyn FnMut(&'a str, &'a [u8]),
-    ) {
-        self.headers().visit_wanted(wanted, visit);
+    fn contains<T: Clone + Send + Sync + 'static>(&self) -> bool {
+        self.request.extensions().contains::<T>()
     }
 }

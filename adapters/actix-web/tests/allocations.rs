@@ -124,7 +124,7 @@ async fn a_recorded_request_allocates_once_and_once_for_each_box() {
         SAMPLED
     );
     assert!(twice <= bare + 1, "twice: {twice}, bare: {bare}");
-    let inner = place().attributes([Attribute::QUERY]);
+    let inner = TracingMiddleware::new(tracing.mount_point().attributes([Attribute::QUERY]));
     let chosen = allocations!(
         App::new().service(route().wrap(inner)).wrap(place()),
         SAMPLED

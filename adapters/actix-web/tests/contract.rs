@@ -16,7 +16,9 @@ use actix_web::web::{self, Bytes, Data, ServiceConfig};
 use actix_web::{Error, HttpRequest, HttpResponse, HttpServer, Responder, Route, guard};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use futures_util::{FutureExt, Stream};
-use opentracing_actix_web::{CurrentSpan, HttpTracing, NoopTracer, SpanEnd, TracingMiddleware};
+use opentracing_actix_web::{
+    CurrentSpan, HttpTracing, MountPoint, NoopTracer, SpanEnd, TracingMiddleware,
+};
 use opentracing_testkit::app::{self, App, Body, Broken, Chunks, Place, Reply};
 use opentracing_testkit::server::{Capabilities, Feature, HangUp, Server, Task};
 use opentracing_testkit::server_contract;
@@ -86,7 +88,7 @@ fn serve(app: App, listener: TcpListener) -> io::Result<actix_web::dev::Server> 
             .wrap(from_fn(move |request, next| {
                 middleware(inside.clone(), Place::Inside, request, next)
             }))
-            .wrap(traced(app.everywhere().map(TracingMiddleware::new)))
+            .wrap(traced(app.everywhere()))
             .wrap(from_fn(move |request, next| {
                 middleware(outside.clone(), Place::Outside, request, next)
             }))
@@ -96,9 +98,10 @@ fn serve(app: App, listener: TcpListener) -> io::Result<actix_web::dev::Server> 
     Ok(server.listen_auto_h2c(listener)?.run())
 }
 
-/// The tracing of a place, if there is any: a condition wants something to leave out.
-fn traced(tracing: Option<TracingMiddleware>) -> Condition<TracingMiddleware> {
-    let none = || TracingMiddleware::new(&HttpTracing::new(NoopTracer));
+/// The tracing of a mount point, if there is any: a condition wants something to leave out.
+fn traced(mount_point: Option<impl Into<MountPoint>>) -> Condition<TracingMiddleware> {
+    let tracing = mount_point.map(TracingMiddleware::new);
+    let none = || TracingMiddleware::new(HttpTracing::new(NoopTracer));
     Condition::new(tracing.is_some(), tracing.unwrap_or_else(none))
 }
 
@@ -134,7 +137,7 @@ fn routes(config: &mut ServiceConfig, tracing: Option<&HttpTracing>) {
         playing.map(response)
     };
     let item = || get().to(async |id: web::Path<String>| id.into_inner());
-    let place = || tracing.map(TracingMiddleware::new);
+    let place = || tracing.map(HttpTracing::mount_point);
     let chosen = || place().map(|place| place.attributes(app::chosen()));
     let named = place().map(|place| place.name(app::NAMED).ends(SpanEnd::Head));
     let scope = place().map(|place| place.attributes(app::chosen_by_scope()));

@@ -31,6 +31,12 @@ impl Deref for CurrentSpan {
     }
 }
 
+impl From<CurrentSpan> for Span {
+    fn from(span: CurrentSpan) -> Self {
+        span.0
+    }
+}
+
 impl<S: Send + Sync> FromRequestParts<S> for CurrentSpan {
     type Rejection = Infallible;
 

@@ -1,6 +1,5 @@
 //! The layer for routers, method routers and handlers.
 
-use std::borrow::Cow;
 use std::fmt::Display;
 use std::future::Future;
 use std::pin::Pin;
@@ -8,13 +7,12 @@ use std::task::{Context, Poll, ready};
 
 use axum::body::{Body, Bytes};
 use http::{Request, Response};
-use opentracing_http::{Attribute, HttpTracing, SpanEnd};
-use opentracing_tower::TracingBody;
+use opentracing_http::MountPoint;
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::request;
+use crate::request::Axum;
 
 /// Traces every request of what it is put round: a router, a method router, a handler.
 ///
@@ -31,43 +29,22 @@ use crate::request;
 /// let tracing = HttpTracing::new(InMemoryTracer::new());
 /// let app: Router = Router::new()
 ///     .route("/users/{id}", get(|| async { "one of many" }))
-///     .route("/chosen", get(|| async { "!" }).layer(TracingLayer::new(&tracing).attributes([Attribute::URL])))
+///     .route("/chosen", get(|| async { "!" }).layer(TracingLayer::new(tracing.mount_point().attributes([Attribute::URL]))))
 ///     .layer(TracingLayer::new(&tracing));
 /// # let _ = app;
 /// ```
 #[derive(Debug, Clone)]
 pub struct TracingLayer {
-    layer: opentracing_tower::TracingLayer,
+    layer: opentracing_tower::TracingLayer<Axum>,
 }
 
 impl TracingLayer {
-    /// Traces after this policy.
+    /// Creates the layer of a mount point: `&tracing`, or [options](opentracing_http::HttpTracing::mount_point) of its own.
     #[must_use]
-    pub fn new(tracing: &HttpTracing) -> Self {
+    pub fn new(mount_point: impl Into<MountPoint>) -> Self {
         Self {
-            layer: opentracing_tower::TracingLayer::with_extensions(tracing, request::view()),
+            layer: opentracing_tower::TracingLayer::for_framework(mount_point),
         }
-    }
-
-    /// Tags these attributes as well.
-    #[must_use]
-    pub fn attributes(mut self, attributes: impl IntoIterator<Item = Attribute>) -> Self {
-        self.layer = self.layer.attributes(attributes);
-        self
-    }
-
-    /// Names the spans so, instead of after method and route.
-    #[must_use]
-    pub fn name(mut self, name: impl Into<Cow<'static, str>>) -> Self {
-        self.layer = self.layer.name(name);
-        self
-    }
-
-    /// Has the spans end at this moment, instead of the policy's.
-    #[must_use]
-    pub fn ends(mut self, end: SpanEnd) -> Self {
-        self.layer = self.layer.ends(end);
-        self
     }
 }
 
@@ -87,7 +64,7 @@ impl<S> Layer<S> for TracingLayer {
 /// boxed once more.
 #[derive(Debug, Clone)]
 pub struct TracingService<S> {
-    inner: opentracing_tower::TracingService<S>,
+    inner: opentracing_tower::TracingService<S, Axum>,
 }
 
 impl<S, B, R> Service<Request<B>> for TracingService<S>
@@ -133,7 +110,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let response = ready!(self.project().inner.poll(cx))?;
         Poll::Ready(Ok(response.map(|body| {
-            match TracingBody::into_bare(body) {
+            match body.into_bare() {
                 // axum's own body is taken as it is.
                 Ok(bare) => Body::new(bare),
                 Err(traced) => Body::new(traced),

@@ -7,8 +7,5 @@ mod request;
 pub use self::extract::CurrentSpan;
 pub use self::layer::{ResponseFuture, TracingLayer, TracingService};
 
-pub use opentracing_http::propagation::Carrier;
-pub use opentracing_http::{
-    Attribute, ConfigError, HttpTracing, HttpTracingBuilder, InMemoryTracer, NoopTracer, OwnedSpan,
-    SemanticConvention, Span, SpanBuilder, SpanContext, SpanEnd, SpanKind, Tag, Value,
-};
+// Everything of the core, so that a service needs no other package.
+pub use opentracing_http::*;

@@ -105,19 +105,21 @@ fn router(app: App) -> Router {
     let item = get(async |Path(id): Path<String>| id);
     let mut chosen = get(play);
     if let Some(tracing) = app.places() {
-        chosen = chosen.layer(TracingLayer::new(tracing).attributes(app::chosen()));
+        chosen = chosen.layer(TracingLayer::new(
+            tracing.mount_point().attributes(app::chosen()),
+        ));
     }
     let mut named = get(play);
     if let Some(tracing) = app.places() {
-        named = named.layer(
-            TracingLayer::new(tracing)
-                .name(app::NAMED)
-                .ends(SpanEnd::Head),
-        );
+        named = named.layer(TracingLayer::new(
+            tracing.mount_point().name(app::NAMED).ends(SpanEnd::Head),
+        ));
     }
     let mut scope = Router::new().route("/chosen", chosen.clone());
     if let Some(tracing) = app.places() {
-        scope = scope.layer(TracingLayer::new(tracing).attributes(app::chosen_by_scope()));
+        scope = scope.layer(TracingLayer::new(
+            tracing.mount_point().attributes(app::chosen_by_scope()),
+        ));
     }
     let mut router = Router::new()
         .route("/", any(play))

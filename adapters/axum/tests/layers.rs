@@ -75,8 +75,9 @@ async fn templates_are_whole_through_nesting() {
 #[tokio::test]
 async fn a_layer_round_the_whole_router_is_told_the_route_by_one_inside() {
     let (tracer, tracing) = tracing();
-    let route =
-        get(async || "hello").layer(TracingLayer::new(&tracing).attributes([Attribute::URL]));
+    let route = get(async || "hello").layer(TracingLayer::new(
+        tracing.mount_point().attributes([Attribute::URL]),
+    ));
     let router = Router::new().route("/hello/{name}", route);
     let service = TracingLayer::new(&tracing).layer(router);
     // It can be served: its body is axum's own.

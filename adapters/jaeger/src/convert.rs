@@ -63,7 +63,7 @@ pub(crate) fn tag(tag: Tag) -> jaeger::Tag {
     match tag.value {
         Value::Str(value) => jaeger::Tag::String {
             key,
-            value: value.into_owned(),
+            value: value.into(),
         },
         Value::Bool(value) => jaeger::Tag::Bool { key, value },
         Value::I64(value) => jaeger::Tag::Long { key, value },

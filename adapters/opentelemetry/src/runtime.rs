@@ -29,7 +29,7 @@ impl Runtime {
             let remedy = format!(
                 "the operating system provides no thread or no event queue ({error}); raise its limits"
             );
-            ConfigError::new("runtime", remedy)
+            ConfigError::new("runtime", remedy).with_source(error)
         };
         let runtime = Builder::new_current_thread()
             .enable_all()

@@ -1,7 +1,11 @@
 //! Converts finished spans to the SDK's span data.
 
+use std::borrow::Cow;
+
+use std::borrow::Cow;
+
 use opentelemetry::trace::{self as theirs, SpanId};
-use opentelemetry::{Array, InstrumentationScope, KeyValue, StringValue, Value};
+use opentelemetry::{Array, InstrumentationScope, KeyValue, Value};
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 use opentracing_http::report::otel::{self, AttributeValue, Link, OtelSpan};
 use opentracing_http::{FinishedSpan, SpanKind};
@@ -63,9 +67,9 @@ fn value(value: AttributeValue) -> Value {
         AttributeValue::Bool(truth) => truth.into(),
         AttributeValue::I64(number) => number.into(),
         AttributeValue::F64(number) => number.into(),
-        AttributeValue::Str(text) => text.into(),
+        AttributeValue::Str(text) => Cow::from(text).into(),
         AttributeValue::Strs(texts) => {
-            let texts = texts.into_iter().map(StringValue::from);
+            let texts = texts.into_iter().map(|text| Cow::from(text).into());
             Value::Array(Array::String(texts.collect()))
         }
         other => format!("{other:?}").into(),

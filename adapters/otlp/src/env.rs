@@ -109,7 +109,8 @@ fn tls(builder: &mut OtlpTracerBuilder, variables: Variables<'_>) -> Result<(), 
             Err(error) => Err(ConfigError::new(
                 option,
                 format!("`{path}` cannot be read ({error}); give the path of a file in PEM"),
-            )),
+            )
+            .with_source(error)),
         },
         None => Ok(None),
     };

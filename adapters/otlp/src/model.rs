@@ -155,7 +155,7 @@ fn any_value(value: AttributeValue) -> AnyValue {
         // JSON cannot represent it: a receiver that returns traces as JSON could not show this one.
         AttributeValue::F64(number) if !number.is_finite() => Value::String(number.to_string()),
         AttributeValue::F64(number) => Value::Double(number),
-        AttributeValue::Str(text) => Value::String(text.into_owned()),
+        AttributeValue::Str(text) => Value::String(text.into()),
         AttributeValue::Strs(texts) => {
             let texts = texts.into_iter().map(AttributeValue::Str);
             Value::Array(ArrayValue {
@@ -195,7 +195,8 @@ mod tests {
         let tracing = HttpTracing::new(tracer.clone());
         for length in [0, 1, 100, 120, 128, 4096] {
             let span = tracing.span("work").start();
-            span.set_tag("text", "x".repeat(length)).log("logged");
+            span.set_tag("text", "x".repeat(length));
+            span.log("logged");
             span.finish();
         }
         let envelope = Envelope::new(&[Tag::new("service.name", "checkout")]);

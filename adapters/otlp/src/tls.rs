@@ -85,6 +85,7 @@ mod with {
                         endpoint_option.to_owned(),
                         format!("the process' cryptography cannot be used ({error}); install another provider"),
                     )
+                    .with_source(error)
                 })?
                 .with_root_certificates(store);
             let (config, client) = match (files.client_certificate, files.client_key) {
@@ -101,7 +102,7 @@ mod with {
                         .with_client_auth_cert(certificates, parsed)
                         .map_err(|error| {
                             let remedy = format!("the key does not fit the certificate ({error}); give both of one pair");
-                            ConfigError::new(key_option, remedy)
+                            ConfigError::new(key_option, remedy).with_source(error)
                         })?;
                     (config, Some((chain, key)))
                 }

@@ -7,9 +7,7 @@ use opentracing_http::Span;
 use rocket::Request;
 use rocket::request::{FromRequest, Outcome};
 
-use crate::slot::Slot;
-
-static NONE: Span = Span::none();
+use crate::dispatch::Dispatch;
 
 /// The request guard of the request's span; derefs to [`Span`].
 ///
@@ -21,21 +19,18 @@ static NONE: Span = Span::none();
 /// use rocket::get;
 ///
 /// #[get("/checkout")]
-/// async fn checkout(span: CurrentSpan<'_>) -> &'static str {
+/// async fn checkout(span: CurrentSpan) -> &'static str {
 ///     span.set_tag("cart.items", 3);
-///     let charge = span.child("charge");
-///     charge.scope(async { /* … */ }).await;
+///     span.child("charge").scope(async { /* … */ }).await;
 ///     "thanks"
 /// }
 /// # let _ = rocket::routes![checkout];
 /// ```
-///
-/// `span.clone()` is a [`Span`] that outlives the request.
-#[derive(Debug)]
-pub struct CurrentSpan<'r>(&'r Span);
+#[derive(Debug, Clone)]
+pub struct CurrentSpan(pub Span);
 
-impl<'r> CurrentSpan<'r> {
-    /// The span of this request, for catchers, responders and fairings.
+impl CurrentSpan {
+    /// Returns the span of this request, for catchers, responders and fairings.
     ///
     /// ```
     /// use opentracing_rocket::CurrentSpan;
@@ -49,21 +44,28 @@ impl<'r> CurrentSpan<'r> {
     /// # let _ = rocket::catchers![not_found];
     /// ```
     #[must_use]
-    pub fn of(request: &'r Request<'_>) -> Self {
-        Self(Slot::of(request).span().unwrap_or(&NONE))
+    pub fn of(request: &Request<'_>) -> Self {
+        let span = Dispatch::of(request).span(request);
+        Self(span.cloned().unwrap_or_default())
     }
 }
 
-impl Deref for CurrentSpan<'_> {
+impl Deref for CurrentSpan {
     type Target = Span;
 
     fn deref(&self) -> &Span {
-        self.0
+        &self.0
+    }
+}
+
+impl From<CurrentSpan> for Span {
+    fn from(current: CurrentSpan) -> Self {
+        current.0
     }
 }
 
 #[rocket::async_trait]
-impl<'r> FromRequest<'r> for CurrentSpan<'r> {
+impl<'r> FromRequest<'r> for CurrentSpan {
     type Error = Infallible;
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Infallible> {

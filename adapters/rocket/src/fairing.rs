@@ -1,28 +1,28 @@
 //! The fairing.
 
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::future::poll_fn;
+use std::task::Poll;
 
+use opentracing_http::MountPoint;
 use opentracing_http::server::Instrumentation;
-use opentracing_http::{HttpTracing, Route};
 use rocket::fairing::{Fairing, Info, Kind, Result};
+use rocket::futures::future::BoxFuture;
 use rocket::{Build, Data, Request, Response, Rocket};
 
-use crate::body::Unread;
-use crate::response::{respond, size_is_open};
-use crate::slot::{Owner, Slot};
+use crate::dispatch::Dispatch;
+use crate::response::{has_unknown_size, respond};
 
-/// Traces every request, from before it is routed to the end of its body.
+/// Traces requests, to the end of their bodies: [all](Self::new), or those that reach a [traced](crate::traced) route
+/// ([`only_traced_routes`](Self::only_traced_routes)).
 ///
 /// Attach it first: what fairings attached before it do to a request is done before its span starts. Responses it sees
 /// last, whatever is attached after it, so that the span has the status that the client gets: after catchers, and 500
 /// after a panic.
 ///
-/// A fairing runs beside a request, not round it. With the fairing alone no span is the implicit current one in guards,
-/// handlers and responders: there [`Span::current`](opentracing_http::Span::current) is empty, and the span is reached by
-/// the guard [`CurrentSpan`](crate::CurrentSpan). Mount routes through [`traced`](crate::traced) to have both. Response
-/// bodies run with the span current either way.
+/// A fairing runs beside a request, not round it. With the fairing alone no span is the current one in guards, handlers and
+/// responders: there [`Span::current`](opentracing_http::Span::current) is empty, and the span is reached by the guard
+/// [`CurrentSpan`](crate::CurrentSpan). Mount routes through [`traced`](crate::traced) to have both. Response bodies run with
+/// the span current either way.
 ///
 /// ```
 /// use opentracing_rocket::{HttpTracing, InMemoryTracer, TracingFairing};
@@ -31,54 +31,121 @@ use crate::slot::{Owner, Slot};
 /// let rocket = rocket::build().attach(TracingFairing::new(&tracing));
 /// # let _ = rocket;
 /// ```
+///
+/// Of several fairings the first begins the span; the others add the options of their mount points.
 #[derive(Debug, Clone)]
 pub struct TracingFairing {
     instrumentation: Instrumentation,
+    only_traced_routes: bool,
+    part: Part,
+}
+
+/// What a fairing does. Rocket calls fairings in the order in which they were attached, for responses too; so the part that
+/// sees responses is a fairing of its own, which is attached last.
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    Requests,
+    /// Waits until every fairing had its chance to attach others when Rocket ignites, as those of a "stage" do.
+    Last,
+    Responses,
 }
 
 impl TracingFairing {
-    /// Traces after this policy.
+    /// Creates the fairing that traces every request, also where no route matches: `&tracing`, or
+    /// [options](opentracing_http::HttpTracing::mount_point) of its own.
     #[must_use]
-    pub fn new(tracing: &HttpTracing) -> Self {
+    pub fn new(mount_point: impl Into<MountPoint>) -> Self {
         Self {
-            instrumentation: Instrumentation::new(tracing, crate::COMPONENT),
+            instrumentation: Instrumentation::new(mount_point, crate::COMPONENT),
+            only_traced_routes: false,
+            part: Part::Requests,
+        }
+    }
+
+    /// Creates the fairing that traces requests to [traced](crate::traced) routes and no others.
+    ///
+    /// A span starts when the first traced route is tried, after all request fairings. If that route forwards the request, the
+    /// span stays open: another traced route that is tried then has the same span, and if an untraced route responds, the span
+    /// is discarded. Samplers and `on_start` callbacks have seen it by then; a tracer does not get it. A request that reaches no
+    /// traced route is not sampled at all.
+    ///
+    /// ```
+    /// use opentracing_rocket::{HttpTracing, InMemoryTracer, TracingFairing, traced};
+    /// use rocket::local::blocking::Client;
+    /// use rocket::{get, routes};
+    ///
+    /// #[get("/checkout")]
+    /// fn checkout() -> &'static str {
+    ///     "thanks"
+    /// }
+    ///
+    /// #[get("/health")]
+    /// fn health() -> &'static str {
+    ///     "up"
+    /// }
+    ///
+    /// let tracer = InMemoryTracer::new();
+    /// let tracing = HttpTracing::new(tracer.clone());
+    /// let rocket = rocket::build()
+    ///     .attach(TracingFairing::only_traced_routes(&tracing))
+    ///     .mount("/", traced(&tracing, routes![checkout]))
+    ///     .mount("/", routes![health]);
+    ///
+    /// let client = Client::untracked(rocket).unwrap();
+    /// for path in ["/checkout", "/health", "/none"] {
+    ///     client.get(path).dispatch().into_bytes();
+    /// }
+    /// let names: Vec<_> = tracer.finished().iter().map(|span| span.name().to_owned()).collect();
+    /// assert_eq!(names, ["GET /checkout"]);
+    /// ```
+    #[must_use]
+    pub fn only_traced_routes(mount_point: impl Into<MountPoint>) -> Self {
+        Self {
+            only_traced_routes: true,
+            ..Self::new(mount_point)
         }
     }
 }
 
-/// What a fairing's method gives: boxed as rocket wants it, which for a [`Done`] takes no memory.
-type Answer<'f> = Pin<Box<dyn Future<Output = ()> + Send + 'f>>;
+/// Rocket's state that shows that a fairing is attached, and by which traced routes begin requests for it.
+pub(crate) struct Attached(pub(crate) Instrumentation);
 
-/// A future without size that is ready.
-struct Done;
-
-impl Future for Done {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
-        Poll::Ready(())
-    }
+/// Returns a future that is ready. It has no size, so its box takes no memory; one of an `async` block would.
+fn done<'f>() -> BoxFuture<'f, ()> {
+    Box::pin(poll_fn(|_| Poll::Ready(())))
 }
 
 #[rocket::async_trait]
 impl Fairing for TracingFairing {
     fn info(&self) -> Info {
-        Info {
-            name: "Tracing",
-            kind: Kind::Ignite | Kind::Request,
-        }
+        let (name, kind) = match self.part {
+            Part::Requests => ("Tracing", Kind::Ignite | Kind::Request),
+            Part::Last => ("Tracing: last", Kind::Ignite),
+            Part::Responses => ("Tracing: responses", Kind::Response),
+        };
+        Info { name, kind }
     }
 
     async fn on_ignite(&self, rocket: Rocket<Build>) -> Result {
-        Ok(rocket.attach(Responses { settled: false }))
+        let rocket = match rocket.state::<Attached>() {
+            Some(_) => rocket,
+            None => rocket.manage(Attached(self.instrumentation.clone())),
+        };
+        let part = match self.part {
+            Part::Requests => Part::Last,
+            Part::Last | Part::Responses => Part::Responses,
+        };
+        Ok(rocket.attach(Self {
+            part,
+            ..self.clone()
+        }))
     }
 
-    // Written out, because `async` would box a state.
     fn on_request<'s, 'q, 'r, 'd, 'e, 'f>(
         &'s self,
         request: &'q mut Request<'r>,
         _: &'d mut Data<'e>,
-    ) -> Answer<'f>
+    ) -> BoxFuture<'f, ()>
     where
         Self: 'f,
         's: 'f,
@@ -87,39 +154,18 @@ impl Fairing for TracingFairing {
         'd: 'f,
         'e: 'f,
     {
-        Slot::of(request).begin_or_join(request, &self.instrumentation, Owner::Fairing);
-        Box::pin(Done)
-    }
-}
-
-/// The half that sees responses. rocket calls fairings in the order in which they were attached, for responses too.
-struct Responses {
-    /// Whether every fairing had its chance to attach others, as those of a "stage" do when rocket ignites.
-    settled: bool,
-}
-
-#[rocket::async_trait]
-impl Fairing for Responses {
-    fn info(&self) -> Info {
-        Info {
-            name: "Tracing responses",
-            kind: if self.settled {
-                Kind::Response
-            } else {
-                Kind::Ignite
-            },
+        let dispatch = Dispatch::start(request);
+        if !self.only_traced_routes {
+            dispatch.begin(request, &self.instrumentation);
         }
-    }
-
-    async fn on_ignite(&self, rocket: Rocket<Build>) -> Result {
-        Ok(rocket.attach(Self { settled: true }))
+        done()
     }
 
     fn on_response<'r, 's, 'q, 'p, 'f>(
         &'s self,
         request: &'r Request<'q>,
         response: &'p mut Response<'r>,
-    ) -> Answer<'f>
+    ) -> BoxFuture<'f, ()>
     where
         Self: 'f,
         'r: 'f,
@@ -127,25 +173,17 @@ impl Fairing for Responses {
         'q: 'f,
         'p: 'f,
     {
-        let traced = Slot::of(request).open();
-        let Some(mut span) = traced
-            .filter(|traced| traced.owner() == Owner::Fairing)
-            .and_then(|traced| traced.take())
-        else {
-            return Box::pin(Done);
+        let Some(span) = Dispatch::of(request).take(request) else {
+            return done();
         };
-        span.set_route(match request.route() {
-            // After a forward this is the route that was tried last, whose status was answered.
-            Some(route) => Route::Template(route.uri.path()),
-            None => Route::Unmatched,
-        });
-        if size_is_open(response) {
+        if has_unknown_size(response) {
             return Box::pin(async move {
+                // Rocket asks for it as well, but only after this.
                 response.body_mut().size().await;
-                respond(request, response, span, Unread::Abandoned);
+                respond(request, response, span);
             });
         }
-        respond(request, response, span, Unread::Abandoned);
-        Box::pin(Done)
+        respond(request, response, span);
+        done()
     }
 }

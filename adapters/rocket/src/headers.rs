@@ -1,16 +1,15 @@
-//! rocket's headers as the core reads and writes them.
+//! Rocket's headers, as the core reads and writes them.
 
 use std::borrow::Cow;
 
-use opentracing_http::propagation::Field;
 use opentracing_http::propagation::{Carrier, HeaderView};
 use rocket::http::HeaderMap;
 use rocket::response::Response;
 
-/// rocket's headers, to read a trace from them or to write one into them.
+/// Rocket's headers, to read a trace from them or to write one into them.
 ///
 /// Outgoing calls are made with other crates' headers, most of which [`Span::inject`](opentracing_http::Span::inject)
-/// takes as they are; this is for messages that are kept in rocket's own [`HeaderMap`], and for a [`Response`].
+/// takes as they are; this is for messages that are kept in Rocket's own [`HeaderMap`], and for a [`Response`].
 ///
 /// ```
 /// use opentracing_rocket::{Headers, HttpTracing, InMemoryTracer};
@@ -30,23 +29,28 @@ pub struct Headers<T>(pub T);
 
 impl HeaderView for Headers<&HeaderMap<'_>> {
     fn each_header<'a>(&'a self, visit: &mut dyn FnMut(&'a str, &'a [u8])) {
-        for header in self.0.iter() {
-            // rocket lends both; only what it lends can be passed on.
-            if let (Cow::Borrowed(name), Cow::Borrowed(value)) =
-                (header.name.into_cow(), header.value)
-            {
-                visit(name, value.as_bytes());
-            }
-        }
+        each_header(self.0, visit);
     }
 
     fn header_values<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
         let values = self.0.get(name);
         values.for_each(|value| visit(value.as_bytes()));
     }
+}
 
-    fn header<'a>(&'a self, name: &str) -> Option<&'a [u8]> {
-        self.0.get_one(name).map(str::as_bytes)
+impl HeaderView for Headers<&mut Response<'_>> {
+    fn each_header<'a>(&'a self, visit: &mut dyn FnMut(&'a str, &'a [u8])) {
+        each_header(self.0.headers(), visit);
+    }
+}
+
+fn each_header<'a>(headers: &'a HeaderMap<'_>, visit: &mut dyn FnMut(&'a str, &'a [u8])) {
+    for header in headers.iter() {
+        // Rocket lends both; only what it lends can be passed on.
+        if let (Cow::Borrowed(name), Cow::Borrowed(value)) = (header.name.into_cow(), header.value)
+        {
+            visit(name, value.as_bytes());
+        }
     }
 }
 
@@ -64,13 +68,7 @@ impl Carrier for Headers<&mut HeaderMap<'_>> {
     }
 
     fn remove_prefixed(&mut self, prefix: &str) {
-        for name in names(self.0, |name| begins(name, prefix)) {
-            self.0.remove(&name);
-        }
-    }
-
-    fn remove_fields(&mut self, fields: &[Field]) {
-        for name in names(self.0, |name| covers(fields, name)) {
+        for name in names(self.0, prefix) {
             self.0.remove(&name);
         }
     }
@@ -90,37 +88,26 @@ impl Carrier for Headers<&mut Response<'_>> {
     }
 
     fn remove_prefixed(&mut self, prefix: &str) {
-        for name in names(self.0.headers(), |name| begins(name, prefix)) {
-            self.0.remove_header(&name);
-        }
-    }
-
-    fn remove_fields(&mut self, fields: &[Field]) {
-        for name in names(self.0.headers(), |name| covers(fields, name)) {
+        for name in names(self.0.headers(), prefix) {
             self.0.remove_header(&name);
         }
     }
 }
 
-/// The names that are to go. Mostly there are none, and then nothing is allocated.
-fn names(headers: &HeaderMap<'_>, goes: impl Fn(&str) -> bool) -> Vec<String> {
+/// Returns the names that start with this prefix. Mostly there are none, and then nothing is allocated.
+fn names(headers: &HeaderMap<'_>, prefix: &str) -> Vec<String> {
+    let is_prefixed = |name: &str| {
+        let start = name.get(..prefix.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+    };
     let names = headers.iter().map(|header| header.name);
-    let names = names.filter(|name| goes(name.as_str()));
+    let names = names.filter(|name| is_prefixed(name.as_str()));
     names.map(|name| name.to_string()).collect()
-}
-
-fn begins(name: &str, prefix: &str) -> bool {
-    let start = name.get(..prefix.len());
-    start.is_some_and(|start| start.eq_ignore_ascii_case(prefix))
-}
-
-fn covers(fields: &[Field], name: &str) -> bool {
-    fields.iter().any(|field| field.covers(name))
 }
 
 #[cfg(test)]
 mod tests {
-    use opentracing_http::propagation::KnownHeader;
+    use opentracing_http::propagation::{Field, KnownHeader};
 
     use super::*;
 

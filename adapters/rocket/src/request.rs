@@ -1,4 +1,4 @@
-//! The view of rocket's request.
+//! A request's view for the core.
 
 use std::cell::OnceCell;
 use std::net::SocketAddr;
@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use opentracing_http::propagation::HeaderView;
 use opentracing_http::{RequestView, Route};
 use rocket::Request;
+use rocket::http::HeaderMap;
 use rocket::http::uri::Host;
 
 use crate::headers::Headers;
@@ -13,35 +14,21 @@ use crate::headers::Headers;
 /// A request, as the core reads it.
 pub(crate) struct View<'q, 'r> {
     request: &'q Request<'r>,
-    headers: Headers<&'q rocket::http::HeaderMap<'r>>,
     method: &'static str,
+    headers: Headers<&'q HeaderMap<'r>>,
     /// Written out where only the parsed host is known, as in HTTP/2.
     authority: OnceCell<String>,
 }
 
 impl<'q, 'r> View<'q, 'r> {
-    /// `method` is the one that the request came with: rocket turns a `HEAD` into a `GET` when it looks for a route.
+    /// `method` is the one that the request came with.
     pub(crate) fn new(request: &'q Request<'r>, method: &'static str) -> Self {
         Self {
             request,
-            headers: Headers(request.headers()),
             method,
+            headers: Headers(request.headers()),
             authority: OnceCell::new(),
         }
-    }
-}
-
-impl HeaderView for View<'_, '_> {
-    fn each_header<'a>(&'a self, visit: &mut dyn FnMut(&'a str, &'a [u8])) {
-        self.headers.each_header(visit);
-    }
-
-    fn header_values<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
-        self.headers.header_values(name, visit);
-    }
-
-    fn header<'a>(&'a self, name: &str) -> Option<&'a [u8]> {
-        self.headers.header(name)
     }
 }
 
@@ -54,17 +41,21 @@ impl RequestView for View<'_, '_> {
         self.request.uri().path().as_str()
     }
 
+    fn headers(&self) -> &dyn HeaderView {
+        &self.headers
+    }
+
     fn query(&self) -> Option<&str> {
         self.request.uri().query().map(|query| query.as_str())
     }
 
-    /// rocket serves either TLS or plain text, never both.
+    /// Rocket serves either TLS or plain text, never both.
     fn scheme(&self) -> Option<&str> {
         let tls = self.request.rocket().config().tls_enabled();
         Some(if tls { "https" } else { "http" })
     }
 
-    /// rocket's host is `:authority` over HTTP/2, and made of the `Host` header else: what differs from that is the authority.
+    /// Rocket's host is `:authority` over HTTP/2, else that of the `Host` header: what differs from that header is the authority.
     fn authority(&self) -> Option<&str> {
         let host = self.request.host()?;
         let sent = self.request.headers().get_one("host");
@@ -79,8 +70,7 @@ impl RequestView for View<'_, '_> {
     }
 
     fn route(&self) -> Route<'_> {
-        self.request
-            .route()
-            .map_or(Route::Unknown, |route| Route::Template(route.uri.path()))
+        let route = self.request.route();
+        route.map_or(Route::Unknown, |route| Route::Template(route.uri.path()))
     }
 }

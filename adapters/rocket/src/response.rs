@@ -1,54 +1,78 @@
-//! The moment when a response is known.
+//! A response, and its view for the core.
 
+use opentracing_http::Route;
+use opentracing_http::propagation::{Carrier, HeaderView};
 use opentracing_http::server::{BodySize, RequestSpan, ResponseView};
 use rocket::http::Status;
 use rocket::{Request, Response};
 
-use crate::body::{self, Unread};
+use crate::body;
 use crate::headers::Headers;
 
-/// Whether the size of the body has to be [asked for](rocket::response::Body::size) before [`respond`], which rocket
-/// itself would do later.
-pub(crate) fn size_is_open(response: &Response<'_>) -> bool {
-    let body = response.body();
-    body.is_some() && body.preset_size().is_none()
-}
-
-/// Tells the request's span its response; what of the body there is to follow is followed.
-pub(crate) fn respond<'r>(
-    request: &Request<'_>,
-    response: &mut Response<'r>,
-    span: RequestSpan,
-    unread: Unread,
-) {
-    span.write_response_headers(&mut Headers(&mut *response));
-    let upgrade = is_upgrade(request, response);
-    let body = response.body();
-    let span = span.head(&ResponseView {
-        // rocket sets it when the fairings have seen the response.
-        status: if upgrade {
-            Status::SwitchingProtocols.code
-        } else {
-            response.status().code
-        },
-        headers: &Headers(response.headers()),
-        body: match body.preset_size() {
-            _ if body.is_none() => BodySize::Empty,
-            Some(size) => BodySize::Exact(size as u64),
-            None => BodySize::Unknown,
-        },
-        upgrade,
+/// Notes a request's response, and follows its body to its end.
+pub(crate) fn respond<'r>(request: &Request<'_>, response: &mut Response<'r>, span: RequestSpan) {
+    // Rocket sets the status of an upgrade after the fairings have seen the response.
+    let status = match is_upgrade(request, response) {
+        true => Status::SwitchingProtocols,
+        false => response.status(),
+    };
+    let body = span.respond(&mut View {
+        request,
+        response: Headers(response),
+        status,
     });
-    if let Some(span) = span {
-        body::follow(response, span, unread);
+    if let Some(body) = body {
+        body::follow(response, body);
     }
 }
 
-/// Whether rocket will find a protocol that both sides want.
+/// Whether Rocket will find a protocol that both sides want.
 fn is_upgrade(request: &Request<'_>, response: &mut Response<'_>) -> bool {
     let wanted = request.headers().get("upgrade");
     let mut wanted = wanted
         .flat_map(|protocols| protocols.split(','))
         .map(str::trim);
     wanted.any(|protocol| response.upgrade(protocol).is_some())
+}
+
+/// Whether Rocket knows the size of the body only after it has [asked](rocket::response::Body::size) the body for it.
+pub(crate) fn has_unknown_size(response: &Response<'_>) -> bool {
+    let body = response.body();
+    body.is_some() && body.preset_size().is_none()
+}
+
+/// A response, as the core reads it.
+struct View<'a, 'q, 'r> {
+    request: &'a Request<'q>,
+    response: Headers<&'a mut Response<'r>>,
+    status: Status,
+}
+
+impl ResponseView for View<'_, '_, '_> {
+    fn status(&self) -> u16 {
+        self.status.code
+    }
+
+    fn headers(&self) -> &dyn HeaderView {
+        &self.response
+    }
+
+    fn headers_mut(&mut self) -> Option<&mut dyn Carrier> {
+        Some(&mut self.response)
+    }
+
+    fn body_size(&self) -> BodySize {
+        let body = self.response.0.body();
+        match body.preset_size() {
+            _ if body.is_none() => BodySize::Empty,
+            Some(size) => BodySize::Exact(size as u64),
+            None => BodySize::Unknown,
+        }
+    }
+
+    /// After a forward to nothing this is the route that was tried last, whose status became the response.
+    fn route(&self) -> Route<'_> {
+        let route = self.request.route();
+        route.map_or(Route::Unmatched, |route| Route::Template(route.uri.path()))
+    }
 }

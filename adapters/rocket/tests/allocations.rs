@@ -100,6 +100,16 @@ fn with_both(tracing: &HttpTracing, traceparent: &'static str) -> u64 {
     ) - bare()
 }
 
+/// What the traced route adds with the fairing that records no others.
+fn with_routes(tracing: &HttpTracing, traceparent: &'static str) -> u64 {
+    let rocket = || {
+        rocket()
+            .attach(TracingFairing::only_traced_routes(tracing))
+            .mount("/", traced(tracing, routes![user]))
+    };
+    allocations(rocket, traceparent) - bare()
+}
+
 /// rocket's: the map of the request's local cache, and the box of what is put into it.
 const LOCAL_CACHE: u64 = 2;
 
@@ -119,11 +129,18 @@ fn a_request_that_is_not_recorded_costs_rockets_local_cache() {
 fn a_traced_route_costs_a_future() {
     let tracing = tracing();
     assert_eq!(with_both(&tracing, UNSAMPLED), LOCAL_CACHE + FUTURE);
-    let route = allocations(
-        || rocket().mount("/", traced(&tracing, routes![user])),
-        UNSAMPLED,
-    );
-    assert_eq!(route - bare(), LOCAL_CACHE + FUTURE);
+    assert_eq!(with_routes(&tracing, UNSAMPLED), LOCAL_CACHE + FUTURE);
+}
+
+#[test]
+fn a_route_that_is_not_recorded_costs_rockets_local_cache() {
+    let tracing = tracing();
+    let untraced = || {
+        rocket()
+            .attach(TracingFairing::only_traced_routes(&tracing))
+            .mount("/", routes![user])
+    };
+    assert_eq!(allocations(untraced, SAMPLED) - bare(), LOCAL_CACHE);
 }
 
 #[test]
@@ -133,6 +150,10 @@ fn a_recorded_request_costs_one_more() {
     assert_eq!(with_fairing(&tracing(), SAMPLED), LOCAL_CACHE + recorded);
     assert_eq!(
         with_both(&tracing(), SAMPLED),
+        LOCAL_CACHE + FUTURE + recorded
+    );
+    assert_eq!(
+        with_routes(&tracing(), SAMPLED),
         LOCAL_CACHE + FUTURE + recorded
     );
 }

@@ -26,73 +26,88 @@ use rocket::{
     Build, Data, Request, Rocket, Route, async_trait, catch, catchers, get, post, routes, tokio,
 };
 
-struct RocketServer(common::Server);
+/// What rocket cannot do. The first is lacking only where the fairing records traced routes alone.
+const LACKS: &[(Feature, &str)] = &[
+    (
+        Feature::UnmatchedRequests,
+        "With `TracingFairing::only_traced_routes` a request that reaches no traced route leaves no span.",
+    ),
+    (
+        Feature::CatchPanicLayer,
+        "Rocket itself catches panics, within the tracing, and has no layer for it.",
+    ),
+    (
+        Feature::ErrorMessage,
+        "A responder makes a status or a response of an error, and drops the error.",
+    ),
+    (
+        Feature::HandlerError,
+        "A catcher has made a response of an error when fairings get to see it.",
+    ),
+    (
+        Feature::Trailers,
+        "Rocket's bodies are readers of bytes, with nothing behind them.",
+    ),
+    (
+        Feature::BodyError,
+        "Rocket 0.5 ends a body that failed as if it were complete; the span knows better.",
+    ),
+    (
+        Feature::BodyPanic,
+        "Rocket 0.5 ends a body that panicked as if it were complete; the span knows better.",
+    ),
+    (
+        Feature::MiddlewareOutside,
+        "Fairings stand in one row, in which the tracing is the last to see a response.",
+    ),
+    (
+        Feature::MiddlewareThatAnswers,
+        "A fairing cannot answer in the place of a route.",
+    ),
+    (
+        Feature::CurrentSpanInMiddleware,
+        "A fairing cannot wrap other fairings; they reach the span with `CurrentSpan::of`.",
+    ),
+    (
+        Feature::UnknownMethods,
+        "Rocket answers them with 400 before any fairing.",
+    ),
+    (
+        Feature::RouteOfWrongMethod,
+        "The method is a part of Rocket's routes: with another one none matches.",
+    ),
+    (
+        Feature::ProtocolVersion,
+        "Rocket's request does not tell the protocol's version.",
+    ),
+    (
+        Feature::AbsoluteAuthority,
+        "Rocket keeps nothing but path and query of an HTTP/1 target.",
+    ),
+    (
+        Feature::HeadersBeyondAscii,
+        "Rocket drops header values that are not UTF-8.",
+    ),
+];
 
-impl Server for RocketServer {
+/// Serves the application with every route traced, and with the fairing that records everything or only those.
+struct RocketServer<const EVERYTHING: bool>(common::Server);
+
+impl<const EVERYTHING: bool> Server for RocketServer<EVERYTHING> {
     const CAPABILITIES: Capabilities = Capabilities {
         component: "rocket",
         parameter: "<id>",
         panic: Panic::Answers500,
         hang_up: HangUp::RunsOn,
         reset: HangUp::RunsOn,
-        lacks: &[
-            (
-                Feature::CatchPanicLayer,
-                "Rocket itself catches panics, within the tracing, and has no layer for it.",
-            ),
-            (
-                Feature::ErrorMessage,
-                "A responder makes a status or a response of an error, and drops the error.",
-            ),
-            (
-                Feature::HandlerError,
-                "A catcher has made a response of an error when fairings get to see it.",
-            ),
-            (
-                Feature::Trailers,
-                "Rocket's bodies are readers of bytes, with nothing behind them.",
-            ),
-            (
-                Feature::BrokenBodies,
-                "Rocket 0.5 ends a body that failed as if it were complete; the span knows better.",
-            ),
-            (
-                Feature::MiddlewareOutside,
-                "Fairings stand in one row, in which the tracing is the last to see a response.",
-            ),
-            (
-                Feature::MiddlewareThatAnswers,
-                "A fairing cannot answer in the place of a route.",
-            ),
-            (
-                Feature::CurrentSpanInMiddleware,
-                "A fairing cannot wrap other fairings; they reach the span with `CurrentSpan::of`.",
-            ),
-            (
-                Feature::UnknownMethods,
-                "Rocket answers them with 400 before any fairing.",
-            ),
-            (
-                Feature::RouteOfWrongMethod,
-                "The method is a part of Rocket's routes: with another one none matches.",
-            ),
-            (
-                Feature::ProtocolVersion,
-                "Rocket's request does not tell the protocol's version.",
-            ),
-            (
-                Feature::AbsoluteAuthority,
-                "Rocket keeps nothing but path and query of an HTTP/1 target.",
-            ),
-            (
-                Feature::HeadersBeyondAscii,
-                "Rocket drops header values that are not UTF-8.",
-            ),
-        ],
+        lacks: match EVERYTHING {
+            true => LACKS.split_at(1).1,
+            false => LACKS,
+        },
     };
 
     fn start(app: App) -> Self {
-        Self(common::Server::launch(rocket(&app)))
+        Self(common::Server::launch(rocket(&app, EVERYTHING)))
     }
 
     fn addr(&self) -> SocketAddr {
@@ -104,14 +119,17 @@ impl Server for RocketServer {
     }
 }
 
-fn rocket(app: &App) -> Rocket<Build> {
+fn rocket(app: &App, everything: bool) -> Rocket<Build> {
     let mut rocket = common::rocket();
-    if let Some(tracing) = app.everywhere() {
-        rocket = rocket.attach(TracingFairing::new(tracing));
+    if let Some(tracing) = app.places() {
+        rocket = rocket.attach(match app.everywhere() {
+            Some(tracing) if everything => TracingFairing::new(tracing),
+            _ => TracingFairing::only_traced_routes(tracing),
+        });
     }
     // A fairing gives no handler its current span: the routes are traced, too.
     let mounted = |routes: Vec<Route>| match app.everywhere() {
-        Some(tracing) => traced(tracing, routes).into(),
+        Some(tracing) => traced(tracing, routes),
         None => routes,
     };
     rocket
@@ -135,7 +153,7 @@ fn routes() -> Vec<Route> {
 fn chosen(app: &App) -> Vec<Route> {
     let routes = Play::at("/chosen", app);
     match app.places() {
-        Some(tracing) => traced(tracing, routes).attributes(app::chosen()).into(),
+        Some(tracing) => traced(tracing.mount_point().attributes(app::chosen()), routes),
         None => routes,
     }
 }
@@ -143,10 +161,10 @@ fn chosen(app: &App) -> Vec<Route> {
 fn named(app: &App) -> Vec<Route> {
     let routes = Play::at("/named", app);
     match app.places() {
-        Some(tracing) => traced(tracing, routes)
-            .name(app::NAMED)
-            .ends(SpanEnd::Head)
-            .into(),
+        Some(tracing) => traced(
+            tracing.mount_point().name(app::NAMED).ends(SpanEnd::Head),
+            routes,
+        ),
         None => routes,
     }
 }
@@ -155,9 +173,10 @@ fn named(app: &App) -> Vec<Route> {
 fn chosen_in_scope(app: &App) -> Vec<Route> {
     let routes = chosen(app);
     match app.places() {
-        Some(tracing) => traced(tracing, routes)
-            .attributes(app::chosen_by_scope())
-            .into(),
+        Some(tracing) => traced(
+            tracing.mount_point().attributes(app::chosen_by_scope()),
+            routes,
+        ),
         None => routes,
     }
 }
@@ -168,7 +187,7 @@ fn item(id: &str) -> &str {
 }
 
 #[get("/extracted")]
-fn extracted(span: CurrentSpan<'_>) -> String {
+fn extracted(span: CurrentSpan) -> String {
     app::injected_by(&span)
 }
 
@@ -326,4 +345,14 @@ impl AsyncRead for Part {
     }
 }
 
-server_contract!(RocketServer);
+mod fairing_form {
+    use super::*;
+
+    server_contract!(RocketServer<true>);
+}
+
+mod routes_form {
+    use super::*;
+
+    server_contract!(RocketServer<false>);
+}

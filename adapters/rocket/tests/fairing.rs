@@ -74,19 +74,17 @@ impl<'r> Responder<'r, 'static> for Tagging {
 
 #[catch(418)]
 async fn teapot(request: &Request<'_>) -> &'static str {
-    let span = request.guard::<CurrentSpan<'_>>().await.unwrap();
+    let span = request.guard::<CurrentSpan>().await.unwrap();
     span.set_tag("catcher", Span::current().is_none());
     "short and stout"
 }
 
 #[get("/reach")]
-async fn reach(tagging: Tagging, span: CurrentSpan<'_>) -> Tagging {
+async fn reach(tagging: Tagging, span: CurrentSpan) -> Tagging {
     assert!(Span::current().is_none(), "a fairing makes nothing current");
     span.set_tag("handler", true);
     turn().await;
-    let child = span.child("child");
-    child.scope(turn()).await;
-    drop(child);
+    span.child("child").scope(turn()).await;
     let elsewhere = span.clone();
     let spawned = rocket::tokio::spawn(async move { elsewhere.child("spawned").finish() });
     spawned.await.expect("the task ends");
@@ -113,7 +111,7 @@ fn the_guard_reaches_the_span_without_a_traced_route() {
 }
 
 #[get("/baggage")]
-fn baggage(span: CurrentSpan<'_>, other: CurrentSpan<'_>) -> TextStream![String] {
+fn baggage(span: CurrentSpan, other: CurrentSpan) -> TextStream![String] {
     span.set_baggage_item("user", "ada");
     let seen = other.baggage_item("user").unwrap_or_default();
     TextStream! {
@@ -335,7 +333,7 @@ fn clones_of_a_local_request_have_spans_of_their_own() {
 #[test]
 fn the_spans_of_many_concurrent_requests_are_their_own() {
     #[get("/mark/<n>")]
-    async fn mark(n: u32, span: CurrentSpan<'_>) -> &'static str {
+    async fn mark(n: u32, span: CurrentSpan) -> &'static str {
         for _ in 0..20 {
             turn().await;
         }

@@ -1,4 +1,4 @@
-//! Routes mounted through `traced`, with the fairing and without.
+//! Routes mounted through `traced`, with the fairing in both forms.
 
 // rocket hands guards over by value.
 #![allow(clippy::needless_pass_by_value)]
@@ -7,6 +7,8 @@ mod common;
 
 use std::convert::Infallible;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::{PATIENCE, Server, in_memory, one_span, rocket};
 use opentracing_http::{HttpTracing, InMemoryTracer, Outcome, Value};
@@ -14,7 +16,8 @@ use opentracing_rocket::{Attribute, CurrentSpan, Span, SpanEnd, TracingFairing, 
 use opentracing_testkit::app::{Gate, turn};
 use rocket::error::ErrorKind;
 use rocket::fs::FileServer;
-use rocket::http::Status;
+use rocket::http::uri::Origin;
+use rocket::http::{Method, Status};
 use rocket::local::blocking::Client;
 use rocket::request::{FromRequest, Outcome as Guarded};
 use rocket::response::Responder;
@@ -30,10 +33,8 @@ impl<'r> FromRequest<'r> for Tagging {
 
     async fn from_request(_: &'r Request<'_>) -> Guarded<Self, Infallible> {
         turn().await;
-        Span::current()
-            .set_tag("guard", true)
-            .child("of the guard")
-            .finish();
+        Span::current().set_tag("guard", true);
+        Span::current().child("of the guard").finish();
         Guarded::Success(Self)
     }
 }
@@ -46,29 +47,26 @@ impl<'r> Responder<'r, 'static> for Tagging {
 }
 
 #[get("/tags")]
-async fn tags(tagging: Tagging, span: CurrentSpan<'_>) -> Tagging {
+async fn tags(tagging: Tagging, span: CurrentSpan) -> Tagging {
     assert_eq!(
         span.context().map(|context| context.span_id()),
         Span::current().context().map(|context| context.span_id())
     );
     turn().await;
-    Span::current()
-        .set_tag("handler", true)
-        .child("of the handler")
-        .finish();
+    Span::current().set_tag("handler", true);
+    Span::current().child("of the handler").finish();
     tagging
 }
 
-/// The same rocket with the fairing and without it.
+/// The same rocket with each form of the fairing; the first argument is whether it traces every request.
 fn both(run: impl Fn(bool, InMemoryTracer, HttpTracing, rocket::Rocket<rocket::Build>)) {
-    for fairing in [true, false] {
+    for everything in [true, false] {
         let (tracer, tracing) = in_memory();
-        let rocket = if fairing {
-            rocket().attach(TracingFairing::new(&tracing))
-        } else {
-            rocket()
+        let fairing = match everything {
+            true => TracingFairing::new(&tracing),
+            false => TracingFairing::only_traced_routes(&tracing),
         };
-        run(fairing, tracer, tracing, rocket);
+        run(everything, tracer, tracing, rocket().attach(fairing));
     }
 }
 
@@ -121,9 +119,10 @@ fn the_span_is_current_in_the_body_and_ends_with_it() {
 #[test]
 fn a_route_can_have_its_spans_end_at_the_head() {
     both(|_, tracer, tracing, rocket| {
-        let routes = traced(&tracing, routes![stream])
-            .ends(SpanEnd::Head)
-            .name("words");
+        let routes = traced(
+            tracing.mount_point().ends(SpanEnd::Head).name("words"),
+            routes![stream],
+        );
         let server = Server::launch(rocket.mount("/", routes));
         assert_eq!(server.get("/stream").text(), "onetwo");
         let spans = tracer.wait_for(3, PATIENCE);
@@ -143,9 +142,16 @@ fn plain() -> &'static str {
 fn attributes_are_added_once() {
     both(|_, tracer, tracing, rocket| {
         // Twice, as by one who wraps what is wrapped already.
-        let routes =
-            traced(&tracing, routes![plain]).attributes([Attribute::URL, Attribute::METHOD]);
-        let routes = traced(&tracing, routes).attributes([Attribute::USER_AGENT]);
+        let routes = traced(
+            tracing
+                .mount_point()
+                .attributes([Attribute::URL, Attribute::METHOD]),
+            routes![plain],
+        );
+        let routes = traced(
+            tracing.mount_point().attributes([Attribute::USER_AGENT]),
+            routes,
+        );
         let server = Server::launch(rocket.mount("/", routes));
         server.send("GET", "/plain?a=1", &[("user-agent", "curl")]);
         drop(server);
@@ -161,9 +167,12 @@ fn attributes_are_added_once() {
 }
 
 #[test]
-fn a_head_is_complete_and_a_get_without_the_fairing() {
-    both(|fairing, tracer, tracing, rocket| {
-        let routes = traced(&tracing, routes![plain, stream]).attributes([Attribute::METHOD]);
+fn a_head_is_a_head_and_complete() {
+    both(|_, tracer, tracing, rocket| {
+        let routes = traced(
+            tracing.mount_point().attributes([Attribute::METHOD]),
+            routes![plain, stream],
+        );
         let server = Server::launch(rocket.mount("/", routes));
         for (path, length) in [("/plain", Some("5")), ("/stream", None)] {
             assert_eq!(
@@ -171,9 +180,8 @@ fn a_head_is_complete_and_a_get_without_the_fairing() {
                 length
             );
             let span = one_span(&tracer);
-            let method = if fairing { "HEAD" } else { "GET" };
-            assert_eq!(span.name(), format!("{method} {path}"));
-            assert_eq!(span.tag("method"), Some(Value::from(method)));
+            assert_eq!(span.name(), format!("HEAD {path}"));
+            assert_eq!(span.tag("method"), Some(Value::from("HEAD")));
             assert_eq!(span.http().unwrap().outcome(), Outcome::Completed);
         }
     });
@@ -190,24 +198,17 @@ fn rewritten() -> (Status, &'static str) {
 }
 
 #[test]
-fn an_error_has_the_status_of_its_catcher_or_its_own() {
-    both(|fairing, tracer, tracing, rocket| {
+fn an_error_has_the_status_of_its_catcher() {
+    both(|_, tracer, tracing, rocket| {
         let rocket = rocket.register("/", catchers![rewritten]);
         let server = Server::launch(rocket.mount("/", traced(&tracing, routes![unavailable])));
         assert_eq!(server.get("/unavailable").status, 418);
         let span = one_span(&tracer);
         let http = span.http().unwrap();
-        if fairing {
-            assert_eq!(
-                (http.status(), http.outcome(), span.is_error()),
-                (Some(418), Outcome::Completed, false)
-            );
-        } else {
-            assert_eq!(
-                (http.status(), http.outcome(), span.is_error()),
-                (Some(503), Outcome::HandlerError, true)
-            );
-        }
+        assert_eq!(
+            (http.status(), http.outcome(), span.is_error()),
+            (Some(418), Outcome::Completed, false)
+        );
     });
 }
 
@@ -240,13 +241,9 @@ impl rocket::route::Handler for PanicsAtOnce {
 
 #[test]
 fn a_panic_is_told_from_other_errors() {
-    both(|fairing, tracer, tracing, rocket| {
+    both(|everything, tracer, tracing, rocket| {
         let mut routes = routes![panics];
-        routes.push(Route::new(
-            rocket::http::Method::Get,
-            "/at-once",
-            PanicsAtOnce,
-        ));
+        routes.push(Route::new(Method::Get, "/at-once", PanicsAtOnce));
         let server = Server::launch(rocket.mount("/", traced(&tracing, routes)));
         for path in ["/panic", "/at-once"] {
             assert_eq!(server.get(path).status, 500);
@@ -255,7 +252,7 @@ fn a_panic_is_told_from_other_errors() {
             assert_eq!(
                 (http.status(), http.outcome()),
                 (Some(500), Outcome::Panicked),
-                "{fairing}"
+                "{everything}"
             );
             assert_eq!(span.name(), format!("GET {path}"));
             tracer.assert_nothing_unfinished();
@@ -282,7 +279,7 @@ fn admin(_nobody: Nobody) -> &'static str {
 }
 
 #[get("/door", rank = 2)]
-fn door(span: CurrentSpan<'_>) -> String {
+fn door(span: CurrentSpan) -> String {
     format!("{}", span.is_none())
 }
 
@@ -300,46 +297,136 @@ fn a_forward_to_a_traced_route_is_one_span() {
 }
 
 #[test]
-fn a_forward_out_of_the_traced_routes_leaves_no_span_without_the_fairing() {
-    both(|fairing, tracer, tracing, rocket| {
-        let finishes = tracer.clone();
+fn a_forward_to_an_untraced_route_leaves_no_span_where_only_traced_routes_are_recorded() {
+    both(|everything, tracer, tracing, rocket| {
         let rocket = rocket
             .mount("/", traced(&tracing, routes![admin]))
             .mount("/", routes![door]);
         let server = Server::launch(rocket);
-        assert_eq!(
-            server.get("/door").text(),
-            if fairing { "false" } else { "true" }
-        );
+        assert_eq!(server.get("/door").text(), (!everything).to_string());
         drop(server);
-        let requests: Vec<_> = finishes
+        let requests: Vec<_> = tracer
             .take()
             .into_iter()
             .filter(|span| span.http().is_some())
             .collect();
-        assert_eq!(requests.len(), usize::from(fairing), "{requests:#?}");
+        assert_eq!(requests.len(), usize::from(everything), "{requests:#?}");
         tracer.assert_nothing_unfinished();
     });
 }
 
 #[test]
-fn a_forward_to_nothing_leaves_no_span_without_the_fairing() {
-    both(|fairing, tracer, tracing, rocket| {
+fn a_forward_to_nothing_is_named_after_the_traced_route_that_refused() {
+    both(|_, tracer, tracing, rocket| {
         let server = Server::launch(rocket.mount("/", traced(&tracing, routes![admin])));
         assert_eq!(server.get("/door").status, 401);
         drop(server);
         let request = tracer.take().into_iter().find(|span| span.http().is_some());
+        let request = request.expect("a span");
         assert_eq!(
-            request.and_then(|span| span.http()?.status()),
-            fairing.then_some(401)
+            (request.name(), request.http().unwrap().status()),
+            ("GET /door", Some(401))
         );
         tracer.assert_nothing_unfinished();
     });
 }
 
 #[test]
+fn an_untraced_request_is_not_even_sampled_where_only_traced_routes_are_recorded() {
+    let started = Arc::new(AtomicUsize::new(0));
+    let tracer = InMemoryTracer::new();
+    let tracing = HttpTracing::builder(tracer.clone())
+        .on_start({
+            let started = started.clone();
+            move |_, _| {
+                started.fetch_add(1, Ordering::Relaxed);
+            }
+        })
+        .build()
+        .unwrap();
+    let rocket = rocket()
+        .attach(TracingFairing::only_traced_routes(&tracing))
+        .mount("/", traced(&tracing, routes![plain]))
+        .mount("/", routes![door]);
+    let server = Server::launch(rocket);
+    // One connection, so that each request finds what the one before has left.
+    let mut connection = server.connect();
+    for (method, path) in [
+        ("GET", "/door"),
+        ("GET", "/none"),
+        ("HEAD", "/door"),
+        ("GET", "/plain"),
+        ("HEAD", "/plain"),
+        ("GET", "/door"),
+        ("GET", "/plain"),
+    ] {
+        connection.request(method, path, &[]);
+        assert!(connection.response(method).is_some());
+    }
+    drop(server);
+    assert_eq!(started.load(Ordering::Relaxed), 3);
+    let spans = tracer.take();
+    let names: Vec<_> = spans.iter().map(|span| span.name()).collect();
+    assert_eq!(names, ["GET /plain", "HEAD /plain", "GET /plain"]);
+    tracer.assert_nothing_unfinished();
+}
+
+#[test]
+fn clones_of_a_local_request_have_spans_of_their_own() {
+    both(|everything, tracer, tracing, rocket| {
+        let rocket = rocket
+            .mount("/", traced(&tracing, routes![plain]))
+            .mount("/", routes![door]);
+        let client = Client::untracked(rocket).unwrap();
+        let mut request = client.get("/plain");
+        for (method, path) in [
+            (Method::Head, "/door"),
+            (Method::Get, "/plain"),
+            (Method::Get, "/none"),
+            (Method::Head, "/plain"),
+            (Method::Get, "/plain"),
+        ] {
+            request.set_method(method);
+            request.set_uri(Origin::parse(path).unwrap());
+            request.clone().dispatch().into_bytes();
+        }
+        let spans = tracer.take();
+        let names: Vec<_> = spans.iter().map(|span| span.name()).collect();
+        let expected: &[&str] = match everything {
+            true => &[
+                "HEAD /door",
+                "GET /plain",
+                "GET",
+                "HEAD /plain",
+                "GET /plain",
+            ],
+            false => &["GET /plain", "HEAD /plain", "GET /plain"],
+        };
+        assert_eq!(names, expected);
+        tracer.assert_nothing_unfinished();
+    });
+}
+
+#[test]
+fn the_fairing_owns_the_request_and_the_route_adds_its_options() {
+    let (of_route, route_policy) = in_memory();
+    both(|_, tracer, _, rocket| {
+        let mount_point = route_policy
+            .mount_point()
+            .attributes([Attribute::METHOD])
+            .name("plain");
+        let server = Server::launch(rocket.mount("/", traced(mount_point, routes![plain])));
+        server.get("/plain");
+        let span = one_span(&tracer);
+        assert_eq!(span.name(), "plain");
+        assert_eq!(span.tag("method"), Some(Value::from("GET")));
+    });
+    assert!(of_route.finished().is_empty());
+}
+
+#[test]
 fn a_file_server_can_be_traced() {
-    both(|fairing, tracer, tracing, rocket| {
+    both(|_, tracer, tracing, rocket| {
         let files = traced(&tracing, FileServer::from(env!("CARGO_MANIFEST_DIR")));
         let server = Server::launch(rocket.mount("/files", files));
         let expected =
@@ -354,8 +441,8 @@ fn a_file_server_can_be_traced() {
         assert_eq!(span.name(), "GET /files/<path..>");
         assert_eq!(span.http().unwrap().body_bytes(), expected.len() as u64);
         assert_eq!(server.get("/files/none").status, 404);
+        assert_eq!(one_span(&tracer).name(), "GET /files/<path..>");
         drop(server);
-        assert_eq!(tracer.take().len(), usize::from(fairing));
         tracer.assert_nothing_unfinished();
     });
 }
@@ -369,8 +456,9 @@ fn state(gate: &State<Gate>) {
 fn a_route_stays_what_it_was() {
     let (_, tracing) = in_memory();
     let plain: Vec<Route> = routes![state];
-    let traced: Vec<Route> = traced(&tracing, routes![state]).into();
-    assert_eq!(format!("{plain:?}"), format!("{traced:?}"));
+    let traced = traced(&tracing, routes![state]);
+    assert_eq!(format!("{:?}", plain[0]), format!("{:?}", traced[0]));
+    let rocket = || rocket().attach(TracingFairing::new(&tracing));
 
     let Err(missing) = Client::untracked(rocket().mount("/", traced.clone())) else {
         panic!("the state is missing");
@@ -386,7 +474,7 @@ fn a_route_stays_what_it_was() {
 #[test]
 fn a_request_that_is_not_recorded_is_followed_all_the_same() {
     #[get("/baggage")]
-    fn baggage(span: CurrentSpan<'_>) -> TextStream![String] {
+    fn baggage(span: CurrentSpan) -> TextStream![String] {
         Span::current().set_baggage_item("user", "ada");
         let seen = span.baggage_item("user").unwrap_or_default();
         TextStream! {
@@ -438,4 +526,42 @@ fn every_request_of_many_keeps_its_own_span() {
             );
         }
     });
+}
+
+#[get("/other")]
+fn other() -> &'static str {
+    "other"
+}
+
+#[test]
+fn traced_routes_launch_wherever_the_fairing_is_attached() {
+    let (tracer, tracing) = in_memory();
+    for fairing in [
+        TracingFairing::new(&tracing),
+        TracingFairing::only_traced_routes(&tracing),
+    ] {
+        let rocket = rocket()
+            .mount("/", traced(&tracing, routes![plain]))
+            // Twice at one base, and twice round one route.
+            .mount("/", traced(&tracing, traced(&tracing, routes![other])))
+            .attach(fairing);
+        let client = Client::untracked(rocket).expect("it launches");
+        for path in ["/plain", "/other"] {
+            let body = client.get(path).dispatch().into_string();
+            assert_eq!(body.as_deref(), path.strip_prefix('/'));
+            assert_eq!(one_span(&tracer).name(), format!("GET {path}"));
+        }
+    }
+}
+
+#[test]
+fn the_route_of_the_sentinel_takes_no_request() {
+    let (tracer, tracing) = in_memory();
+    let rocket = rocket()
+        .attach(TracingFairing::only_traced_routes(&tracing))
+        .mount("/", traced(&tracing, routes![plain]));
+    let client = Client::untracked(rocket).expect("it launches");
+    let connect = client.req(Method::Connect, "/");
+    assert_eq!(connect.dispatch().status(), Status::NotFound);
+    assert!(tracer.finished().is_empty());
 }

@@ -151,14 +151,18 @@ fn exchange(server: &Server, head: &str) -> std::io::Result<String> {
 fn traced_responses_are_the_untraced_ones() {
     let (tracer, tracing) = in_memory();
     let untraced = Server::launch(mounted(rocket(), |routes| routes));
-    let wrap = |routes| traced(&tracing, routes).into();
+    let wrap = |routes| traced(&tracing, routes);
     let fairing = || TracingFairing::new(&tracing);
+    let only_traced_routes = TracingFairing::only_traced_routes(&tracing);
     let servers = [
         (
             "fairing",
             Server::launch(mounted(rocket().attach(fairing()), |routes| routes)),
         ),
-        ("routes", Server::launch(mounted(rocket(), wrap))),
+        (
+            "routes",
+            Server::launch(mounted(rocket().attach(only_traced_routes), wrap)),
+        ),
         (
             "both",
             Server::launch(mounted(rocket().attach(fairing()), wrap)),

@@ -2,43 +2,28 @@
 
 use std::fmt::Display;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
+use bytes::Buf;
 use http_body::{Body, Frame, SizeHint};
-use opentracing_http::server::BodySpan;
+use opentracing_http::server::{BodyPart, FollowedBody};
 use pin_project_lite::pin_project;
 
 pin_project! {
     /// The body of a traced response: the same frames, sizes and trailers, followed to their end.
     #[derive(Debug)]
     pub struct TracingBody<B> {
-        // Dropped within the span's scope, so an `Option` that is emptied there.
         #[pin]
-        inner: Option<B>,
-        span: Option<BodySpan>,
-    }
-
-    impl<B> PinnedDrop for TracingBody<B> {
-        fn drop(this: Pin<&mut Self>) {
-            let mut this = this.project();
-            if let Some(span) = this.span {
-                span.scope(|| this.inner.set(None));
-            }
-        }
+        followed: FollowedBody<B>,
     }
 }
 
 impl<B> TracingBody<B> {
-    pub(crate) fn new(inner: B, span: Option<BodySpan>) -> Self {
-        Self {
-            inner: Some(inner),
-            span,
-        }
+    pub(crate) fn new(followed: FollowedBody<B>) -> Self {
+        Self { followed }
     }
-}
 
-impl<B> TracingBody<B> {
-    /// The body itself, where nothing follows it: for frameworks that would box the wrapper.
+    /// Returns the body itself where nothing follows it, for a framework that would box the wrapper.
     ///
     /// # Errors
     ///
@@ -47,32 +32,15 @@ impl<B> TracingBody<B> {
         clippy::result_large_err,
         reason = "it is the same value that came in, and boxing it would allocate"
     )]
-    pub fn into_bare(mut self) -> Result<B, Self> {
-        match (&self.span, self.inner.take()) {
-            (None, Some(inner)) => Ok(inner),
-            (_, inner) => {
-                self.inner = inner;
-                Err(self)
-            }
-        }
+    pub fn into_bare(self) -> Result<B, Self> {
+        self.followed.into_bare().map_err(Self::new)
     }
 
-    /// The body itself, for frameworks that cannot be given another: it counts as sent, if its size is known, and the
+    /// Returns the body itself, for a framework that can be given no other. It counts as sent, with this many bytes, and the
     /// request ends now. `None` if the body has been dropped already.
     #[must_use]
-    pub fn into_unfollowed(mut self) -> Option<B>
-    where
-        B: Body,
-    {
-        let size = self
-            .inner
-            .as_ref()
-            .and_then(|inner| inner.size_hint().exact());
-        if let (Some(span), Some(size)) = (&mut self.span, size) {
-            span.sent(usize::try_from(size).unwrap_or(usize::MAX));
-            span.end();
-        }
-        self.inner.take()
+    pub fn into_unfollowed(self, bytes: usize) -> Option<B> {
+        self.followed.into_unfollowed(bytes)
     }
 }
 
@@ -88,42 +56,38 @@ where
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        let mut this = self.project();
-        let Some(inner) = this.inner.as_mut().as_pin_mut() else {
-            return Poll::Ready(None);
-        };
-        let Some(span) = this.span else {
-            return inner.poll_frame(cx);
-        };
-        let frame = ready!(span.scope(|| inner.poll_frame(cx)));
-        match &frame {
-            Some(Ok(frame)) => {
-                if let Some(data) = frame.data_ref() {
-                    span.sent(bytes::Buf::remaining(data));
-                }
-                // The server asks the same after the last frame, and polls no more.
-                let ended = this
-                    .inner
-                    .as_ref()
-                    .as_pin_ref()
-                    .is_none_or(|inner| inner.is_end_stream());
-                if frame.is_trailers() || ended {
-                    span.end();
-                }
-            }
-            Some(Err(error)) => span.fail(error),
-            None => span.end(),
-        }
-        Poll::Ready(frame)
+        let followed = self.project().followed;
+        followed.poll(|body| body.poll_frame(cx), part)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.as_ref().is_none_or(Body::is_end_stream)
+        self.followed.body().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner
-            .as_ref()
+        self.followed
+            .body()
             .map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
     }
+}
+
+/// What a body has brought.
+fn part<'a, B: Body>(frame: &'a Option<Result<Frame<B::Data>, B::Error>>, body: &B) -> BodyPart<'a>
+where
+    B::Error: Display,
+{
+    match frame {
+        None => BodyPart::End,
+        Some(Err(error)) => BodyPart::Error(error),
+        Some(Ok(frame)) => match (frame.data_ref(), frame.trailers_ref()) {
+            (_, Some(trailers)) => BodyPart::Trailers(trailers),
+            // The server asks the same after the last frame, and polls no more.
+            (data, None) if body.is_end_stream() => BodyPart::LastData(bytes(data)),
+            (data, None) => BodyPart::Data(bytes(data)),
+        },
+    }
+}
+
+fn bytes<D: Buf>(data: Option<&D>) -> usize {
+    data.map_or(0, Buf::remaining)
 }

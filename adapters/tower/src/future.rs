@@ -7,7 +7,8 @@ use std::task::{Context, Poll, ready};
 
 use http::Response;
 use http_body::Body;
-use opentracing_http::server::{BodySize, RequestSpan, ResponseView};
+use opentracing_http::propagation::{Carrier, HeaderView};
+use opentracing_http::server::{BodySize, FollowedBody, InRequest, RequestSpan, ResponseView};
 use pin_project_lite::pin_project;
 
 use crate::body::TracingBody;
@@ -17,29 +18,14 @@ pin_project! {
     #[derive(Debug)]
     #[must_use = "futures do nothing unless awaited or polled"]
     pub struct ResponseFuture<F> {
-        // Dropped within the span's scope, so an `Option` that is emptied there.
         #[pin]
-        inner: Option<F>,
-        // Empty where an outer layer holds the request's span.
-        span: Option<RequestSpan>,
-    }
-
-    impl<F> PinnedDrop for ResponseFuture<F> {
-        fn drop(this: Pin<&mut Self>) {
-            let mut this = this.project();
-            if let Some(span) = this.span {
-                span.scope(|| this.inner.set(None));
-            }
-        }
+        handler: InRequest<F>,
     }
 }
 
 impl<F> ResponseFuture<F> {
-    pub(crate) fn new(inner: F, span: Option<RequestSpan>) -> Self {
-        Self {
-            inner: Some(inner),
-            span,
-        }
+    pub(crate) fn new(handler: InRequest<F>) -> Self {
+        Self { handler }
     }
 }
 
@@ -52,51 +38,47 @@ where
     type Output = Result<Response<TracingBody<B>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        let mut poll_inner = || {
-            // Polled once more after it was ready, which is the caller's mistake, it has nothing to say.
-            let inner = this.inner.as_mut().as_pin_mut();
-            let polled = inner.map_or(Poll::Pending, |inner| inner.poll(cx));
-            if polled.is_ready() {
-                this.inner.set(None);
-            }
-            polled
-        };
-        let result = ready!(match this.span.as_mut() {
-            Some(span) => span.scope(poll_inner),
-            None => poll_inner(),
-        });
-        let span = this.span.take();
+        let (result, span) = ready!(self.project().handler.poll(cx));
         Poll::Ready(match result {
-            Ok(response) => Ok(match span {
-                Some(span) => follow(response, span),
-                None => response.map(|body| TracingBody::new(body, None)),
-            }),
+            Ok(response) => Ok(follow(response, span)),
             Err(error) => {
-                if let Some(span) = span {
-                    span.fail(None, &error);
-                }
+                span.fail(None, &error);
                 Err(error)
             }
         })
     }
 }
 
-/// Notes the head of a request's response, and follows its body to its end: what the layer does, for adapters of frameworks
-/// that cannot be wrapped in one.
+/// Notes a request's response, and follows its body to its end: what the layer does, for an adapter of a framework that cannot
+/// be wrapped in one.
 #[must_use]
 pub fn follow<B: Body>(mut response: Response<B>, span: RequestSpan) -> Response<TracingBody<B>> {
-    span.write_response_headers(response.headers_mut());
-    let body = response.body();
-    let span = span.head(&ResponseView {
-        status: response.status().as_u16(),
-        headers: response.headers(),
-        body: match body.size_hint().exact() {
+    let body = span.respond(&mut View(&mut response));
+    response.map(|inner| TracingBody::new(FollowedBody::new(inner, body)))
+}
+
+/// The response as the core reads it.
+struct View<'r, B>(&'r mut Response<B>);
+
+impl<B: Body> ResponseView for View<'_, B> {
+    fn status(&self) -> u16 {
+        self.0.status().as_u16()
+    }
+
+    fn headers(&self) -> &dyn HeaderView {
+        self.0.headers()
+    }
+
+    fn headers_mut(&mut self) -> Option<&mut dyn Carrier> {
+        Some(self.0.headers_mut())
+    }
+
+    fn body_size(&self) -> BodySize {
+        let body = self.0.body();
+        match body.size_hint().exact() {
             _ if body.is_end_stream() => BodySize::Empty,
             Some(size) => BodySize::Exact(size),
             None => BodySize::Unknown,
-        },
-        upgrade: false,
-    });
-    response.map(|body| TracingBody::new(body, span))
+        }
+    }
 }

@@ -1,97 +1,91 @@
 //! The layer, and the service that it makes.
 
-use std::borrow::Cow;
 use std::fmt::Display;
+use std::marker::PhantomData;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
 use http_body::Body;
-use opentracing_http::server::Instrumentation;
-use opentracing_http::{Attribute, HttpTracing, SpanEnd};
+use opentracing_http::MountPoint;
+use opentracing_http::server::{InRequest, Instrumentation};
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::body::TracingBody;
 use crate::future::ResponseFuture;
-use crate::request::{Extensions, View};
+use crate::request::{Framework, Tower, View};
 
 /// Traces every request that passes through it.
 ///
-/// Where the layer is put decides what is traced. Outermost is best: a layer outside of this one that answers by itself
+/// Where the layer is put decides what is traced. Outermost is best: a layer outside of this one that responds by itself
 /// (a timeout, say) is not seen, and a request that it gives up shows as cancelled.
 ///
 /// A request that passes through two of them has one span: the inner one adds its attributes, its name and the route.
+///
+/// ```
+/// use opentracing_tower::{Attribute, HttpTracing, InMemoryTracer, TracingLayer};
+///
+/// let tracing = HttpTracing::new(InMemoryTracer::new());
+/// let everything = TracingLayer::new(&tracing);
+/// let single_route =
+///     TracingLayer::new(tracing.mount_point().attributes([Attribute::URL]).name("checkout"));
+/// # let _ = (everything, single_route);
+/// ```
 #[derive(Debug, Clone)]
-pub struct TracingLayer {
+pub struct TracingLayer<F = Tower> {
     instrumentation: Instrumentation,
-    extensions: Extensions,
+    framework: PhantomData<fn() -> F>,
 }
 
 impl TracingLayer {
-    /// Traces after this policy.
+    /// Creates the layer of a mount point: `&tracing`, or [options](opentracing_http::HttpTracing::mount_point) of its own.
     #[must_use]
-    pub fn new(tracing: &HttpTracing) -> Self {
-        Self::with_extensions(tracing, Extensions::default())
-    }
-
-    /// Traces after this policy the requests of a framework that leaves more in their extensions.
-    #[must_use]
-    pub fn with_extensions(tracing: &HttpTracing, extensions: Extensions) -> Self {
-        Self {
-            instrumentation: Instrumentation::new(tracing, extensions.component),
-            extensions,
-        }
-    }
-
-    /// Tags these attributes as well.
-    #[must_use]
-    pub fn attributes(mut self, attributes: impl IntoIterator<Item = Attribute>) -> Self {
-        self.instrumentation = self.instrumentation.attributes(attributes);
-        self
-    }
-
-    /// Names the spans so, instead of after method and route.
-    #[must_use]
-    pub fn name(mut self, name: impl Into<Cow<'static, str>>) -> Self {
-        self.instrumentation = self.instrumentation.name(name);
-        self
-    }
-
-    /// Has the spans end at this moment, instead of the policy's.
-    #[must_use]
-    pub fn ends(mut self, end: SpanEnd) -> Self {
-        self.instrumentation = self.instrumentation.ends(end);
-        self
+    pub fn new(mount_point: impl Into<MountPoint>) -> Self {
+        Self::for_framework(mount_point)
     }
 }
 
-impl<S> Layer<S> for TracingLayer {
-    type Service = TracingService<S>;
+impl<F: Framework> TracingLayer<F> {
+    /// Creates the layer for a framework on tower; see [`Framework`] for an example.
+    #[must_use]
+    pub fn for_framework(mount_point: impl Into<MountPoint>) -> Self {
+        Self {
+            instrumentation: Instrumentation::new(mount_point, F::COMPONENT),
+            framework: PhantomData,
+        }
+    }
+}
 
-    fn layer(&self, inner: S) -> TracingService<S> {
+impl<S, F> Layer<S> for TracingLayer<F> {
+    type Service = TracingService<S, F>;
+
+    fn layer(&self, inner: S) -> Self::Service {
         self.instrumentation.mounted();
         TracingService {
             inner,
-            layer: self.clone(),
+            instrumentation: self.instrumentation.clone(),
+            framework: PhantomData,
         }
     }
 }
 
 /// The service that [`TracingLayer`] makes.
 #[derive(Debug, Clone)]
-pub struct TracingService<S> {
+pub struct TracingService<S, F = Tower> {
     inner: S,
-    layer: TracingLayer,
+    instrumentation: Instrumentation,
+    framework: PhantomData<fn() -> F>,
 }
 
-/// Left beside the [mark](opentracing_http::server::Mark) of a request that a layer begins, where [asked](Extensions::leaving_traced):
-/// for a framework inside that can look for one type only.
+/// Left in the extensions of a request that a layer begins, where a framework [asks for it](Framework::LEAVES_TRACED): for what
+/// can look for one type only.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Traced;
 
-impl<S, B, R> Service<Request<B>> for TracingService<S>
+impl<S, B, R, F> Service<Request<B>> for TracingService<S, F>
 where
+    F: Framework,
     S: Service<Request<B>, Response = Response<R>>,
     S::Error: Display,
     R: Body,
@@ -106,24 +100,10 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let view = View {
-            request: &request,
-            extensions: self.layer.extensions,
-        };
-        let Some(mut span) = self
-            .layer
-            .instrumentation
-            .begin_or_join(&view, |mark| mark.is_on(request.extensions()))
-        else {
-            return ResponseFuture::new(self.inner.call(request), None);
-        };
-        if let Some(mark) = span.mark() {
-            mark.leave(request.extensions_mut());
-            if self.layer.extensions.leaves_traced {
-                request.extensions_mut().insert(Traced);
-            }
+        let span = self.instrumentation.begin(&View::<B, F>::new(&request));
+        if span.leave_mark(request.extensions_mut()) && F::LEAVES_TRACED {
+            request.extensions_mut().insert(Traced);
         }
-        let future = span.scope(|| self.inner.call(request));
-        ResponseFuture::new(future, Some(span))
+        ResponseFuture::new(InRequest::new(span, || self.inner.call(request)))
     }
 }

@@ -8,10 +8,7 @@ mod request;
 pub use self::body::TracingBody;
 pub use self::future::{ResponseFuture, follow};
 pub use self::layer::{Traced, TracingLayer, TracingService};
-pub use self::request::Extensions;
+pub use self::request::{Framework, Tower};
 
-pub use opentracing_http::propagation::Carrier;
-pub use opentracing_http::{
-    Attribute, ConfigError, HttpTracing, HttpTracingBuilder, InMemoryTracer, NoopTracer, OwnedSpan,
-    SemanticConvention, Span, SpanBuilder, SpanContext, SpanEnd, SpanKind, Tag, Value,
-};
+// Everything of the core, so that a service needs no other package.
+pub use opentracing_http::*;

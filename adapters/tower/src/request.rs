@@ -1,153 +1,121 @@
 //! The view of a request that passes through a tower service.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::net::SocketAddr;
 
-use http::{HeaderName, Request};
-use opentracing_http::propagation::{HeaderFilter, HeaderView};
+use http::{Extensions, Request, Version};
+use opentracing_http::propagation::HeaderView;
+use opentracing_http::server::Mark;
 use opentracing_http::{RequestView, Route};
 
-/// How a framework on tower leaves what it knows in a request's extensions.
+/// What a framework on tower keeps in the extensions of its requests; implemented by adapters of such frameworks.
 ///
-/// The default knows nothing, which is right for plain hyper and tonic services.
-#[derive(Clone, Copy)]
-#[non_exhaustive]
-pub struct Extensions {
-    /// The framework's name, for the tag `component`. Default `tower`.
-    pub component: &'static str,
-    /// The route that was chosen.
-    pub route: for<'a> fn(&'a http::Extensions) -> Route<'a>,
-    /// The path as the client sent it, where the framework takes away what it has matched. The default is the request's.
-    pub path: for<'a> fn(&'a http::Extensions) -> Option<&'a str>,
-    /// The address of the connection's other end. The default finds a [`SocketAddr`] that stands there by itself.
-    pub peer: fn(&http::Extensions) -> Option<SocketAddr>,
-    /// Whether [`Traced`](crate::Traced) is left in them. Default `false`.
-    pub leaves_traced: bool,
-}
+/// ```
+/// use http::Extensions;
+/// use opentracing_tower::{Framework, HttpTracing, InMemoryTracer, Route, TracingLayer};
+///
+/// /// The template of the chosen route, which the framework keeps in the extensions.
+/// #[derive(Clone)]
+/// struct Template(String);
+///
+/// #[derive(Debug, Clone)]
+/// enum MyFramework {}
+///
+/// impl Framework for MyFramework {
+///     const COMPONENT: &'static str = "my-framework";
+///
+///     fn route(extensions: &Extensions) -> Route<'_> {
+///         extensions.get().map_or(Route::Unknown, |Template(template)| Route::Template(template))
+///     }
+/// }
+///
+/// let tracing = HttpTracing::new(InMemoryTracer::new());
+/// let layer = TracingLayer::<MyFramework>::for_framework(&tracing);
+/// # let _ = layer;
+/// ```
+pub trait Framework: Clone + fmt::Debug {
+    /// The framework's name, the value of the tag `component`.
+    const COMPONENT: &'static str;
 
-impl Default for Extensions {
-    fn default() -> Self {
-        Self {
-            component: "tower",
-            route: |_| Route::Unknown,
-            path: |_| None,
-            peer: |extensions| extensions.get().copied(),
-            leaves_traced: false,
-        }
+    /// Whether [`Traced`](crate::Traced) is left in the extensions, beside the mark. Default `false`.
+    const LEAVES_TRACED: bool = false;
+
+    /// Returns the route that was chosen. The default is [`Route::Unknown`].
+    fn route(extensions: &Extensions) -> Route<'_> {
+        let _ = extensions;
+        Route::Unknown
+    }
+
+    /// Returns the path as the client sent it, where the framework takes away what it has matched. The default is the
+    /// request's.
+    fn path(extensions: &Extensions) -> Option<&str> {
+        let _ = extensions;
+        None
+    }
+
+    /// Returns the address of the connection's other end. The default is a [`SocketAddr`] that stands in the extensions by
+    /// itself.
+    fn peer(extensions: &Extensions) -> Option<SocketAddr> {
+        extensions.get().copied()
     }
 }
 
-impl Extensions {
-    /// The default, for the framework of this name.
-    #[must_use]
-    pub fn of(component: &'static str) -> Self {
-        Self {
-            component,
-            ..Self::default()
-        }
-    }
+/// No framework: plain hyper and tonic services.
+#[derive(Debug, Clone)]
+pub enum Tower {}
 
-    /// Finds the route so.
-    #[must_use]
-    pub fn route(mut self, route: for<'a> fn(&'a http::Extensions) -> Route<'a>) -> Self {
-        self.route = route;
-        self
-    }
+impl Framework for Tower {
+    const COMPONENT: &'static str = "tower";
+}
 
-    /// Finds the path so.
-    #[must_use]
-    pub fn path(mut self, path: for<'a> fn(&'a http::Extensions) -> Option<&'a str>) -> Self {
-        self.path = path;
-        self
-    }
+/// A request, and the framework that it is in.
+pub(crate) struct View<'r, B, F>(&'r Request<B>, PhantomData<F>);
 
-    /// Finds the peer's address so.
-    #[must_use]
-    pub fn peer(mut self, peer: fn(&http::Extensions) -> Option<SocketAddr>) -> Self {
-        self.peer = peer;
-        self
+impl<'r, B, F> View<'r, B, F> {
+    pub(crate) fn new(request: &'r Request<B>) -> Self {
+        Self(request, PhantomData)
     }
 }
 
-impl Extensions {
-    /// Leaves [`Traced`](crate::Traced) in the extensions of requests that have their span.
-    #[must_use]
-    pub fn leaving_traced(mut self) -> Self {
-        self.leaves_traced = true;
-        self
-    }
-}
-
-impl fmt::Debug for Extensions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Extensions")
-            .field("component", &self.component)
-            .finish_non_exhaustive()
-    }
-}
-
-/// A request, and how to read its extensions.
-pub(crate) struct View<'r, B> {
-    pub(crate) request: &'r Request<B>,
-    pub(crate) extensions: Extensions,
-}
-
-impl<B> HeaderView for View<'_, B> {
-    fn each_header<'a>(&'a self, visit: &mut dyn FnMut(&'a str, &'a [u8])) {
-        self.request.each_header(visit);
-    }
-
-    fn header_values<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
-        self.request.header_values(name, visit);
-    }
-
-    fn named_header_values<'a>(&'a self, name: &HeaderName, visit: &mut dyn FnMut(&'a [u8])) {
-        self.request.named_header_values(name, visit);
-    }
-
-    fn header<'a>(&'a self, name: &str) -> Option<&'a [u8]> {
-        self.request.header(name)
-    }
-
-    fn each_wanted_header<'a>(
-        &'a self,
-        wanted: &HeaderFilter,
-        visit: &mut dyn FnMut(&'a str, &'a [u8]),
-    ) {
-        self.request.each_wanted_header(wanted, visit);
-    }
-}
-
-impl<B> RequestView for View<'_, B> {
+impl<B, F: Framework> RequestView for View<'_, B, F> {
     fn method(&self) -> &str {
-        RequestView::method(self.request)
+        self.0.method().as_str()
     }
 
     fn path(&self) -> &str {
-        (self.extensions.path)(self.request.extensions()).unwrap_or_else(|| self.request.path())
+        F::path(self.0.extensions()).unwrap_or_else(|| self.0.uri().path())
+    }
+
+    fn headers(&self) -> &dyn HeaderView {
+        self.0.headers()
     }
 
     fn query(&self) -> Option<&str> {
-        self.request.query()
+        self.0.uri().query()
     }
 
     fn scheme(&self) -> Option<&str> {
-        self.request.scheme()
+        self.0.uri().scheme_str()
     }
 
     fn authority(&self) -> Option<&str> {
-        self.request.authority()
+        self.0.authority()
     }
 
     fn peer(&self) -> Option<SocketAddr> {
-        (self.extensions.peer)(self.request.extensions())
+        F::peer(self.0.extensions())
     }
 
-    fn version(&self) -> Option<&'static str> {
-        RequestView::version(self.request)
+    fn version(&self) -> Option<Version> {
+        Some(self.0.version())
     }
 
     fn route(&self) -> Route<'_> {
-        (self.extensions.route)(self.request.extensions())
+        F::route(self.0.extensions())
+    }
+
+    fn has_mark(&self, mark: Mark) -> bool {
+        self.0.has_mark(mark)
     }
 }

@@ -194,13 +194,11 @@ fn routed(app: &App) -> Service {
     let Some(tracing) = app.places() else {
         return plain;
     };
-    let chosen = TracingLayer::new(tracing).attributes(app::chosen());
+    let chosen = TracingLayer::new(tracing.mount_point().attributes(app::chosen()));
     let chosen = boxed(chosen.layer(plain.clone()));
-    let named = TracingLayer::new(tracing)
-        .name(app::NAMED)
-        .ends(SpanEnd::Head);
+    let named = TracingLayer::new(tracing.mount_point().name(app::NAMED).ends(SpanEnd::Head));
     let named = boxed(named.layer(plain.clone()));
-    let scope = TracingLayer::new(tracing).attributes(app::chosen_by_scope());
+    let scope = TracingLayer::new(tracing.mount_point().attributes(app::chosen_by_scope()));
     let scope = boxed(scope.layer(chosen.clone()));
     BoxCloneService::new(tower::service_fn(move |request: Request<Incoming>| {
         let service = match request.uri().path() {

@@ -144,22 +144,22 @@ async fn a_panic_is_told_also_when_it_is_caught_outside() {
 
 #[tokio::test]
 async fn a_request_made_inside_of_another_has_a_span_of_its_own() {
-    let (tracer, layer) = tracing();
+    let tracer = InMemoryTracer::new();
+    let tracing = HttpTracing::new(tracer.clone());
     let hello = service_fn(|_: Request<()>| async {
         Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
     });
-    let inner = layer.layer(hello);
-    let outer = layer
-        .clone()
-        .name("outer")
-        .layer(service_fn(move |_: Request<()>| {
+    let inner = TracingLayer::new(&tracing).layer(hello);
+    let outer = TracingLayer::new(tracing.mount_point().name("outer")).layer(service_fn(
+        move |_: Request<()>| {
             let inner = inner.clone();
             async move {
                 let mut request = Request::new(());
                 Span::current().inject(request.headers_mut());
                 inner.oneshot(request).await
             }
-        }));
+        },
+    ));
     drop(outer.oneshot(Request::new(())).await.unwrap());
     let spans = tracer.finished();
     assert_eq!(spans.len(), 2);

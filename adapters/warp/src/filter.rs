@@ -22,7 +22,7 @@ use crate::request::hand_over;
 /// let tracing = HttpTracing::new(InMemoryTracer::new());
 /// let chosen = warp::path("chosen")
 ///     .map(|| "!")
-///     .traced_route(&TracingFilter::new(&tracing).attributes([Attribute::URL]));
+///     .traced_route(&TracingFilter::new(tracing.mount_point().attributes([Attribute::URL])));
 /// # let _ = chosen;
 /// ```
 #[derive(Debug, Clone)]

@@ -12,8 +12,5 @@ pub use self::extract::{CurrentSpan, current_span, route};
 pub use self::filter::{Rejects, Traced, TracingFilter};
 pub use self::layer::TracingLayer;
 
-pub use opentracing_http::propagation::Carrier;
-pub use opentracing_http::{
-    Attribute, ConfigError, HttpTracing, HttpTracingBuilder, InMemoryTracer, NoopTracer, OwnedSpan,
-    SemanticConvention, Span, SpanBuilder, SpanContext, SpanEnd, SpanKind, Tag, Value,
-};
+// Everything of the core, so that a service needs no other package.
+pub use opentracing_http::*;

@@ -252,9 +252,7 @@ fn a_route_that_does_not_match_leaves_no_span() {
 fn in_a_traced_app_only_the_route_that_answers_adds_to_the_span() {
     let (tracing, tracer) = traced();
     let options = |name: &'static str, attribute: Attribute| {
-        TracingFilter::new(&tracing)
-            .name(name)
-            .attributes([attribute])
+        TracingFilter::new(tracing.mount_point().name(name).attributes([attribute]))
     };
     let one = warp::path("one")
         .map(|| "1")

@@ -75,17 +75,23 @@ fn both_forms_and_a_route_make_one_span() {
     let tracing = HttpTracing::new(tracer.clone());
     let one = warp::path("one")
         .map(|| String::from("1"))
-        .traced_route(&TracingFilter::new(&tracing).attributes([Attribute::URL]));
+        .traced_route(&TracingFilter::new(
+            tracing.mount_point().attributes([Attribute::URL]),
+        ));
     let two = warp::path!("two" / u32)
         .and(route("/two/{n}"))
         .map(|n: u32| n.to_string())
-        .traced_route(&TracingFilter::new(&tracing).attributes([Attribute::PATH]));
+        .traced_route(&TracingFilter::new(
+            tracing.mount_point().attributes([Attribute::PATH]),
+        ));
     let routes = one.or(two).unify();
     let app = routes
-        .traced(&TracingFilter::new(&tracing).attributes([Attribute::METHOD]))
+        .traced(&TracingFilter::new(
+            tracing.mount_point().attributes([Attribute::METHOD]),
+        ))
         .boxed();
     let server = serve(
-        TracingLayer::new(&tracing).attributes([Attribute::HOST]),
+        TracingLayer::new(tracing.mount_point().attributes([Attribute::HOST])),
         app,
     );
     assert_eq!(ask(&server, "GET", "/two/2?q=1", &[]).text(), "2");

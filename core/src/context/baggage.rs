@@ -1,6 +1,7 @@
 //! Baggage: the application's key-value pairs that travel with a trace.
 
 use std::fmt;
+use std::slice;
 
 use crate::text::is_token;
 
@@ -223,9 +224,10 @@ impl Baggage {
         }
     }
 
-    /// Returns the pairs in the order in which they were set.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.parts().map(|(key, value, _)| (key, value))
+    /// Returns the pairs, in the order in which they were set.
+    #[must_use]
+    pub fn iter(&self) -> BaggageIter<'_> {
+        BaggageIter(self.parts())
     }
 
     /// Returns the pairs with their properties, empty if there are none, in the order in which they were set.
@@ -246,16 +248,11 @@ impl Baggage {
             .map(|(_, pair)| pair)
     }
 
-    fn parts(&self) -> impl Iterator<Item = (&str, &str, &str)> {
-        let mut rest = self.text.as_str();
-        let mut next = move |length: u16| {
-            let part;
-            (part, rest) = rest.split_at_checked(length.into()).unwrap_or_default();
-            part
-        };
-        self.items
-            .iter()
-            .map(move |item| (next(item.key), next(item.value), next(item.properties)))
+    fn parts(&self) -> Parts<'_> {
+        Parts {
+            rest: &self.text,
+            items: self.items.iter(),
+        }
     }
 
     /// Returns the number of pairs.
@@ -277,6 +274,92 @@ impl Baggage {
     /// Returns the number of bytes of keys, values and properties.
     pub(crate) fn bytes(&self) -> usize {
         self.text.len()
+    }
+}
+
+/// Key, value and properties of each pair.
+#[derive(Clone)]
+struct Parts<'a> {
+    rest: &'a str,
+    items: slice::Iter<'a, Item>,
+}
+
+impl<'a> Parts<'a> {
+    fn take(&mut self, length: u16) -> &'a str {
+        let part;
+        (part, self.rest) = self
+            .rest
+            .split_at_checked(length.into())
+            .unwrap_or_default();
+        part
+    }
+}
+
+impl<'a> Iterator for Parts<'a> {
+    type Item = (&'a str, &'a str, &'a str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let item = *self.items.next()?;
+        Some((
+            self.take(item.key),
+            self.take(item.value),
+            self.take(item.properties),
+        ))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.items.size_hint()
+    }
+}
+
+/// The pairs of a [`Baggage`]; made by [`Baggage::iter`].
+#[derive(Clone)]
+pub struct BaggageIter<'a>(Parts<'a>);
+
+impl<'a> Iterator for BaggageIter<'a> {
+    type Item = (&'a str, &'a str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next().map(|(key, value, _)| (key, value))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+impl ExactSizeIterator for BaggageIter<'_> {}
+
+impl fmt::Debug for BaggageIter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.clone()).finish()
+    }
+}
+
+impl<'a> IntoIterator for &'a Baggage {
+    type Item = (&'a str, &'a str);
+    type IntoIter = BaggageIter<'a>;
+
+    fn into_iter(self) -> BaggageIter<'a> {
+        self.iter()
+    }
+}
+
+/// Sets the pairs one after the other: of two with one key the last stays. Pairs that [`Baggage::set`] refuses are left out.
+impl<K: AsRef<str>, V: AsRef<str>> Extend<(K, V)> for Baggage {
+    fn extend<T: IntoIterator<Item = (K, V)>>(&mut self, pairs: T) {
+        for (key, value) in pairs {
+            self.set(key.as_ref(), value.as_ref());
+        }
+    }
+}
+
+/// As [`Extend`], starting with none.
+impl<K: AsRef<str>, V: AsRef<str>> FromIterator<(K, V)> for Baggage {
+    fn from_iter<T: IntoIterator<Item = (K, V)>>(pairs: T) -> Self {
+        let mut baggage = Self::new();
+        baggage.extend(pairs);
+        baggage
     }
 }
 

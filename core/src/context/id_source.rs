@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::sync::Arc;
 
 use rand::rngs::SmallRng;
 use rand::{RngCore, SeedableRng};
@@ -42,6 +43,22 @@ pub trait IdSource: fmt::Debug + Send + Sync {
     /// Returns a new span id.
     fn span_id(&self) -> SpanId;
 }
+
+macro_rules! id_source_behind_a_pointer {
+    ($($pointer:ident)*) => {$(
+        impl<T: IdSource + ?Sized> IdSource for $pointer<T> {
+            fn trace_id(&self) -> TraceId {
+                (**self).trace_id()
+            }
+
+            fn span_id(&self) -> SpanId {
+                (**self).span_id()
+            }
+        }
+    )*};
+}
+
+id_source_behind_a_pointer!(Box Arc);
 
 /// The default source: a random generator for each thread, seeded by the operating system.
 ///

@@ -16,6 +16,7 @@ use crate::text::hex;
 /// let id: TraceId = "4bf92f3577b34da6a3ce929d0e0e4736".parse()?;
 /// assert_eq!(id.to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
 /// assert_eq!(id.get(), 0x4bf92f3577b34da6a3ce929d0e0e4736);
+/// assert_eq!(TraceId::from_bytes(id.to_bytes()), Some(id));
 /// assert!(TraceId::new(0).is_none());
 /// # Ok::<(), opentracing_http::error::ParseIdError>(())
 /// ```
@@ -32,6 +33,7 @@ pub struct TraceId(NonZeroU128);
 /// let id: SpanId = "00f067aa0ba902b7".parse()?;
 /// assert_eq!(id.get(), 0x00f067aa0ba902b7);
 /// assert_eq!(SpanId::new(0x00f067aa0ba902b7), Some(id));
+/// assert_eq!(SpanId::from_bytes(id.to_bytes()), Some(id));
 /// # Ok::<(), opentracing_http::error::ParseIdError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,6 +65,18 @@ impl TraceId {
         }
     }
 
+    /// Creates an id from its bytes, the most significant first; `None` if all of them are zero.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 16]) -> Option<Self> {
+        Self::new(u128::from_be_bytes(bytes))
+    }
+
+    /// Returns the id's bytes, the most significant first.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; 16] {
+        self.0.get().to_be_bytes()
+    }
+
     /// Returns the id as a number.
     #[must_use]
     pub const fn get(self) -> u128 {
@@ -81,6 +95,18 @@ impl SpanId {
             Some(id) => Some(Self(id)),
             None => None,
         }
+    }
+
+    /// Creates an id from its bytes, the most significant first; `None` if all of them are zero.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 8]) -> Option<Self> {
+        Self::new(u64::from_be_bytes(bytes))
+    }
+
+    /// Returns the id's bytes, the most significant first.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; 8] {
+        self.0.get().to_be_bytes()
     }
 
     /// Returns the id as a number.
@@ -167,6 +193,11 @@ mod tests {
             assert!(bad.parse::<SpanId>().is_err(), "{bad:?}");
         }
         assert_eq!((TraceId::new(0), SpanId::new(0)), (None, None));
+        assert_eq!(parsed.to_bytes()[..2], [0x4b, 0xf9]);
+        assert_eq!(TraceId::from_bytes(parsed.to_bytes()), Some(parsed));
+        assert_eq!(SpanId::from_bytes(span.to_bytes()), Some(span));
+        assert_eq!(TraceId::from_bytes([0; 16]), None);
+        assert_eq!(SpanId::from_bytes([0; 8]), None);
         let error = "".parse::<TraceId>().unwrap_err().to_string();
         assert!(
             error.starts_with("an id is 32 (trace) or 16 (span)"),

@@ -8,13 +8,13 @@ mod reference;
 mod span_context;
 mod tracestate;
 
-pub use self::baggage::Baggage;
+pub use self::baggage::{Baggage, BaggageIter};
 pub use self::flags::TraceFlags;
 pub use self::id_source::{IdSource, RandomIds};
 pub use self::ids::{ParseIdError, SpanId, TraceId};
 pub use self::reference::{Reference, ReferenceKind};
 pub use self::span_context::SpanContext;
-pub use self::tracestate::TraceState;
+pub use self::tracestate::{ParseTraceStateError, TraceState};
 
 pub(crate) use self::baggage::{Adding, is_baggage_octet};
 pub(crate) use self::span_context::Extra;

@@ -1,6 +1,7 @@
 //! W3C's `tracestate`: data of other tracing systems, which is propagated with a trace.
 
 use std::fmt;
+use std::str::FromStr;
 
 use crate::text::TrimOws;
 
@@ -17,6 +18,7 @@ use crate::text::TrimOws;
 /// assert_eq!(list.as_str(), "rojo=2,congo=t61,vendor=1");
 /// assert_eq!(list.get("congo"), Some("t61"));
 /// assert!(!list.is_empty());
+/// assert_eq!(list.to_string().parse(), Ok(list));
 /// ```
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct TraceState {
@@ -192,6 +194,33 @@ fn push_member(text: &mut String, member: &str) {
     }
     text.push_str(member);
 }
+
+impl fmt::Display for TraceState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.text)
+    }
+}
+
+/// Reads the value of one header; see [`parse`](TraceState::parse) for several.
+impl FromStr for TraceState {
+    type Err = ParseTraceStateError;
+
+    fn from_str(text: &str) -> Result<Self, ParseTraceStateError> {
+        Self::parse([text.as_bytes()]).ok_or(ParseTraceStateError(()))
+    }
+}
+
+/// The error of parsing a [`TraceState`]: a member breaks the grammar, or there are too many.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParseTraceStateError(());
+
+impl fmt::Display for ParseTraceStateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a tracestate is at most 32 members `key=value`, separated by commas")
+    }
+}
+
+impl std::error::Error for ParseTraceStateError {}
 
 impl fmt::Debug for TraceState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -37,6 +37,7 @@ use crate::http::redaction::HeaderRule;
 /// let chosen = [Attribute::URL, Attribute::header(HeaderName::from_static("x-request-id"))];
 /// assert_eq!("url".parse(), Ok(chosen[0].clone()));
 /// assert_eq!("header:x-request-id".parse(), Ok(chosen[1].clone()));
+/// assert_eq!(chosen[1].to_string(), "header:x-request-id");
 /// assert!("ulr".parse::<Attribute>().unwrap_err().to_string().contains("ulr"));
 /// let size = Attribute::response_header(HeaderName::from_static("x-rows")).tag("rows");
 /// assert_eq!("response.header:x-rows".parse(), Ok(Attribute::response_header(HeaderName::from_static("x-rows"))));
@@ -157,6 +158,21 @@ impl Attribute {
     pub fn unredacted(mut self) -> Self {
         self.unredacted = true;
         self
+    }
+}
+
+/// Writes the attribute's name in configuration. Another [tag key](Attribute::tag) and [`unredacted`](Attribute::unredacted)
+/// are no part of it.
+impl fmt::Display for Attribute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let named = NAMED.iter().find(|named| named.what == self.what);
+        match (named, &self.what) {
+            (Some(named), _) => f.pad(&named.key),
+            (None, What::RequestHeader(name, _)) => write!(f, "header:{name}"),
+            (None, What::ResponseHeader(name, _)) => write!(f, "response.header:{name}"),
+            // The others have names.
+            (None, _) => f.pad(&self.key),
+        }
     }
 }
 

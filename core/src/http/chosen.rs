@@ -9,9 +9,9 @@ use crate::http::attribute::{Attribute, What};
 use crate::http::host::{Host, append_url};
 use crate::http::options::Options;
 use crate::http::redaction::{Bounded, HeaderRule, append_header};
+use crate::http::request_view::{RequestView, canonical, version_number};
 use crate::http::settings::HttpSettings;
 use crate::http::text_buffer::{Text, TextBuffer};
-use crate::http::view::{RequestView, canonical};
 use crate::propagation::HeaderView;
 
 /// Number of attributes that are stored in the record itself; more cost an allocation.
@@ -126,7 +126,7 @@ pub(crate) fn append(
         What::Method => Some(view.method()),
         What::Host => Host::of(view, headers).map(|host| host.text),
         What::Scheme => Some(view.scheme().unwrap_or("http")),
-        What::Version => view.version(),
+        What::Version => view.version().and_then(version_number),
     };
     if let Some(found) = found {
         text.push_str(found);
@@ -187,10 +187,10 @@ impl Added {
     pub(crate) fn read(
         options: &Options,
         view: &dyn RequestView,
-        headers: &dyn HeaderView,
         settings: &HttpSettings,
         limit: usize,
     ) -> Self {
+        let headers = view.headers();
         let mut added = Self {
             text: BUFFER.try_with(Cell::take).unwrap_or_default(),
             values: Slots::EMPTY,
@@ -229,6 +229,8 @@ pub(crate) struct Wanted {
     pub(crate) list: u16,
     pub(crate) index: usize,
     pub(crate) next: usize,
+    /// Whether those that have a value already are left out.
+    pub(crate) only_missing: bool,
     pub(crate) rule: Option<HeaderRule>,
 }
 
@@ -241,7 +243,7 @@ pub(crate) struct HeaderValues<'a> {
 impl<'a> HeaderValues<'a> {
     pub(crate) fn read(headers: &'a dyn HeaderView, name: &HeaderName) -> Self {
         let (mut first, mut more) = (None, Vec::new());
-        headers.named_header_values(name, &mut |value| match first {
+        headers.header_values(name.as_str(), &mut |value| match first {
             None => first = Some(value),
             Some(_) => more.push(value),
         });

@@ -4,9 +4,9 @@ use std::net::IpAddr;
 
 use crate::http::facts::HttpFacts;
 use crate::http::outcome::Outcome;
+use crate::http::request_view::Route;
 use crate::http::settings::HttpSettings;
 use crate::http::shown::{Shown, shown_query};
-use crate::http::view::Route;
 use crate::tag::{SpanKind, Tag, Value};
 
 /// The convention that names a request's tags.
@@ -71,7 +71,7 @@ pub(crate) fn tags(
         }
         shared(http, &mut tags);
         for (attribute, value) in http.attributes(settings) {
-            tags.set(attribute.key.clone(), value.to_owned());
+            tags.set(attribute.key.clone(), value);
         }
     }
     for tag in own {
@@ -117,10 +117,10 @@ fn open_tracing(http: &Shown<'_>, tags: &mut Tags) {
 fn open_telemetry(http: &Shown<'_>, settings: &HttpSettings, value_bytes: usize, tags: &mut Tags) {
     tags.set("http.request.method", http.method());
     if let Some(method) = http.other_method() {
-        tags.set("http.request.method_original", method.to_owned());
+        tags.set("http.request.method_original", method);
     }
-    tags.set("url.scheme", http.scheme().to_owned());
-    tags.set("url.path", http.path().to_owned());
+    tags.set("url.scheme", http.scheme());
+    tags.set("url.path", http.path());
     if let Some(query) = http.query() {
         tags.set("url.query", shown_query(query, settings, value_bytes));
     }
@@ -131,7 +131,7 @@ fn open_telemetry(http: &Shown<'_>, settings: &HttpSettings, value_bytes: usize,
         tags.set("error.type", kind);
     }
     if let Some((address, port)) = http.server() {
-        tags.set("server.address", address.to_owned());
+        tags.set("server.address", address);
         if let Some(port) = port.or(default_port(http.scheme())) {
             tags.set("server.port", port);
         }
@@ -147,14 +147,14 @@ fn open_telemetry(http: &Shown<'_>, settings: &HttpSettings, value_bytes: usize,
         tags.set("network.peer.port", peer.port());
     }
     if let Some(agent) = http.user_agent() {
-        tags.set("user_agent.original", agent.to_owned());
+        tags.set("user_agent.original", agent);
     }
 }
 
 /// Sets the tags that both conventions name alike, and those that neither has a name for.
 fn shared(http: &Shown<'_>, tags: &mut Tags) {
     if let Route::Template(template) = http.route() {
-        tags.set("http.route", template.to_owned());
+        tags.set("http.route", template);
     }
     match http.outcome {
         Some(Outcome::Completed) | None => {}

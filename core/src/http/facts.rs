@@ -18,13 +18,13 @@ use crate::http::method::known_method;
 use crate::http::options::Options;
 use crate::http::outcome::Outcome;
 use crate::http::redaction::{Bounded, HeaderRule, append_header, append_value};
+use crate::http::request_view::{RequestView, Route, canonical, host_header, version_number};
 use crate::http::settings::HttpSettings;
 use crate::http::shown::Shown;
 use crate::http::text_buffer::{Text, TextBuffer};
 use crate::http::url_redaction::is_plain_text;
-use crate::http::view::{RequestView, Route, canonical, host_header};
 use crate::propagation::{HeaderView, Seen};
-use crate::text::prefix;
+use crate::text::{BoundedText, prefix};
 
 pub(crate) struct HttpFacts {
     /// All text of the request; the fields below refer to parts of it.
@@ -149,7 +149,7 @@ impl HttpFacts {
             ..
         } = *arrival;
         self.component = arrival.component;
-        self.version = view.version();
+        self.version = view.version().and_then(version_number);
         self.peer = view.peer().map(canonical);
         self.options = options.cloned();
         let (path, scheme) = (view.path(), view.scheme());
@@ -161,7 +161,7 @@ impl HttpFacts {
         let user_agent = match settings.convention.has_user_agent() {
             true => {
                 let mut agent = None;
-                headers.named_header_values(&USER_AGENT, &mut |value| {
+                headers.header_values(USER_AGENT.as_str(), &mut |value| {
                     agent.get_or_insert(value);
                 });
                 agent.and_then(|value| std::str::from_utf8(value).ok())
@@ -245,7 +245,10 @@ impl HttpFacts {
             let mut attributes = self.list(settings, wanted.list).iter().enumerate();
             let next = attributes.find_map(|(index, attribute)| match &attribute.what {
                 // Cloning a standard header's name copies no text.
-                What::ResponseHeader(name, rule) if index >= wanted.next => {
+                What::ResponseHeader(name, rule)
+                    if index >= wanted.next
+                        && !(wanted.only_missing && self.has_slot(wanted.list, index)) =>
+                {
                     let rule = header_rule(attribute, name, *rule, settings);
                     Some((index, name.clone(), rule))
                 }
@@ -259,6 +262,11 @@ impl HttpFacts {
             wanted.next = 0;
         }
         None
+    }
+
+    fn has_slot(&self, list: u16, index: usize) -> bool {
+        let mut slots = self.attributes.iter();
+        slots.any(|slot| slot.list == list && usize::from(slot.index) == index)
     }
 
     /// Adds the values of the header that [`next_header`](Self::next_header) returned last.
@@ -364,6 +372,12 @@ impl HttpFacts {
                 if self.text.has(known, template) => {}
             (Route::Template(template), _) => self.set_template(template, limit),
         }
+    }
+
+    /// Stores the error.
+    pub(crate) fn set_error(&mut self, error: BoundedText) {
+        self.cut_values += u32::from(error.is_cut);
+        self.error = Some(error.text);
     }
 
     /// Stores method and template next to each other, and replaces an earlier template: changes take no more room.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use crate::http::hops;
-use crate::http::view::RequestView;
+use crate::http::request_view::RequestView;
 
 /// The proxies that are trusted to report the client's address. None by default.
 ///
@@ -123,10 +123,12 @@ impl Forwarded {
 /// use opentracing_http::Network;
 ///
 /// let network: Network = "10.0.0.0/8".parse()?;
-/// assert!(network.contains("10.1.2.3".parse().unwrap()));
+/// assert!(network.contains([10, 1, 2, 3].into()));
+/// assert_eq!(network.to_string(), "10.0.0.0/8");
+/// assert_eq!("::1".parse::<Network>()?.to_string(), "::1/128");
 /// # Ok::<(), opentracing_http::error::ParseNetworkError>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Network {
     address: IpAddr,
     prefix: u8,
@@ -156,6 +158,20 @@ impl Network {
     }
 }
 
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.prefix)
+    }
+}
+
+/// The network of this address alone.
+impl From<IpAddr> for Network {
+    fn from(address: IpAddr) -> Self {
+        let prefix = if address.is_ipv4() { 32 } else { 128 };
+        Self { address, prefix }
+    }
+}
+
 impl FromStr for Network {
     type Err = ParseNetworkError;
 
@@ -167,13 +183,15 @@ impl FromStr for Network {
             Some((address, prefix)) => (address, Some(prefix)),
             None => (text, None),
         };
-        let address: IpAddr = address.parse().map_err(|_| error())?;
-        let most = if address.is_ipv4() { 32 } else { 128 };
-        let prefix = prefix.map_or(Ok(most), |prefix| prefix.parse().map_err(|_| error()))?;
-        if prefix > most {
+        let alone = Self::from(address.parse::<IpAddr>().map_err(|_| error())?);
+        let prefix = match prefix {
+            Some(prefix) => prefix.parse().map_err(|_| error())?,
+            None => alone.prefix,
+        };
+        if prefix > alone.prefix {
             return Err(error());
         }
-        Ok(Self { address, prefix })
+        Ok(Self { prefix, ..alone })
     }
 }
 
@@ -212,6 +230,9 @@ mod tests {
             }
         }
         impl RequestView for View<'_> {
+            fn headers(&self) -> &dyn crate::propagation::HeaderView {
+                self
+            }
             fn method(&self) -> &'static str {
                 "GET"
             }
@@ -446,6 +467,9 @@ mod tests {
             }
         }
         impl RequestView for View<'_> {
+            fn headers(&self) -> &dyn crate::propagation::HeaderView {
+                self
+            }
             fn method(&self) -> &'static str {
                 "GET"
             }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv6Addr};
 
-use crate::http::view::RequestView;
+use crate::http::request_view::RequestView;
 
 /// Maximum number of hops that are read of one header: the nearest ones.
 pub(crate) const MAX_HOPS: usize = 32;
@@ -15,19 +15,21 @@ const MAX_PARAMETERS: usize = 16;
 /// Returns the addresses in `Forwarded`, the farthest first; `None` for one that is hidden or malformed.
 pub(crate) fn standard(view: &dyn RequestView) -> Vec<Option<IpAddr>> {
     let mut hops = Nearest::default();
-    view.header_values("forwarded", &mut |line| match quotes_fit(line) {
-        true => hops.extend(split(line, b',')),
-        false => hops.hide(),
-    });
+    view.headers()
+        .header_values("forwarded", &mut |line| match quotes_fit(line) {
+            true => hops.extend(split(line, b',')),
+            false => hops.hide(),
+        });
     hops.read(forwarded_for)
 }
 
 /// Returns the addresses in `X-Forwarded-For`, the farthest first. Its grammar has no quoted strings.
 pub(crate) fn common(view: &dyn RequestView) -> Vec<Option<IpAddr>> {
     let mut hops = Nearest::default();
-    view.header_values("x-forwarded-for", &mut |line| {
-        hops.extend(line.split(|byte| *byte == b','));
-    });
+    view.headers()
+        .header_values("x-forwarded-for", &mut |line| {
+            hops.extend(line.split(|byte| *byte == b','));
+        });
     hops.read(|hop| parse_address(std::str::from_utf8(hop).ok()?))
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::net::Ipv6Addr;
 
-use crate::http::view::{RequestView, host_header};
+use crate::http::request_view::{RequestView, host_header};
 use crate::propagation::HeaderView;
 
 /// A host with its port, as a client requests it.

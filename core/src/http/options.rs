@@ -14,3 +14,10 @@ pub(crate) struct Options {
     pub(crate) name: Option<Cow<'static, str>>,
     pub(crate) ends: Option<SpanEnd>,
 }
+
+impl Options {
+    /// Returns whether the mount point adds nothing to the policy.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.attributes.is_empty() && self.name.is_none() && self.ends.is_none()
+    }
+}

@@ -29,6 +29,7 @@ use crate::text::is_token;
 /// assert!(orders.matches("GET", "/users/7/orders"));
 /// assert!(!orders.matches("GET", "/users/7/orders/"));
 /// assert!("users".parse::<Pattern>().is_err());
+/// assert_eq!(orders.to_string(), "GET /users/{id}/orders");
 /// # Ok::<(), opentracing_http::error::ParsePatternError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -43,7 +44,8 @@ pub struct Pattern {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Segment {
     Text(String),
-    Any,
+    /// Any that is not empty, and the name that it was given.
+    Any(String),
 }
 
 impl Pattern {
@@ -61,12 +63,28 @@ impl Pattern {
         for segment in &self.segments {
             match (segment, rest.next()) {
                 (Segment::Text(text), Some(found)) if text == found => {}
-                (Segment::Any, Some(found)) if !found.is_empty() => {}
+                (Segment::Any(_), Some(found)) if !found.is_empty() => {}
                 _ => return false,
             }
         }
         // An open pattern requires the slash before its `*`, and so at least one more segment, which may be empty.
         rest.next().is_some() == self.open
+    }
+}
+
+/// Writes the pattern as it can be parsed: methods, a blank, the path. `{*rest}` is written `*`.
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.methods.is_empty() {
+            write!(f, "{} ", self.methods.join(","))?;
+        }
+        for segment in &self.segments {
+            match segment {
+                Segment::Text(text) => write!(f, "/{text}")?,
+                Segment::Any(name) => write!(f, "/{{{name}}}")?,
+            }
+        }
+        f.write_str(if self.open { "/*" } else { "" })
     }
 }
 
@@ -123,7 +141,9 @@ impl FromStr for Pattern {
                     .strip_prefix('{')
                     .and_then(|segment| segment.strip_suffix('}'));
                 segments.push(match braced {
-                    Some(name) if !name.is_empty() && !name.contains(['{', '}']) => Segment::Any,
+                    Some(name) if !name.is_empty() && !name.contains(['{', '}']) => {
+                        Segment::Any(name.to_owned())
+                    }
                     // It would be literal text here and so never match; an error is more helpful.
                     None if segment.starts_with(':') || segment.contains(['<', '>']) => {
                         return Err(error("`:name` and `<name>` are written `{name}` here"));
@@ -220,6 +240,21 @@ mod tests {
                 expected,
                 "{pattern} {method} {path}"
             );
+            assert_eq!(parsed.to_string().parse(), Ok(parsed));
+        }
+    }
+
+    #[test]
+    fn patterns_are_written_as_they_are_read() {
+        for (pattern, written) in [
+            (" GET, HEAD  /users/{id} ", "GET,HEAD /users/{id}"),
+            ("/", "/"),
+            ("/*", "/*"),
+            ("/files/{*rest}", "/files/*"),
+            ("/health/", "/health/"),
+        ] {
+            let parsed: Pattern = pattern.parse().unwrap();
+            assert_eq!(parsed.to_string(), written);
         }
     }
 

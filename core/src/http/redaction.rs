@@ -273,7 +273,7 @@ pub(crate) fn append_header(
     out: &mut Bounded<'_>,
 ) -> bool {
     let mut any = false;
-    headers.named_header_values(name, &mut |value| {
+    headers.header_values(name.as_str(), &mut |value| {
         if any {
             out.push(", ");
         }

@@ -7,9 +7,9 @@ use crate::http::chosen::cut;
 use crate::http::facts::{HttpFacts, KnownHost, KnownRoute};
 use crate::http::host::{Host, append_url};
 use crate::http::redaction::{Bounded, REDACTED};
+use crate::http::request_view::Route;
 use crate::http::settings::HttpSettings;
 use crate::http::text_buffer::{Text, TextBuffer};
-use crate::http::view::Route;
 
 /// Facts, and their text, which is decoded once for all of them.
 #[derive(Clone, Copy)]

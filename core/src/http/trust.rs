@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::http::view::RequestView;
+use crate::http::request_view::RequestView;
 
 /// The callers whose trace headers are trusted. All by default.
 ///

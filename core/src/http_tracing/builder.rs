@@ -1,5 +1,6 @@
 //! The options of a policy.
 
+use std::error::Error;
 use std::fmt;
 use std::mem;
 use std::sync::Arc;
@@ -86,7 +87,7 @@ impl HttpTracingBuilder {
         for name in names {
             match name.parse() {
                 Ok(attribute) => self.policy.http.attributes.push(attribute),
-                Err(error) => self.wrong("attribute_names", &error),
+                Err(error) => self.unreadable("attribute_names", error),
             }
         }
         self
@@ -117,7 +118,7 @@ impl HttpTracingBuilder {
     pub fn skip(mut self, pattern: &str) -> Self {
         match pattern.parse::<Pattern>() {
             Ok(pattern) => self.policy.http.skip.push(pattern),
-            Err(error) => self.wrong("skip", &error),
+            Err(error) => self.unreadable("skip", error),
         }
         self
     }
@@ -152,7 +153,7 @@ impl HttpTracingBuilder {
     pub fn sampler_text(mut self, sampler: &str) -> Self {
         match sampler.parse::<TextSampler>() {
             Ok(sampler) => self.policy.sampler = Some(Arc::new(sampler)),
-            Err(error) => self.wrong("sampler_text", &error),
+            Err(error) => self.unreadable("sampler_text", error),
         }
         self
     }
@@ -186,7 +187,7 @@ impl HttpTracingBuilder {
                     self.policy.sampler = Some(Arc::new(sampler));
                 }
             }
-            Err(error) => self.wrong("sampling_rules", &error),
+            Err(error) => self.unreadable("sampling_rules", error),
         }
         self
     }
@@ -458,6 +459,12 @@ impl HttpTracingBuilder {
         let mut attributes = self.policy.http.attributes.iter();
         self.policy.http.has_response_headers = attributes.any(Attribute::is_of_response);
         Ok(HttpTracing::of(self.policy))
+    }
+
+    /// Stores the error of an option whose text could not be read.
+    fn unreadable(&mut self, option: &'static str, error: impl Error + Send + Sync + 'static) {
+        self.error
+            .get_or_insert_with(|| ConfigError::new(option, error.to_string()).with_source(error));
     }
 
     fn wrong(&mut self, option: &'static str, error: &dyn fmt::Display) {

@@ -2,6 +2,7 @@
 
 mod builder;
 mod env;
+mod mount_point;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use crate::sampler::Rules;
 use crate::span::{Policy, SpanBuilder, Tracer, pool};
 
 pub use self::builder::HttpTracingBuilder;
+pub use self::mount_point::MountPoint;
 
 /// The tracing policy of an application: built once, passed to the adapter of any framework, cheap to clone.
 ///

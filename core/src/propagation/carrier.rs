@@ -16,7 +16,7 @@ use crate::propagation::header_filter::HeaderFilter;
 /// framework's headers:
 ///
 /// ```
-/// use http::header::{HOST, HeaderMap, HeaderName, HeaderValue};
+/// use http::header::{HOST, HeaderMap, HeaderValue};
 /// use opentracing_http::propagation::{HeaderFilter, HeaderView};
 ///
 /// struct Request {
@@ -30,13 +30,9 @@ use crate::propagation::header_filter::HeaderFilter;
 ///         }
 ///     }
 ///
-///     // These three are optional: they are faster than the defaults.
+///     // These two are optional: they are faster than the defaults.
 ///     fn header_values<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
 ///         self.headers.header_values(name, visit);
-///     }
-///
-///     fn named_header_values<'a>(&'a self, name: &HeaderName, visit: &mut dyn FnMut(&'a [u8])) {
-///         self.headers.named_header_values(name, visit);
 ///     }
 ///
 ///     fn each_wanted_header<'a>(&'a self, wanted: &HeaderFilter, visit: &mut dyn FnMut(&'a str, &'a [u8])) {
@@ -50,9 +46,14 @@ use crate::propagation::header_filter::HeaderFilter;
 ///
 /// let mut headers = HeaderMap::new();
 /// headers.insert(HOST, HeaderValue::from_static("shop.example"));
-/// let request = Request { headers };
+/// let request: &dyn HeaderView = &Request { headers };
 /// assert_eq!(request.header("Host"), Some(&b"shop.example"[..]));
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "headers cannot be read from `{Self}`",
+    label = "not a view of headers",
+    note = "pass an `http::HeaderMap`, a map or a list of pairs of text, or implement `HeaderView` for a type of your own: only `each_header` has to be written"
+)]
 pub trait HeaderView {
     /// Calls `visit` for every header, in order; for a header with several values once for each value.
     fn each_header<'a>(&'a self, visit: &mut dyn FnMut(&'a str, &'a [u8]));
@@ -66,22 +67,6 @@ pub trait HeaderView {
                 visit(value);
             }
         });
-    }
-
-    /// Calls `visit` for every value of one header, in order. The name is an `http` header name.
-    ///
-    /// The default uses the name's text. Implement it if the framework's look-up takes such a name.
-    fn named_header_values<'a>(&'a self, name: &HeaderName, visit: &mut dyn FnMut(&'a [u8])) {
-        self.header_values(name.as_str(), visit);
-    }
-
-    /// Returns the first value of one header.
-    fn header<'a>(&'a self, name: &str) -> Option<&'a [u8]> {
-        let mut first = None;
-        self.header_values(name, &mut |value| {
-            first.get_or_insert(value);
-        });
-        first
     }
 
     /// Calls `visit` for the [wanted](HeaderFilter::may_want) headers, as [`each_header`](Self::each_header) does; it
@@ -101,6 +86,25 @@ pub trait HeaderView {
     }
 }
 
+impl dyn HeaderView + '_ {
+    /// Returns the first value of one header, whatever the name's case.
+    ///
+    /// ```
+    /// use opentracing_http::propagation::HeaderView;
+    ///
+    /// let headers: &dyn HeaderView = &[("X-Team", "blue"), ("x-team", "red")];
+    /// assert_eq!(headers.header("x-team"), Some(&b"blue"[..]));
+    /// ```
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        let mut first = None;
+        self.header_values(name, &mut |value| {
+            first.get_or_insert(value);
+        });
+        first
+    }
+}
+
 impl<V: HeaderView + ?Sized> HeaderView for &V {
     fn each_header<'a>(&'a self, visit: &mut dyn FnMut(&'a str, &'a [u8])) {
         (**self).each_header(visit);
@@ -108,14 +112,6 @@ impl<V: HeaderView + ?Sized> HeaderView for &V {
 
     fn header_values<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
         (**self).header_values(name, visit);
-    }
-
-    fn named_header_values<'a>(&'a self, name: &HeaderName, visit: &mut dyn FnMut(&'a [u8])) {
-        (**self).named_header_values(name, visit);
-    }
-
-    fn header<'a>(&'a self, name: &str) -> Option<&'a [u8]> {
-        (**self).header(name)
     }
 
     fn each_wanted_header<'a>(
@@ -136,7 +132,6 @@ macro_rules! known_headers {
         ///
         /// let header = KnownHeader::from_name("X-B3-TraceId").unwrap();
         /// assert_eq!(header.name(), "x-b3-traceid");
-        /// assert_eq!(KnownHeader::NAMED[header.index()], header);
         /// ```
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
@@ -147,7 +142,7 @@ macro_rules! known_headers {
         }
 
         impl KnownHeader {
-            /// All headers with a fixed name, in the order of [`index`](Self::index).
+            /// All headers with a fixed name, in no particular order.
             pub const NAMED: &'static [Self] = &[$(Self::$variant,)*];
 
             /// Returns the header's name in lower case; for [`UberCtx`](Self::UberCtx) the prefix.
@@ -218,9 +213,8 @@ known_headers! {
 }
 
 impl KnownHeader {
-    /// Returns the position of the header in [`NAMED`](Self::NAMED); their number for [`UberCtx`](Self::UberCtx). See [`KnownHeader`] for an example.
-    #[must_use]
-    pub const fn index(self) -> usize {
+    /// Returns the position of the header in [`NAMED`](Self::NAMED); their number for [`UberCtx`](Self::UberCtx).
+    pub(crate) const fn index(self) -> usize {
         self as usize
     }
 }
@@ -236,16 +230,6 @@ impl HeaderView for HeaderMap {
         for value in self.get_all(name) {
             visit(value.as_bytes());
         }
-    }
-
-    fn named_header_values<'a>(&'a self, name: &HeaderName, visit: &mut dyn FnMut(&'a [u8])) {
-        for value in self.get_all(name) {
-            visit(value.as_bytes());
-        }
-    }
-
-    fn header<'a>(&'a self, name: &str) -> Option<&'a [u8]> {
-        self.get(name).map(HeaderValue::as_bytes)
     }
 
     fn each_wanted_header<'a>(
@@ -322,6 +306,11 @@ impl<K: AsRef<str>, V: AsRef<[u8]>, const N: usize> HeaderView for [(K, V); N] {
 /// carrier.remove_fields(&[opentracing_http::propagation::Field::named("server-timing")]);
 /// assert!(headers.is_empty());
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "a span cannot be injected into `{Self}`",
+    label = "not a carrier of headers",
+    note = "pass the request's `http::HeaderMap` (`request.headers_mut()`), or for any other type a closure: `span.inject(&mut |name: &str, value: &str| headers.insert(name, value))`"
+)]
 pub trait Carrier {
     /// Sets a header; replaces headers with the same name.
     ///
@@ -363,6 +352,7 @@ pub trait Carrier {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<F: FnMut(&str, &str)> Carrier for F {
     fn set(&mut self, name: &str, value: &str) {
         self(name, value);

@@ -241,17 +241,12 @@ impl HeaderView for Seen<'_, '_> {
     }
 
     fn header_values<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
-        self.headers.view.header_values(name, visit);
-    }
-
-    fn named_header_values<'a>(&'a self, name: &HeaderName, visit: &mut dyn FnMut(&'a [u8])) {
-        let text = name.as_str();
-        if !self.has_seen(text) {
-            return self.headers.view.named_header_values(name, visit);
+        if !self.has_seen(name) {
+            return self.headers.view.header_values(name, visit);
         }
         let others = self.headers.others.iter().map_while(|other| *other);
         for (other, value) in others {
-            if other.eq_ignore_ascii_case(text) {
+            if other.eq_ignore_ascii_case(name) {
                 visit(value);
             }
         }

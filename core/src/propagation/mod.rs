@@ -35,6 +35,7 @@ pub use self::incoming::{Duplicate, IncomingHeaders};
 pub use self::jaeger::Jaeger;
 pub use self::outgoing::Outgoing;
 pub use self::w3c::{W3c, W3cBaggage, W3cTraceContext};
+pub use crate::context::BaggageIter;
 
 pub(crate) use self::names::parse as parse_names;
 pub(crate) use self::w3c::traceparent;
@@ -119,6 +120,34 @@ pub trait Propagator: fmt::Debug + Send + Sync {
         let _ = (outgoing, carrier);
     }
 }
+
+macro_rules! propagator_behind_a_pointer {
+    ($($pointer:ident)*) => {$(
+        impl<T: Propagator + ?Sized> Propagator for $pointer<T> {
+            fn name(&self) -> &'static str {
+                (**self).name()
+            }
+
+            fn fields(&self) -> &[Field] {
+                (**self).fields()
+            }
+
+            fn extract(&self, headers: &IncomingHeaders<'_>, found: &mut Extraction) {
+                (**self).extract(headers, found);
+            }
+
+            fn inject(&self, outgoing: &Outgoing<'_>, carrier: &mut dyn Carrier) {
+                (**self).inject(outgoing, carrier);
+            }
+
+            fn inject_items(&self, outgoing: &Outgoing<'_>, carrier: &mut dyn Carrier) {
+                (**self).inject_items(outgoing, carrier);
+            }
+        }
+    )*};
+}
+
+propagator_behind_a_pointer!(Box Arc);
 
 /// The formats that are read and written, their order, and the limits of what is written.
 ///

@@ -241,7 +241,7 @@ impl ReporterBuilder {
             .map_err(|error| {
                 let remedy =
                     format!("the operating system starts no thread ({error}); raise its limits");
-                ConfigError::new("thread_name", remedy)
+                ConfigError::new("thread_name", remedy).with_source(error)
             })?;
         Ok(Reporter::new(
             shared,

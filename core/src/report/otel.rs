@@ -9,7 +9,8 @@
 //!
 //! let tracer = InMemoryTracer::new();
 //! let span = HttpTracing::new(tracer.clone()).span("charge").start();
-//! span.set_tag("retries", 3).record_error(&std::io::Error::other("declined"));
+//! span.set_tag("retries", 3);
+//! span.record_error(&std::io::Error::other("declined"));
 //! span.finish();
 //!
 //! let finished = tracer.finished();
@@ -24,7 +25,7 @@ use std::time::SystemTime;
 use crate::context::{Reference, ReferenceKind, SpanContext, SpanId};
 use crate::http::Outcome;
 use crate::span::FinishedSpan;
-use crate::tag::{Log, Omitted, SpanKind, Tag, Value};
+use crate::tag::{Log, Omitted, SpanKind, Tag, Text, Value};
 
 /// The name of the instrumentation scope of all spans of this library.
 pub const SCOPE_NAME: &str = env!("CARGO_PKG_NAME");
@@ -93,9 +94,9 @@ pub enum AttributeValue {
     /// A floating-point number.
     F64(f64),
     /// Text.
-    Str(Cow<'static, str>),
+    Str(Text),
     /// Several texts: the values of a header.
-    Strs(Vec<Cow<'static, str>>),
+    Strs(Vec<Text>),
 }
 
 /// A timed event of a span.
@@ -219,7 +220,7 @@ fn event(log: Log) -> Event {
     for Tag { key, value } in log.fields {
         let key = match (&*key, &value) {
             ("event", Value::Str(event)) if name.is_none() => {
-                name = Some(event.clone());
+                name = Some(event.clone().into());
                 continue;
             }
             ("error.kind", _) if is_error => "exception.type".into(),

@@ -1,12 +1,13 @@
 //! The life of a response body.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 
 use crate::http::Outcome;
+use crate::propagation::HeaderView;
 use crate::server::request::Request;
 use crate::span::Span;
 
-/// Follows a response body to its end; held by the adapter's body wrapper.
+/// Follows a response body to its end. [`FollowedBody`](crate::server::FollowedBody) keeps it together with the body.
 ///
 /// Dropped before the body's end it is [abandoned](Outcome::BodyAbandoned), unless all the bytes that were declared had
 /// been sent: servers drop such a body without polling it once more.
@@ -19,6 +20,35 @@ pub struct BodySpan {
     sent: u64,
 }
 
+/// What a body has brought.
+#[derive(Clone, Copy)]
+pub enum BodyPart<'a> {
+    /// This many bytes, after which more can come.
+    Data(usize),
+    /// This many bytes, after which nothing comes.
+    LastData(usize),
+    /// The trailers (RFC 9110, section 6.5), after which nothing comes. Attributes that are made of a header of the response
+    /// which its head did not have are made of its trailers.
+    Trailers(&'a dyn HeaderView),
+    /// The end.
+    End,
+    /// An error, after which nothing comes.
+    Error(&'a dyn Display),
+}
+
+impl fmt::Debug for BodyPart<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Data(bytes) => f.debug_tuple("Data").field(bytes).finish(),
+            Self::LastData(bytes) => f.debug_tuple("LastData").field(bytes).finish(),
+            Self::Trailers(_) => f.write_str("Trailers"),
+            Self::End => f.write_str("End"),
+            // How an error shows itself is not ours.
+            Self::Error(_) => f.write_str("Error"),
+        }
+    }
+}
+
 impl BodySpan {
     pub(super) fn new(request: Request, declared: Option<u64>) -> Self {
         Self {
@@ -28,7 +58,7 @@ impl BodySpan {
         }
     }
 
-    /// The request's span.
+    /// Returns the request's span.
     #[must_use]
     pub fn span(&self) -> &Span {
         self.request.span()
@@ -40,20 +70,24 @@ impl BodySpan {
         self.request.scope(f)
     }
 
-    /// Counts bytes handed to the server.
-    pub fn sent(&mut self, bytes: usize) {
-        self.sent = self.sent.saturating_add(bytes as u64);
-    }
-
-    /// Ends the request: the body has come to its end. Later calls do nothing.
-    pub fn end(&mut self) {
-        self.request.end(Outcome::Completed, self.sent);
-    }
-
-    /// Ends the request: the body failed. Later calls do nothing.
-    pub fn fail(&mut self, error: &dyn Display) {
-        self.request.set_error(error);
-        self.request.end(Outcome::BodyFailed, self.sent);
+    /// Notes what the body has brought, and ends the request where it is the last. Later calls do nothing.
+    pub fn note(&mut self, part: BodyPart<'_>) {
+        if let BodyPart::Data(bytes) | BodyPart::LastData(bytes) = part {
+            self.sent = self.sent.saturating_add(bytes as u64);
+        }
+        let outcome = match part {
+            BodyPart::Data(_) => return,
+            BodyPart::LastData(_) | BodyPart::End => Outcome::Completed,
+            BodyPart::Trailers(trailers) => {
+                self.request.read_trailers(trailers);
+                Outcome::Completed
+            }
+            BodyPart::Error(error) => {
+                self.request.set_error(error);
+                Outcome::BodyFailed
+            }
+        };
+        self.request.end(outcome, self.sent);
     }
 }
 

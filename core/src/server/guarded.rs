@@ -2,41 +2,35 @@
 
 use std::net::SocketAddr;
 
-use http::HeaderName;
+use http::Version;
 
-use crate::http::{RequestView, Route};
+use crate::http::{Mark, RequestView, Route};
 use crate::propagation::{HeaderFilter, HeaderView};
 use crate::span::Policy;
 
-/// A view whose methods may be anybody's: an adapter's, or functions that an application gave to one. A panic in one is
-/// counted, and loses what that one would have returned.
-pub(crate) struct Guarded<'v, V: ?Sized> {
-    view: &'v V,
+/// Headers whose methods may be anybody's. A panic in one is counted, and loses what that one would have returned.
+pub(crate) struct GuardedHeaders<'v> {
+    headers: &'v dyn HeaderView,
     policy: &'v Policy,
 }
 
-impl<'v, V: ?Sized> Guarded<'v, V> {
-    pub(crate) fn new(view: &'v V, policy: &'v Policy) -> Self {
-        Self { view, policy }
+impl<'v> GuardedHeaders<'v> {
+    /// Asks for the headers; there are none where that panics.
+    pub(crate) fn of(policy: &'v Policy, headers: impl FnOnce() -> &'v dyn HeaderView) -> Self {
+        let none: &'static [(&str, &str); 0] = &[];
+        let headers = policy.guard(headers).unwrap_or(none);
+        Self { headers, policy }
     }
 }
 
-impl<V: HeaderView + ?Sized> HeaderView for Guarded<'_, V> {
+impl HeaderView for GuardedHeaders<'_> {
     fn each_header<'a>(&'a self, visit: &mut dyn FnMut(&'a str, &'a [u8])) {
-        self.policy.guard(|| self.view.each_header(visit));
+        self.policy.guard(|| self.headers.each_header(visit));
     }
 
     fn header_values<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
-        self.policy.guard(|| self.view.header_values(name, visit));
-    }
-
-    fn named_header_values<'a>(&'a self, name: &HeaderName, visit: &mut dyn FnMut(&'a [u8])) {
-        let view = self.view;
-        self.policy.guard(|| view.named_header_values(name, visit));
-    }
-
-    fn header<'a>(&'a self, name: &str) -> Option<&'a [u8]> {
-        self.policy.guard(|| self.view.header(name)).flatten()
+        self.policy
+            .guard(|| self.headers.header_values(name, visit));
     }
 
     fn each_wanted_header<'a>(
@@ -45,17 +39,39 @@ impl<V: HeaderView + ?Sized> HeaderView for Guarded<'_, V> {
         visit: &mut dyn FnMut(&'a str, &'a [u8]),
     ) {
         self.policy
-            .guard(|| self.view.each_wanted_header(wanted, visit));
+            .guard(|| self.headers.each_wanted_header(wanted, visit));
     }
 }
 
-impl RequestView for Guarded<'_, dyn RequestView + '_> {
+/// A view whose methods may be anybody's: an adapter's, or functions that an application gave to one. A panic in one is
+/// counted, and loses what that one would have returned.
+pub(crate) struct GuardedRequest<'v> {
+    view: &'v dyn RequestView,
+    headers: GuardedHeaders<'v>,
+    policy: &'v Policy,
+}
+
+impl<'v> GuardedRequest<'v> {
+    pub(crate) fn new(view: &'v dyn RequestView, policy: &'v Policy) -> Self {
+        Self {
+            view,
+            headers: GuardedHeaders::of(policy, || view.headers()),
+            policy,
+        }
+    }
+}
+
+impl RequestView for GuardedRequest<'_> {
     fn method(&self) -> &str {
         self.policy.guard(|| self.view.method()).unwrap_or_default()
     }
 
     fn path(&self) -> &str {
         self.policy.guard(|| self.view.path()).unwrap_or_default()
+    }
+
+    fn headers(&self) -> &dyn HeaderView {
+        &self.headers
     }
 
     fn query(&self) -> Option<&str> {
@@ -74,11 +90,16 @@ impl RequestView for Guarded<'_, dyn RequestView + '_> {
         self.policy.guard(|| self.view.peer()).flatten()
     }
 
-    fn version(&self) -> Option<&'static str> {
+    fn version(&self) -> Option<Version> {
         self.policy.guard(|| self.view.version()).flatten()
     }
 
     fn route(&self) -> Route<'_> {
         self.policy.guard(|| self.view.route()).unwrap_or_default()
+    }
+
+    fn has_mark(&self, mark: Mark) -> bool {
+        let has_mark = self.policy.guard(|| self.view.has_mark(mark));
+        has_mark.unwrap_or_default()
     }
 }

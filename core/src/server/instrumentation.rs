@@ -1,21 +1,21 @@
-//! Where tracing meets a framework: a policy, together with what one place adds to it.
+//! Where tracing meets a framework: the policy plus the options of one mount point.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::context::{Extra, Reference, ReferenceKind, TraceFlags};
-use crate::http::{Added, Arrival, Attribute, Options, RequestView, SpanEnd, with_headers_of};
-use crate::http_tracing::HttpTracing;
+use crate::http::{Added, Arrival, Options, RequestView, with_headers_of};
+use crate::http_tracing::{HttpTracing, MountPoint};
 use crate::propagation::{HeaderFilter, IncomingHeaders, Seen};
 use crate::server::caller::Caller;
-use crate::server::guarded::Guarded;
+use crate::server::guarded::GuardedRequest;
 use crate::server::request::Request;
 use crate::server::request_span::RequestSpan;
-use crate::span::{Inherited, Mark, Span, Start, current, pass_through};
+use crate::span::{Inherited, Span, Start, current, pass_through};
 use crate::tag::SpanKind;
 
-/// A policy, together with what one place adds to it: what an adapter's layer, middleware, filter or fairing holds.
+/// The policy plus the options of one mount point, and the framework's name. Every layer, middleware, filter or fairing holds
+/// one.
 ///
 /// ```
 /// use opentracing_http::{Attribute, HttpTracing, InMemoryTracer};
@@ -23,7 +23,8 @@ use crate::tag::SpanKind;
 ///
 /// let tracer = InMemoryTracer::new();
 /// let tracing = HttpTracing::new(tracer.clone());
-/// let instrumentation = Instrumentation::new(&tracing, "my-framework").attributes([Attribute::USER_AGENT]);
+/// let mount_point = tracing.mount_point().attributes([Attribute::USER_AGENT]);
+/// let instrumentation = Instrumentation::new(mount_point, "my-framework");
 ///
 /// let request = http::Request::get("/").header("user-agent", "curl").body(()).unwrap();
 /// let span = instrumentation.begin(&request);
@@ -39,7 +40,7 @@ pub struct Instrumentation {
     mount: Arc<Mount>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Mount {
     tracing: HttpTracing,
     component: &'static str,
@@ -49,90 +50,31 @@ struct Mount {
 }
 
 impl Instrumentation {
-    /// The policy as it is; `component` is the framework's name, the tag of that name.
+    /// Creates the instrumentation of a mount point. `component` is the framework's name, the value of the tag `component`.
     #[must_use]
-    pub fn new(tracing: &HttpTracing, component: &'static str) -> Self {
-        let mount = Mount {
-            tracing: tracing.clone(),
-            component,
-            options: None,
-            wanted: tracing.policy().wanted_headers.clone(),
-        };
+    pub fn new(mount_point: impl Into<MountPoint>, component: &'static str) -> Self {
+        let MountPoint { tracing, options } = mount_point.into();
+        let wanted = tracing.policy().wanted_headers.clone();
+        let wanted = with_headers_of(wanted, &options.attributes);
         Self {
-            mount: Arc::new(mount),
+            mount: Arc::new(Mount {
+                tracing,
+                component,
+                options: (!options.is_empty()).then(|| Arc::new(options)),
+                wanted,
+            }),
         }
     }
 
-    fn options(&mut self) -> &mut Options {
-        let mount = Arc::make_mut(&mut self.mount);
-        Arc::make_mut(mount.options.get_or_insert_default())
-    }
-
-    /// Tags these attributes as well.
-    #[must_use]
-    pub fn attributes(mut self, attributes: impl IntoIterator<Item = Attribute>) -> Self {
-        let attributes: Vec<_> = attributes.into_iter().collect();
-        let mount = Arc::make_mut(&mut self.mount);
-        mount.wanted = with_headers_of(mount.wanted.clone(), &attributes);
-        let options = self.options();
-        options.has_response_headers |= attributes.iter().any(Attribute::is_of_response);
-        options.attributes.extend(attributes);
-        self
-    }
-
-    /// Names the spans so, instead of after method and route. A handler can still rename its own.
-    #[must_use]
-    pub fn name(mut self, name: impl Into<Cow<'static, str>>) -> Self {
-        self.options().name = Some(name.into());
-        self
-    }
-
-    /// Has the spans end at this moment, instead of the policy's.
-    #[must_use]
-    pub fn ends(mut self, end: SpanEnd) -> Self {
-        self.options().ends = Some(end);
-        self
-    }
-
-    /// The policy.
+    /// Returns the policy.
     #[must_use]
     pub fn tracing(&self) -> &HttpTracing {
         &self.mount.tracing
     }
 
-    /// Starts the span of a request, or, if the request has one already, adds to that what this place asks for.
-    ///
-    /// `is_marked` says whether a mark was left with this very request. Adapters leave the [mark](RequestSpan::mark) of every
-    /// request that they begin, also of one that is not recorded, where only that request can have it: in its extensions, or
-    /// in the state that the framework keeps for it. A request without it is another one, whatever span is current.
-    #[must_use]
-    pub fn begin_or_join(
-        &self,
-        view: &dyn RequestView,
-        is_marked: impl Fn(Mark) -> bool,
-    ) -> Option<RequestSpan> {
-        match self.joinable(is_marked) {
-            Some(span) => {
-                self.join(&span, view);
-                None
-            }
-            None => Some(self.begin(view)),
-        }
-    }
-
-    /// The span that [`begin_or_join`](Self::begin_or_join) would join, for adapters that can do so only later, when they
-    /// know that the route on which they stand is the one that answers.
-    ///
-    /// It is that of the innermost request whose mark was left, of those in whose [scope](RequestSpan::scope) this thread is.
-    /// `None` where there is no such scope, as in a task to which a middleware has handed the request.
-    #[must_use]
-    pub fn joinable(&self, is_marked: impl Fn(Mark) -> bool) -> Option<Span> {
-        let policy = self.mount.tracing.policy();
-        current::request(|mark| policy.guard(|| is_marked(mark)).unwrap_or(false))
-    }
-
     /// Counts a mount point that an adapter has made: a layer's service, a middleware's, a filter. As long as a policy has only
-    /// one, no request can come to a second, and none needs a [mark](RequestSpan::mark).
+    /// one, no request can come to a second, and none needs a [mark](RequestSpan::leave_mark). An adapter that does not call
+    /// this is right as well: its requests all get marks.
     pub fn mounted(&self) {
         self.mount
             .tracing
@@ -141,19 +83,54 @@ impl Instrumentation {
             .fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Adds to a request's span what this place asks for: attributes, name, route, end.
-    pub fn join(&self, span: &Span, view: &dyn RequestView) {
+    /// Begins a request: starts its span or, where an outer mount point has [begun](RequestView::has_mark) this very request,
+    /// adds to that one's span what this mount point asks for. What is returned then ends nothing.
+    ///
+    /// A span starts from skip rules, the caller's context as far as it is trusted, samplers, and facts about the request. A
+    /// request that brings no context of its own becomes a child of the current span, if that was entered within a poll
+    /// ([`Span::scope`], [`RequestSpan::scope`]): it is one that a handler makes within the process. Neither a
+    /// [guard](Span::enter) nor an [`in_scope`](Span::in_scope) counts by itself.
+    pub fn begin(&self, view: &dyn RequestView) -> RequestSpan {
+        match self.joinable(view) {
+            Some(span) => {
+                self.add_to(&span, view);
+                // Its scope is that of the outer one, which this thread is in.
+                RequestSpan::new(Request::NONE)
+            }
+            None => self.start_request(view),
+        }
+    }
+
+    /// Returns the span that [`begin`](Self::begin) would add to, for an adapter that can do so only later, when it knows
+    /// that its route is the one that responds.
+    ///
+    /// It is that of the innermost request with a [mark](RequestView::has_mark) of those in whose [scope](RequestSpan::scope)
+    /// this thread is. `None` where there is no such scope, as in a task to which a middleware has handed the request.
+    #[must_use]
+    pub fn joinable(&self, view: &dyn RequestView) -> Option<Span> {
+        let policy = self.mount.tracing.policy();
+        current::request(|mark| policy.guard(|| view.has_mark(mark)).unwrap_or(false))
+    }
+
+    /// Adds to a request's span what this mount point asks for: attributes, name, route, end. What is returned ends nothing;
+    /// its scopes make the span current.
+    pub fn join(&self, span: &Span, view: &dyn RequestView) -> RequestSpan {
+        self.add_to(span, view);
+        RequestSpan::new(Request::joined(span.clone()))
+    }
+
+    fn add_to(&self, span: &Span, view: &dyn RequestView) {
         let Some(cell) = span.cell().filter(|cell| cell.is_recorded()) else {
             return;
         };
         let policy = cell.policy();
         let limits = &policy.limits;
         // All that is not ours is asked before the lock is taken: it may use the span.
-        let view = Guarded::new(view, policy);
+        let view = GuardedRequest::new(view, policy);
         let route = view.route();
         let options = self.mount.options.as_ref();
         let limit = limits.value_bytes;
-        let added = options.map(|options| Added::read(options, &view, &view, &policy.http, limit));
+        let added = options.map(|options| Added::read(options, &view, &policy.http, limit));
         cell.change(|record| {
             let http = record.http_mut()?;
             http.set_route(route, limit);
@@ -166,16 +143,11 @@ impl Instrumentation {
         });
     }
 
-    /// Starts the span of a request: skip rules, the caller's context as far as it is trusted, samplers, facts.
-    ///
-    /// A request that brings no context of its own becomes a child of the current span, if that was entered within a poll
-    /// ([`Span::scope`], [`RequestSpan::scope`]): it is one that a handler makes within the process. Neither a
-    /// [guard](Span::enter) nor an [`in_scope`](Span::in_scope) counts by itself.
-    pub fn begin(&self, view: &dyn RequestView) -> RequestSpan {
+    fn start_request(&self, view: &dyn RequestView) -> RequestSpan {
         let policy = self.mount.tracing.policy();
-        let guarded = Guarded::new(view, policy);
+        let guarded = GuardedRequest::new(view, policy);
         let wanted = &self.mount.wanted;
-        let mut headers = IncomingHeaders::new(&guarded);
+        let mut headers = IncomingHeaders::new(guarded.headers());
         headers.look_through(wanted);
         let mut caller = Caller::SILENT;
         caller.read(&guarded, &mut headers, &self.mount.tracing);

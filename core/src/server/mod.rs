@@ -1,20 +1,27 @@
-//! The life of a request, for adapters to web frameworks: how it begins, runs and ends.
+//! The life of a request, for adapters to web frameworks: begin, run, respond.
 //!
-//! An adapter shows a request as a [`RequestView`], begins it with [`Instrumentation::begin_or_join`], runs the handler in the
-//! [`RequestSpan`]'s [scope](RequestSpan::scope), hands the response's head to [`RequestSpan::head`], and follows the body with
-//! the [`BodySpan`] that this returns. The contract that it has to pass is the package `opentracing-testkit`.
+//! An adapter shows a request as a [`RequestView`] and begins it with [`Instrumentation::begin`], runs the handler in the
+//! [`RequestSpan`]'s [scope](RequestSpan::scope) or as an [`InRequest`] future, and hands the response to
+//! [`RequestSpan::respond`], which returns what follows the body: a [`FollowedBody`] does that. The guide is in the package
+//! `opentracing-testkit`, together with the contract that an adapter has to pass.
 
 mod body_span;
 mod caller;
+mod followed_body;
 mod guarded;
+mod in_request;
 mod instrumentation;
 mod request;
 mod request_scope;
 mod request_span;
+mod response;
+mod shared_request_span;
 
-pub use self::body_span::BodySpan;
+pub use self::body_span::{BodyPart, BodySpan};
+pub use self::followed_body::FollowedBody;
+pub use self::in_request::InRequest;
 pub use self::instrumentation::Instrumentation;
 pub use self::request_scope::RequestScope;
 pub use self::request_span::RequestSpan;
-pub use crate::http::{BodySize, RequestView, ResponseView};
-pub use crate::span::{Mark, Marked};
+pub use self::shared_request_span::SharedRequestSpan;
+pub use crate::http::{BodySize, Mark, Marked, RequestView, ResponseView};

@@ -4,8 +4,7 @@ use std::fmt::Display;
 use std::mem;
 use std::time::Duration;
 
-use crate::http::{HeaderValues, Outcome, ResponseView, Route, SpanEnd, Wanted};
-use crate::server::guarded::Guarded;
+use crate::http::{Outcome, Route};
 use crate::span::{Kind, Policy, Record, RequestEnd, Span, SpanCell, current};
 use crate::text::BoundedText;
 
@@ -41,7 +40,7 @@ impl Request {
     }
 
     /// The span's cell and policy, while the request is open and watched.
-    fn watched(&self) -> Option<(&SpanCell, &Policy)> {
+    pub(super) fn watched(&self) -> Option<(&SpanCell, &Policy)> {
         let cell = self.span.cell().filter(|_| self.is_watched())?;
         Some((cell, cell.policy()))
     }
@@ -55,8 +54,17 @@ impl Request {
         self.is_open && (self.calls_back || self.span.is_recorded())
     }
 
+    /// A request that has its span from an outer mount point, in whose scope this thread may already be: its scopes make the
+    /// span current, its end is the outer one's.
+    pub(super) fn joined(span: Span) -> Self {
+        Self { span, ..Self::NONE }
+    }
+
     /// Runs a part of the request with its span current; notes a panic that leaves `f`.
     pub(super) fn scope<R>(&mut self, f: impl FnOnce() -> R) -> R {
+        if self.span.is_none() {
+            return f();
+        }
         current::lend(&mut self.span, Kind::Request, f, note_panic)
     }
 
@@ -83,9 +91,7 @@ impl Request {
             let limit = policy.limits.value_bytes;
             let error = policy.guard(|| BoundedText::of(error, limit));
             cell.change_facts(|http| {
-                let error = error?;
-                http.cut_values += u32::from(error.is_cut);
-                http.error = Some(error.text);
+                http.set_error(error?);
                 Some(())
             });
         }
@@ -98,36 +104,6 @@ impl Request {
                 Some(())
             });
         }
-    }
-
-    /// Notes the response head, and reads what the policy and every mount point that joined want of it. Returns when the span
-    /// is to end; `None` where nobody is interested.
-    pub(super) fn read_head(&self, response: &ResponseView<'_>) -> Option<SpanEnd> {
-        let (cell, policy) = self.watched()?;
-        let (settings, limit) = (&policy.http, policy.limits.value_bytes);
-        let now = policy.monotonic();
-        let mut wanted = Wanted::default();
-        let (mut header, ends) = cell.change_request(|record| {
-            let head = now.saturating_sub(record.started);
-            let http = record.http_mut()?;
-            http.status = Some(response.status);
-            http.head = Some(head);
-            let header = match cell.is_recorded() {
-                true => http.next_header(&mut wanted, settings),
-                false => None,
-            };
-            Some((header, http.innermost(|options| options.ends)))
-        })??;
-        // The headers are looked up while the span is not locked: they are shown by code that is not ours.
-        let headers = Guarded::new(response.headers, policy);
-        while let Some(name) = header {
-            let values = HeaderValues::read(&headers, &name);
-            header = cell.change_facts(|http| {
-                http.add_header(&wanted, &name, &values, settings, limit);
-                http.next_header(&mut wanted, settings)
-            });
-        }
-        Some(ends.unwrap_or(settings.ends))
     }
 
     /// Ends the request, once: callbacks first, then the span. Its handle stays, for what still runs.
@@ -218,7 +194,7 @@ impl Ending {
 }
 
 /// Notes the moment of the first panic.
-fn note_panic(span: &Span) {
+pub(super) fn note_panic(span: &Span) {
     if let Some(cell) = span.cell() {
         let now = cell.policy().monotonic();
         cell.change_request(|record| record.panicked.get_or_insert(now).to_owned());

@@ -7,12 +7,12 @@ use std::time::{Duration, SystemTime};
 
 use crate::context::{Extra, SpanContext, SpanId, TraceFlags, TraceId};
 use crate::http::HttpFacts;
+use crate::http::Mark;
 use crate::span::hook::HookSlot;
 use crate::span::late_bytes::{LateBytes, Queues};
-use crate::span::mark::Mark;
 use crate::span::policy::Policy;
 use crate::span::record::Record;
-use crate::tag::Tag;
+use crate::tag::{LogFields, TagWriter};
 
 /// One span, recorded or not: an allocation that its handles, its end and the tracer share, and that is used again for another
 /// span when the last of them is gone; see [`pool`](crate::span::pool).
@@ -307,23 +307,17 @@ impl SpanCell {
         self.change(|record| record.takes_log(&self.policy.limits)) == Some(true)
     }
 
-    /// Adds a log. The fields are collected before the lock is taken: their iterator is the user's code.
-    pub(crate) fn add_log(&self, time: SystemTime, fields: impl Iterator<Item = Tag>) {
+    /// Adds a log. The fields are collected before the lock is taken: they may be the user's code.
+    pub(crate) fn add_log(&self, time: SystemTime, fields: impl LogFields) {
         let limits = &self.policy.limits;
-        let mut kept = Vec::with_capacity(fields.size_hint().0.min(limits.log_fields));
-        let mut omitted = 0;
-        for field in fields {
-            if kept.len() < limits.log_fields {
-                kept.push(field);
-            } else {
-                omitted += 1;
-            }
-        }
+        let mut writer = TagWriter::new(limits.log_fields, limits, &self.policy.panics);
+        fields.write(&mut writer);
+        let (fields, omitted) = writer.finish();
         self.change(|record| {
             // Other threads may have logged meanwhile.
             if record.takes_log(limits) {
                 record.omitted.log_fields += omitted;
-                record.add_log(time, kept, limits);
+                record.add_log(time, fields, limits);
             }
         });
     }

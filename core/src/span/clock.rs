@@ -1,7 +1,7 @@
 //! Where times come from.
 
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
 /// A source of time; an option of the policy, so that tests can be exact.
@@ -16,6 +16,22 @@ pub trait Clock: fmt::Debug + Send + Sync {
     /// The time since a fixed moment of this clock's own choice; never goes back.
     fn monotonic(&self) -> Duration;
 }
+
+macro_rules! clock_behind_a_pointer {
+    ($($pointer:ident)*) => {$(
+        impl<T: Clock + ?Sized> Clock for $pointer<T> {
+            fn wall(&self) -> SystemTime {
+                (**self).wall()
+            }
+
+            fn monotonic(&self) -> Duration {
+                (**self).monotonic()
+            }
+        }
+    )*};
+}
+
+clock_behind_a_pointer!(Box Arc);
 
 /// The moment that the system's monotonic clock is counted from.
 static ORIGIN: OnceLock<Instant> = OnceLock::new();

@@ -1,16 +1,19 @@
 //! The current span: the top of a stack that each thread has, filled only while a scope runs or a future is polled.
 
+use std::borrow::Borrow;
 use std::cell::{Cell, RefCell};
+use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::mem;
+use std::ops::Deref;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
+use crate::http::Mark;
 use crate::span::handle::Span;
-use crate::span::mark::Mark;
 
 /// The scopes that a thread is in. Scopes that are left out of order are taken out where they stand.
 struct Stack {
@@ -376,60 +379,94 @@ fn take_back(slot: &mut Span, number: u64) {
     }
 }
 
-/// Keeps a span current on this thread until it is dropped; see [`Span::enter`].
+/// Keeps a span current on this thread until it is dropped; made by [`Span::enter`], [`Span::entered`] and
+/// [`OwnedSpan::entered`](crate::OwnedSpan::entered). Belongs to its thread: it is not [`Send`].
 #[must_use = "the span is current only while this guard lives"]
-pub struct Entered<'a> {
+pub struct Entered<S: Borrow<Span>> {
     number: u64,
-    span: &'a Span,
+    span: S,
     // A scope belongs to its thread.
     not_send: PhantomData<*const ()>,
 }
 
-impl<'a> Entered<'a> {
-    pub(crate) fn new(span: &'a Span) -> Self {
+impl<S: Borrow<Span>> Entered<S> {
+    pub(crate) fn new(span: S) -> Self {
         Self {
-            number: enter(span.clone(), Kind::Guard),
+            number: enter(span.borrow().clone(), Kind::Guard),
             span,
             not_send: PhantomData,
         }
     }
 }
 
-impl Drop for Entered<'_> {
-    fn drop(&mut self) {
-        leave_guard(self.number, self.span);
+impl<S: Borrow<Span>> Deref for Entered<S> {
+    type Target = Span;
+
+    fn deref(&self) -> &Span {
+        self.span.borrow()
     }
 }
 
-impl std::fmt::Debug for Entered<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Entered").field(self.span).finish()
+impl<S: Borrow<Span>> Drop for Entered<S> {
+    fn drop(&mut self) {
+        // An owned span ends after this, when it is no longer current.
+        leave_guard(self.number, self.span.borrow());
     }
+}
+
+impl<S: Borrow<Span>> fmt::Debug for Entered<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Entered").field(self.span.borrow()).finish()
+    }
+}
+
+/// By what a [`Scoped`] future holds its span.
+pub trait Held {
+    /// Whether the span ends with the future.
+    const ENDS: bool;
+
+    /// Returns the handle, to be lent to the stack.
+    fn handle(&mut self) -> &mut Span;
+
+    /// Ends the span, if it ends with the future.
+    fn end(&self);
+}
+
+impl Held for Span {
+    const ENDS: bool = false;
+
+    fn handle(&mut self) -> &mut Span {
+        self
+    }
+
+    fn end(&self) {}
 }
 
 pin_project! {
-    /// A future that has a span current whenever it is polled, and while it is dropped; see [`Span::scope`].
+    /// A future that has a span current whenever it is polled, and while it is dropped; see [`Span::scope`]. One that is made
+    /// of an owned span ends it; see [`OwnedSpan::scope`](crate::OwnedSpan::scope).
     #[derive(Debug)]
     #[must_use = "futures do nothing unless awaited or polled"]
-    pub struct Scoped<F> {
+    pub struct Scoped<F, S: Held = Span> {
         // Dropped within the scope, so an `Option` that is emptied there.
         #[pin]
         future: Option<F>,
-        span: Span,
+        // Dropped after the future, also when that panics.
+        span: S,
     }
 
-    impl<F> PinnedDrop for Scoped<F> {
+    impl<F, S: Held> PinnedDrop for Scoped<F, S> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             if this.future.is_some() {
-                lend(this.span, Kind::Poll, || this.future.set(None), |_| {});
+                lend(this.span.handle(), Kind::Poll, || this.future.set(None), |_| {});
             }
         }
     }
 }
 
-impl<F> Scoped<F> {
-    pub(crate) fn new(span: Span, future: F) -> Self {
+impl<F, S: Held> Scoped<F, S> {
+    pub(crate) fn new(span: S, future: F) -> Self {
         Self {
             future: Some(future),
             span,
@@ -437,15 +474,32 @@ impl<F> Scoped<F> {
     }
 }
 
-impl<F: Future> Future for Scoped<F> {
+impl<F: Future, S: Held> Future for Scoped<F, S> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let this = self.project();
-        match this.future.as_pin_mut() {
-            Some(future) => lend(this.span, Kind::Poll, || future.poll(cx), |_| {}),
-            // Only `drop` empties it.
-            None => Poll::Pending,
+        let mut this = self.project();
+        if this.future.is_none() {
+            // It has completed, or is being dropped.
+            return Poll::Pending;
         }
+        let polled = lend(
+            this.span.handle(),
+            Kind::Poll,
+            || {
+                let future = this.future.as_mut().as_pin_mut();
+                let polled = future.map_or(Poll::Pending, |future| future.poll(cx));
+                if S::ENDS && polled.is_ready() {
+                    // What the future still holds is a part of its work.
+                    this.future.set(None);
+                }
+                polled
+            },
+            |_| {},
+        );
+        if polled.is_ready() {
+            this.span.end();
+        }
+        polled
     }
 }

@@ -7,20 +7,20 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use crate::context::{Baggage, ReferenceKind, SpanContext};
+use crate::http::Mark;
 use crate::http::Route;
 use crate::propagation::{Carrier, Outgoing};
 use crate::span::cell::SpanCell;
 use crate::span::current::{self, Entered, Kind, Scoped};
 use crate::span::finished::FinishedSpan;
 use crate::span::hook::ScopeHook;
-use crate::span::mark::Mark;
 use crate::span::owned_span::OwnedSpan;
 use crate::span::policy::Policy;
 use crate::span::pool;
 use crate::span::record::Record;
+use crate::span::recordable_error::{Message, RecordableError};
 use crate::span::start::SpanBuilder;
-use crate::tag::{LogFields, Tag, Value};
-use crate::text::BoundedText;
+use crate::tag::{LogFields, Tag, TagValue, TagWriter, Tags, Text, Value};
 
 /// A cheap, cloneable handle to a span: tags, logs, baggage, children, injection.
 ///
@@ -37,7 +37,7 @@ use crate::text::BoundedText;
 ///
 /// let span = tracing.span("checkout").start();
 /// span.in_scope(|| {
-///     Span::current().set_tag("cart.items", 3).log("priced");
+///     Span::current().set_tag("cart.items", 3);
 ///     Span::current().child("charge").finish();
 /// });
 /// span.finish();
@@ -144,100 +144,148 @@ impl Span {
         self.cell()?.context()
     }
 
-    /// Sets a tag, in the place of one with the same key.
+    /// Sets a tag, instead of one with the same key. [`TagValue`] lists what can be a value; [`None`] sets nothing.
+    ///
+    /// On a span that is not recorded the value is not even converted.
     ///
     /// `sampling.priority` with a number does what OpenTracing says: 0 keeps the span and what it causes from now on from
     /// being sampled, a greater one has them sampled. A span that was not recorded from its start cannot be recorded
     /// later, but its children then are.
-    #[allow(clippy::return_self_not_must_use)]
-    pub fn set_tag(&self, key: impl Into<Cow<'static, str>>, value: impl Into<Value>) -> &Self {
-        if let Some(cell) = self.cell() {
-            let tag = Tag::new(key, value);
-            decide_by_priority(cell, &tag);
-            cell.change(|record| record.set_tag(tag, &cell.policy().limits));
-        }
-        self
-    }
-
-    /// Sets several tags at once, which is cheaper than one by one.
-    #[allow(clippy::return_self_not_must_use)]
-    pub fn set_tags<T: Into<Tag>>(&self, tags: impl IntoIterator<Item = T>) -> &Self {
+    ///
+    /// ```
+    /// use opentracing_http::{Span, Value};
+    ///
+    /// fn note(name: &str, items: &[u32], peer: std::net::SocketAddr, method: &http::Method) {
+    ///     let span = Span::current();
+    ///     span.set_tag("user", name);
+    ///     span.set_tag("items", items.len());
+    ///     span.set_tag("first", items.first());
+    ///     span.set_tag("peer", peer);
+    ///     span.set_tag("asked", Value::display(method));
+    /// }
+    /// # note("Ada", &[], ([127, 0, 0, 1], 80).into(), &http::Method::GET);
+    /// ```
+    pub fn set_tag(&self, key: impl Into<Cow<'static, str>>, value: impl TagValue) {
         let Some(cell) = self.cell() else {
-            return self;
+            return;
         };
-        let tags = tags.into_iter().map(Into::into);
-        if !cell.is_recorded() {
-            tags.for_each(|tag| decide_by_priority(cell, &tag));
-            return self;
+        let key = key.into();
+        let is_priority = key == SAMPLING_PRIORITY;
+        if !is_priority && !cell.is_open() {
+            return;
         }
-        // Collected before the lock is taken: the iterator is the user's code.
-        let tags: Vec<Tag> = tags.collect();
-        tags.iter().for_each(|tag| decide_by_priority(cell, tag));
-        cell.change(|record| record.set_tags(tags, &cell.policy().limits));
-        self
+        // Converted under the guard and before the lock is taken: it may be the user's code.
+        let policy = cell.policy();
+        let max_bytes = policy.limits.useful_bytes();
+        let value = policy.guard(|| value.into_value(max_bytes));
+        if let Some(value) = value.flatten() {
+            let tag = Tag { key, value };
+            decide_by_priority(cell, &tag);
+            cell.change(|record| record.set_tag(tag, &policy.limits));
+        }
     }
 
-    /// Logs an event with the present time: its name, or fields (see [`LogFields`]).
-    #[allow(clippy::return_self_not_must_use)]
-    pub fn log(&self, fields: impl LogFields) -> &Self {
+    /// Sets several tags at once, which is cheaper than one by one; see [`Tags`].
+    ///
+    /// ```
+    /// use opentracing_http::Span;
+    ///
+    /// let (span, name) = (Span::current(), String::from("Ada"));
+    /// span.set_tags([("from", "Berlin"), ("to", "Paris")]);
+    /// span.set_tags((("user", &name), ("items", 3), ("express", true)));
+    /// ```
+    pub fn set_tags(&self, tags: impl Tags) {
+        let Some(cell) = self.cell() else {
+            return;
+        };
+        let policy = cell.policy();
+        let mut writer = TagWriter::new(usize::MAX, &policy.limits, &policy.panics);
+        if !cell.is_open() {
+            writer = writer.only(SAMPLING_PRIORITY);
+        }
+        // Collected before the lock is taken: it may be the user's code.
+        tags.write(&mut writer);
+        let (tags, _) = writer.finish();
+        tags.iter().for_each(|tag| decide_by_priority(cell, tag));
+        cell.change(|record| record.set_tags(tags, &policy.limits));
+    }
+
+    /// Logs an event with the present time: its name, or fields. [`LogFields`] shows how they are written.
+    pub fn log(&self, fields: impl LogFields) {
         if let Some(cell) = self.cell()
             && cell.takes_log()
             && let Some((now, _)) = cell.now()
         {
-            cell.add_log(now, fields.into_fields());
+            cell.add_log(now, fields);
         }
-        self
     }
 
-    /// Logs an event that happened at another time.
-    #[allow(clippy::return_self_not_must_use)]
-    pub fn log_at(&self, time: SystemTime, fields: impl LogFields) -> &Self {
+    /// Logs an event that happened at another time; see [`log`](Self::log).
+    pub fn log_at(&self, time: SystemTime, fields: impl LogFields) {
         if let Some(cell) = self.cell()
             && cell.takes_log()
         {
-            cell.add_log(time, fields.into_fields());
+            cell.add_log(time, fields);
         }
-        self
     }
 
     /// Marks the span as failed and logs the error: tag `error`, log `event=error` with `message` and, where the error
     /// has a cause, `error.cause`.
-    #[allow(clippy::return_self_not_must_use)]
-    pub fn record_error(&self, error: &(impl std::error::Error + ?Sized)) -> &Self {
+    ///
+    /// ```
+    /// use opentracing_http::Span;
+    ///
+    /// let boxed: Box<dyn std::error::Error + Send + Sync> = "no such order".into();
+    /// Span::current().record_error(&boxed);
+    /// Span::current().record_error(&std::io::Error::other("disk full"));
+    /// ```
+    pub fn record_error<Kind>(&self, error: &(impl RecordableError<Kind> + ?Sized)) {
         if let Some(cell) = self.cell().filter(|cell| cell.is_open()) {
             let policy = cell.policy();
             let limit = policy.limits.value_bytes;
             // How an error shows itself is not ours, and may fail.
-            let message = policy.guard(|| BoundedText::of(&error, limit));
-            let cause = policy.guard(|| Some(BoundedText::of(&error.source()?, limit)));
-            let mut fields = vec![Tag::new("event", "error")];
+            let message = policy.guard(|| Text::shown(&Message::of(error), limit));
+            let cause = policy.guard(|| Some(Text::shown(&error.cause()?, limit)));
+            let mut fields = Vec::with_capacity(3);
+            fields.push(Tag::new("event", "error"));
             for (key, text) in [("message", message), ("error.cause", cause.flatten())] {
-                if let Some(BoundedText { text, is_cut, .. }) = text {
+                if let Some((text, is_cut)) = text {
                     cell.change(|record| record.omitted.cut_values += u32::from(is_cut));
                     fields.push(Tag::new(key, text));
                 }
             }
-            self.set_tag("error", true).log(fields);
+            self.set_tag("error", true);
+            self.log(fields);
         }
-        self
     }
 
     /// Renames the span. The name of a request's span is no longer derived from its route after that. A name is
     /// [bounded](crate::Limits::value_bytes) like a value.
-    #[allow(clippy::return_self_not_must_use)]
-    pub fn set_name(&self, name: impl Into<Cow<'static, str>>) -> &Self {
+    ///
+    /// ```
+    /// use opentracing_http::Span;
+    ///
+    /// let kind = "refund";
+    /// Span::current().set_name("checkout");
+    /// Span::current().set_name(format!("checkout {kind}"));
+    /// ```
+    pub fn set_name(&self, name: impl Into<Cow<'static, str>>) {
         if let Some(cell) = self.cell() {
             // Before the lock is taken: it is the user's code.
             let name = name.into();
             cell.change(|record| record.set_name(name, &cell.policy().limits));
         }
-        self
     }
 
-    /// Tells the route of the request whose span this is, such as `/users/{id}`, for frameworks that know none: it becomes
+    /// Sets the route of the request whose span this is, such as `/users/{id}`, for frameworks that know none: it becomes
     /// the span's tag and, with the method, its name, unless the span was named. On other spans this does nothing.
-    #[allow(clippy::return_self_not_must_use, clippy::must_use_candidate)]
-    pub fn set_route(&self, template: &str) -> &Self {
+    ///
+    /// ```
+    /// use opentracing_http::Span;
+    ///
+    /// Span::current().set_route("/users/{id}");
+    /// ```
+    pub fn set_route(&self, template: &str) {
         if let Some(cell) = self.cell() {
             let limit = cell.policy().limits.value_bytes;
             cell.change_facts(|http| {
@@ -245,19 +293,24 @@ impl Span {
                 Some(())
             });
         }
-        self
     }
 
     /// Sets an item of the baggage, which every span caused by this one from now on gets, here and across the wire.
     ///
     /// A key that is not an RFC 9110 token, and an item over the [bounds](crate::Baggage), change nothing. All
     /// handles of the span have the item, on all threads.
-    #[allow(clippy::return_self_not_must_use, clippy::must_use_candidate)]
-    pub fn set_baggage_item(&self, key: &str, value: &str) -> &Self {
+    ///
+    /// ```
+    /// use opentracing_http::{HttpTracing, InMemoryTracer};
+    ///
+    /// let span = HttpTracing::new(InMemoryTracer::new()).span("order").start();
+    /// span.set_baggage_item("tenant", "blue");
+    /// assert_eq!(span.child("charge").baggage_item("tenant").as_deref(), Some("blue"));
+    /// ```
+    pub fn set_baggage_item(&self, key: &str, value: &str) {
         self.change_baggage(|baggage| {
             baggage.set(key, value);
         });
-        self
     }
 
     /// Sets these items of the baggage.
@@ -333,7 +386,37 @@ impl Span {
     /// Do not hold the guard across an `.await`: the task may go on elsewhere, and others run here meanwhile. Use
     /// [`scope`](Self::scope) round the future instead. Do not forget it either ([`std::mem::forget`]): outside of every
     /// [`scope`](Self::scope) and request nothing else ends it.
-    pub fn enter(&self) -> Entered<'_> {
+    ///
+    /// ```
+    /// use opentracing_http::{HttpTracing, InMemoryTracer, Span};
+    ///
+    /// let span = HttpTracing::new(InMemoryTracer::new()).span("import").start();
+    /// let entered = span.enter();
+    /// assert_eq!(Span::current().context(), span.context());
+    /// drop(entered);
+    /// assert!(Span::current().is_none());
+    /// ```
+    pub fn enter(&self) -> Entered<&Self> {
+        Entered::new(self)
+    }
+
+    /// Makes the span current on this thread until the guard is dropped, like [`enter`](Self::enter), by a guard that
+    /// borrows nothing: it can be a field of a struct, or be returned.
+    ///
+    /// The guard of a handle does not end the span; that of an [`OwnedSpan`] [does](OwnedSpan::entered).
+    ///
+    /// ```
+    /// use opentracing_http::Span;
+    /// use opentracing_http::scope::Entered;
+    ///
+    /// struct Import {
+    ///     span: Entered<Span>,
+    /// }
+    ///
+    /// let import = Import { span: Span::current().entered() };
+    /// # drop(import.span);
+    /// ```
+    pub fn entered(self) -> Entered<Self> {
         Entered::new(self)
     }
 
@@ -359,11 +442,14 @@ impl Span {
     ///     send_mail().await; // sees the request's span
     /// }));
     /// ```
+    ///
+    /// An [`OwnedSpan`] is taken by the future, and ends with it; see [`OwnedSpan::scope`].
     pub fn scope<F: Future>(&self, future: F) -> Scoped<F> {
         Scoped::new(self.clone(), future)
     }
 
-    /// What a [`ScopeHook`] keeps with the span, filled once; `None` for a span that is not recorded.
+    /// Returns what a [`ScopeHook`] keeps with the span, filled once; `None` for a span that is not recorded.
+    #[doc(hidden)]
     #[must_use]
     pub fn hook_slot(&self) -> Option<&OnceLock<Box<dyn std::any::Any + Send + Sync>>> {
         let cell = self.cell().filter(|cell| cell.is_recorded())?;
@@ -384,10 +470,13 @@ impl Span {
     }
 }
 
-/// What `sampling.priority` decides, if this is that tag (OpenTracing's semantic conventions).
+/// The tag that decides whether a span is sampled (OpenTracing's semantic conventions).
+const SAMPLING_PRIORITY: &str = "sampling.priority";
+
+/// What `sampling.priority` decides, if this is that tag.
 pub(crate) fn sampling_priority(key: &str, value: &Value) -> Option<bool> {
     match value {
-        _ if key != "sampling.priority" => None,
+        _ if key != SAMPLING_PRIORITY => None,
         Value::I64(priority) => Some(*priority > 0),
         Value::F64(priority) => Some(*priority > 0.0),
         Value::Bool(_) | Value::Str(_) => None,

@@ -1,6 +1,7 @@
 //! How other context systems see our spans, and we theirs.
 
 use std::any::Any;
+use std::sync::Arc;
 
 use crate::context::SpanContext;
 use crate::span::handle::Span;
@@ -23,6 +24,26 @@ pub trait ScopeHook: Send + Sync {
         None
     }
 }
+
+macro_rules! hook_behind_a_pointer {
+    ($($pointer:ident)*) => {$(
+        impl<T: ScopeHook + ?Sized> ScopeHook for $pointer<T> {
+            fn enter(&self, span: &Span) {
+                (**self).enter(span);
+            }
+
+            fn exit(&self, span: &Span) {
+                (**self).exit(span);
+            }
+
+            fn ambient_parent(&self) -> Option<SpanContext> {
+                (**self).ambient_parent()
+            }
+        }
+    )*};
+}
+
+hook_behind_a_pointer!(Box Arc);
 
 /// What a [`ScopeHook`] keeps with a recorded span.
 pub(crate) type HookSlot = std::sync::OnceLock<Box<dyn Any + Send + Sync>>;

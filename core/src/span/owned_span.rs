@@ -1,14 +1,29 @@
 //! The right to end a span.
 
+use std::borrow::Borrow;
 use std::fmt;
+use std::future::Future;
 use std::ops::Deref;
 use std::time::SystemTime;
 
+use crate::span::current::{Entered, Held, Scoped};
 use crate::span::handle::Span;
 
 /// A span that its holder ends: by [`finish`](Self::finish), or by dropping it, also while a panic unwinds.
 ///
 /// Derefs to [`Span`]; not `Clone`, because a span ends once. Clone the [`Span`] to use it elsewhere.
+///
+/// ```
+/// use opentracing_http::{HttpTracing, InMemoryTracer};
+///
+/// let tracer = InMemoryTracer::new();
+/// let span = HttpTracing::new(tracer.clone()).span("import").start();
+/// span.set_tag("rows", 3);
+/// let handle = (*span).clone();
+/// span.finish();
+/// assert!(!handle.is_recording());
+/// assert_eq!(tracer.finished().len(), 1);
+/// ```
 #[must_use = "the span ends when it is dropped"]
 pub struct OwnedSpan {
     span: Span,
@@ -19,12 +34,60 @@ impl OwnedSpan {
         Self { span }
     }
 
+    /// Runs a future with the span current whenever it is polled, and ends the span when the future completes, panics or is
+    /// dropped: the way to give a task a span of its own.
+    ///
+    /// To go on with the span after the future, use the handle's [`Span::scope`]: `(*span).scope(future)`.
+    ///
+    /// ```
+    /// use opentracing_http::Span;
+    ///
+    /// # fn spawn<F: Future<Output = ()> + Send + 'static>(_: F) {}
+    /// # async fn send_mail() {}
+    /// spawn(Span::current().child("send mail").scope(send_mail()));
+    /// ```
+    pub fn scope<F: Future>(self, future: F) -> Scoped<F, Self> {
+        Scoped::new(self, future)
+    }
+
+    /// Makes the span current on this thread until the guard is dropped, which ends the span.
+    ///
+    /// Do not hold the guard across an `.await`; see [`Span::enter`]. To end only the scope, use that.
+    ///
+    /// ```
+    /// use opentracing_http::{HttpTracing, InMemoryTracer, Span};
+    ///
+    /// let tracer = InMemoryTracer::new();
+    /// let tracing = HttpTracing::new(tracer.clone());
+    /// {
+    ///     let _import = tracing.span("import").start().entered();
+    ///     Span::current().set_tag("rows", 3);
+    /// }
+    /// assert!(Span::current().is_none());
+    /// assert_eq!(tracer.finished()[0].name(), "import");
+    /// ```
+    pub fn entered(self) -> Entered<Self> {
+        Entered::new(self)
+    }
+
     /// Ends the span now.
     pub fn finish(self) {
         drop(self);
     }
 
     /// Ends the span at another time; one before its start counts as its start.
+    ///
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    ///
+    /// use opentracing_http::{HttpTracing, InMemoryTracer};
+    ///
+    /// let tracer = InMemoryTracer::new();
+    /// let start = SystemTime::UNIX_EPOCH;
+    /// let span = HttpTracing::new(tracer.clone()).span("replay").start_time(start).start();
+    /// span.finish_at(start + Duration::from_secs(2));
+    /// assert_eq!(tracer.finished()[0].duration(), Duration::from_secs(2));
+    /// ```
     pub fn finish_at(self, time: SystemTime) {
         self.span
             .end(|record| time.duration_since(record.start).unwrap_or_default());
@@ -36,6 +99,24 @@ impl Deref for OwnedSpan {
 
     fn deref(&self) -> &Span {
         &self.span
+    }
+}
+
+impl Borrow<Span> for OwnedSpan {
+    fn borrow(&self) -> &Span {
+        self
+    }
+}
+
+impl Held for OwnedSpan {
+    const ENDS: bool = true;
+
+    fn handle(&mut self) -> &mut Span {
+        &mut self.span
+    }
+
+    fn end(&self) {
+        self.span.end_now();
     }
 }
 

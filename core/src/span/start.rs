@@ -13,7 +13,7 @@ use crate::span::handle::{Span, sampling_priority};
 use crate::span::owned_span::OwnedSpan;
 use crate::span::policy::Policy;
 use crate::span::pool;
-use crate::tag::{SpanKind, Tag, Value};
+use crate::tag::{SpanKind, Tag, TagValue};
 
 /// Prepares a span: its parent, references, tags, kind and start time.
 ///
@@ -44,6 +44,16 @@ enum Maker {
     Policy(Arc<Policy>),
     /// The policy's count, which all threads share, is left alone.
     Span(Span),
+}
+
+impl Maker {
+    /// The policy; `None` of the empty handle.
+    fn policy(&self) -> Option<&Arc<Policy>> {
+        match self {
+            Self::Policy(policy) => Some(policy),
+            Self::Span(span) => span.policy(),
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -107,9 +117,30 @@ impl SpanBuilder {
         self
     }
 
-    /// Sets a tag that samplers can see.
-    pub fn tag(mut self, key: impl Into<Cow<'static, str>>, value: impl Into<Value>) -> Self {
-        self.tags.push(Tag::new(key, value));
+    /// Sets a tag that samplers can see. [`TagValue`] lists what can be a value; [`None`] sets nothing.
+    ///
+    /// The value is converted at once, also if the span turns out not to be recorded: a sampler may look at it.
+    ///
+    /// ```
+    /// use opentracing_http::Span;
+    ///
+    /// fn send(address: &str, attempt: Option<u32>) {
+    ///     let span = Span::current().build_child("send mail").tag("to", address).tag("attempt", attempt);
+    ///     let span = span.start();
+    /// #   drop(span);
+    /// }
+    /// # send("ada@example.org", None);
+    /// ```
+    pub fn tag(mut self, key: impl Into<Cow<'static, str>>, value: impl TagValue) -> Self {
+        let policy = self.maker.policy().filter(|policy| !policy.is_disabled);
+        let value = policy.and_then(|policy| {
+            let max_bytes = policy.limits.useful_bytes();
+            policy.guard(|| value.into_value(max_bytes)).flatten()
+        });
+        if let Some(value) = value {
+            let key = key.into();
+            self.tags.push(Tag { key, value });
+        }
         self
     }
 
@@ -122,12 +153,8 @@ impl SpanBuilder {
     /// Starts the span.
     pub fn start(self) -> OwnedSpan {
         let Self { maker, parent, .. } = self;
-        let policy = match &maker {
-            Maker::Policy(policy) => policy,
-            Maker::Span(span) => match span.policy() {
-                Some(policy) => policy,
-                None => return OwnedSpan::new(Span::none()),
-            },
+        let Some(policy) = maker.policy() else {
+            return OwnedSpan::new(Span::none());
         };
         let mut start = Start {
             name: self.name,

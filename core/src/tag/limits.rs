@@ -1,6 +1,15 @@
 //! Bounds on what one span holds.
 
 /// Bounds on what one span holds. What goes beyond is left out and [counted](crate::FinishedSpan::omitted).
+///
+/// ```
+/// use opentracing_http::{HttpTracing, InMemoryTracer, Limits};
+///
+/// let limits = Limits::default().with_tags(32).with_value_bytes(1024);
+/// let tracing = HttpTracing::builder(InMemoryTracer::new()).limits(limits).build()?;
+/// # drop(tracing);
+/// # Ok::<(), opentracing_http::ConfigError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -20,6 +29,47 @@ pub struct Limits {
 impl Limits {
     /// How many bytes the key of a tag or of a log's field may have. One that is longer is left out with its value.
     pub const KEY_BYTES: usize = 256;
+
+    /// Sets how many [tags](Self::tags) a span has at most.
+    #[must_use]
+    pub const fn with_tags(mut self, tags: usize) -> Self {
+        self.tags = tags;
+        self
+    }
+
+    /// Sets how many [logs](Self::logs) a span has at most.
+    #[must_use]
+    pub const fn with_logs(mut self, logs: usize) -> Self {
+        self.logs = logs;
+        self
+    }
+
+    /// Sets how many [fields](Self::log_fields) a log has at most.
+    #[must_use]
+    pub const fn with_log_fields(mut self, fields: usize) -> Self {
+        self.log_fields = fields;
+        self
+    }
+
+    /// Sets how many [references](Self::references) a span has at most, beside its parent.
+    #[must_use]
+    pub const fn with_references(mut self, references: usize) -> Self {
+        self.references = references;
+        self
+    }
+
+    /// Sets how many bytes a [text](Self::value_bytes) has at most.
+    #[must_use]
+    pub const fn with_value_bytes(mut self, bytes: usize) -> Self {
+        self.value_bytes = bytes;
+        self
+    }
+
+    /// How many bytes of a value are worth making: one character more than is kept, so that it shows that there was more.
+    pub(crate) const fn useful_bytes(&self) -> usize {
+        const LONGEST_CHARACTER: usize = 4;
+        self.value_bytes.saturating_add(LONGEST_CHARACTER)
+    }
 }
 
 impl Default for Limits {

@@ -1,11 +1,17 @@
 //! What is recorded of a span: tags, values and logs, and how much of it.
 
+mod conversion;
+mod fields;
 mod kind;
 mod limits;
 mod log;
+mod text;
 mod value;
 
+pub use self::conversion::{DisplayValue, TagValue};
+pub use self::fields::{IntoTag, LogFields, TagWriter, Tags};
 pub use self::kind::SpanKind;
 pub use self::limits::{Limits, Omitted};
-pub use self::log::{Log, LogFields};
+pub use self::log::Log;
+pub use self::text::Text;
 pub use self::value::{Tag, Value};

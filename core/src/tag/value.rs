@@ -4,16 +4,24 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::tag::limits::Limits;
+use crate::tag::text::Text;
 use crate::text::{bound, heap_size};
 
 /// The value of a tag or a log field: what OpenTracing allows, typed.
 ///
-/// Static text is held, never copied.
+/// See [`TagValue`](crate::TagValue) for what becomes a value where a tag is set. Here a value is made by [`From`]:
+///
+/// ```
+/// use opentracing_http::Value;
+///
+/// assert_eq!(Value::from(7_u64), Value::I64(7));
+/// assert_eq!(Value::from(u64::MAX), "18446744073709551615");
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Value {
     /// Text.
-    Str(Cow<'static, str>),
+    Str(Text),
     /// A truth value.
     Bool(bool),
     /// A whole number.
@@ -53,7 +61,7 @@ impl Value {
     /// Bounds text as [`bound`] does; returns whether it was cut.
     pub(crate) fn bound(&mut self, limit: usize) -> bool {
         match self {
-            Self::Str(text) => bound(text, limit),
+            Self::Str(text) => text.bound(limit),
             Self::Bool(_) | Self::I64(_) | Self::F64(_) => false,
         }
     }
@@ -61,7 +69,7 @@ impl Value {
     /// Bytes on the heap.
     pub(crate) fn heap_size(&self) -> usize {
         match self {
-            Self::Str(text) => heap_size(text),
+            Self::Str(text) => text.heap_size(),
             Self::Bool(_) | Self::I64(_) | Self::F64(_) => 0,
         }
     }
@@ -84,21 +92,33 @@ impl PartialEq<&str> for Value {
     }
 }
 
-impl From<&'static str> for Value {
-    fn from(text: &'static str) -> Self {
-        Self::Str(Cow::Borrowed(text))
-    }
-}
-
-impl From<String> for Value {
-    fn from(text: String) -> Self {
-        Self::Str(Cow::Owned(text))
-    }
-}
-
-impl From<Cow<'static, str>> for Value {
-    fn from(text: Cow<'static, str>) -> Self {
+impl From<Text> for Value {
+    fn from(text: Text) -> Self {
         Self::Str(text)
+    }
+}
+
+macro_rules! from_texts {
+    ($($text:ty)*) => {$(
+        impl From<$text> for Value {
+            fn from(text: $text) -> Self {
+                Self::Str(text.into())
+            }
+        }
+    )*};
+}
+
+from_texts!(&str String Box<str> Cow<'_, str>);
+
+impl From<&String> for Value {
+    fn from(text: &String) -> Self {
+        Self::from(&**text)
+    }
+}
+
+impl From<char> for Value {
+    fn from(character: char) -> Self {
+        Self::from(&*character.encode_utf8(&mut [0; 4]))
     }
 }
 
@@ -131,6 +151,22 @@ macro_rules! from_whole_numbers {
 }
 
 from_whole_numbers!(i8 i16 i32 i64 u8 u16 u32);
+
+macro_rules! from_larger_numbers {
+    ($($number:ty)*) => {$(
+        /// A whole number if it fits in [`i64`], else its digits as text.
+        impl From<$number> for Value {
+            fn from(number: $number) -> Self {
+                match i64::try_from(number) {
+                    Ok(number) => Self::I64(number),
+                    Err(_) => Self::from(number.to_string()),
+                }
+            }
+        }
+    )*};
+}
+
+from_larger_numbers!(i128 isize u64 u128 usize);
 
 /// A named, typed value on a span, or a field of a log.
 #[derive(Clone, Debug, PartialEq)]

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use opentracing_http::report::{ExportError, Exporter, Reporter};
-use opentracing_http::{FinishedSpan, Flushed, Tracer};
+use opentracing_http::{FinishedSpan, Flushed, Tag, Tracer};
 use opentracing_testkit::tracer::{
     Arrived, Backend, Capabilities, Delivery, FarEnd, Feature, cases, declare,
 };
@@ -69,6 +69,11 @@ impl Tracer for Summarises {
         for tag in summary.tags.iter_mut().chain(fields) {
             tag.value = tag.value.to_string().into();
         }
+        let by_key = |one: &Tag, other: &Tag| one.key.cmp(&other.key);
+        summary.tags.sort_by(by_key);
+        for log in &mut summary.logs {
+            log.fields.sort_by(by_key);
+        }
         self.0.receive(summary);
     }
 }
@@ -79,6 +84,7 @@ impl Backend for Modest {
     const CAPABILITIES: Capabilities = Capabilities {
         lacks: &[
             (Feature::TagTypes, "its format is text"),
+            (Feature::TagOrder, "its format sorts them by their keys"),
             (Feature::References, "a line has one parent"),
             (Feature::LogTimes, "its format has no place for them"),
             (Feature::Baggage, "its format has no place for it"),

@@ -202,8 +202,8 @@ fn kept(change: impl FnOnce(HttpTracingBuilder) -> HttpTracingBuilder) -> Kept {
     let span = links.fold(tracing.span("x"), |span, other| span.follows_from(other));
     let span = span.start();
     for key in KEYS {
-        span.set_tag(key, "€".repeat(33) + ".")
-            .log(KEYS.map(|key| (key, 1)));
+        span.set_tag(key, "€".repeat(33) + ".");
+        span.log(KEYS.map(|key| (key, 1)));
     }
     span.finish();
     let span = tracer.take().remove(0);

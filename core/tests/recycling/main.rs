@@ -2,14 +2,19 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "../support/mod.rs"]
+mod support;
+
 mod isolation;
 mod lifetime;
 mod memory;
 mod panics;
 
-use http::{HeaderMap, Request};
-use opentracing_http::server::{BodySize, Instrumentation, ResponseView};
+use http::Request;
+use opentracing_http::server::{BodyPart, BodySize, Instrumentation};
 use opentracing_http::{HttpTracing, Route};
+
+use self::support::Bare;
 
 const SAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const UNSAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
@@ -27,16 +32,12 @@ fn serve(instrumentation: &Instrumentation, request: &Request<()>, handler: impl
     let mut span = instrumentation.begin(request);
     span.scope(handler);
     span.set_route(Route::Template("/users/{id}"));
-    let headers = HeaderMap::new();
-    let body = span.head(&ResponseView {
+    let body = span.respond(&mut Bare {
         status: 200,
-        headers: &headers,
         body: BodySize::Exact(5),
-        upgrade: false,
     });
     if let Some(mut body) = body {
-        body.sent(5);
-        body.end();
+        body.note(BodyPart::LastData(5));
     }
 }
 

@@ -5,11 +5,11 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
-use http::{HeaderMap, Request};
+use http::Request;
 use opentracing_http::propagation::HeaderView;
 use opentracing_http::sampler::{Sampler, SamplingParams, SamplingResult};
 use opentracing_http::scope::ScopeHook;
-use opentracing_http::server::{BodySize, Instrumentation, ResponseView};
+use opentracing_http::server::{BodyPart, Instrumentation, ResponseView};
 use opentracing_http::{
     FinishedSpan, HttpTracing, InMemoryTracer, RequestView, Route, Span, Tracer,
 };
@@ -95,11 +95,16 @@ struct View(Request<()>);
 impl HeaderView for View {
     fn each_header<'a>(&'a self, visit: &mut dyn FnMut(&'a str, &'a [u8])) {
         maybe_panic();
-        self.0.each_header(visit);
+        self.0.headers().each_header(visit);
     }
 }
 
 impl RequestView for View {
+    fn headers(&self) -> &dyn HeaderView {
+        maybe_panic();
+        self
+    }
+
     fn method(&self) -> &str {
         maybe_panic();
         "GET"
@@ -116,26 +121,45 @@ impl RequestView for View {
     }
 }
 
+struct Failed<'f>(&'f Foreign);
+
+impl ResponseView for Failed<'_> {
+    fn status(&self) -> u16 {
+        maybe_panic();
+        500
+    }
+
+    fn headers(&self) -> &dyn HeaderView {
+        maybe_panic();
+        const NONE: &[(&str, &str); 0] = &[];
+        NONE
+    }
+
+    fn route(&self) -> Route<'_> {
+        maybe_panic();
+        Route::Unmatched
+    }
+
+    fn error(&self) -> Option<&dyn std::fmt::Display> {
+        maybe_panic();
+        Some(self.0)
+    }
+}
+
 fn serve(instrumentation: &Instrumentation, foreign: &Foreign, request: &View) {
     let mut span = instrumentation.begin(request);
     let _ = catch_unwind(AssertUnwindSafe(|| {
         span.scope(|| {
             let span = Span::current();
-            span.set_tag("own", 1).child("part").finish();
+            span.set_tag("own", 1);
+            span.child("part").finish();
             maybe_panic();
         });
     }));
-    span.set_error(foreign);
-    let headers = HeaderMap::new();
-    let body = span.head(&ResponseView {
-        status: 500,
-        headers: &headers,
-        body: BodySize::Unknown,
-        upgrade: false,
-    });
+    let body = span.respond(&mut Failed(foreign));
     if let Some(mut body) = body {
         let _ = catch_unwind(AssertUnwindSafe(|| body.scope(maybe_panic)));
-        body.fail(foreign);
+        body.note(BodyPart::Error(foreign));
     }
 }
 

@@ -3,31 +3,37 @@
 use std::error::Error;
 use std::fmt;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use opentracing_http::Tracer;
+use opentracing_http::propagation::Carrier;
 use opentracing_http::sampler::Sampler;
 use opentracing_http::sampler::{SamplingParams, SamplingResult};
+use opentracing_http::server::{Mark, ResponseView};
 
 use super::*;
 
 /// A view whose every method uses the current span, and panics if asked to.
 struct Nosy {
+    marked: AtomicBool,
     panics: bool,
     asked: AtomicU64,
 }
 
 impl Nosy {
     fn new(panics: bool) -> Self {
-        let asked = AtomicU64::new(0);
-        Self { panics, asked }
+        Self {
+            panics,
+            asked: AtomicU64::new(0),
+            marked: AtomicBool::new(false),
+        }
     }
 
     fn look(&self) {
         self.asked.fetch_add(1, Ordering::Relaxed);
         let span = Span::current();
-        span.set_tag("looked", true)
-            .set_baggage_item("looked", "yes");
+        span.set_tag("looked", true);
+        span.set_baggage_item("looked", "yes");
         let _ = format!("{span:?} {:?}", span.context());
         assert!(!self.panics, "as asked for");
     }
@@ -66,13 +72,58 @@ impl RequestView for Nosy {
         self.look();
         Some(SocketAddr::from(([127, 0, 0, 1], 80)))
     }
-    fn version(&self) -> Option<&'static str> {
+    fn headers(&self) -> &dyn HeaderView {
         self.look();
-        Some("1.1")
+        self
+    }
+    fn version(&self) -> Option<http::Version> {
+        self.look();
+        Some(http::Version::HTTP_11)
+    }
+    fn has_mark(&self, _: Mark) -> bool {
+        self.look();
+        self.marked.load(Ordering::Relaxed)
     }
     fn route(&self) -> Route<'_> {
         self.look();
         Route::Template("/{any}")
+    }
+}
+
+impl Carrier for Nosy {
+    fn set(&mut self, _: &str, _: &str) {
+        self.look();
+    }
+}
+
+impl ResponseView for Nosy {
+    fn status(&self) -> u16 {
+        self.look();
+        200
+    }
+    fn headers(&self) -> &dyn HeaderView {
+        self.look();
+        self
+    }
+    fn headers_mut(&mut self) -> Option<&mut dyn Carrier> {
+        self.look();
+        Some(self)
+    }
+    fn body_size(&self) -> BodySize {
+        self.look();
+        BodySize::Empty
+    }
+    fn route(&self) -> Route<'_> {
+        self.look();
+        Route::Template("/{every}")
+    }
+    fn error(&self) -> Option<&dyn std::fmt::Display> {
+        self.look();
+        Some(&"no luck")
+    }
+    fn is_upgrade(&self) -> bool {
+        self.look();
+        false
     }
 }
 
@@ -94,19 +145,15 @@ const ALL: [&str; 11] = [
 fn a_view_may_use_the_current_span_when_it_begins_joins_and_answers() {
     let harness = policy(|policy| policy.attribute_names(ALL));
     let attributes = ALL.map(|name| name.parse::<Attribute>().unwrap());
-    let inner = harness.instrumentation.clone().attributes(attributes);
-    let nosy = Nosy::new(false);
+    let inner = harness.mount(|mount_point| mount_point.attributes(attributes));
+    let mut nosy = Nosy::new(false);
     let mut span = harness.instrumentation.begin(&nosy);
-    span.scope(|| assert!(inner.begin_or_join(&nosy, |_| true).is_none()));
+    nosy.marked.store(true, Ordering::Relaxed);
+    span.scope(|| assert!(inner.begin(&nosy).span().is_none()));
     let scope = span.enter();
-    let answered = span.head(&ResponseView {
-        status: 200,
-        headers: &nosy,
-        body: BodySize::Empty,
-        upgrade: false,
-    });
+    let body = span.respond(&mut nosy);
     drop(scope);
-    assert!(answered.is_none());
+    assert!(body.is_none());
     let span = harness.only();
     for name in ALL {
         let key = match name.split_once(':') {
@@ -123,19 +170,18 @@ fn a_view_may_use_the_current_span_when_it_begins_joins_and_answers() {
 #[test]
 fn a_view_that_panics_loses_what_it_would_have_shown() {
     let harness = policy(|policy| policy.attribute_names(ALL).on_finish(|_| ()));
-    let nosy = Nosy::new(true);
+    let mut nosy = Nosy::new(true);
     let attributes = ALL.map(|name| name.parse::<Attribute>().unwrap());
-    let inner = harness.instrumentation.clone().attributes(attributes);
+    let inner = harness.mount(|mount_point| mount_point.attributes(attributes));
     let mut span = harness.instrumentation.begin(&nosy);
-    span.scope(|| assert!(inner.begin_or_join(&nosy, |_| true).is_none()));
-    let answered = span.head(&ResponseView {
-        status: 200,
-        headers: &nosy,
-        body: BodySize::Empty,
-        upgrade: false,
-    });
-    assert!(answered.is_none());
-    assert_eq!(outcome(&harness.only()), Outcome::Completed);
+    // One whose mark cannot be found is another request.
+    span.scope(|| drop(inner.begin(&nosy)));
+    let body = span.respond(&mut nosy);
+    // Its size is not known.
+    drop(body);
+    let spans = harness.tracer.take();
+    let outcomes: Vec<_> = spans.iter().map(outcome).collect();
+    assert_eq!(outcomes, [Outcome::Cancelled, Outcome::BodyAbandoned]);
     assert!(harness.instrumentation.tracing().caught_panics() > 20);
 }
 
@@ -147,9 +193,20 @@ fn what_panics_in_a_response_does_not_reach_the_adapter() {
             panic!("as asked for")
         }
     }
-    impl opentracing_http::propagation::Carrier for Broken {
+    impl Carrier for Broken {
         fn set(&mut self, _: &str, _: &str) {
             panic!("as asked for")
+        }
+    }
+    impl ResponseView for Broken {
+        fn status(&self) -> u16 {
+            200
+        }
+        fn headers(&self) -> &dyn HeaderView {
+            self
+        }
+        fn headers_mut(&mut self) -> Option<&mut dyn Carrier> {
+            Some(self)
         }
     }
     let harness = policy(|policy| {
@@ -157,14 +214,7 @@ fn what_panics_in_a_response_does_not_reach_the_adapter() {
         policy.return_trace_id(TraceIdHeader::TraceResponse)
     });
     let span = harness.begin(&get("/", &[]));
-    span.write_response_headers(&mut Broken);
-    let body = span.head(&ResponseView {
-        status: 200,
-        headers: &Broken,
-        body: BodySize::Unknown,
-        upgrade: false,
-    });
-    drop(body);
+    drop(span.respond(&mut Broken));
     assert_eq!(outcome(&harness.only()), Outcome::BodyAbandoned);
     assert_eq!(harness.instrumentation.tracing().caught_panics(), 4);
 }

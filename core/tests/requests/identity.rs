@@ -3,7 +3,6 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use opentracing_http::SpanContext;
-use opentracing_http::server::Mark;
 
 use super::*;
 
@@ -27,9 +26,7 @@ fn a_guard_of_an_unrecorded_request_takes_no_other_request_over() {
     let _guard = first.span().enter();
     for headers in [&[("traceparent", OTHER)][..], &[]] {
         for _ in 0..50 {
-            let request = get("/", headers);
-            let begun = harness.instrumentation.begin_or_join(&request, |_| false);
-            drop(begun.unwrap());
+            drop(harness.begin(&get("/", headers)));
         }
     }
     let spans = harness.tracer.take();
@@ -50,12 +47,13 @@ fn a_marked_request_joins_the_request_whose_scope_it_is_in_and_no_guard() {
     let id = context(span.span()).span_id();
     span.scope(|| {
         let _guard = other.span().enter();
-        let joined = harness.instrumentation.joinable(|_| true).unwrap();
+        let joined = harness.instrumentation.joinable(&Marked(&request)).unwrap();
         assert_eq!(context(&joined).span_id(), id);
     });
     // Moved to a thread, or a task, where no scope of its own is.
     let _guard = other.span().enter();
-    assert!(harness.instrumentation.joinable(|_| true).is_none());
+    let marked = Marked(&request);
+    assert!(harness.instrumentation.joinable(&marked).is_none());
 }
 
 #[test]
@@ -63,28 +61,23 @@ fn a_request_that_another_ones_poll_takes_up_joins_neither_of_them() {
     // Two mount points: requests are marked.
     let harness = defaults();
     (0..2).for_each(|_| harness.instrumentation.mounted());
-    let inner = harness
-        .instrumentation
-        .clone()
-        .attributes([Attribute::PATH]);
+    let inner = harness.mount(|mount_point| mount_point.attributes([Attribute::PATH]));
     for caller in [UNSAMPLED, TRACEPARENT] {
         let headers = [("traceparent", caller)];
         let mut alice = get("/alice", &headers);
         let waiting = harness.begin(&alice);
-        waiting.mark().unwrap().leave(alice.extensions_mut());
+        assert!(waiting.leave_mark(alice.extensions_mut()));
         let mut bob = harness.begin(&get("/bob", &headers));
         bob.scope(|| {
             // As a middleware does that collects requests and sends them on together.
-            let is_marked = |mark: Mark| mark.is_on(alice.extensions());
-            assert!(harness.instrumentation.joinable(is_marked).is_none());
-            drop(inner.begin_or_join(&alice, is_marked).unwrap());
+            assert!(harness.instrumentation.joinable(&alice).is_none());
+            assert!(!inner.begin(&alice).span().is_none());
         });
         let id = context(waiting.span()).span_id();
         let mut waiting = waiting;
         waiting.scope(|| {
             bob.scope(|| {
-                let is_marked = |mark: Mark| mark.is_on(alice.extensions());
-                let joined = harness.instrumentation.joinable(is_marked).unwrap();
+                let joined = harness.instrumentation.joinable(&alice).unwrap();
                 assert_eq!(context(&joined).span_id(), id);
             });
         });
@@ -102,9 +95,16 @@ fn a_request_that_another_ones_poll_takes_up_joins_neither_of_them() {
 fn a_request_needs_a_mark_where_there_is_a_second_mount_point() {
     let harness = defaults();
     harness.instrumentation.mounted();
-    assert!(harness.begin(&get("/", &[])).mark().is_none());
+    let leaves_mark = || {
+        let mut request = get("/", &[]);
+        let span = harness.begin(&request);
+        let left = span.leave_mark(request.extensions_mut());
+        assert_eq!(left, !request.extensions().is_empty());
+        left
+    };
+    assert!(!leaves_mark());
     harness.instrumentation.clone().mounted();
-    assert!(harness.begin(&get("/", &[])).mark().is_some());
+    assert!(leaves_mark());
 }
 
 #[test]
@@ -118,8 +118,7 @@ fn sub_requests_of_an_unsampled_request_are_requests_of_their_own() {
     batch.scope(|| {
         for _ in 0..3 {
             let request = get("/one", &[("traceparent", OTHER)]);
-            let begun = harness.instrumentation.begin_or_join(&request, |_| false);
-            drop(begun.unwrap());
+            drop(harness.begin(&request));
         }
     });
     drop(batch);
@@ -207,7 +206,7 @@ fn a_guard_alone_is_not_a_parent() {
     drop(guard);
     // Round a whole server, say.
     span.in_scope(|| drop(harness.begin(&get("/", &[]))));
-    let mut polled = std::pin::pin!(span.scope(async {
+    let mut polled = std::pin::pin!((*span).scope(async {
         drop(harness.begin(&get("/", &[])));
     }));
     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "../support/mod.rs"]
+mod support;
+
 mod bounds;
 mod foreign_code;
 mod hosts;
@@ -10,6 +13,8 @@ mod names_and_attributes;
 mod policy;
 mod redacted_urls;
 mod redaction;
+mod shared;
+mod trailers;
 mod views;
 
 use std::net::SocketAddr;
@@ -18,12 +23,14 @@ use std::time::Duration;
 
 use http::{HeaderMap, Request};
 use opentracing_http::propagation::HeaderView;
-use opentracing_http::server::{BodySize, Instrumentation, RequestSpan, ResponseView};
+use opentracing_http::server::{BodyPart, BodySize, BodySpan, Instrumentation, RequestSpan};
 use opentracing_http::{
     Attribute, Clock, FinishedSpan, Forwarded, HttpTracing, HttpTracingBuilder, IdSource,
-    InMemoryTracer, Outcome, QueryRedaction, RequestView, Route, SemanticConvention, Span, SpanEnd,
-    SpanId, TraceId, TraceIdHeader, Trust, Value,
+    InMemoryTracer, MountPoint, Outcome, QueryRedaction, RequestView, Route, SemanticConvention,
+    Span, SpanEnd, SpanId, TraceId, TraceIdHeader, Trust, Value,
 };
+
+use self::support::{Bare, Marked, Response};
 
 struct Harness {
     tracer: InMemoryTracer,
@@ -59,11 +66,13 @@ impl Harness {
 
     /// Responds to a request with a status and no body.
     fn answer(&self, request: &Request<()>, status: u16) -> FinishedSpan {
-        let watched =
-            self.begin(request)
-                .head(&response(status, &HeaderMap::new(), BodySize::Empty));
-        assert!(watched.is_none());
+        assert!(respond(self.begin(request), status, BodySize::Empty).is_none());
         self.only()
+    }
+
+    /// Another mount point of the same policy.
+    fn mount(&self, change: impl FnOnce(MountPoint) -> MountPoint) -> Instrumentation {
+        Instrumentation::new(change(self.instrumentation.tracing().mount_point()), "test")
     }
 }
 
@@ -75,8 +84,13 @@ fn get(uri: &str, headers: &[(&str, &str)]) -> Request<()> {
     request.body(()).unwrap()
 }
 
-fn response(status: u16, headers: &HeaderMap, body: BodySize) -> ResponseView<'_> {
-    ResponseView {
+/// Hands over a response without headers.
+fn respond(span: RequestSpan, status: u16, body: BodySize) -> Option<BodySpan> {
+    span.respond(&mut Bare { status, body })
+}
+
+fn response(status: u16, headers: &mut HeaderMap, body: BodySize) -> Response<'_> {
+    Response {
         status,
         headers,
         body,
@@ -98,18 +112,16 @@ const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 #[test]
 fn a_body_is_followed_to_its_end() {
     let harness = defaults();
-    let headers = HeaderMap::new();
     for expected in [Outcome::Completed, Outcome::BodyFailed] {
-        let head = response(200, &headers, BodySize::Unknown);
-        let mut body = harness.begin(&get("/", &[])).head(&head).unwrap();
-        body.sent(3);
+        let mut body = respond(harness.begin(&get("/", &[])), 200, BodySize::Unknown).unwrap();
+        body.note(BodyPart::Data(3));
         body.scope(|| assert!(Span::current().is_recording()));
         assert!(body.span().is_recording());
         if expected == Outcome::Completed {
-            body.end();
+            body.note(BodyPart::End);
         }
         // After the end this changes nothing.
-        body.fail(&"disk gone");
+        body.note(BodyPart::Error(&"disk gone"));
         drop(body);
         let span = harness.only();
         assert_eq!(
@@ -118,10 +130,11 @@ fn a_body_is_followed_to_its_end() {
         );
         assert_eq!(span.is_error(), expected != Outcome::Completed);
     }
-    let body = harness
-        .begin(&get("/", &[]))
-        .head(&response(200, &headers, BodySize::Unknown));
-    drop(body);
+    drop(respond(
+        harness.begin(&get("/", &[])),
+        200,
+        BodySize::Unknown,
+    ));
     assert_eq!(outcome(&harness.only()), Outcome::BodyAbandoned);
 }
 
@@ -131,11 +144,21 @@ fn a_body_dropped_with_all_its_declared_bytes_is_complete() {
     let mut declared = HeaderMap::new();
     declared.insert("content-length", "5".parse().unwrap());
     for (headers, body, sent, expected) in [
-        (&declared, BodySize::Unknown, 5, Outcome::Completed),
-        (&declared, BodySize::Unknown, 4, Outcome::BodyAbandoned),
-        (&HeaderMap::new(), BodySize::Exact(4), 4, Outcome::Completed),
         (
-            &HeaderMap::new(),
+            &mut declared.clone(),
+            BodySize::Unknown,
+            5,
+            Outcome::Completed,
+        ),
+        (&mut declared, BodySize::Unknown, 4, Outcome::BodyAbandoned),
+        (
+            &mut HeaderMap::new(),
+            BodySize::Exact(4),
+            4,
+            Outcome::Completed,
+        ),
+        (
+            &mut HeaderMap::new(),
             BodySize::Exact(4),
             0,
             Outcome::BodyAbandoned,
@@ -143,9 +166,9 @@ fn a_body_dropped_with_all_its_declared_bytes_is_complete() {
     ] {
         let mut body = harness
             .begin(&get("/", &[]))
-            .head(&response(200, headers, body))
+            .respond(&mut response(200, headers, body))
             .unwrap();
-        body.sent(sent);
+        body.note(BodyPart::Data(sent));
         drop(body);
         assert_eq!(outcome(&harness.only()), expected);
     }
@@ -154,7 +177,6 @@ fn a_body_dropped_with_all_its_declared_bytes_is_complete() {
 #[test]
 fn responses_without_a_body_end_with_their_head() {
     let harness = defaults();
-    let headers = HeaderMap::new();
     for (method, status, upgrade) in [
         ("HEAD", 200, false),
         ("GET", 101, false),
@@ -163,12 +185,11 @@ fn responses_without_a_body_end_with_their_head() {
         ("GET", 200, true),
     ] {
         let request = Request::builder().method(method).uri("/").body(()).unwrap();
-        let mut head = response(status, &headers, BodySize::Exact(5));
-        head.upgrade = upgrade;
-        assert!(
-            harness.begin(&request).head(&head).is_none(),
-            "{method} {status}"
-        );
+        let mut headers = HeaderMap::new();
+        let mut response = response(status, &mut headers, BodySize::Exact(5));
+        response.upgrade = upgrade;
+        let body = harness.begin(&request).respond(&mut response);
+        assert!(body.is_none(), "{method} {status}");
         assert_eq!(outcome(&harness.only()), Outcome::Completed);
     }
 }
@@ -181,14 +202,15 @@ fn the_end_of_a_span_is_set_by_the_policy_and_by_the_mount_point() {
         "text/event-stream; charset=utf-8".parse().unwrap(),
     );
     let plain = HeaderMap::new();
-    let ends_at_head = |policy_ends, place: Option<SpanEnd>, headers: &HeaderMap| {
+    let ends_at_head = |policy_ends, here: Option<SpanEnd>, headers: &HeaderMap| {
         let mut harness = policy(|policy| policy.ends(policy_ends));
-        if let Some(end) = place {
-            harness.instrumentation = harness.instrumentation.ends(end);
+        if let Some(end) = here {
+            harness.instrumentation = harness.mount(|mount_point| mount_point.ends(end));
         }
+        let mut headers = headers.clone();
         let mut body = harness
             .begin(&get("/", &[]))
-            .head(&response(200, headers, BodySize::Unknown))
+            .respond(&mut response(200, &mut headers, BodySize::Unknown))
             .unwrap();
         let at_head = !harness.tracer.finished().is_empty();
         body.scope(|| {
@@ -225,10 +247,7 @@ fn a_panic_is_noted_where_it_passes_and_told_whatever_comes_after() {
     // A framework that makes it a response.
     let mut span = harness.begin(&get("/", &[]));
     span.panicked();
-    assert!(
-        span.head(&response(500, &HeaderMap::new(), BodySize::Empty))
-            .is_none()
-    );
+    assert!(respond(span, 500, BodySize::Empty).is_none());
     let span = harness.only();
     assert_eq!(
         (outcome(&span), span.http().unwrap().status()),
@@ -252,9 +271,7 @@ fn a_panic_is_noted_where_it_passes_and_told_whatever_comes_after() {
     assert_eq!(outcome(&harness.only()), Outcome::Cancelled);
 
     // In the body.
-    let headers = HeaderMap::new();
-    let head = response(200, &headers, BodySize::Unknown);
-    let mut body = harness.begin(&get("/", &[])).head(&head).unwrap();
+    let mut body = respond(harness.begin(&get("/", &[])), 200, BodySize::Unknown).unwrap();
     let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         body.scope(|| panic!("as asked for"))
     }));
@@ -310,9 +327,9 @@ fn a_request_that_panicked_ends_with_its_first_panic_but_not_before_its_head() {
     clock.to(11);
     span.panicked();
     clock.to(13);
-    let head = span.head(&response(500, &HeaderMap::new(), BodySize::Unknown));
+    let body = respond(span, 500, BodySize::Unknown);
     clock.to(17);
-    drop(head);
+    drop(body);
     let span = harness.only();
     assert_eq!(outcome(&span), Outcome::Panicked);
     assert_eq!(

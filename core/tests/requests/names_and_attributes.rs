@@ -38,7 +38,7 @@ fn names_come_from_route_rule_mount_point_and_handler() {
     assert_eq!(named.only().name(), "/users/{id} (GET)");
 
     let mut placed = defaults();
-    placed.instrumentation = placed.instrumentation.name("checkout");
+    placed.instrumentation = placed.mount(|mount_point| mount_point.name("checkout"));
     let mut span = placed.begin(&get("/c", &[]));
     span.set_route(Route::Template("/c"));
     drop(span);
@@ -66,9 +66,10 @@ fn the_naming_rule_is_called_once_with_the_route_of_the_end() {
     });
     let mut span = named.begin(&get("/users/7", &[]));
     span.set_route(Route::Template("/users/{id}"));
-    named
+    let joined = named
         .instrumentation
         .join(span.span(), &get("/users/7", &[]));
+    drop(joined);
     drop(span);
     assert_eq!(named.only().name(), "GET /late/{id}");
     assert_eq!(*calls.lock().unwrap(), [r#"GET Template("/late/{id}")"#]);
@@ -101,31 +102,33 @@ fn a_route_is_found_by_the_path_where_none_is_known() {
 #[test]
 fn an_inner_mount_point_adds_to_the_same_span() {
     let outer = policy(|policy| policy.attributes([Attribute::METHOD]));
-    let inner = outer
-        .instrumentation
-        .clone()
-        .attributes([Attribute::URL, "response.header:x-cache".parse().unwrap()])
-        .ends(SpanEnd::Head);
+    let inner = outer.mount(|mount_point| {
+        let cache = "response.header:x-cache".parse().unwrap();
+        mount_point
+            .attributes([Attribute::URL, cache])
+            .ends(SpanEnd::Head)
+    });
+    let third = outer.mount(|mount_point| {
+        let cache = "response.header:x-cache".parse().unwrap();
+        mount_point
+            .attributes([Attribute::URL, cache])
+            .ends(SpanEnd::Head)
+            .attributes([Attribute::PATH])
+    });
     let request = get("http://a.example/b?c=d", &[]);
     let mut span = outer.begin(&request);
     span.scope(|| {
-        assert!(inner.begin_or_join(&request, |_| true).is_none());
+        assert!(inner.begin(&Marked(&request)).span().is_none());
         // A middleware between the two mount points runs the inner one in its own span.
         Span::current().child("between").in_scope(|| {
-            assert!(
-                inner
-                    .clone()
-                    .attributes([Attribute::PATH])
-                    .begin_or_join(&request, |_| true)
-                    .is_none()
-            );
+            assert!(third.begin(&Marked(&request)).span().is_none());
         });
         // Another request, made from within: no mark.
-        drop(inner.begin_or_join(&get("/other", &[]), |_| false).unwrap());
+        assert!(!inner.begin(&get("/other", &[])).span().is_none());
     });
     let mut headers = HeaderMap::new();
     headers.insert("x-cache", "hit".parse().unwrap());
-    let _body = span.head(&response(200, &headers, BodySize::Unknown));
+    let _body = span.respond(&mut response(200, &mut headers, BodySize::Unknown));
     let spans = outer.tracer.take();
     assert_eq!(spans.len(), 3);
     assert_eq!(tag(&spans[2], "method").as_deref(), Some("GET"));

@@ -5,13 +5,10 @@ use super::*;
 /// A request with a peer, which `http` requests do not have.
 struct From(Request<()>, SocketAddr);
 
-impl HeaderView for From {
-    fn each_header<'a>(&'a self, visit: &mut dyn FnMut(&'a str, &'a [u8])) {
-        self.0.each_header(visit);
-    }
-}
-
 impl RequestView for From {
+    fn headers(&self) -> &dyn HeaderView {
+        self.0.headers()
+    }
     fn method(&self) -> &str {
         RequestView::method(&self.0)
     }
@@ -24,8 +21,8 @@ impl RequestView for From {
     fn peer(&self) -> Option<SocketAddr> {
         Some(self.1)
     }
-    fn version(&self) -> Option<&'static str> {
-        Some("2")
+    fn version(&self) -> Option<http::Version> {
+        Some(http::Version::HTTP_2)
     }
 }
 
@@ -48,7 +45,7 @@ fn the_opentelemetry_convention_is_complete() {
     );
     let mut span = harness.instrumentation.begin(&view);
     span.set_route(Route::Template("/a/{x}"));
-    let _ = span.head(&response(503, &HeaderMap::new(), BodySize::Empty));
+    assert!(respond(span, 503, BodySize::Empty).is_none());
     let span = harness.only();
     let mut tags: Vec<(String, Value)> = span
         .tags()
@@ -227,7 +224,7 @@ fn callbacks_see_every_request_recorded_or_not() {
     for path in ["/recorded", "/skipped"] {
         let mut span = harness.begin(&get(path, &[]));
         span.set_route(Route::Template("/x"));
-        let _ = span.head(&response(200, &HeaderMap::new(), BodySize::Exact(5)));
+        drop(respond(span, 200, BodySize::Exact(5)));
         drop(harness.begin(&get(path, &[])));
     }
     use Outcome::{BodyAbandoned, Cancelled, Completed};
@@ -249,9 +246,8 @@ fn the_trace_id_goes_back_where_it_is_asked_for() {
         });
         let mut headers = HeaderMap::new();
         headers.insert("server-timing", "db;dur=5".parse().unwrap());
-        harness
-            .begin(&get("/", &[("traceparent", TRACEPARENT)]))
-            .write_response_headers(&mut headers);
+        let span = harness.begin(&get("/", &[("traceparent", TRACEPARENT)]));
+        drop(span.respond(&mut response(200, &mut headers, BodySize::Empty)));
         headers
     };
     assert_eq!(answer(None).len(), 1);
@@ -304,7 +300,8 @@ fn flags_for_browser_agents_are_those_of_the_sampled_bit_alone() {
     let harness = policy(|policy| policy.return_trace_id(TraceIdHeader::ServerTiming));
     let timing = |request: &Request<()>| {
         let mut headers = HeaderMap::new();
-        harness.begin(request).write_response_headers(&mut headers);
+        let span = harness.begin(request);
+        drop(span.respond(&mut response(200, &mut headers, BodySize::Empty)));
         headers["server-timing"].to_str().unwrap().to_owned()
     };
     // A trace that begins here has random ids, and a flag for it.
@@ -409,9 +406,8 @@ fn priority_on_what_is_left_untraced_has_its_children_recorded() {
     let harness = policy(|policy| policy.skip("/*"));
     for headers in [&[][..], &[("traceparent", TRACEPARENT)]] {
         let span = harness.begin(&get("/", headers));
-        span.span()
-            .set_tag("sampling.priority", 1)
-            .set_baggage_item("user", "ada");
+        span.span().set_tag("sampling.priority", 1);
+        span.span().set_baggage_item("user", "ada");
         span.span().child("part").finish();
         let spans = harness.tracer.take();
         assert_eq!(spans.len(), 1);
@@ -430,8 +426,8 @@ fn an_inner_mount_point_within_a_skipped_child_starts_no_second_span() {
             .build_child("part")
             .tag("sampling.priority", 0)
             .start();
-        let begun = child.in_scope(|| harness.instrumentation.begin_or_join(&request, |_| true));
-        assert!(begun.is_none());
+        let joined = child.in_scope(|| harness.instrumentation.begin(&Marked(&request)));
+        assert!(joined.span().is_none());
     });
     drop(span);
     assert_eq!(outcome(&harness.only()), Outcome::Cancelled);

@@ -2,22 +2,20 @@
 
 use std::cell::Cell;
 
-use http::{HeaderName, Version};
+use http::Version;
 use opentracing_http::RequestView;
 use opentracing_http::propagation::HeaderView;
+use opentracing_http::server::ResponseView;
 
 use super::*;
 
 /// Everything that a view tells, in one line.
 fn told(view: &dyn RequestView) -> String {
     let mut headers = Vec::new();
-    view.each_header(&mut |name, value| headers.push(format!("{name}={}", value.len())));
+    let all = view.headers();
+    all.each_header(&mut |name, value| headers.push(format!("{name}={}", value.len())));
     let mut values = Vec::new();
-    view.header_values("x-tag", &mut |value| values.push(value.to_vec()));
-    let mut named = Vec::new();
-    let name = HeaderName::from_static("x-tag");
-    view.named_header_values(&name, &mut |value| named.push(value.to_vec()));
-    assert_eq!(values, named);
+    all.header_values("x-tag", &mut |value| values.push(value.to_vec()));
     format!(
         "{} {} {:?} {:?} {:?} {:?} {:?} {headers:?} {} {:?}",
         view.method(),
@@ -41,7 +39,7 @@ fn a_request_and_its_parts_tell_the_same() {
         .header("host", "other.example")
         .body(())
         .unwrap();
-    let expected = "PUT /a/b Some(\"page=2\") Some(\"https\") Some(\"test.example:8443\") Some(\"2\") Unknown \
+    let expected = "PUT /a/b Some(\"page=2\") Some(\"https\") Some(\"test.example:8443\") Some(HTTP/2.0) Unknown \
         [\"x-tag=3\", \"x-tag=5\", \"host=13\"] 2 Some([111, 110, 101])";
     assert_eq!(told(&request), expected);
     assert_eq!(told(&request.into_parts().0), expected);
@@ -49,13 +47,13 @@ fn a_request_and_its_parts_tell_the_same() {
     let request = Request::get("/").header("host", "test.example");
     let request = request.version(Version::HTTP_10).body(()).unwrap();
     let expected =
-        "GET / None None Some(\"test.example\") Some(\"1.0\") Unknown [\"host=12\"] 0 None";
+        "GET / None None Some(\"test.example\") Some(HTTP/1.0) Unknown [\"host=12\"] 0 None";
     assert_eq!(told(&request), expected);
     assert_eq!(told(&request.into_parts().0), expected);
 }
 
 #[test]
-fn versions_are_told_as_short_as_they_are_written() {
+fn a_version_is_shown_as_its_number() {
     for (version, told) in [
         (Version::HTTP_09, "0.9"),
         (Version::HTTP_10, "1.0"),
@@ -64,7 +62,11 @@ fn versions_are_told_as_short_as_they_are_written() {
         (Version::HTTP_3, "3"),
     ] {
         let request = Request::get("/").version(version).body(()).unwrap();
-        assert_eq!(RequestView::version(&request), Some(told));
+        let harness = policy(|policy| policy.attributes([Attribute::VERSION]));
+        assert_eq!(
+            tag(&harness.answer(&request, 200), "version").as_deref(),
+            Some(told)
+        );
     }
 }
 
@@ -88,12 +90,12 @@ fn an_outcome_fails_a_request_by_its_status() {
 
 /// A view that tells as little as it may.
 #[derive(Default)]
-struct Bare {
+struct Untold {
     asked: Cell<u32>,
     host: Option<&'static [u8]>,
 }
 
-impl HeaderView for Bare {
+impl HeaderView for Untold {
     fn each_header<'a>(&'a self, visit: &mut dyn FnMut(&'a str, &'a [u8])) {
         if let Some(host) = self.host {
             visit("Host", host);
@@ -101,7 +103,11 @@ impl HeaderView for Bare {
     }
 }
 
-impl RequestView for Bare {
+impl RequestView for Untold {
+    fn headers(&self) -> &dyn HeaderView {
+        self
+    }
+
     fn method(&self) -> &str {
         self.asked.set(self.asked.get() + 1);
         "GET"
@@ -114,7 +120,7 @@ impl RequestView for Bare {
 
 #[test]
 fn a_minimal_view_yields_minimal_facts() {
-    let bare = Bare::default();
+    let bare = Untold::default();
     assert_eq!(told(&bare), "GET / None None None None Unknown [] 0 None");
     assert_eq!(bare.peer(), None);
     assert_eq!(bare.asked.get(), 1);
@@ -123,15 +129,33 @@ fn a_minimal_view_yields_minimal_facts() {
 #[test]
 fn the_host_is_that_of_the_header_if_the_view_knows_no_better() {
     let host = |host: &'static [u8]| {
-        let bare = Bare {
+        let bare = Untold {
             host: Some(host),
-            ..Bare::default()
+            ..Untold::default()
         };
         let view: &dyn RequestView = &bare;
         view.host().map(str::to_owned)
     };
     assert_eq!(host(b"test.example:80").as_deref(), Some("test.example:80"));
     assert_eq!(host(b"\xff"), None);
+}
+
+struct AskedForRoute(Cell<bool>);
+
+impl ResponseView for AskedForRoute {
+    fn status(&self) -> u16 {
+        200
+    }
+
+    fn headers(&self) -> &dyn HeaderView {
+        const NONE: &[(&str, &str); 0] = &[];
+        NONE
+    }
+
+    fn route(&self) -> Route<'_> {
+        self.0.set(true);
+        Route::Unmatched
+    }
 }
 
 #[test]
@@ -143,11 +167,11 @@ fn a_request_is_watched_if_it_is_recorded_or_someone_listens() {
             "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00",
         )],
     );
+    // The route of a response is asked for only where somebody wants it.
     let watched = |harness: &Harness, request: &Request<()>| {
-        let span = harness.begin(request);
-        let watched = span.is_watched();
-        span.discard();
-        watched
+        let mut response = AskedForRoute(Cell::new(false));
+        drop(harness.begin(request).respond(&mut response));
+        response.0.get()
     };
     assert!(watched(&defaults(), &get("/", &[])));
     assert!(!watched(&defaults(), &unsampled));
@@ -193,8 +217,8 @@ fn a_span_s_size_counts_what_it_keeps_and_nothing_else_is_kept() {
         let harness = defaults();
         let span = harness.begin(&get("/", &[]));
         for _ in 0..count {
-            let place = harness.instrumentation.clone().name("place");
-            place.join(span.span(), &get("/", &[]));
+            let inner = harness.mount(|mount_point| mount_point.name("inner"));
+            drop(inner.join(span.span(), &get("/", &[])));
         }
         drop(span);
         harness.only().size()

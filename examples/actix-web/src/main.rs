@@ -10,14 +10,17 @@ use actix_web::web::{Bytes, Path, Query, ServiceConfig, get, resource, scope};
 use actix_web::{App, HttpResponse, HttpServer};
 use example_shared::{Answer, BaggageQuery, SlowQuery, ToQuery};
 use futures_util::StreamExt;
-use opentracing_actix_web::{Attribute, CurrentSpan, Tag, TracingMiddleware};
+use opentracing_actix_web::{Attribute, CurrentSpan, TracingMiddleware};
 
 #[actix_web::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let tracing = example_shared::tracing("example-actix-web");
     // The spans of one route have these attributes as tags, in addition to the default tags.
-    let chosen = TracingMiddleware::new(&tracing)
-        .attributes([Attribute::URL, "header:x-request-id".parse()?]);
+    let chosen = TracingMiddleware::new(
+        tracing
+            .mount_point()
+            .attributes([Attribute::URL, "header:x-request-id".parse()?]),
+    );
     let all = TracingMiddleware::new(&tracing);
 
     let server = HttpServer::new(move || {
@@ -96,7 +99,7 @@ async fn child(span: CurrentSpan) -> String {
 }
 
 async fn log(span: CurrentSpan) -> &'static str {
-    span.log([Tag::new("event", "priced"), Tag::new("cart.items", 3)]);
+    span.log((("event", "priced"), ("cart.items", 3)));
     "logged"
 }
 

@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use example_shared::{Answer, BaggageQuery, SlowQuery, ToQuery};
 use futures_util::StreamExt;
-use opentracing_axum::{Attribute, CurrentSpan, HttpTracing, Tag, TracingLayer};
+use opentracing_axum::{Attribute, CurrentSpan, HttpTracing, TracingLayer};
 use tokio::net::TcpListener;
 
 #[tokio::main]
@@ -32,8 +32,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 fn app(tracing: &HttpTracing) -> Result<Router, Box<dyn Error>> {
     // The spans of this route have these attributes as tags, in addition to the default tags.
-    let chosen =
-        TracingLayer::new(tracing).attributes([Attribute::URL, "header:x-request-id".parse()?]);
+    let chosen = TracingLayer::new(
+        tracing
+            .mount_point()
+            .attributes([Attribute::URL, "header:x-request-id".parse()?]),
+    );
 
     Ok(Router::new()
         .route("/", get(hello))
@@ -97,7 +100,7 @@ async fn child(span: CurrentSpan) -> String {
 }
 
 async fn log(span: CurrentSpan) -> &'static str {
-    span.log([Tag::new("event", "priced"), Tag::new("cart.items", 3)]);
+    span.log((("event", "priced"), ("cart.items", 3)));
     "logged"
 }
 

@@ -1,7 +1,7 @@
 //! One trace through the tracer of this example.
 
 use example_custom_tracer::PrintTracer;
-use opentracing_http::{HttpTracing, Tag};
+use opentracing_http::HttpTracing;
 
 fn main() {
     let tracing = HttpTracing::new(PrintTracer::new("shop"));
@@ -9,6 +9,6 @@ fn main() {
     let checkout = tracing.span("checkout").tag("cart.items", 3).start();
     checkout
         .child("charge")
-        .log([Tag::new("event", "retry"), Tag::new("attempt", 2)]);
+        .log((("event", "retry"), ("attempt", 2)));
     checkout.finish();
 }

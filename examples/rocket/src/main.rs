@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use example_shared::Answer;
-use opentracing_rocket::{Attribute, CurrentSpan, Tag, TracingFairing, traced};
+use opentracing_rocket::{Attribute, CurrentSpan, TracingFairing, traced};
 use rocket::config::{Config, LogLevel, Shutdown};
 use rocket::fairing::AdHoc;
 use rocket::http::Status;
@@ -18,7 +18,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let tracing = example_shared::tracing("example-rocket");
     // The spans of one route have these attributes as tags, in addition to the default tags.
     let attributes = [Attribute::URL, "header:x-request-id".parse()?];
-    let chosen = traced(&tracing, routes![chosen]).attributes(attributes);
+    let chosen = traced(
+        tracing.mount_point().attributes(attributes),
+        routes![chosen],
+    );
     let rocket = rocket::custom(config())
         // Traces every request, also those that match no route.
         .attach(TracingFairing::new(&tracing))
@@ -107,17 +110,17 @@ async fn slow(ms: Option<u64>) -> &'static str {
 }
 
 #[get("/call?<to>")]
-async fn call(span: CurrentSpan<'_>, to: &str) -> Custom<String> {
+async fn call(span: CurrentSpan, to: &str) -> Custom<String> {
     pass_on(example_shared::call(&span, to).await)
 }
 
 #[get("/chain?<to>")]
-async fn chain(span: CurrentSpan<'_>, to: &str) -> Custom<String> {
+async fn chain(span: CurrentSpan, to: &str) -> Custom<String> {
     pass_on(example_shared::chain(&span, to).await)
 }
 
 #[get("/child")]
-async fn child(span: CurrentSpan<'_>) -> String {
+async fn child(span: CurrentSpan) -> String {
     let compute = span.child("compute");
     let answer = 6 * 7;
     compute.set_tag("answer", answer);
@@ -125,14 +128,14 @@ async fn child(span: CurrentSpan<'_>) -> String {
 }
 
 #[get("/log")]
-async fn log(span: CurrentSpan<'_>) -> &'static str {
-    span.log([Tag::new("event", "priced"), Tag::new("cart.items", 3)]);
+async fn log(span: CurrentSpan) -> &'static str {
+    span.log((("event", "priced"), ("cart.items", 3)));
     "logged"
 }
 
 #[get("/baggage?<set>&<get>&<to>")]
 async fn baggage(
-    span: CurrentSpan<'_>,
+    span: CurrentSpan,
     set: Option<&str>,
     get: Option<&str>,
     to: Option<&str>,

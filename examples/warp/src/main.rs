@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use example_shared::{Answer, BaggageQuery, SlowQuery, ToQuery};
 use futures_util::StreamExt;
-use opentracing_warp::{Attribute, CurrentSpan, Tag, Traced, TracingFilter, current_span, route};
+use opentracing_warp::{Attribute, CurrentSpan, Traced, TracingFilter, current_span, route};
 use tokio::net::TcpListener;
 use warp::filters::BoxedFilter;
 use warp::http::StatusCode;
@@ -18,8 +18,11 @@ use warp::{Filter, Rejection, Reply, path, query};
 async fn main() -> Result<(), Box<dyn Error>> {
     let tracing = example_shared::tracing("example-warp");
     // The spans of one route have these attributes as tags, in addition to the default tags.
-    let chosen =
-        TracingFilter::new(&tracing).attributes([Attribute::URL, "header:x-request-id".parse()?]);
+    let chosen = TracingFilter::new(
+        tracing
+            .mount_point()
+            .attributes([Attribute::URL, "header:x-request-id".parse()?]),
+    );
     // Traces every route, and the 404 of all others.
     let routes = routes(&chosen).recover(recover).traced(&tracing);
 
@@ -128,7 +131,7 @@ async fn child(span: CurrentSpan) -> String {
 }
 
 async fn log(span: CurrentSpan) -> &'static str {
-    span.log([Tag::new("event", "priced"), Tag::new("cart.items", 3)]);
+    span.log((("event", "priced"), ("cart.items", 3)));
     "logged"
 }
 

@@ -152,7 +152,7 @@ fn a_place_decides_when_its_spans_end() {
                 .content_type("text/event-stream")
                 .streaming(gated(gate))
         };
-        let place = TracingMiddleware::new(&tracing).ends(SpanEnd::EventStream);
+        let place = TracingMiddleware::new(tracing.mount_point().ends(SpanEnd::EventStream));
         App::new()
             .app_data(gate.clone())
             .route("/", web::get().to(events).wrap(place))

@@ -62,6 +62,7 @@ fn resource_of_several_patterns_is_named_after_the_one_that_matched() {
             .service(several(&["/multi/{a}", "/either/{b}"]))
             .service(several(&["/list", "/list/{id}", "/list/{id}/{rest}*"]).wrap(place()))
             .service(several(&[r"/v{n:\d+}", "/v{word:[a-z]{1,9}}"]))
+            .service(several(&["/word/{word:[a-z]{1,9}}/{rest}*"]))
             .service(several(&["/{x}.{y}", "/{x}-{y}"]))
             .service(
                 web::scope("/tenant/{id}")
@@ -83,6 +84,7 @@ fn resource_of_several_patterns_is_named_after_the_one_that_matched() {
         ("/list/7/8/9", "GET /list/{id}/{rest}"),
         ("/v12", r"GET /v{n:\d+}"),
         ("/vab", "GET /v{word}"),
+        ("/word/ab/c/d", "GET /word/{word:[a-z]{1,9}}/{rest}*"),
         ("/a.b.c", "GET /{x}.{y}"),
         ("/a-b", "GET /{x}-{y}"),
         ("/tenant/7/one/7", "GET /tenant/{id}/one/{id}"),
@@ -102,16 +104,25 @@ fn resource_of_several_patterns_is_named_after_the_one_that_matched() {
 #[test]
 fn pattern_that_does_not_match_the_path_is_no_route() {
     let (tracer, tracing) = tracing();
+    let policy = tracing.clone();
     let server = serve!(move || {
         let guarded = web::resource(["/multi/{a}", "/either/{b}"]).guard(guard::Post());
+        let guarded_number = web::resource([r"/guarded/{n:\d+}", "/guarded/{word:[a-z]+}"]);
         let panics = web::resource(["/boom/{a}", "/bang/{b}.x/{c}*"])
             .to(async || -> &'static str { panic!("as asked for") });
         let by_expression = web::resource([r"/by/{n:\d+}", "/by/{word:[a-z]+}"])
             .to(async || -> &'static str { panic!("as asked for") });
         App::new()
             .service(guarded.to(hello))
+            .service(guarded_number.guard(guard::Post()).to(hello))
             .service(panics)
             .service(by_expression)
+            .service(
+                web::scope("/tenant/{id:[0-9]{1,9}}").service(
+                    web::resource(["/boom/{id}/{rest}*", "/bang/{id}"])
+                        .to(async || -> &'static str { panic!("as asked for") }),
+                ),
+            )
             .service(
                 web::resource(r"/number/{n:\d+}")
                     .to(async || -> &'static str { panic!("as asked for") }),
@@ -119,7 +130,12 @@ fn pattern_that_does_not_match_the_path_is_no_route() {
             .wrap(TracingMiddleware::new(&tracing))
     });
     // The guard refuses both, so only the path is there to find the resource by.
-    for (path, name) in [("/multi/7", "GET /multi/{a}"), ("/either/7", "GET")] {
+    for (path, name) in [
+        ("/multi/7", "GET /multi/{a}"),
+        ("/either/7", "GET"),
+        ("/guarded/7", r"GET /guarded/{n:\d+}"),
+        ("/guarded/seven", "GET"),
+    ] {
         assert_eq!(server.get(path).status, 404, "{path}");
         assert_eq!(name_after(&tracer), name, "{path}");
     }
@@ -129,11 +145,17 @@ fn pattern_that_does_not_match_the_path_is_no_route() {
         ("/number/7", r"GET /number/{n:\d+}"),
         ("/by/7", r"GET /by/{n:\d+}"),
         ("/by/seven", "GET"),
+        (
+            "/tenant/7/boom/8/9",
+            "GET /tenant/{id:[0-9]{1,9}}/boom/{id}/{rest}*",
+        ),
+        ("/tenant/7/bang/8", "GET"),
     ] {
         let stream = server.send("GET", path, &[]);
         assert_eq!(Response::read(stream), None, "{path}");
         assert_eq!(name_after(&tracer), name, "{path}");
     }
+    assert_eq!(policy.caught_panics(), 0);
 }
 
 #[test]
@@ -141,9 +163,9 @@ fn a_route_is_traced_alone() {
     let (tracer, tracing) = tracing();
     let server = serve!(move || {
         // After `.to()`: the other order panics at start-up.
-        let traced = web::get()
-            .to(hello)
-            .wrap(TracingMiddleware::new(&tracing).attributes([Attribute::URL]));
+        let traced = web::get().to(hello).wrap(TracingMiddleware::new(
+            tracing.mount_point().attributes([Attribute::URL]),
+        ));
         App::new()
             .service(
                 web::resource("/chosen/{id}")
@@ -166,7 +188,7 @@ fn a_resource_covers_its_wrong_methods() {
     let server = serve!(move || {
         App::new().service(
             web::resource("/thing")
-                .wrap(TracingMiddleware::new(&tracing).name("thing"))
+                .wrap(TracingMiddleware::new(tracing.mount_point().name("thing")))
                 .route(web::get().to(hello)),
         )
     });
@@ -209,7 +231,9 @@ fn a_middleware_between_two_places_may_run_the_inner_one_in_a_child_span() {
         App::new()
             .service(
                 web::resource("/{id}")
-                    .wrap(place().attributes([Attribute::PATH]))
+                    .wrap(TracingMiddleware::new(
+                        tracing.mount_point().attributes([Attribute::PATH]),
+                    ))
                     .route(web::get().to(hello)),
             )
             .wrap(from_fn(in_a_child))

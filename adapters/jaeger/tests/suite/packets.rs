@@ -25,8 +25,8 @@ fn a_batch_too_big_for_a_packet_is_sent_in_several() {
     let tracing = tracing(&agent);
     for n in 0..400 {
         let span = tracing.span(format!("span {n}")).start();
-        span.set_tag("http.url", "http://example.com/".repeat(10))
-            .set_tag("http.status_code", 200);
+        span.set_tag("http.url", "http://example.com/".repeat(10));
+        span.set_tag("http.status_code", 200);
     }
     assert!(tracing.flush(SOON).is_complete());
     let batches = agent.batches(400);
@@ -57,8 +57,8 @@ fn packets_are_never_too_big_whatever_spans_are_in_them() {
     let tracing = HttpTracing::new(builder.build().unwrap());
     for n in 0..300_u32 {
         let span = tracing.span("sized").start();
-        span.set_tag("length", n)
-            .set_tag("text", "x".repeat(n as usize * 7));
+        span.set_tag("length", n);
+        span.set_tag("text", "x".repeat(n as usize * 7));
     }
     assert!(tracing.flush(SOON).is_complete());
     let batches = agent.batches(300);
@@ -84,8 +84,8 @@ fn a_span_too_big_for_a_packet_loses_its_largest_values_and_says_so() {
 
     tracing.span("before").start().finish();
     let big = tracing.span("big").start();
-    big.set_tag("small", "kept")
-        .set_tag("big", "é".repeat(35_000));
+    big.set_tag("small", "kept");
+    big.set_tag("big", "é".repeat(35_000));
     big.log([
         Tag::new("event", "query"),
         Tag::new("bigger", "x".repeat(100_000)),

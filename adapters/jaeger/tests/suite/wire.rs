@@ -95,9 +95,9 @@ fn logs_keep_times_order_and_types() {
             OurTag::new("attempt", 2),
             OurTag::new("event", "again"),
         ],
-    )
-    .log_at(at(1_050), "cache miss")
-    .log_at(at(1_200), Vec::<OurTag>::new());
+    );
+    span.log_at(at(1_050), "cache miss");
+    span.log_at(at(1_200), Vec::<OurTag>::new());
     span.finish_at(at(2_000));
     assert!(tracing.flush(SOON).is_complete());
 

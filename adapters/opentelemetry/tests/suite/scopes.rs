@@ -114,7 +114,7 @@ fn panic_in_a_scope_brings_back_what_was_shown_before() {
 #[test]
 fn innermost_guard_that_is_left_is_shown_whatever_the_order() {
     enum Guard<'a> {
-        Ours(#[allow(dead_code)] opentracing_http::scope::Entered<'a>),
+        Ours(#[allow(dead_code)] opentracing_http::scope::Entered<&'a Span>),
         Theirs(#[allow(dead_code)] opentelemetry::ContextGuard),
     }
 
@@ -171,7 +171,7 @@ fn forgotten_guard_ends_with_the_scope_round_it() {
     assert_eq!(active(), None);
 
     let mut cx = TaskContext::from_waker(Waker::noop());
-    let mut future = Box::pin(a.scope(poll_fn(|_| {
+    let mut future = Box::pin((*a).scope(poll_fn(|_| {
         assert_eq!(active(), id(&a));
         std::mem::forget(b.enter());
         Poll::<()>::Pending
@@ -213,7 +213,7 @@ fn interleaved_futures_on_one_thread_show_their_own_spans() {
     let [a, b] = spans();
     let check = |span: &OwnedSpan| {
         let expected = id(span);
-        span.scope(async move {
+        (**span).scope(async move {
             for _ in 0..20 {
                 assert_eq!(active(), expected);
                 let mut polled = false;

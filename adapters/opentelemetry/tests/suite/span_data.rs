@@ -2,11 +2,11 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use http::{HeaderMap, Request};
+use http::{Request, StatusCode};
 use opentelemetry::trace::{SpanId, SpanKind, Status};
 use opentelemetry::{Array, StringValue, Value};
 use opentelemetry_sdk::trace::SpanData;
-use opentracing_http::server::{BodySize, Instrumentation, ResponseView};
+use opentracing_http::server::Instrumentation;
 use opentracing_http::{HttpTracing, HttpTracingBuilder, Limits, SemanticConvention, Tag};
 use opentracing_opentelemetry::OpenTelemetryTracer;
 
@@ -45,13 +45,8 @@ fn span_of_a_request_is_a_server_span_below_a_remote_parent() {
             .unwrap();
         let mut span = Instrumentation::new(tracing, "test").begin(&request);
         span.scope(|| opentracing_http::Span::current().child("part").finish());
-        let head = ResponseView {
-            status: 503,
-            headers: &HeaderMap::new(),
-            body: BodySize::Empty,
-            upgrade: false,
-        };
-        assert!(span.head(&head).is_none());
+        let mut unavailable = StatusCode::SERVICE_UNAVAILABLE;
+        assert!(span.respond(&mut unavailable).is_none());
     });
     let [server, part] = &spans[..] else {
         panic!("two spans");
@@ -107,8 +102,8 @@ fn times_events_links_and_counts_arrive() {
         let span = tracing.span("work").start_time(at(1));
         let span = span.follows_from(cause.context().unwrap()).start();
         let fields = [("event", "retry"), ("a", "1"), ("b", "2")];
-        span.log_at(at(2), fields.map(Tag::from))
-            .log("one too many");
+        span.log_at(at(2), fields.map(Tag::from));
+        span.log("one too many");
         span.set_tags([("x", 1), ("y", 2), ("z", 3)]);
         span.finish_at(at(3));
     });

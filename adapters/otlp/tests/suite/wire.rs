@@ -180,12 +180,12 @@ fn attributes_keep_their_types() {
     let receiver = Receiver::start(Wire::Http);
     let tracing = tracing(&receiver);
     let span = tracing.span("x").start();
-    span.set_tag("text", "")
-        .set_tag("no", false)
-        .set_tag("zero", 0)
-        .set_tag("least", i64::MIN)
-        .set_tag("nothing", -0.0)
-        .set_tag("nan", f64::NAN);
+    span.set_tag("text", "");
+    span.set_tag("no", false);
+    span.set_tag("zero", 0);
+    span.set_tag("least", i64::MIN);
+    span.set_tag("nothing", -0.0);
+    span.set_tag("nan", f64::NAN);
     span.log_at(at(7), [Tag::new("event", "retry"), Tag::new("attempt", 2)]);
     span.finish();
     deliver(&tracing);
@@ -239,9 +239,9 @@ fn what_limits_left_out_is_counted() {
     let other = context(TRACE_ID, 7, TraceFlags::SAMPLED);
     let span = tracing.span("busy").child_of(other.clone());
     let span = span.follows_from(other).start();
-    span.set_tags([("a", 1), ("b", 2), ("c", 3)])
-        .log("one")
-        .log("two");
+    span.set_tags([("a", 1), ("b", 2), ("c", 3)]);
+    span.log("one");
+    span.log("two");
     span.finish();
     deliver(&tracing);
     let span = receiver.span();

@@ -1,5 +1,9 @@
 //! What a framework can and cannot do, as data.
 
+use std::fmt;
+
+use crate::hint::Asked;
+
 /// What a framework can and cannot do. No case is skipped for it: the case then asserts what happens instead.
 #[derive(Debug, Clone, Copy)]
 pub struct Capabilities {
@@ -55,12 +59,24 @@ pub enum HangUp {
     RunsOn,
 }
 
+impl HangUp {
+    pub(crate) const ALL: [Self; 2] = [Self::Cancels, Self::RunsOn];
+}
+
+/// The value of a field, of which the running case takes note.
+pub(crate) fn asked<T: fmt::Debug + Copy + PartialEq>(field: &str, value: T, all: &[T]) -> T {
+    Asked::field(field, value, all).note();
+    value
+}
+
 /// What not every framework can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Feature {
     /// It has routes with templates. Without them a request is named after its method.
     Routes,
+    /// A request that no route matches has a span. Without it there is none.
+    UnmatchedRequests,
     /// It knows that no route matched. Without it the route is unknown there.
     UnmatchedRoute,
     /// A route can decline a request, which then goes on to another. Without it only the second route is there.
@@ -85,8 +101,12 @@ pub enum Feature {
     Upgrade,
     /// A response can have trailers. Without them it is complete with its body.
     Trailers,
-    /// A body that fails breaks off for its client. Without it the client is told that what it got is all.
-    BrokenBodies,
+    /// A body that ends in an error breaks off for its client. Without it the client is told that what it got is all. The
+    /// span ends with the error either way.
+    BodyError,
+    /// A body that panics breaks off for its client. Without it the client is told that what it got is all. The span ends
+    /// with the panic either way.
+    BodyPanic,
     /// The adapter knows the protocol's version. Without it there is no such tag.
     ProtocolVersion,
     /// Header values that are not ASCII reach the adapter. Without it such a header is not there, or such a request is refused.
@@ -132,7 +152,28 @@ impl Capabilities {
         if !has {
             println!("fallback\t{feature:?}");
         }
+        Asked::feature(&feature, has).note();
         has
+    }
+
+    /// What becomes of a panic in a handler; see [`has`](Self::has).
+    pub(crate) fn panic(&self) -> Panic {
+        const ALL: [Panic; 3] = [
+            Panic::ClosesTheConnection,
+            Panic::Answers500,
+            Panic::Answers500Outside,
+        ];
+        asked("panic", self.panic, &ALL)
+    }
+
+    /// What becomes of a handler whose client closes its connection; see [`has`](Self::has).
+    pub(crate) fn hang_up(&self) -> HangUp {
+        asked("hang_up", self.hang_up, &HangUp::ALL)
+    }
+
+    /// What becomes of a handler whose client resets its stream; see [`has`](Self::has).
+    pub(crate) fn reset(&self) -> HangUp {
+        asked("reset", self.reset, &HangUp::ALL)
     }
 
     /// A route's template as the framework writes it, if it has routes.

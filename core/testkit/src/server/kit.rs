@@ -330,7 +330,7 @@ fn assert_sound<S: Server>(span: &FinishedSpan) {
     // Only an error, or a panic, that the framework makes a response of can have a status without a head.
     let may_be_made_later = match http.outcome() {
         Outcome::HandlerError => true,
-        Outcome::Panicked => S::CAPABILITIES.panic == Panic::Answers500,
+        Outcome::Panicked => S::CAPABILITIES.panic() == Panic::Answers500,
         _ => false,
     };
     if !may_be_made_later {

@@ -11,6 +11,7 @@ use std::pin::Pin;
 
 use crate::app::App;
 
+pub(crate) use self::capabilities::asked;
 pub use self::capabilities::{Capabilities, Feature, HangUp, Panic};
 pub use self::kit::{Kit, Setup};
 pub use self::list::{CASES, declare};

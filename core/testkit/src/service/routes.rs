@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::server::HangUp;
+use crate::hint::Asked;
+use crate::server::{HangUp, asked};
 
 /// Something that not every service has, or the reason why this one does not. No case is skipped for it: the case then
 /// asserts what happens instead.
@@ -95,33 +96,38 @@ impl Routes {
     }
 
     pub(crate) fn template(&self) -> Option<Template> {
-        offered("Template", self.template)
+        offered("Template", "template", self.template)
     }
 
     pub(crate) fn failure(&self) -> Option<Route> {
-        offered("Failure", self.failure)
+        offered("Failure", "failure", self.failure)
     }
 
     pub(crate) fn not_found(&self) -> Option<&'static str> {
-        offered("NotFound", self.not_found)
+        offered("NotFound", "not_found", self.not_found)
     }
 
     pub(crate) fn skipped(&self) -> Option<&'static str> {
-        offered("Skipped", self.skipped)
+        offered("Skipped", "skipped", self.skipped)
     }
 
     pub(crate) fn calls(&self) -> Option<Route> {
-        offered("Calls", self.calls)
+        offered("Calls", "calls", self.calls)
     }
 
     /// The stream; the plain route in its place.
     pub(crate) fn stream(&self) -> Lasting {
-        offered("Stream", self.stream).unwrap_or(self.plain.into())
+        offered("Stream", "stream", self.stream).unwrap_or(self.plain.into())
+    }
+
+    /// What becomes of a request whose client closes its connection.
+    pub(crate) fn hang_up(&self) -> HangUp {
+        asked("hang_up", self.hang_up, &HangUp::ALL)
     }
 
     /// The slow route; the plain one in its place.
     pub(crate) fn slow(&self) -> Lasting {
-        offered("Slow", self.slow).unwrap_or(self.plain.into())
+        offered("Slow", "slow", self.slow).unwrap_or(self.plain.into())
     }
 }
 
@@ -137,9 +143,10 @@ impl From<Route> for Lasting {
 
 /// What is offered. If it is not, the running case says so in a line that it prints: the matrix page tells by it that the
 /// fallback was asserted.
-fn offered<T>(feature: &str, offer: Offered<T>) -> Option<T> {
+fn offered<T>(feature: &str, field: &str, offer: Offered<T>) -> Option<T> {
     if offer.is_err() {
         println!("fallback\t{feature}");
     }
+    Asked::route(field, offer.is_ok()).note();
     offer.ok()
 }

@@ -4,6 +4,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use opentracing_http::{Tag, Value};
 
+use crate::hint::Asked;
+
 /// What a tracer can and cannot carry. No case is skipped for it: the case then asserts what happens instead.
 ///
 /// What a tracer leaves out still travels with the trace: that is the core's work, and asserted for every tracer.
@@ -48,6 +50,8 @@ pub enum Feature {
     /// Floating-point values that are infinite or not a number arrive as such. Without it they arrive as the text that they
     /// are shown as.
     NonFinite,
+    /// Tags, and the fields of a log, arrive in the order in which they were set. Without it they arrive in any order.
+    TagOrder,
     /// References arrive with their kinds. Without them only the parent's id does.
     References,
     /// The times of logs arrive. Without them only their order does.
@@ -62,9 +66,10 @@ pub enum Feature {
 
 impl Feature {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::TagTypes,
         Self::NonFinite,
+        Self::TagOrder,
         Self::References,
         Self::LogTimes,
         Self::Baggage,
@@ -78,6 +83,7 @@ impl Feature {
         match self {
             Self::TagTypes => "types of tags and log fields",
             Self::NonFinite => "floats that are infinite or not a number, as such",
+            Self::TagOrder => "order of tags and log fields",
             Self::References => "references of both kinds",
             Self::LogTimes => "times of logs",
             Self::Baggage => "baggage at the span's end",
@@ -104,6 +110,7 @@ impl Capabilities {
         if !has {
             println!("fallback\t{feature:?}");
         }
+        Asked::feature(&feature, has).note();
         has
     }
 

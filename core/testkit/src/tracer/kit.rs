@@ -12,7 +12,7 @@ use opentracing_http::{
     Clock, HttpTracing, HttpTracingBuilder, SpanContext, SpanId, Tag, TraceFlags, TraceId, Tracer,
 };
 
-use crate::tracer::{Arrived, Backend, PATIENCE};
+use crate::tracer::{Arrived, Backend, Feature, PATIENCE};
 
 /// The span that closes what a case looks at.
 const LAST: &str = "last";
@@ -181,6 +181,22 @@ pub(crate) fn fields(span: &Arrived, place: usize) -> &[Tag] {
         panic!("log {place} of the span {name} did not arrive; these did: {logs:?}")
     });
     &log.fields
+}
+
+/// Asserts that exactly these tags of a span, or fields of a log, arrived: in this order if the tracer keeps it.
+#[track_caller]
+pub(crate) fn assert_in_order<B: Backend>(
+    arrived: &[Tag],
+    expected: impl IntoIterator<Item: Into<Tag>>,
+    rule: &str,
+) {
+    let (mut arrived, mut expected) = (arrived.to_vec(), B::CAPABILITIES.tags(expected));
+    if expected.len() > 1 && !B::CAPABILITIES.has(Feature::TagOrder) {
+        for tags in [&mut arrived, &mut expected] {
+            tags.sort_by_key(|tag| (tag.key.clone(), tag.value.to_string()));
+        }
+    }
+    assert_eq!(arrived, expected, "{rule}");
 }
 
 /// Spans by name and ids, a line for each of the first.

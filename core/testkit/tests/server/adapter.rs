@@ -1,90 +1,66 @@
-//! The adapter, in the five steps of the guide.
+//! The adapter, in the three steps of the guide: begin, run, respond.
 
+use std::fmt::Display;
 use std::io::{self, Read};
 use std::net::SocketAddr;
 
-use http::HeaderName;
-use opentracing_http::propagation::HeaderView;
-use opentracing_http::server::{BodySize, BodySpan, Instrumentation, ResponseView};
-use opentracing_http::{RequestView, Route};
+use http::Version;
+use opentracing_http::propagation::{Carrier, HeaderView};
+use opentracing_http::server::{BodyPart, FollowedBody, Instrumentation, Mark, ResponseView};
+use opentracing_http::{MountPoint, RequestView, Route};
 
 use crate::framework::{Body, Failure, Handler, Peer, Request, Response, Template};
 
-/// What is traced.
+/// A handler, traced.
 pub(crate) struct Traced<H> {
-    pub(crate) inner: H,
-    pub(crate) instrumentation: Instrumentation,
+    inner: H,
+    instrumentation: Instrumentation,
+}
+
+impl<H> Traced<H> {
+    pub(crate) fn new(mount_point: impl Into<MountPoint>, inner: H) -> Self {
+        let instrumentation = Instrumentation::new(mount_point, "blocking");
+        Self {
+            inner,
+            instrumentation,
+        }
+    }
 }
 
 impl<H: Handler> Handler for Traced<H> {
     fn handle(&self, mut request: Request) -> Result<Response, Failure> {
-        let begun = self
-            .instrumentation
-            .begin_or_join(&View(&request), |mark| mark.is_on(request.extensions()));
-        let Some(mut span) = begun else {
-            return self.inner.handle(request);
-        };
-        if let Some(mark) = span.mark() {
-            mark.leave(request.extensions_mut());
-        }
-        let answer = span.scope(|| self.inner.handle(request));
-        let mut response = match answer {
-            Ok(response) => response,
+        let mut span = self.instrumentation.begin(&RequestOf(&request));
+        span.leave_mark(request.extensions_mut());
+        match span.scope(|| self.inner.handle(request)) {
+            Ok(mut response) => {
+                let span = span.respond(&mut ResponseOf(&mut response));
+                Ok(
+                    response
+                        .map(|body| Box::new(TracedBody(FollowedBody::new(body, span))) as Body),
+                )
+            }
             Err(failure) => {
                 span.fail(Some(failure.status), &failure);
-                return Err(failure);
+                Err(failure)
             }
-        };
-        span.set_route(match response.extensions().get() {
-            Some(Template(template)) => Route::Template(template),
-            None => Route::Unmatched,
-        });
-        if let Some(failure) = response.extensions().get::<Failure>() {
-            span.set_error(failure);
         }
-        span.write_response_headers(response.headers_mut());
-        let body = span.head(&ResponseView {
-            status: response.status().as_u16(),
-            headers: response.headers(),
-            body: BodySize::Unknown,
-            upgrade: false,
-        });
-        Ok(match body {
-            Some(span) => response.map(|inner| -> Body {
-                Box::new(Followed {
-                    inner: Some(inner),
-                    span,
-                })
-            }),
-            None => response,
-        })
     }
 }
 
-/// The request, as the core looks at it.
-struct View<'a>(&'a Request);
+/// A request as the core reads it.
+struct RequestOf<'a>(&'a Request);
 
-impl HeaderView for View<'_> {
-    fn each_header<'a>(&'a self, visit: &mut dyn FnMut(&'a str, &'a [u8])) {
-        self.0.each_header(visit);
-    }
-
-    fn header_values<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
-        self.0.header_values(name, visit);
-    }
-
-    fn named_header_values<'a>(&'a self, name: &HeaderName, visit: &mut dyn FnMut(&'a [u8])) {
-        self.0.named_header_values(name, visit);
-    }
-}
-
-impl RequestView for View<'_> {
+impl RequestView for RequestOf<'_> {
     fn method(&self) -> &str {
         self.0.method().as_str()
     }
 
     fn path(&self) -> &str {
         self.0.uri().path()
+    }
+
+    fn headers(&self) -> &dyn HeaderView {
+        self.0.headers()
     }
 
     fn query(&self) -> Option<&str> {
@@ -95,8 +71,8 @@ impl RequestView for View<'_> {
         self.0.authority()
     }
 
-    fn version(&self) -> Option<&'static str> {
-        RequestView::version(self.0)
+    fn version(&self) -> Option<Version> {
+        Some(self.0.version())
     }
 
     fn peer(&self) -> Option<SocketAddr> {
@@ -104,37 +80,60 @@ impl RequestView for View<'_> {
     }
 
     fn route(&self) -> Route<'_> {
-        // Known within the router only; outside it is told by the response.
+        // Known within the router only; outside of it the response has it.
         match self.0.extensions().get() {
             Some(Template(template)) => Route::Template(template),
             None => Route::Unknown,
         }
     }
-}
 
-struct Followed {
-    /// Dropped within the span's scope.
-    inner: Option<Body>,
-    span: BodySpan,
-}
-
-impl Drop for Followed {
-    fn drop(&mut self) {
-        let Self { inner, span } = self;
-        span.scope(|| *inner = None);
+    fn has_mark(&self, mark: Mark) -> bool {
+        self.0.has_mark(mark)
     }
 }
 
-impl Read for Followed {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let Self { inner, span } = self;
-        let Some(inner) = inner else { return Ok(0) };
-        let read = span.scope(|| inner.read(buffer));
-        match &read {
-            Ok(0) if !buffer.is_empty() => span.end(),
-            Ok(count) => span.sent(*count),
-            Err(error) => span.fail(error),
+/// A response as the core reads it.
+struct ResponseOf<'a>(&'a mut Response);
+
+impl ResponseView for ResponseOf<'_> {
+    fn status(&self) -> u16 {
+        self.0.status().as_u16()
+    }
+
+    fn headers(&self) -> &dyn HeaderView {
+        self.0.headers()
+    }
+
+    fn headers_mut(&mut self) -> Option<&mut dyn Carrier> {
+        Some(self.0.headers_mut())
+    }
+
+    fn route(&self) -> Route<'_> {
+        match self.0.extensions().get() {
+            Some(Template(template)) => Route::Template(template),
+            None => Route::Unmatched,
         }
-        read
+    }
+
+    fn error(&self) -> Option<&dyn Display> {
+        Some(self.0.extensions().get::<Failure>()?)
+    }
+}
+
+/// A body that is followed to its end.
+struct TracedBody(FollowedBody<Body>);
+
+impl Read for TracedBody {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let asked = !buffer.is_empty();
+        let read = self.0.run(
+            |body| body.read(buffer),
+            |read, _| match read {
+                Ok(0) if asked => BodyPart::End,
+                Ok(bytes) => BodyPart::Data(*bytes),
+                Err(error) => BodyPart::Error(error),
+            },
+        );
+        read.unwrap_or(Ok(0))
     }
 }

@@ -10,8 +10,7 @@ use std::sync::Arc;
 use std::thread;
 
 use http::{HeaderValue, Method};
-use opentracing_http::server::Instrumentation;
-use opentracing_http::{Span, SpanEnd};
+use opentracing_http::{MountPoint, Span, SpanEnd};
 use opentracing_testkit::app::{self, App, Chunks, Place, Reply, block_on};
 use opentracing_testkit::server::{Capabilities, Feature, HangUp, Panic, Server, Task};
 use opentracing_testkit::server_contract;
@@ -69,10 +68,7 @@ impl Server for BlockingServer {
 fn service(app: &App) -> Arc<dyn Handler> {
     let inner = middleware(app, Place::Inside, router(app));
     let traced: Box<dyn Handler> = match app.everywhere() {
-        Some(tracing) => Box::new(Traced {
-            inner,
-            instrumentation: Instrumentation::new(tracing, "blocking"),
-        }),
+        Some(tracing) => Box::new(Traced::new(tracing, inner)),
         None => Box::new(inner),
     };
     Arc::new(middleware(app, Place::Outside, move |request| {
@@ -129,34 +125,33 @@ fn router(app: &App) -> Router {
         .route(
             Method::GET,
             "/named",
-            traced(app, play(app), |place| {
-                place.name(app::NAMED).ends(SpanEnd::Head)
+            traced(app, play(app), |mount_point| {
+                mount_point.name(app::NAMED).ends(SpanEnd::Head)
             }),
         )
         .route(
             Method::GET,
             "/scope/chosen",
-            traced(app, chosen(app), |place| {
-                place.attributes(app::chosen_by_scope())
+            traced(app, chosen(app), |mount_point| {
+                mount_point.attributes(app::chosen_by_scope())
             }),
         )
 }
 
 fn chosen(app: &App) -> Box<dyn Handler> {
-    traced(app, play(app), |place| place.attributes(app::chosen()))
+    traced(app, play(app), |mount_point| {
+        mount_point.attributes(app::chosen())
+    })
 }
 
-/// A handler that is traced once more, with what its place asks for.
+/// A handler that is traced once more, with options of its own.
 fn traced(
     app: &App,
     inner: impl Handler + 'static,
-    place: impl FnOnce(Instrumentation) -> Instrumentation,
+    options: impl FnOnce(MountPoint) -> MountPoint,
 ) -> Box<dyn Handler> {
     match app.places() {
-        Some(tracing) => Box::new(Traced {
-            inner,
-            instrumentation: place(Instrumentation::new(tracing, "blocking")),
-        }),
+        Some(tracing) => Box::new(Traced::new(options(tracing.mount_point()), inner)),
         None => Box::new(inner),
     }
 }

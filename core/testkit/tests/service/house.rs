@@ -202,8 +202,8 @@ fn answer<const DEFECT: u8>(
     if (status == 503 && DEFECT != defect::HIDES_ERRORS)
         || (status == 404 && DEFECT == defect::NOT_FOUND_IS_AN_ERROR)
     {
-        span.set_tag("error", true)
-            .log([Tag::new("event", "error")]);
+        span.set_tag("error", true);
+        span.log([Tag::new("event", "error")]);
     }
     if let Some(to) = query.strip_prefix("to=") {
         let caller = caller.filter(|_| DEFECT == defect::CALLS_FROM_THE_CALLER);

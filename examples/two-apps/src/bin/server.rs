@@ -5,13 +5,17 @@ use std::io;
 use axum::Router;
 use axum::extract::Path;
 use axum::routing::get;
-use opentracing_axum::{Attribute, CurrentSpan, Span, Tag, TracingLayer};
+use opentracing_axum::{Attribute, CurrentSpan, Span, TracingLayer};
 use tokio::net::TcpListener;
 
 #[tokio::main]
 async fn main() -> io::Result<()> {
     let tracing = example_shared::tracing("example-server");
-    let traced = TracingLayer::new(&tracing).attributes([Attribute::URL, Attribute::METHOD]);
+    let traced = TracingLayer::new(
+        tracing
+            .mount_point()
+            .attributes([Attribute::URL, Attribute::METHOD]),
+    );
     let app = Router::new()
         .route("/prices/{id}", get(price).layer(traced))
         .route("/untraced", get(|| async { "nobody knows" }));
@@ -27,7 +31,7 @@ async fn main() -> io::Result<()> {
 
 async fn price(span: CurrentSpan, Path(id): Path<u32>) -> String {
     let price = look_up(id);
-    span.log([Tag::new("event", "priced"), Tag::new("price", price)]);
+    span.log((("event", "priced"), ("price", price)));
     price.to_string()
 }
 

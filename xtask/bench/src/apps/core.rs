@@ -5,7 +5,8 @@ use std::hint::black_box;
 use std::net::SocketAddr;
 
 use http::{HeaderMap, Request};
-use opentracing_http::server::{BodySize, Instrumentation, RequestSpan, ResponseView};
+use opentracing_http::propagation::{Carrier, HeaderView};
+use opentracing_http::server::{BodyPart, BodySize, Instrumentation, RequestSpan, ResponseView};
 use opentracing_http::{HttpTracing, Route, Span};
 
 use super::{App, Worker};
@@ -28,7 +29,7 @@ struct Core {
 impl Core {
     fn begin(&self, request: &Request<()>) -> Option<RequestSpan> {
         let instrumentation = self.instrumentation.as_ref()?;
-        let mut span = instrumentation.begin_or_join(request, |_| false)?;
+        let mut span = instrumentation.begin(request);
         // The poll that calls the handler.
         span.scope(|| {
             black_box(Span::current());
@@ -50,6 +51,31 @@ impl App for Core {
     }
 }
 
+/// The response of every target.
+struct Hello(HeaderMap);
+
+impl ResponseView for Hello {
+    fn status(&self) -> u16 {
+        200
+    }
+
+    fn headers(&self) -> &dyn HeaderView {
+        &self.0
+    }
+
+    fn headers_mut(&mut self) -> Option<&mut dyn Carrier> {
+        Some(&mut self.0)
+    }
+
+    fn body_size(&self) -> BodySize {
+        BodySize::Exact(5)
+    }
+
+    fn route(&self) -> Route<'_> {
+        Route::Template("/users/{id}")
+    }
+}
+
 struct CoreWorker {
     core: Core,
     requests: Vec<Request<()>>,
@@ -62,24 +88,16 @@ impl Worker for CoreWorker {
     }
 
     fn run(&mut self) {
-        let headers = HeaderMap::new();
+        let mut response = Hello(HeaderMap::new());
         for request in self.requests.drain(..) {
             let Some(mut span) = self.core.begin(&request) else {
                 continue;
             };
             // The poll in which the handler returns.
             span.scope(|| ());
-            span.set_route(Route::Template("/users/{id}"));
-            let body = span.head(&ResponseView {
-                status: 200,
-                headers: &headers,
-                body: BodySize::Exact(5),
-                upgrade: false,
-            });
-            if let Some(mut body) = body {
+            if let Some(mut body) = span.respond(&mut response) {
                 body.scope(|| ());
-                body.sent(5);
-                body.end();
+                body.note(BodyPart::LastData(5));
             }
         }
     }

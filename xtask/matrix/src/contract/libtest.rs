@@ -60,7 +60,7 @@ fn verdict(line: &str) -> Option<(&str, Option<bool>)> {
 }
 
 impl Test {
-    /// Why the test of this name failed: what it panicked with, and where.
+    /// Why the test of this name failed: what it panicked with, where, and the kit's hint at the capability to declare.
     pub(crate) fn message(&self, name: &str) -> String {
         let thread = format!("thread '{name}' ");
         // Other threads may have panicked, as a case asked them to.
@@ -71,7 +71,9 @@ impl Test {
             Some((place, rest)) => {
                 let lines = rest.lines();
                 let lines: Vec<_> = lines.take_while(|line| !is_over(line)).collect();
-                format!("{} ({place})", lines.join("\n").trim_end())
+                let hint = rest.lines().find(|line| line.starts_with("hint: "));
+                let hint = hint.map(|hint| format!("\n{hint}")).unwrap_or_default();
+                format!("{} ({place}){hint}", lines.join("\n").trim_end())
             }
             None => self.output.trim().to_owned(),
         };
@@ -88,6 +90,7 @@ impl Test {
 /// Whether a panic's message is over with this line.
 fn is_over(line: &str) -> bool {
     line.starts_with("note: run with ")
+        || line.starts_with("hint: ")
         || line == "stack backtrace:"
         || line.starts_with("thread '")
 }
@@ -133,6 +136,7 @@ assertion `left == right` failed: url
   left: 1
  right: 2
 note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
+hint: this case relies on `Feature::Peer`
 
 thread 'tokio-rt-worker' (9) panicked at tests/contract.rs:1:1:
 as asked for
@@ -173,7 +177,8 @@ test result: FAILED. 2 passed; 1 failed; 1 ignored; 0 measured; 0 filtered out; 
         let tests = tests(PRINTED);
         assert_eq!(
             tests["form::two"].message("form::two"),
-            "assertion `left == right` failed: url\n  left: 1\n right: 2 (src/cases.rs:79:9)"
+            "assertion `left == right` failed: url\n  left: 1\n right: 2 (src/cases.rs:79:9)\n\
+             hint: this case relies on `Feature::Peer`"
         );
         let silent = Test {
             output: "Error: it returned one\n".to_owned(),

@@ -209,9 +209,11 @@ pub(crate) fn serve(arguments: &[String]) -> Result<(), String> {
         .ok_or_else(|| format!("there is no transport {name}"))?;
     let mut cases = (transport.cases)();
     cases.retain(|(case, _)| wanted.iter().any(|wanted| wanted == case));
-    parallel::each(cases, AT_ONCE, |(case, run)| match catch_unwind(run) {
-        Ok(()) => println!("{CASE}\t{case}"),
-        Err(panic) => println!("{CASE}\t{case}\t{}", message(&*panic).escape_debug()),
+    parallel::each(cases, AT_ONCE, |(case, run)| {
+        match catch_unwind(|| opentracing_testkit::run(run)) {
+            Ok(()) => println!("{CASE}\t{case}"),
+            Err(panic) => println!("{CASE}\t{case}\t{}", message(&*panic).escape_debug()),
+        }
     });
     Ok(())
 }

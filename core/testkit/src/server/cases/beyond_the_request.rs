@@ -78,7 +78,7 @@ pub fn span_is_current_while_the_handler_is_dropped<S: Server>() {
     connection.request("GET", "/play?wait", &[]);
     gate.wait_for_arrivals(1);
     connection.hang_up();
-    if S::CAPABILITIES.hang_up == HangUp::RunsOn {
+    if S::CAPABILITIES.hang_up() == HangUp::RunsOn {
         gate.open();
     }
     let hung_up = traceparent(&kit.span());

@@ -189,11 +189,11 @@ pub fn responses_that_have_no_body_are_complete<S: Server>() {
 
 /// Trailers arrive behind the body, and end the span.
 pub fn trailers_are_passed_on<S: Server>() {
+    let trailer = S::CAPABILITIES.has(Feature::Trailers);
     let kit = Kit::<S>::playing(|_| with_trailer());
     let headers = [("te", "trailers")];
     let response = kit.get_with("/play", &headers);
     assert_eq!(response.text(), CHUNKS.concat());
-    let trailer = S::CAPABILITIES.has(Feature::Trailers);
     assert_eq!(response.trailer("x-sum"), trailer.then_some("42"));
     assert_eq!(outcome(&kit.span()), (Outcome::Completed, Some(200)));
 }
@@ -209,6 +209,7 @@ pub(super) async fn with_trailer() -> Reply {
 
 /// An upgrade goes through the tracing, and its span ends with its head.
 pub fn upgrade_ends_with_its_head<S: Server>() {
+    let upgrades = S::CAPABILITIES.has(Feature::Upgrade);
     let kit = Kit::<S>::new();
     let mut connection = kit.connect();
     connection.request(
@@ -222,7 +223,7 @@ pub fn upgrade_ends_with_its_head<S: Server>() {
         ],
     );
     let head = connection.head().expect("the server answers");
-    if S::CAPABILITIES.has(Feature::Upgrade) {
+    if upgrades {
         assert_eq!(head.status, 101);
         // While the connection is open: it may stay so for days.
         let span = kit.span();

@@ -128,7 +128,7 @@ pub fn http2_reset_before_the_head_ends_the_span<S: Server>() {
     }
     gate.wait_for_arrivals(1);
     exchange.expect("a request").reset();
-    assert_hung_up::<S>(S::CAPABILITIES.reset, &gate, || kit.span());
+    assert_hung_up::<S>(S::CAPABILITIES.reset(), &gate, || kit.span());
 }
 
 /// A stream that is reset in its body is an abandoned one; others on the connection go on.
@@ -151,10 +151,10 @@ pub fn http2_reset_in_the_body_is_an_abandoned_body<S: Server>() {
     );
     gate.wait_for_arrivals(1);
     exchange.reset();
-    if S::CAPABILITIES.reset == HangUp::RunsOn {
+    if S::CAPABILITIES.reset() == HangUp::RunsOn {
         gate.open();
     }
-    assert_abandoned(&kit.span(), S::CAPABILITIES.reset);
+    assert_abandoned(&kit.span(), S::CAPABILITIES.reset());
     let response = connection
         .get("/items/7", &[])
         .expect("the connection stands");

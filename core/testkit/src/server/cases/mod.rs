@@ -28,7 +28,7 @@ use opentracing_http::{FinishedSpan, Outcome, Span, Value};
 
 use crate::app::{Gate, Playing, Reply, turn};
 use crate::client::Response;
-use crate::server::{Feature, Server};
+use crate::server::{Feature, Kit, Server};
 
 // All that is in there: the list of the cases is the macro's, and a second one here would drift.
 pub use self::active_span::*;
@@ -63,6 +63,12 @@ const CHUNKS: [&str; 3] = ["data: one\n\n", "data: two\n\n", "data: three\n\n"];
 
 /// The span that each chunk of [`in_chunks`] starts.
 const CHUNK: &str = "chunk";
+
+/// Takes the span of a request that no route has matched, where it has one. Elsewhere the kit finds at its end that none is left.
+fn span_of_unmatched<S: Server>(kit: &Kit<S>) -> Option<FinishedSpan> {
+    let has_span = S::CAPABILITIES.has(Feature::UnmatchedRequests);
+    has_span.then(|| kit.span())
+}
 
 fn parent(span: &FinishedSpan) -> Option<String> {
     span.parent_id().map(|id| id.to_string())

@@ -3,7 +3,7 @@
 use opentracing_http::{Route, SemanticConvention};
 
 use crate::app::Reply;
-use crate::server::cases::{assert_tags, outcome, text};
+use crate::server::cases::{assert_tags, outcome, span_of_unmatched, text};
 use crate::server::{Feature, Kit, Server};
 
 /// A request's span is named after its method and its route's template.
@@ -52,7 +52,9 @@ pub fn route_is_known_at_the_end<S: Server>() {
 pub fn not_found_has_a_bounded_name<S: Server>() {
     let kit = Kit::<S>::new();
     assert_eq!(kit.get("/no/such/path").status, 404);
-    let span = kit.span();
+    let Some(span) = span_of_unmatched(&kit) else {
+        return;
+    };
     assert_eq!((span.name(), span.tag("http.route")), ("GET", None));
     assert_eq!(text(&span, "http.status_code").as_deref(), Some("404"));
     assert!(!span.is_error());
@@ -68,7 +70,9 @@ pub fn wrong_method_has_a_bounded_name<S: Server>() {
     let kit = Kit::<S>::new();
     let response = kit.send("DELETE", "/items/7", &[]);
     assert!(matches!(response.status, 404 | 405), "{response:?}");
-    let span = kit.span();
+    let Some(span) = span_of_unmatched(&kit) else {
+        return;
+    };
     let expected = match S::CAPABILITIES.has(Feature::RouteOfWrongMethod) {
         true => S::CAPABILITIES.name("DELETE", "/items/{id}"),
         false => "DELETE".to_owned(),
@@ -79,6 +83,8 @@ pub fn wrong_method_has_a_bounded_name<S: Server>() {
 
 /// A request that one route declines and another answers has one span, named after the one that answered.
 pub fn declined_request_has_one_span<S: Server>() {
+    // Without it no route is there that declines: the second one answers at once.
+    let _ = S::CAPABILITIES.has(Feature::DecliningRoutes);
     let kit = Kit::<S>::new();
     assert_eq!(kit.get("/declined/7").text(), "7");
     assert_eq!(
@@ -104,11 +110,12 @@ pub fn options_on_the_root_has_path_slash<S: Server>() {
 
 /// A method that HTTP does not know is `_OTHER` in tags and `HTTP` in names, so that callers cannot invent names.
 pub fn unknown_method_is_other<S: Server>() {
+    let is_served = S::CAPABILITIES.has(Feature::UnknownMethods);
     let kit = Kit::<S>::with(|policy| policy.convention(SemanticConvention::Both));
     let mut connection = kit.connect();
     connection.request("BREW", "/play", &[]);
     let response = connection.response("BREW");
-    if S::CAPABILITIES.has(Feature::UnknownMethods) {
+    if is_served {
         assert_eq!(response.map(|response| response.status), Some(200));
         let span = kit.span();
         assert_eq!(span.name(), S::CAPABILITIES.name("HTTP", "/play"));
@@ -137,5 +144,7 @@ pub fn names_can_be_made_by_a_rule<S: Server>() {
     let expected = template.map_or("GET".to_owned(), |template| format!("{template} (GET)"));
     assert_eq!(kit.span().name(), expected);
     assert!(kit.send("POST", "/no/such/path", &[]).status >= 400);
-    assert_eq!(kit.span().name(), "posted");
+    if let Some(span) = span_of_unmatched(&kit) {
+        assert_eq!(span.name(), "posted");
+    }
 }

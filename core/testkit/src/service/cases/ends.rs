@@ -92,7 +92,7 @@ pub fn service_tells_an_abandoned_request<S: Service>() {
     let next = Next::listen();
     let (connection, call) = kit.call(route, &next, &headers);
     connection.hang_up();
-    match S::ROUTES.hang_up {
+    match S::ROUTES.hang_up() {
         HangUp::Cancels => call.wait_until_given_up(),
         HangUp::RunsOn => call.answer(),
     }
@@ -100,7 +100,7 @@ pub fn service_tells_an_abandoned_request<S: Service>() {
     spans.requests(1);
     let span = spans.request_of(caller);
     let outcome = shown(span, "http.outcome");
-    match S::ROUTES.hang_up {
+    match S::ROUTES.hang_up() {
         HangUp::Cancels => {
             assert_eq!(outcome.as_deref(), Some("cancelled"), "{span:?}");
             assert_eq!(status(span), None, "{span:?}");

@@ -6,7 +6,7 @@ use http::Request;
 use opentracing_http::server::Instrumentation;
 use opentracing_http::{Limits, Omitted, Tag, TraceFlags};
 
-use crate::tracer::kit::{Kit, elsewhere, fields};
+use crate::tracer::kit::{Kit, assert_in_order, elsewhere, fields};
 use crate::tracer::{Arrived, Backend, Feature};
 
 /// What holds of tags, logs and fields.
@@ -39,12 +39,13 @@ fn assert_omitted<B: Backend>(span: &Arrived, change: impl FnOnce(&mut Omitted))
 pub fn tags_over_the_limit_are_counted<B: Backend>() {
     let kit = bounded::<B>(|limits| limits.tags = 2);
     let span = kit.tracing.span("work").tag("a", 1).start();
-    span.set_tag("b", 1).set_tag("c", 1).set_tag("b", 2);
+    span.set_tag("b", 1);
+    span.set_tag("c", 1);
+    span.set_tag("b", 2);
     span.set_tags([("d", 1), ("e", 1), ("a", 2)]);
     span.finish();
     let span = kit.only();
-    let tags = B::CAPABILITIES.tags([("a", 2), ("b", 2)]);
-    assert_eq!(span.tags, tags, "{FIRST}");
+    assert_in_order::<B>(&span.tags, [("a", 2), ("b", 2)], FIRST);
     assert_omitted::<B>(&span, |omitted| omitted.tags = 3);
 
     let kit = bounded::<B>(|limits| limits.tags = 2);
@@ -52,8 +53,7 @@ pub fn tags_over_the_limit_are_counted<B: Backend>() {
     span.set_tags([("a", 1), ("b", 1), ("c", 1)]);
     span.finish();
     let span = kit.only();
-    let tags = B::CAPABILITIES.tags([("a", 1), ("b", 1)]);
-    assert_eq!(span.tags, tags, "{FIRST}");
+    assert_in_order::<B>(&span.tags, [("a", 1), ("b", 1)], FIRST);
     assert_omitted::<B>(&span, |omitted| omitted.tags = 1);
 }
 
@@ -61,7 +61,9 @@ pub fn tags_over_the_limit_are_counted<B: Backend>() {
 pub fn logs_over_the_limit_are_counted<B: Backend>() {
     let kit = bounded::<B>(|limits| limits.logs = 2);
     let span = kit.tracing.span("work").start();
-    span.log("a").log("b").log("c");
+    span.log("a");
+    span.log("b");
+    span.log("c");
     span.log_at(std::time::SystemTime::UNIX_EPOCH, "d");
     span.finish();
     let span = kit.only();
@@ -76,14 +78,13 @@ pub fn log_fields_over_the_limit_are_counted<B: Backend>() {
     let kit = bounded::<B>(|limits| limits.log_fields = 2);
     let span = kit.tracing.span("work").start();
     span.log([("a", 1), ("b", 2), ("c", 3), ("d", 4)]);
-    span.log([("a", 1), ("b", 2)])
-        .log([("a", 1), ("b", 2), ("c", 3)]);
+    span.log([("a", 1), ("b", 2)]);
+    span.log([("a", 1), ("b", 2), ("c", 3)]);
     span.finish();
     let span = kit.only();
     assert_eq!(span.logs.len(), 3, "no log is left out for its fields");
     for log in &span.logs {
-        let two = B::CAPABILITIES.tags([("a", 1), ("b", 2)]);
-        assert_eq!(log.fields, two, "{FIRST}");
+        assert_in_order::<B>(&log.fields, [("a", 1), ("b", 2)], FIRST);
     }
     assert_omitted::<B>(&span, |omitted| omitted.log_fields = 3);
 }
@@ -119,7 +120,8 @@ pub fn long_texts_are_cut_between_characters<B: Backend>() {
         .tag("at the start", "123456")
         .start();
     // Two bytes each.
-    span.set_tag("cut", "äöü").set_tag("fits", "äöu");
+    span.set_tag("cut", "äöü");
+    span.set_tag("fits", "äöu");
     span.set_tags([("at once", "123456")]);
     span.log([("event", "abcdef"), ("fits", "abcde")]);
     span.finish();
@@ -131,9 +133,9 @@ pub fn long_texts_are_cut_between_characters<B: Backend>() {
         ("at once", "12345"),
     ];
     let rule = "texts arrive (left) up to the limit, whole characters of them (right)";
-    assert_eq!(span.tags, tags.map(Tag::from), "{rule}");
+    assert_in_order::<B>(&span.tags, tags, rule);
     let cut = [("event", "abcde"), ("fits", "abcde")];
-    assert_eq!(fields(&span, 0), cut.map(Tag::from), "{rule}");
+    assert_in_order::<B>(fields(&span, 0), cut, rule);
     assert_omitted::<B>(&span, |omitted| omitted.cut_values = 4);
 }
 
@@ -149,10 +151,10 @@ pub fn long_errors_are_cut<B: Backend>() {
         let request = Request::get("/").body(()).expect("a request");
         server.begin(&request).fail(None, &Pieces(pieces));
         let span = kit.only();
-        let message = Tag::new("message", shown);
+        let message = fields(&span, 0).iter().find(|tag| tag.key == "message");
         assert_eq!(
-            fields(&span, 0).last(),
-            Some(&message),
+            message,
+            Some(&Tag::new("message", shown)),
             "an error arrives (left) up to the limit (right)"
         );
         assert_omitted::<B>(&span, |omitted| omitted.cut_values = cut);

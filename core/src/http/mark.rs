@@ -4,9 +4,10 @@ use http::Extensions;
 
 /// Tells a request from the others that are under way.
 ///
-/// It is left in what the framework keeps with a request by type, and has no size there, so that it costs no allocation of its
-/// own: its value is in the choice of two types out of 128. With 12 bits it may be another request's by chance; it is compared
-/// only with the marks of those requests in whose scopes the thread is.
+/// [`RequestSpan::leave_mark`](crate::server::RequestSpan::leave_mark) leaves it with the request, and
+/// [`RequestView::has_mark`](crate::RequestView::has_mark) finds it there. It has no size, so it costs no allocation of its own:
+/// its value is the choice of two types out of 128. With 12 bits it can be another request's by chance; it is compared only with
+/// the marks of those requests in whose scopes the thread is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mark(u16);
 
@@ -64,7 +65,7 @@ impl Mark {
     }
 
     /// Leaves the mark with a request.
-    pub fn leave(self, request: &mut impl Marked) {
+    pub(crate) fn leave(self, request: &mut impl Marked) {
         with_half!(0, self.0, half => request.insert(half));
         with_half!(1, self.0 >> BITS, half => request.insert(half));
     }

@@ -1,11 +1,16 @@
-//! Calls on a request within its own scope: for frameworks that call back around each poll, and have no routes.
+//! Code within a request's scope can set its route, its name and its scope: for frameworks that call back around each poll,
+//! and have no routes.
+
+mod support;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
-use http::{HeaderMap, Request};
-use opentracing_http::server::{BodySize, Instrumentation, ResponseView};
+use http::Request;
+use opentracing_http::server::{BodySize, Instrumentation};
 use opentracing_http::{Attribute, HttpTracing, InMemoryTracer, Outcome, Route, Span, Value};
+
+use self::support::{Bare, Marked};
 
 const UNSAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
 
@@ -18,12 +23,10 @@ fn get(traceparent: Option<&str>) -> Request<()> {
     request.body(()).expect("the request is right")
 }
 
-fn empty(headers: &HeaderMap) -> ResponseView<'_> {
-    ResponseView {
+fn empty() -> Bare {
+    Bare {
         status: 200,
-        headers,
         body: BodySize::Empty,
-        upgrade: false,
     }
 }
 
@@ -69,7 +72,7 @@ fn respond_can_be_called_within_the_scope() {
     let request = place.begin(&get(Some(UNSAMPLED)));
     let scope = request.enter();
     Span::current().set_baggage_item("user", "ada");
-    assert!(request.head(&empty(&HeaderMap::new())).is_none());
+    assert!(request.respond(&mut empty()).is_none());
     drop(scope);
     assert!(Span::current().is_none());
     assert_eq!(*seen.lock().unwrap(), [Some("ada".to_owned())]);
@@ -81,12 +84,11 @@ fn a_route_set_by_the_handler_names_the_span() {
     let tracing = HttpTracing::new(tracer.clone());
     let mut request = Instrumentation::new(&tracing, "test").begin(&get(None));
     request.scope(|| {
-        Span::current()
-            .set_route("/users/{id}")
-            .child("part")
-            .finish()
+        let span = Span::current();
+        span.set_route("/users/{id}");
+        span.child("part").finish();
     });
-    assert!(request.head(&empty(&HeaderMap::new())).is_none());
+    assert!(request.respond(&mut empty()).is_none());
     let span = tracer.named("GET /users/{id}").remove(0);
     assert_eq!(span.tag("http.route"), Some(Value::from("/users/{id}")));
     // Spans of other kinds have none, and empty handles do nothing.
@@ -108,7 +110,7 @@ fn the_naming_rule_gets_the_route_of_the_handler_or_an_inner_mount_point() {
         .build()
         .unwrap();
     let mut request = Instrumentation::new(&tracing, "test").begin(&get(None));
-    request.scope(|| Span::current().set_route("/users/{id}").is_recording());
+    request.scope(|| Span::current().set_route("/users/{id}"));
     drop(request);
     assert_eq!(tracer.finished()[0].name(), "/users/{id} GET");
 }
@@ -127,10 +129,10 @@ fn finish_callbacks_get_the_route_of_a_request_that_is_not_recorded() {
         .unwrap();
     let mut request = Instrumentation::new(&tracing, "test").begin(&get(Some(UNSAMPLED)));
     request.scope(|| {
-        Span::current()
-            .set_route("/first")
-            .set_route("/last")
-            .is_none()
+        let span = Span::current();
+        span.set_route("/first");
+        span.set_route("/last");
+        span.is_none()
     });
     drop(request);
     assert_eq!(*seen.lock().unwrap(), ["/last"]);
@@ -140,24 +142,23 @@ fn finish_callbacks_get_the_route_of_a_request_that_is_not_recorded() {
 fn a_mount_point_that_joins_late_does_not_override_the_handlers_name() {
     let tracer = InMemoryTracer::new();
     let tracing = HttpTracing::new(tracer.clone());
-    let outer = Instrumentation::new(&tracing, "test").name("outer");
-    let inner = Instrumentation::new(&tracing, "test")
-        .name("inner")
-        .attributes([Attribute::PATH]);
+    let outer = Instrumentation::new(tracing.mount_point().name("outer"), "test");
+    let inner = tracing.mount_point().name("inner");
+    let inner = Instrumentation::new(inner.attributes([Attribute::PATH]), "test");
     for renames in [false, true] {
         let mut request = outer.begin(&get(None));
         request.scope(|| {
-            let joined = inner.joinable(|_| true).unwrap();
-            assert!(inner.joinable(|_| false).is_none());
+            let joined = inner.joinable(&Marked(&get(None))).unwrap();
+            assert!(inner.joinable(&get(None)).is_none());
             if renames {
                 Span::current().set_name("the handler's");
             }
-            inner.join(&joined, &get(None));
+            drop(inner.join(&joined, &get(None)));
         });
         drop(request);
         let span = tracer.take().remove(0);
         assert_eq!(span.name(), if renames { "the handler's" } else { "inner" });
         assert_eq!(span.tag("path"), Some(Value::from("/users/7")));
     }
-    assert!(inner.joinable(|_| true).is_none());
+    assert!(inner.joinable(&Marked(&get(None))).is_none());
 }

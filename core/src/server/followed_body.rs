@@ -1,0 +1,157 @@
+//! A response body together with what follows it.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::Poll;
+
+use pin_project_lite::pin_project;
+
+use crate::server::body_span::{BodyPart, BodySpan};
+
+pin_project! {
+    /// A response body that is followed to its end: an adapter's body type wraps one, and its poll calls [`poll`](Self::poll).
+    ///
+    /// The request's span is current while the body is polled and while it is dropped. Where nothing follows the body, the
+    /// wrapper only passes it on.
+    ///
+    /// A body of a framework whose bodies are iterators of chunks:
+    ///
+    /// ```
+    /// use opentracing_http::server::{BodyPart, FollowedBody, Instrumentation};
+    /// use opentracing_http::{HttpTracing, InMemoryTracer, Outcome};
+    ///
+    /// type Chunks = Box<dyn Iterator<Item = &'static str>>;
+    ///
+    /// struct TracedChunks(FollowedBody<Chunks>);
+    ///
+    /// impl Iterator for TracedChunks {
+    ///     type Item = &'static str;
+    ///
+    ///     fn next(&mut self) -> Option<&'static str> {
+    ///         let chunk = self.0.run(Iterator::next, |chunk, _| match chunk {
+    ///             Some(chunk) => BodyPart::Data(chunk.len()),
+    ///             None => BodyPart::End,
+    ///         });
+    ///         chunk.flatten()
+    ///     }
+    /// }
+    ///
+    /// let tracer = InMemoryTracer::new();
+    /// let instrumentation = Instrumentation::new(&HttpTracing::new(tracer.clone()), "my-framework");
+    /// let span = instrumentation.begin(&http::Request::new(()));
+    /// let body = span.respond(&mut http::Response::new(()));
+    ///
+    /// let chunks: Chunks = Box::new(["hello, ", "world"].into_iter());
+    /// let sent: String = TracedChunks(FollowedBody::new(chunks, body)).collect();
+    /// assert_eq!(sent, "hello, world");
+    ///
+    /// let spans = tracer.finished();
+    /// let request = spans[0].http().unwrap();
+    /// assert_eq!((request.outcome(), request.body_bytes()), (Outcome::Completed, 12));
+    /// ```
+    pub struct FollowedBody<B> {
+        // Dropped within the span's scope, so an `Option` that is emptied there.
+        #[pin]
+        body: Option<B>,
+        span: Option<BodySpan>,
+    }
+
+    impl<B> PinnedDrop for FollowedBody<B> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            if let Some(span) = this.span {
+                span.scope(|| this.body.set(None));
+            }
+        }
+    }
+}
+
+impl<B> FollowedBody<B> {
+    /// Follows `body`, if [`respond`](crate::server::RequestSpan::respond) returned something to follow it with.
+    pub fn new(body: B, span: Option<BodySpan>) -> Self {
+        Self {
+            body: Some(body),
+            span,
+        }
+    }
+
+    /// Returns the body itself; `None` only while it is being dropped.
+    #[must_use]
+    pub fn body(&self) -> Option<&B> {
+        self.body.as_ref()
+    }
+
+    /// Returns the body itself where nothing follows it, so that it need not be wrapped.
+    ///
+    /// # Errors
+    ///
+    /// The same value, where it has to stay.
+    #[allow(
+        clippy::result_large_err,
+        reason = "it is the same value that came in, and boxing it would allocate"
+    )]
+    pub fn into_bare(mut self) -> Result<B, Self> {
+        match (&self.span, self.body.take()) {
+            (None, Some(body)) => Ok(body),
+            (_, body) => {
+                self.body = body;
+                Err(self)
+            }
+        }
+    }
+
+    /// Returns the body itself, for a framework that takes no other. It counts as sent, with this many bytes, and the request
+    /// ends now.
+    #[must_use]
+    pub fn into_unfollowed(mut self, bytes: usize) -> Option<B> {
+        if let Some(span) = &mut self.span {
+            span.note(BodyPart::LastData(bytes));
+        }
+        self.body.take()
+    }
+
+    /// Polls the body in the request's scope, and notes what it brought: `part` is called with that, and with the body.
+    ///
+    /// Returns `Pending` where the body is being dropped, when nobody can poll it.
+    pub fn poll<T>(
+        self: Pin<&mut Self>,
+        poll: impl FnOnce(Pin<&mut B>) -> Poll<T>,
+        part: impl for<'t> FnOnce(&'t T, &'t B) -> BodyPart<'t>,
+    ) -> Poll<T> {
+        let mut this = self.project();
+        let Some(body) = this.body.as_mut().as_pin_mut() else {
+            return Poll::Pending;
+        };
+        let Some(span) = this.span else {
+            return poll(body);
+        };
+        let polled = span.scope(|| poll(body));
+        if let (Poll::Ready(ready), Some(body)) = (&polled, this.body.as_ref().as_pin_ref()) {
+            span.note(part(ready, body.get_ref()));
+        }
+        polled
+    }
+
+    /// Does the same for a body that is not polled: that blocks, or is an iterator. `None` where the body is being dropped.
+    pub fn run<T>(
+        &mut self,
+        f: impl FnOnce(&mut B) -> T,
+        part: impl for<'t> FnOnce(&'t T, &'t B) -> BodyPart<'t>,
+    ) -> Option<T>
+    where
+        B: Unpin,
+    {
+        match Pin::new(self).poll(|body| Poll::Ready(f(body.get_mut())), part) {
+            Poll::Ready(result) => Some(result),
+            Poll::Pending => None,
+        }
+    }
+}
+
+impl<B> fmt::Debug for FollowedBody<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FollowedBody")
+            .field("span", &self.span)
+            .finish_non_exhaustive()
+    }
+}

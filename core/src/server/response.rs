@@ -1,0 +1,205 @@
+//! The moment when a request's response is known, and its trailers.
+
+use crate::http::{BodySize, HeaderValues, Outcome, ResponseView, Route, SpanEnd, Wanted};
+use crate::propagation::HeaderView;
+use crate::server::body_span::BodySpan;
+use crate::server::guarded::GuardedHeaders;
+use crate::server::request::Request;
+use crate::span::{Policy, SpanCell};
+use crate::text::BoundedText;
+
+/// What is read of a response.
+struct Head {
+    status: Option<u16>,
+    body: BodySize,
+    is_upgrade: bool,
+}
+
+/// What comes after a response's head.
+enum Body {
+    /// Nothing that anybody waits for: the request is complete, with this many bytes.
+    None { bytes: u64 },
+    /// A body whose request has ended already, or that nobody wants to know the end of: what runs while it is made still sees
+    /// its request.
+    InScope { ends_request: bool },
+    /// A body to be followed. This many bytes were declared.
+    Followed { declared: Option<u64> },
+}
+
+impl Request {
+    /// Notes the response. Returns what follows its body, or nothing where the body needs no following.
+    pub(super) fn respond(mut self, response: &mut dyn ResponseView) -> Option<BodySpan> {
+        match self.read_response(response)? {
+            Body::None { bytes } => {
+                self.end(Outcome::Completed, bytes);
+                None
+            }
+            Body::InScope { ends_request } => {
+                if ends_request {
+                    self.end(Outcome::Completed, 0);
+                }
+                Some(BodySpan::new(self, None))
+            }
+            Body::Followed { declared } => Some(BodySpan::new(self, declared)),
+        }
+    }
+
+    fn read_response(&self, response: &mut dyn ResponseView) -> Option<Body> {
+        let policy = self.span().policy().filter(|_| self.is_open())?;
+        self.write_trace_id(policy, response);
+        let head = policy.guard(|| Head {
+            status: Some(response.status()),
+            body: response.body_size(),
+            is_upgrade: response.is_upgrade(),
+        });
+        let head = head.unwrap_or(Head {
+            status: None,
+            body: BodySize::Unknown,
+            is_upgrade: false,
+        });
+        let ends = match self.watched() {
+            Some((cell, policy)) => note_head(cell, policy, &head, response),
+            None => None,
+        };
+        let streams = head.body == BodySize::Unknown;
+        let is_bodyless = head.body == BodySize::Empty
+            || head.is_upgrade
+            || self.is_head
+            || matches!(head.status, Some(100..200 | 204 | 304));
+        if is_bodyless || (!self.span().is_recorded() && !streams) {
+            let bytes = match head.body {
+                BodySize::Exact(size) if !is_bodyless => size,
+                _ => 0,
+            };
+            return Some(Body::None { bytes });
+        }
+        let Some(ends) = ends else {
+            return Some(match streams {
+                true => Body::InScope {
+                    ends_request: false,
+                },
+                false => Body::None { bytes: 0 },
+            });
+        };
+        let headers = GuardedHeaders::of(policy, || response.headers());
+        let ends_here = match ends {
+            SpanEnd::Head => true,
+            SpanEnd::Body => streams && is_event_stream(&headers),
+            SpanEnd::EventStream => false,
+        };
+        Some(match (ends_here, streams) {
+            (true, true) => Body::InScope { ends_request: true },
+            (true, false) => Body::None { bytes: 0 },
+            (false, _) => Body::Followed {
+                declared: declared_bytes(&headers, head.body),
+            },
+        })
+    }
+
+    /// Writes the trace id into the response's headers, if the policy returns it to callers.
+    fn write_trace_id(&self, policy: &Policy, response: &mut dyn ResponseView) {
+        if let Some(header) = &policy.http.return_trace_id
+            && let Some(context) = self.span().context()
+        {
+            policy.guard(|| {
+                if let Some(headers) = response.headers_mut() {
+                    header.write(&context, headers);
+                }
+            });
+        }
+    }
+
+    /// Reads the response's trailers for attributes that its head had no headers for.
+    pub(super) fn read_trailers(&self, trailers: &dyn HeaderView) {
+        if let Some((cell, policy)) = self.watched() {
+            let mut wanted = Wanted {
+                only_missing: true,
+                ..Wanted::default()
+            };
+            let header = cell.change_facts(|http| http.next_header(&mut wanted, &policy.http));
+            if header.is_some() {
+                let trailers = GuardedHeaders::of(policy, || trailers);
+                read_headers(cell, policy, &trailers, wanted, header);
+            }
+        }
+    }
+}
+
+/// Notes the response head, and reads what the policy and every mount point that joined want of it. Returns when the span is to
+/// end.
+fn note_head(
+    cell: &SpanCell,
+    policy: &Policy,
+    head: &Head,
+    response: &dyn ResponseView,
+) -> Option<SpanEnd> {
+    let (settings, limit) = (&policy.http, policy.limits.value_bytes);
+    // All that is not ours is asked before the lock is taken: it may use the span.
+    let route = policy.guard(|| response.route()).unwrap_or_default();
+    let error = policy.guard(|| {
+        let error = response.error().filter(|_| cell.is_recorded())?;
+        Some(BoundedText::of(error, limit))
+    });
+    let now = policy.monotonic();
+    let mut wanted = Wanted::default();
+    let (header, ends) = cell.change_request(|record| {
+        let time_to_head = now.saturating_sub(record.started);
+        let http = record.http_mut()?;
+        if route != Route::Unknown {
+            http.set_route(route, limit);
+        }
+        if let Some(error) = error.flatten() {
+            http.set_error(error);
+        }
+        http.status = head.status;
+        http.head = Some(time_to_head);
+        let header = match cell.is_recorded() {
+            true => http.next_header(&mut wanted, settings),
+            false => None,
+        };
+        Some((header, http.innermost(|options| options.ends)))
+    })??;
+    if header.is_some() {
+        let headers = GuardedHeaders::of(policy, || response.headers());
+        read_headers(cell, policy, &headers, wanted, header);
+    }
+    Some(ends.unwrap_or(settings.ends))
+}
+
+/// Reads the headers that attributes are made of, from `header` on. They are looked up while the span is not locked: they are
+/// shown by code that is not ours.
+fn read_headers(
+    cell: &SpanCell,
+    policy: &Policy,
+    headers: &dyn HeaderView,
+    mut wanted: Wanted,
+    mut header: Option<http::HeaderName>,
+) {
+    let (settings, limit) = (&policy.http, policy.limits.value_bytes);
+    while let Some(name) = header {
+        let values = HeaderValues::read(headers, &name);
+        header = cell.change_facts(|http| {
+            http.add_header(&wanted, &name, &values, settings, limit);
+            http.next_header(&mut wanted, settings)
+        });
+    }
+}
+
+fn is_event_stream(headers: &dyn HeaderView) -> bool {
+    let content_type = headers.header("content-type").unwrap_or_default();
+    content_type
+        .get(..17)
+        .is_some_and(|start| start.eq_ignore_ascii_case(b"text/event-stream"))
+}
+
+/// How many bytes the client was promised.
+fn declared_bytes(headers: &dyn HeaderView, body: BodySize) -> Option<u64> {
+    match body {
+        BodySize::Empty => Some(0),
+        BodySize::Exact(size) => Some(size),
+        BodySize::Unknown => {
+            let declared = headers.header(http::header::CONTENT_LENGTH.as_str())?;
+            std::str::from_utf8(declared).ok()?.trim().parse().ok()
+        }
+    }
+}
