@@ -1,4 +1,4 @@
-//! A tracer made of several: who is asked, who decides, who receives.
+//! Fan-outs: which tracers are asked, which decide, which receive spans.
 
 #![allow(clippy::unwrap_used)]
 
@@ -12,7 +12,7 @@ use opentracing_http::{
     SpanId, TraceFlags, TraceId, Tracer,
 };
 
-/// Answers what it is told to, and keeps what it hears.
+/// Returns the given decision, and stores the calls.
 #[derive(Clone)]
 struct Scripted {
     answer: SamplingResult,
@@ -88,7 +88,7 @@ fn reports_only_to_those_that_wanted_the_span() {
 }
 
 #[test]
-fn the_farthest_reaching_answer_wins() {
+fn the_strongest_decision_wins() {
     let answers = [
         SamplingResult::pass_through(),
         SamplingResult::drop(),
@@ -140,7 +140,7 @@ fn tags_are_merged_and_the_first_of_a_key_wins() {
 }
 
 #[test]
-fn the_tracestate_is_that_of_a_tracer_whose_answer_won() {
+fn the_tracestate_of_the_winning_decision_is_used() {
     let entry = |sampling: SamplingResult, value: &str| {
         Scripted::new(sampling.with_tracestate("vendor", value))
     };
@@ -185,7 +185,7 @@ fn a_fan_out_without_tracers_traces_nothing() {
 }
 
 #[test]
-fn one_within_another_decides_for_each_of_its_own() {
+fn a_nested_fan_out_decides_for_each_of_its_tracers() {
     for hidden in [false, true] {
         let (outer, refuses, inner, inner_refuses) = (keeps(), drops(), keeps(), drops());
         let nested = FanOut::new().and(inner_refuses.clone()).and(inner.clone());
@@ -204,7 +204,7 @@ fn one_within_another_decides_for_each_of_its_own() {
 }
 
 #[test]
-fn a_hidden_one_that_wants_nothing_receives_nothing() {
+fn a_hidden_fan_out_that_wants_no_span_receives_none() {
     let (outer, inner) = (keeps(), drops());
     let nested: Arc<dyn Tracer> = Arc::new(FanOut::new().and(inner.clone()));
     HttpTracing::new(FanOut::new().and(nested).and(outer.clone()))
@@ -246,7 +246,7 @@ fn forty_tracers_work() {
 }
 
 #[test]
-fn a_panic_in_one_loses_its_own_part() {
+fn a_panic_in_one_tracer_affects_only_that_tracer() {
     struct Panics;
 
     impl Tracer for Panics {

@@ -1,4 +1,4 @@
-//! A finished span, as a tracer reads it: what the contract of tracers does not see from the far end.
+//! Finished spans, as far as the tracers' contract does not check them at the backend.
 
 #![allow(clippy::unwrap_used)]
 
@@ -40,7 +40,7 @@ fn carrying(baggage: usize) -> SpanContext {
 }
 
 #[test]
-fn kind_and_end_and_place_are_told() {
+fn accessors_return_kind_end_and_whether_it_follows() {
     let start = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
     let tracer = InMemoryTracer::new();
     let tracing = HttpTracing::new(tracer.clone());
@@ -62,7 +62,7 @@ fn kind_and_end_and_place_are_told() {
 }
 
 #[test]
-fn a_span_failed_if_its_tag_says_so() {
+fn a_span_failed_if_its_error_tag_is_true() {
     for (tag, failed) in [
         (None, false),
         (Some(Tag::new("error", true)), true),

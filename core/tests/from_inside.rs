@@ -1,5 +1,5 @@
-//! What runs inside a request can set its route, its name and its scope: for frameworks that call back round each poll, and
-//! know no routes.
+//! Code within a request's scope can set its route, its name and its scope: for frameworks that call back around each poll,
+//! and have no routes.
 
 mod support;
 
@@ -61,7 +61,7 @@ fn a_scope_can_be_entered_and_left_by_two_calls() {
 }
 
 #[test]
-fn a_request_can_be_answered_within_its_scope() {
+fn respond_can_be_called_within_the_scope() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let noted = seen.clone();
     let tracing = HttpTracing::builder(InMemoryTracer::new())
@@ -79,7 +79,7 @@ fn a_request_can_be_answered_within_its_scope() {
 }
 
 #[test]
-fn a_route_told_by_the_handler_names_the_span() {
+fn a_route_set_by_the_handler_names_the_span() {
     let tracer = InMemoryTracer::new();
     let tracing = HttpTracing::new(tracer.clone());
     let mut request = Instrumentation::new(&tracing, "test").begin(&get(None));
@@ -100,7 +100,7 @@ fn a_route_told_by_the_handler_names_the_span() {
 }
 
 #[test]
-fn a_rule_names_by_a_route_that_the_handler_or_an_inner_place_tells() {
+fn the_naming_rule_gets_the_route_of_the_handler_or_an_inner_mount_point() {
     let tracer = InMemoryTracer::new();
     let tracing = HttpTracing::builder(tracer.clone())
         .name_with(|method, route| match route {
@@ -139,7 +139,7 @@ fn finish_callbacks_get_the_route_of_a_request_that_is_not_recorded() {
 }
 
 #[test]
-fn a_place_that_joins_late_does_not_rename_what_the_handler_named() {
+fn a_mount_point_that_joins_late_does_not_override_the_handlers_name() {
     let tracer = InMemoryTracer::new();
     let tracing = HttpTracing::new(tracer.clone());
     let outer = Instrumentation::new(tracing.mount_point().name("outer"), "test");

@@ -1,4 +1,4 @@
-//! The tracer for tests: what it finds, what it draws, what it waits for.
+//! The tracer for tests.
 
 #![allow(clippy::unwrap_used)]
 
@@ -12,7 +12,7 @@ use opentracing_http::sampler::{Sampler, SamplingParams};
 use opentracing_http::{FinishedSpan, HttpTracing, InMemoryTracer, SpanContext};
 use opentracing_http::{SpanId, TraceFlags, TraceId};
 
-/// Longer than anything here takes.
+/// Longer than any step takes.
 const LONG: Duration = Duration::from_secs(20);
 
 fn tracing() -> (InMemoryTracer, HttpTracing) {
@@ -57,7 +57,7 @@ fn a_trace_is_drawn_in_the_order_of_its_starts() {
 }
 
 #[test]
-fn a_span_whose_parent_is_not_here_stands_at_the_left() {
+fn a_span_without_its_parent_is_not_indented() {
     let (tracer, tracing) = tracing();
     let (trace_id, parent) = (TraceId::new(1).unwrap(), SpanId::new(2).unwrap());
     let caller = SpanContext::new(trace_id, parent, TraceFlags::SAMPLED);
@@ -71,7 +71,7 @@ fn a_span_whose_parent_is_not_here_stands_at_the_left() {
 }
 
 #[test]
-fn a_span_that_is_its_own_parent_is_drawn_and_not_for_ever() {
+fn a_span_that_is_its_own_parent_is_drawn_once() {
     #[derive(Debug)]
     struct Same;
     impl opentracing_http::IdSource for Same {
@@ -111,7 +111,7 @@ fn open_spans_are_counted_and_named() {
 }
 
 #[test]
-fn what_ends_without_a_report_is_not_open() {
+fn spans_that_end_without_a_report_are_not_open() {
     #[derive(Debug)]
     struct Local;
     impl Sampler for Local {

@@ -1,4 +1,4 @@
-//! Without a hook of its own, a policy tells the application's logger.
+//! Without a hook a policy reports to the application's logger.
 
 #![allow(clippy::unwrap_used)]
 

@@ -244,7 +244,7 @@ fn what_was_left_out_is_counted() {
 }
 
 #[test]
-fn what_has_no_counter_is_told_by_an_attribute() {
+fn omissions_without_a_counter_are_an_attribute() {
     let attribute = |change: fn(&mut Limits)| {
         let tracer = InMemoryTracer::new();
         let mut limits = Limits::default();

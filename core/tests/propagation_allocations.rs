@@ -105,7 +105,7 @@ fn tracestate_is_copied_once() {
     // The text, and the place behind the context's pointer.
     assert_eq!(measure(|| drop(propagation.extract(&map))).count_total, 2);
 
-    // The longest list that the grammar allows, too; and blanks beyond it take no place.
+    // The same for the longest list that the grammar allows; more blanks need no more room.
     let member = |n| format!("{n:02}{}={}", "k".repeat(254), "v".repeat(256));
     let longest: Vec<_> = (0..32).map(member).collect();
     let longest = longest.join(",");

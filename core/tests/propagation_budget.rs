@@ -62,7 +62,7 @@ fn omissions(propagation: &Propagation) -> Vec<(&'static str, u64)> {
 }
 
 #[test]
-fn what_fits_goes_out_whole_and_is_not_counted() {
+fn headers_within_the_budget_are_complete_and_not_counted() {
     let propagation = Propagation::default();
     let context = context()
         .with_baggage(baggage(8, 8, 100))
@@ -258,7 +258,7 @@ impl Propagator for Pair {
 }
 
 #[test]
-fn a_format_of_ones_own_takes_part() {
+fn a_custom_format_shares_the_budget() {
     let propagation = || Propagation::none().write(Pair).write(Jaeger);
     let context = context().with_baggage(baggage(2, 1, 10));
     let headers = written(&propagation(), &context);

@@ -84,7 +84,7 @@ fn a_format_that_refuses_leaves_the_next_one_to_be_read() {
 }
 
 #[test]
-fn an_item_whose_case_http_took_away_is_not_read_twice() {
+fn an_item_in_another_case_is_not_read_twice() {
     let propagation = Propagation::none().read(W3c).read(Jaeger);
     let found = propagation.extract(&[
         ("baggage", "userId=alice"),
@@ -174,7 +174,7 @@ fn carriers_can_have_a_header_beside_another() {
 }
 
 #[test]
-fn every_way_to_look_at_headers_answers_alike() {
+fn every_view_returns_the_same_headers() {
     let pairs = [
         ("Accept", "*/*"),
         ("b3", "0"),
@@ -219,10 +219,7 @@ fn every_way_to_look_at_headers_answers_alike() {
         assert_eq!(known, expected);
         assert_eq!(incoming.single(KnownHeader::B3), Ok(Some(&b"0"[..])));
         let twice = incoming.single(KnownHeader::Baggage).unwrap_err();
-        assert_eq!(
-            twice.to_string(),
-            "the header stands in the request more than once"
-        );
+        assert_eq!(twice.to_string(), "the header is present more than once");
         assert_eq!(incoming.single(KnownHeader::Traceparent), Ok(None));
         assert_eq!(incoming.first(KnownHeader::Baggage), Some(&b"a=1"[..]));
         assert!(incoming.contains(KnownHeader::UberCtx) && incoming.contains(KnownHeader::B3));
@@ -288,7 +285,7 @@ fn served(instrumentation: &Instrumentation, headers: &[(&str, &str)]) {
 }
 
 #[test]
-fn what_a_format_of_ones_own_finds_of_a_stranger_beyond_the_ids_is_not_kept() {
+fn extra_data_of_an_untrusted_caller_is_discarded() {
     for trust in [Trust::nobody(), Trust::when(|_| false)] {
         let (instrumentation, tracer) =
             traced(|policy| policy.trust(trust.clone()).trust_debug(trust));
@@ -363,7 +360,7 @@ impl Carrier for Plain {
 }
 
 #[test]
-fn every_carrier_loses_what_the_formats_own_and_nothing_else() {
+fn every_carrier_removes_exactly_the_fields_of_the_formats() {
     let propagation = Propagation::none()
         .read(Greedy)
         .read(B3::multi())
@@ -418,7 +415,7 @@ fn every_carrier_loses_what_the_formats_own_and_nothing_else() {
 }
 
 #[test]
-fn a_handle_without_a_context_touches_nothing() {
+fn a_handle_without_a_context_changes_no_header() {
     let copied = vec![("b3".to_owned(), "0".to_owned())];
     let mut headers = copied.clone();
     opentracing_http::Span::none().inject(&mut headers);

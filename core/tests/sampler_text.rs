@@ -103,14 +103,14 @@ fn clones_of_a_rate_limit_share_it() {
 }
 
 #[test]
-fn a_text_that_is_no_sampler_is_shown_with_what_there_is() {
+fn a_wrong_sampler_text_is_an_error_with_the_known_ones() {
     for (text, problem) in [
         ("", "there are `always`, `never`"),
         ("sometimes", "`probability:<share>`"),
         ("Always", "`parent:<one of these>`"),
         ("0.1", "there are"),
-        ("always:1", "nothing follows"),
-        ("never:", "nothing follows"),
+        ("always:1", "have no parameter"),
+        ("never:", "have no parameter"),
         ("probability", "from 0 to 1"),
         ("probability:", "from 0 to 1"),
         ("probability:10", "from 0 to 1"),
@@ -124,7 +124,7 @@ fn a_text_that_is_no_sampler_is_shown_with_what_there_is() {
         ("rate:100/s", "0 or more"),
         ("parent", "as in `parent:always`"),
         ("parent:", "there are"),
-        ("parent:parent:always", "stands once"),
+        ("parent:parent:always", "allowed once"),
         ("parent:often", "there are"),
     ] {
         let error = text.parse::<TextSampler>().unwrap_err().to_string();
@@ -173,7 +173,7 @@ fn rules_are_read_from_lines() {
 }
 
 #[test]
-fn the_rule_for_the_rest_is_for_what_is_no_request_as_well() {
+fn the_last_rule_also_applies_to_spans_that_are_not_requests() {
     let rules: Rules = "/checkout/* = always\n* = never".parse().unwrap();
     let built = builder().sampler(rules).build().unwrap();
     let rules = ["/checkout/* = always", "*=never"];

@@ -30,7 +30,7 @@ fn caller(flags: TraceFlags) -> SpanContext {
 }
 
 #[test]
-fn what_is_kept_tells_which_sampler_kept_it() {
+fn recorded_spans_have_the_tags_of_their_sampler() {
     for (sampler, kind, param) in [
         (Box::new(Always) as Box<dyn Sampler>, "const", true.into()),
         (
@@ -73,7 +73,7 @@ fn only_the_span_that_was_decided_here_is_tagged() {
 }
 
 #[test]
-fn what_is_not_kept_is_passed_on_as_such() {
+fn dropped_requests_propagate_not_sampled() {
     let (tracing, tracer) = policy(Probability::new(0.0).unwrap());
     let span = tracing.span("root").start();
     assert!(!span.is_recording());
@@ -184,17 +184,17 @@ fn threads_share_one_rate_limit() {
 }
 
 #[test]
-fn what_is_no_share_and_no_rate_is_an_error() {
+fn a_wrong_share_and_a_wrong_rate_are_errors() {
     for share in [-0.1, 1.000_001, f64::NAN, f64::INFINITY] {
         let error = Probability::new(share).unwrap_err().to_string();
         assert!(
-            error.contains("give the share of traces to keep"),
+            error.contains("give the share of traces to record"),
             "{error}"
         );
     }
     for rate in [-1.0, f64::NAN, f64::INFINITY] {
         let error = RateLimit::per_second(rate).unwrap_err().to_string();
-        assert!(error.contains("give a number"), "{error}");
+        assert!(error.contains("is not a limit"), "{error}");
     }
 }
 
@@ -225,14 +225,14 @@ fn the_first_rule_that_matches_decides() {
 }
 
 #[test]
-fn rules_leave_what_is_no_request_to_the_tracer() {
+fn rules_ignore_spans_that_are_not_requests() {
     let (tracing, tracer) = policy(Rules::new().rule("/*".parse().unwrap(), Never));
     tracing.span("job").start().finish();
     assert_eq!(tracer.finished().len(), 1);
 }
 
 #[test]
-fn undecided_passes_the_question_on_to_the_tracer() {
+fn undecided_leaves_the_decision_to_the_tracer() {
     struct Refuses;
 
     impl Tracer for Refuses {
@@ -289,7 +289,7 @@ fn a_reporter_takes_a_sampler_of_its_own() {
 }
 
 #[test]
-fn a_debug_flag_does_not_outlive_a_samplers_no() {
+fn a_debug_flag_is_not_propagated_after_a_sampler_dropped_the_span() {
     let tracing = HttpTracing::builder(InMemoryTracer::new())
         .sampler(Never)
         .build()

@@ -184,7 +184,7 @@ fn handles_are_send_sync_and_small() {
 }
 
 #[test]
-fn what_the_noop_tracer_passes_on_a_child_passes_on_too() {
+fn children_propagate_what_the_noop_tracer_passes_through() {
     let tracing = HttpTracing::new(NoopTracer);
     for flags in [
         TraceFlags::SAMPLED,
@@ -252,7 +252,7 @@ impl From<Nosy> for Cow<'static, str> {
 }
 
 #[test]
-fn what_is_set_on_a_span_may_look_at_it() {
+fn values_may_use_the_span_that_they_are_set_on() {
     let (done, is_done) = mpsc::channel();
     thread::spawn(move || {
         let (tracer, tracing) = tracing();
@@ -337,7 +337,7 @@ fn values_are_read_as_what_they_are() {
 }
 
 #[test]
-fn a_log_that_finds_no_place_is_not_made() {
+fn a_log_beyond_the_limit_is_not_created() {
     struct Made<'a>(&'a AtomicU64);
 
     impl LogFields for Made<'_> {

@@ -1,7 +1,6 @@
-//! The tracer contract, for the tracers of the core and for what they are made of.
+//! The tracer contract, for the tracers of the core and their parts.
 //!
-//! `NoopTracer` is not among them: it has no far end at which something could arrive. What it does to spans is asserted
-//! beside every other tracer.
+//! `NoopTracer` is not among them, because it has no backend that receives spans. It is tested in `tracers.rs`.
 
 #![allow(clippy::unwrap_used)]
 
@@ -43,7 +42,7 @@ mod in_memory {
     tracer_contract!(Memory);
 }
 
-/// An exporter that delivers to the far end.
+/// An exporter that delivers to the list of received spans.
 struct Delivers(Sink);
 
 impl Exporter for Delivers {

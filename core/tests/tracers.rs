@@ -14,7 +14,7 @@ use opentracing_http::{
     SpanKind, Tag, TraceFlags, TraceId, Tracer,
 };
 
-/// Keeps what it is asked and told, and answers what no default does.
+/// Returns the given decision, and stores the calls.
 #[derive(Clone, Default)]
 struct Listens(Arc<Mutex<Vec<String>>>);
 
@@ -72,7 +72,7 @@ impl Tracer for Listens {
 }
 
 #[test]
-fn a_pointer_hands_every_call_on() {
+fn pointers_forward_every_call() {
     fn assert_hands_on(tracer: impl Tracer + 'static, heard: &Listens) {
         let tracing = HttpTracing::new(tracer);
         tracing.span("work").start().finish();
@@ -143,7 +143,7 @@ fn a_child_is_not_asked_about() {
 }
 
 #[test]
-fn a_tracer_that_says_nothing_follows_callers_and_loses_nothing() {
+fn the_default_tracer_follows_callers_and_loses_nothing() {
     struct Quiet;
     impl Tracer for Quiet {
         fn report(&self, _: FinishedSpan) {}
@@ -155,7 +155,7 @@ fn a_tracer_that_says_nothing_follows_callers_and_loses_nothing() {
 }
 
 #[test]
-fn a_flush_shows_what_came_of_it() {
+fn a_flush_displays_its_result() {
     let complete = Flushed::COMPLETE;
     let time_out = complete.with_time_out();
     for (flushed, text) in [
@@ -192,7 +192,7 @@ fn the_noop_tracer_takes_what_is_forced_on_it() {
 }
 
 #[test]
-fn a_sampling_tells_its_decision() {
+fn a_sampling_result_returns_its_decision() {
     for (sampling, decision) in [
         (SamplingResult::undecided(), SamplingDecision::Undecided),
         (
@@ -212,7 +212,7 @@ fn a_sampling_tells_its_decision() {
 }
 
 #[test]
-fn a_debugged_span_tells_whether_it_is_open() {
+fn debug_output_of_a_span_shows_whether_it_is_open() {
     let tracing = HttpTracing::new(InMemoryTracer::new());
     let span = tracing.span("work").start();
     assert!(format!("{span:?}").contains("recording: true"));

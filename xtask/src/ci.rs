@@ -1,4 +1,4 @@
-//! What a change has to pass, besides the tests and the matrix.
+//! The checks that a change has to pass, besides the tests and the matrix.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,14 +8,14 @@ use serde_json::Value;
 
 use crate::run::{Problem, cargo, cargo_output, line, root};
 
-/// A command of cargo's.
+/// A cargo command.
 #[derive(Debug)]
 struct Step {
     arguments: Vec<String>,
     variables: &'static [(&'static str, &'static str)],
 }
 
-/// A package that is published.
+/// A published package.
 #[derive(Debug)]
 struct Package {
     name: String,
@@ -25,7 +25,7 @@ struct Package {
     has_suite: bool,
 }
 
-/// Runs every step, also after one failed, and fails if any did.
+/// Runs every step, even after a failure, and fails if any step did.
 pub(crate) fn run() -> Result<(), Problem> {
     let packages = published()?;
     let steps = steps(&packages);
@@ -57,8 +57,8 @@ pub(crate) fn run() -> Result<(), Problem> {
     }
 }
 
-/// Prints the instructions of a few requests, beside those of the commit that this branch started from. A change that costs more
-/// is for a reviewer to judge: nothing here fails. Returns what became of it.
+/// Prints the instructions of a few requests, next to those of the commit that this branch started from. It never
+/// fails: a reviewer judges whether a change costs too much. Returns a verdict for the summary.
 fn instructions() -> &'static str {
     println!("\ninstructions of a request, against the merge base");
     let valgrind = Command::new("valgrind").arg("--version").output();
@@ -66,7 +66,7 @@ fn instructions() -> &'static str {
         println!("skipped: there is no valgrind on the PATH");
         return "none";
     }
-    // Without frameworks, and in the folder that the other revision is built in: so nothing is compiled twice.
+    // Without frameworks, and in the folder that the other revision is built in, so that nothing is compiled twice.
     let mut arguments: Vec<_> = [
         "run",
         "--release",
@@ -98,7 +98,7 @@ fn instructions() -> &'static str {
     }
 }
 
-/// Returns the commit that this branch started from, or why there is nothing to compare with.
+/// Returns the commit that this branch started from, or why there is none to compare with.
 fn merge_base() -> Result<String, String> {
     let head = git(&["rev-parse", "HEAD"])?;
     let base = git(&["merge-base", "HEAD", "origin/HEAD"])
@@ -106,7 +106,7 @@ fn merge_base() -> Result<String, String> {
     if base == head {
         return Err("it is the merge base itself".to_owned());
     }
-    // Not those that cannot be compared: see `against.rs` of the benchmark.
+    // Commits that cannot be compared are excluded: see `against.rs` of the benchmark.
     git(&[
         "cat-file",
         "-e",
@@ -138,11 +138,14 @@ fn steps(packages: &[Package]) -> Vec<Step> {
             ..Step::new("doc --workspace --no-deps")
         },
         Step::new("test --package xtask --test tidy"),
+        Step::new("test --package xtask --test prose"),
+        Step::new("test --package xtask --test examples"),
         Step::new("test --package xtask --test public_api"),
         Step::new("test --package xtask --test dependencies"),
         Step::new("test --package xtask --test levels"),
     ];
-    // One command for all packages would turn on, in each, the features that any of them asks of a common dependency.
+    // One command for all packages would enable, in each, the features that any of them requires of a common
+    // dependency.
     for Package {
         name, has_features, ..
     } in packages
@@ -155,7 +158,7 @@ fn steps(packages: &[Package]) -> Vec<Step> {
             )));
         }
     }
-    // The same for what a feature adds: without it the contract asserts what happens instead.
+    // The same for features: without one, the contract asserts what happens instead.
     for package in packages
         .iter()
         .filter(|package| package.has_features && package.has_contract)
@@ -165,7 +168,7 @@ fn steps(packages: &[Package]) -> Vec<Step> {
             package.name
         )));
     }
-    // What no package of the workspace turns on is tested nowhere else.
+    // Features that no package of the workspace enables are tested nowhere else.
     for package in packages
         .iter()
         .filter(|package| package.has_features && package.has_suite)
@@ -175,7 +178,7 @@ fn steps(packages: &[Package]) -> Vec<Step> {
             package.name
         )));
     }
-    // In the whole workspace the features of other packages would change how much is allocated.
+    // In the whole workspace the features of other packages would change the number of allocations.
     for package in packages.iter().filter(|package| package.counts_allocations) {
         steps.push(Step::new(&format!(
             "test --package {} --test allocations",
@@ -185,7 +188,7 @@ fn steps(packages: &[Package]) -> Vec<Step> {
     steps
 }
 
-/// The packages of the workspace that are published, in the order of their names.
+/// Returns the published packages of the workspace, in the order of their names.
 fn published() -> Result<Vec<Package>, Problem> {
     let metadata = cargo_output(&["metadata", "--no-deps", "--format-version", "1"])?;
     let metadata: Value = serde_json::from_str(&metadata)
@@ -225,7 +228,7 @@ impl Step {
         }
     }
 
-    /// The command as one would type it.
+    /// Returns the command as it is typed.
     fn line(&self) -> String {
         let variables = self
             .variables

@@ -1,4 +1,4 @@
-//! Runs other programs, from the repository's root.
+//! Runs other programs in the repository's root.
 
 use std::env;
 use std::ffi::OsString;
@@ -6,7 +6,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Why a command did not do what it should.
+/// Why a command failed.
 #[derive(Debug)]
 pub(crate) struct Problem(pub(crate) String);
 
@@ -16,7 +16,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Runs cargo with these arguments and variables; it prints what it prints.
+/// Runs cargo with these arguments and variables; its output is not captured.
 pub(crate) fn cargo(
     arguments: &[impl AsRef<str>],
     variables: &[(&str, &str)],
@@ -31,7 +31,7 @@ pub(crate) fn cargo(
     }
 }
 
-/// Runs cargo in the place of this process, where the system can do that: who ends this one then ends that one.
+/// Replaces this process by cargo if the system supports that: ending the one then ends the other.
 pub(crate) fn become_cargo(arguments: &[impl AsRef<str>]) -> Result<(), Problem> {
     #[cfg(unix)]
     {
@@ -44,7 +44,7 @@ pub(crate) fn become_cargo(arguments: &[impl AsRef<str>]) -> Result<(), Problem>
     cargo(arguments, &[])
 }
 
-/// Runs cargo and returns what it prints.
+/// Runs cargo and returns its output.
 pub(crate) fn cargo_output(arguments: &[impl AsRef<str>]) -> Result<String, Problem> {
     let output = command(arguments)
         .stderr(Stdio::inherit())
@@ -60,7 +60,7 @@ pub(crate) fn cargo_output(arguments: &[impl AsRef<str>]) -> Result<String, Prob
     }
 }
 
-/// The repository's root.
+/// Returns the repository's root.
 pub(crate) fn root() -> PathBuf {
     let here = env::var_os("CARGO_MANIFEST_DIR")
         .unwrap_or_else(|| OsString::from(env!("CARGO_MANIFEST_DIR")));
@@ -68,7 +68,7 @@ pub(crate) fn root() -> PathBuf {
     here.parent().unwrap_or(Path::new(".")).to_owned()
 }
 
-/// The command as one would type it.
+/// Returns the command as it is typed.
 pub(crate) fn line(arguments: &[impl AsRef<str>]) -> String {
     let arguments: Vec<_> = arguments.iter().map(AsRef::as_ref).collect();
     format!("cargo {}", arguments.join(" "))

@@ -1,4 +1,4 @@
-//! What a package brings along, as its page says.
+//! The packages that a package depends on, as its page lists them.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,7 +16,7 @@ const ROWS: [(&str, &[&str]); 6] = [
 ];
 
 #[test]
-fn page_of_otlp_tells_how_many_packages_its_features_add() {
+fn page_of_otlp_lists_the_packages_of_its_features() {
     let page = root().join("adapters/otlp/README.md");
     let page = fs::read_to_string(page).expect("the page of OTLP");
     for (row, features) in ROWS {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use syn::visit::{self, Visit};
 use syn::{File, ItemMod, ItemUse, UseTree};
 
-/// Each folder or file of `core/src`, from the top down. It may import what stands below it, and nothing else.
+/// Each folder or file of `core/src`, from the top down. It may import those below it, and no others.
 const LEVELS: [&str; 15] = [
     "server",
     "http_tracing",
@@ -26,16 +26,16 @@ const LEVELS: [&str; 15] = [
     "config_error",
 ];
 
-/// The most files that may import each other in a circle. All of them have to stand in one folder.
+/// Maximum number of files that import each other in a circle. They must be in one folder.
 const LARGEST_CIRCLE: usize = 12;
 
-/// The most folders and files in `core/src`.
+/// Maximum number of folders and files in `core/src`.
 const MOST_ENTRIES: usize = 16;
 
-/// The most names at the root of the core: what handlers and services use.
+/// Maximum number of names at the root of the core: the interface for handlers and services.
 const MOST_NAMES: usize = 45;
 
-/// A module: the folder and, where it is not the folder's own file, the file.
+/// A module: the folder and, for a file that is not the folder's own, the file.
 type Module = Vec<String>;
 
 #[test]

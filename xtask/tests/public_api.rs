@@ -1,4 +1,4 @@
-//! What a package that hides its dependencies offers: none of their types.
+//! The public interface of a package that hides its dependencies contains none of their types.
 
 use std::collections::BTreeSet;
 use std::fs;

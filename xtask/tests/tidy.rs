@@ -1,4 +1,4 @@
-//! What a reviewer would otherwise have to say again and again.
+//! Rules for the repository that reviewers would otherwise have to repeat.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 /// Adapters to tracers; all others are adapters to frameworks.
 const TRACERS: [&str; 4] = ["jaeger", "opentelemetry", "otlp", "tracing"];
 
-/// Packages that the examples stand on, or that compile what the README shows: nobody runs them.
+/// Packages that the examples share, or that compile the README's samples; they have no programs.
 const SUPPORT: [&str; 3] = ["contract", "readme", "shared"];
 
-/// The longest file that is read in one go.
+/// Maximum number of lines of a file.
 const LONGEST_FILE: usize = 600;
 
 #[test]
@@ -43,7 +43,7 @@ fn framework_adapters_have_the_same_file_names() {
 
 /// The core decides, adapters translate.
 #[test]
-fn framework_adapters_know_no_tags_and_judge_no_status() {
+fn framework_adapters_contain_no_tag_names_and_no_status_rules() {
     let tags = [
         "\"http.",
         "\"span.kind\"",
@@ -58,9 +58,9 @@ fn framework_adapters_know_no_tags_and_judge_no_status() {
     {
         for file in files(&adapter.join("src"), "rs") {
             for (number, line) in code(&file) {
-                let place = format!("{}:{number}", shown(&file));
+                let line_name = format!("{}:{number}", shown(&file));
                 for tag in tags {
-                    assert!(!line.contains(tag), "{place} names a tag: {line}");
+                    assert!(!line.contains(tag), "{line_name} names a tag: {line}");
                 }
                 let words: Vec<_> = line
                     .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
@@ -69,14 +69,14 @@ fn framework_adapters_know_no_tags_and_judge_no_status() {
                     && ["<", ">", "=="].iter().any(|sign| line.contains(sign));
                 assert!(
                     !(judges && words.contains(&"500")),
-                    "{place} judges a status: {line}"
+                    "{line_name} judges a status: {line}"
                 );
                 assert!(
                     !words.contains(&"is_server_error"),
-                    "{place} judges a status: {line}"
+                    "{line_name} judges a status: {line}"
                 );
                 for clock in ["Instant::now", "SystemTime::now"] {
-                    assert!(!line.contains(clock), "{place} takes the time: {line}");
+                    assert!(!line.contains(clock), "{line_name} takes the time: {line}");
                 }
             }
         }
@@ -120,7 +120,7 @@ fn the_readme_mentions_all_folders_and_what_exists() {
     }
 }
 
-/// A code host shows the lines that rustdoc hides, and a reader copies what is shown.
+/// A code host shows the lines that rustdoc hides, and readers copy them.
 #[test]
 fn pages_hide_no_line_of_their_samples() {
     let mut hidden = Vec::new();
@@ -134,7 +134,7 @@ fn pages_hide_no_line_of_their_samples() {
     assert!(hidden.is_empty(), "hidden lines: {hidden:#?}");
 }
 
-/// A name that is imported by a hidden line is one that the reader does not find, under an alias least of all.
+/// Readers cannot find a name that a hidden line imports, least of all under an alias.
 #[test]
 fn hidden_lines_of_examples_import_nothing() {
     let mut hidden = Vec::new();
@@ -177,7 +177,7 @@ fn every_page_with_samples_is_compiled() {
 }
 
 #[test]
-fn nothing_knows_the_machine_it_was_written_on() {
+fn no_file_contains_a_path_of_a_developers_machine() {
     // Put together, so that this file does not find itself.
     let paths = ["work", "root", "home", "Users"].map(|folder| format!("/{folder}/"));
     for extension in ["rs", "md", "toml", "css", "yml", "yaml", "json"] {
@@ -193,7 +193,7 @@ fn nothing_knows_the_machine_it_was_written_on() {
     }
 }
 
-/// Whether a path may start after this: a folder within another path, or within an address, is something else.
+/// Returns `true` if a path may start after this text. A folder within another path or address is not a start.
 fn is_start(before: &str) -> bool {
     before
         .chars()
@@ -201,7 +201,7 @@ fn is_start(before: &str) -> bool {
         .is_none_or(|c| c.is_whitespace() || "\"'`(=:".contains(c))
 }
 
-/// The lines of the Rust samples in a page, or in what `documentation` finds in each line of a file, numbered from 1.
+/// Returns the lines of the Rust samples in a page, or in the documentation comments of a file, numbered from 1.
 fn samples<'a>(
     text: &'a str,
     documentation: impl Fn(&'a str) -> Option<&'a str>,
@@ -224,7 +224,7 @@ fn samples<'a>(
     })
 }
 
-/// Whether rustdoc compiles a block that begins so.
+/// Returns `true` if rustdoc compiles a block with this language.
 fn is_rust(language: &str) -> bool {
     let first = language.split([',', ' ']).next().unwrap_or_default();
     let own = [
@@ -238,19 +238,19 @@ fn is_rust(language: &str) -> bool {
     own.contains(&first)
 }
 
-/// Whether rustdoc hides a line of a sample.
+/// Returns `true` if rustdoc hides this line of a sample.
 fn is_hidden(line: &str) -> bool {
     line == "#" || line.starts_with("# ")
 }
 
-/// What a line of a documentation comment says.
+/// Returns the text of a documentation comment's line.
 fn doc_comment(line: &str) -> Option<&str> {
     let line = line.trim();
     line.strip_prefix("///")
         .or_else(|| line.strip_prefix("//!"))
 }
 
-/// The lines that are neither comments nor a field's name in `Debug`, numbered from 1.
+/// Returns the lines that are neither comments nor a field's name in `Debug`, numbered from 1.
 fn code(file: &Path) -> Vec<(usize, String)> {
     let text = read(file);
     let lines = text
@@ -262,7 +262,7 @@ fn code(file: &Path) -> Vec<(usize, String)> {
         .collect()
 }
 
-/// The files with an extension, in a folder and those below it.
+/// Returns the files with an extension, in a folder and those below it.
 fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for path in entries(folder) {
@@ -277,7 +277,7 @@ fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
     found
 }
 
-/// The packages in one of the repository's folders.
+/// Returns the packages in one of the repository's folders.
 fn folders(parent: &str) -> Vec<PathBuf> {
     let folders = entries(&root().join(parent));
     let folders: Vec<_> = folders

@@ -54,7 +54,7 @@ impl AgentAddress {
 
     fn new(host: Host, port: u16) -> Result<Self, String> {
         match port {
-            0 => Err("port 0 is nobody's; Jaeger's is 6831".to_owned()),
+            0 => Err("port 0 cannot be used; Jaeger's is 6831".to_owned()),
             port => Ok(Self { host, port }),
         }
     }
@@ -96,13 +96,13 @@ pub(crate) fn parse_port(text: &str) -> Result<u16, String> {
     match text.parse() {
         Ok(port) if port != 0 => Ok(port),
         _ => Err(format!(
-            "`{text}` is no port; give a number from 1 to 65535, Jaeger's is 6831"
+            "`{text}` is not a port; give a number from 1 to 65535, Jaeger's is 6831"
         )),
     }
 }
 
 fn not_a_host(text: &str) -> String {
-    format!("`{text}` is no host; give a name or an IP address")
+    format!("`{text}` is not a host; give a name or an IP address")
 }
 
 /// Sends packets, each at most once unless it was refused.

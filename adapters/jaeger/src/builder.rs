@@ -217,7 +217,7 @@ impl JaegerTracerBuilder {
     ///     .unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "option `JAEGER_AGENT_PORT`: `jaeger` is no port; give a number from 1 to 65535, Jaeger's is 6831",
+    ///     "option `JAEGER_AGENT_PORT`: `jaeger` is not a port; give a number from 1 to 65535, Jaeger's is 6831",
     /// );
     /// ```
     pub fn env_with(mut self, source: impl Fn(&str) -> Option<String>) -> Self {
@@ -254,7 +254,7 @@ impl JaegerTracerBuilder {
         }
         if self.packet_bytes > DATAGRAM_LIMIT {
             let remedy = format!(
-                "no datagram holds {} bytes; give at most {DATAGRAM_LIMIT}",
+                "{} bytes exceed a datagram; give at most {DATAGRAM_LIMIT}",
                 self.packet_bytes
             );
             return Err(ConfigError::new("packet_bytes", remedy));

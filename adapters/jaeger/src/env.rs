@@ -94,7 +94,7 @@ fn parse_tags(text: &str, variables: Variables<'_>) -> Result<Vec<Tag>, ConfigEr
                 return Err(ConfigError::new(
                     "JAEGER_TAGS",
                     format!(
-                        "`{pair}` is no tag; write `key=value` or `key=${{VARIABLE:default}}`, with commas between"
+                        "`{pair}` is not a tag; write `key=value` or `key=${{VARIABLE:default}}`, with commas between"
                     ),
                 ));
             }
@@ -130,7 +130,7 @@ fn parse_interval(text: &str) -> Result<Duration, ConfigError> {
         _ => Err(ConfigError::new(
             "JAEGER_REPORTER_FLUSH_INTERVAL",
             format!(
-                "`{text}` is no interval; give milliseconds as a whole number above 0, such as `1000`"
+                "`{text}` is not an interval; give milliseconds as a whole number above 0, such as `1000`"
             ),
         )),
     }
@@ -179,11 +179,11 @@ fn parse_sampler(
         },
         "probabilistic" => match number.and_then(|share| Probability::new(share).ok()) {
             Some(sampler) => Arc::new(ParentBased::new(sampler)),
-            None => return Err(wrong("give the share of traces to keep, from 0 to 1")),
+            None => return Err(wrong("give the share of traces to record, from 0 to 1")),
         },
         "ratelimiting" => match number.and_then(|rate| RateLimit::per_second(rate).ok()) {
             Some(sampler) => Arc::new(ParentBased::new(sampler)),
-            None => return Err(wrong("give how many traces to keep a second, such as 10")),
+            None => return Err(wrong("give the number of traces per second, such as 10")),
         },
         "remote" => {
             return Err(ConfigError::new(
@@ -194,7 +194,9 @@ fn parse_sampler(
         _ => {
             return Err(ConfigError::new(
                 "JAEGER_SAMPLER_TYPE",
-                format!("`{kind}` is no sampler; set `const`, `probabilistic` or `ratelimiting`"),
+                format!(
+                    "`{kind}` is not a sampler; set `const`, `probabilistic` or `ratelimiting`"
+                ),
             ));
         }
     }))

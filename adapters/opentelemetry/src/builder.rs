@@ -277,7 +277,7 @@ impl OpenTelemetryTracerBuilder {
         if self.export_timeout.is_zero() {
             return Err(ConfigError::new(
                 "export_timeout",
-                "0 ends every export before it has begun; leave the default or raise it",
+                "0 leaves no time for an export; leave the default or raise it",
             ));
         }
         let runtime = Runtime::start()?;

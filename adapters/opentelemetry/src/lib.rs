@@ -1,4 +1,4 @@
-//! OpenTelemetry's API and SDK beside opentracing-http.
+//! OpenTelemetry's API and SDK together with opentracing-http.
 #![doc = include_str!("../README.md")]
 
 mod active_span;

@@ -27,7 +27,7 @@ impl Runtime {
     pub(crate) fn start() -> Result<Self, ConfigError> {
         let failed = |error: std::io::Error| {
             let remedy = format!(
-                "the operating system gives no thread or no means to wait ({error}); raise its limits"
+                "the operating system provides no thread or no event queue ({error}); raise its limits"
             );
             ConfigError::new("runtime", remedy).with_source(error)
         };

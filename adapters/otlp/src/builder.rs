@@ -189,7 +189,7 @@ impl OtlpTracerBuilder {
         let wrong = |remedy| ConfigError::new(option, remedy);
         let parsed: HeaderName = name
             .parse()
-            .map_err(|_| wrong(format!("`{name}` is no name of a header; correct it")))?;
+            .map_err(|_| wrong(format!("`{name}` is not a header's name; correct it")))?;
         if transport::OWN_HEADERS.contains(&parsed.as_str()) {
             let remedy = format!("the header `{name}` is set by the protocol; leave it out");
             return Err(wrong(remedy));
@@ -365,7 +365,7 @@ impl OtlpTracerBuilder {
     ///     .unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "option `OTEL_EXPORTER_OTLP_TIMEOUT`: `10s` is no time; give milliseconds as a whole number above 0, such as `5000`",
+    ///     "option `OTEL_EXPORTER_OTLP_TIMEOUT`: `10s` is not a time; give milliseconds as a whole number above 0, such as `5000`",
     /// );
     /// ```
     pub fn env_with(mut self, source: impl Fn(&str) -> Option<String>) -> Self {
@@ -403,7 +403,7 @@ impl OtlpTracerBuilder {
         if self.timeout.is_zero() {
             return Err(ConfigError::new(
                 "timeout",
-                "no request is answered in no time; give a longer one",
+                "0 leaves no time for a request; give a longer time",
             ));
         }
         let (protocol, protocol_option) = self.protocol;

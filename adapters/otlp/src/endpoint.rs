@@ -57,7 +57,7 @@ impl Endpoint {
         };
         let uri: Uri = url.parse().map_err(|_| {
             wrong(format!(
-                "`{}` is no URL; give one like `{default}`",
+                "`{}` is not a URL; give one like `{default}`",
                 hidden(&url)
             ))
         })?;
@@ -93,7 +93,7 @@ impl Endpoint {
             (None, false) => 80,
             _ => {
                 return Err(wrong(format!(
-                    "the port of `{url}` is no number from 1 to 65535; give a URL like `{default}`"
+                    "the port of `{url}` is not a number from 1 to 65535; give a URL like `{default}`"
                 )));
             }
         };
@@ -109,7 +109,7 @@ impl Endpoint {
             .authority(authority)
             .path_and_query(path)
             .build()
-            .map_err(|_| wrong(format!("`{url}` is no URL; give one like `{default}`")))?;
+            .map_err(|_| wrong(format!("`{url}` is not a URL; give one like `{default}`")))?;
         Ok(Self {
             uri,
             is_tls,

@@ -89,7 +89,7 @@ impl Exporter for OtlpExporter {
                 let limit = self.request_bytes;
                 progress.refuse(
                     1,
-                    format!("a span of {bytes} bytes is larger than a request may be, {limit}"),
+                    format!("a span of {bytes} bytes exceeds the limit of a request, {limit}"),
                 );
                 continue;
             }

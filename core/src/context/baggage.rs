@@ -522,7 +522,7 @@ mod tests {
     }
 
     #[test]
-    fn properties_cannot_smuggle_another_pair() {
+    fn properties_cannot_contain_another_pair() {
         let mut baggage = Baggage::new();
         for properties in [
             "a,b=c",
@@ -549,7 +549,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_to_set_a_key_wins_a_merge() {
+    fn merge_keeps_the_values_of_present_keys() {
         let (mut first, mut second) = (Baggage::new(), Baggage::new());
         first.set("a", "first");
         second.set("a", "second");

@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_decision_that_is_made_takes_the_place_of_the_old_one() {
+    fn with_sampled_replaces_the_decision() {
         let (deferred, debug) = (TraceFlags::DEFERRED, TraceFlags::DEBUG);
         assert_eq!(deferred.with_sampled(true), TraceFlags::SAMPLED);
         assert_eq!(deferred.with_sampled(false), TraceFlags::NOT_SAMPLED);

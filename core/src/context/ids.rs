@@ -171,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_all_their_lower_case_digits_and_not_zero() {
+    fn ids_parse_from_all_lower_case_digits_except_zero() {
         let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
         let parsed: TraceId = trace.parse().unwrap();
         assert_eq!(parsed.get(), 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736);

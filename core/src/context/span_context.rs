@@ -170,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_context_does_not_have_costs_nothing() {
+    fn contexts_without_extra_do_not_allocate() {
         let ids = (TraceId::new(1).unwrap(), SpanId::new(2).unwrap());
         let plain = SpanContext::new(ids.0, ids.1, TraceFlags::SAMPLED);
         let empty = (plain.clone())

@@ -110,7 +110,7 @@ impl Diagnostics {
     /// A panic in the hook is caught and [counted](crate::HttpTracing::caught_panics). Reports that the hook itself
     /// causes on its thread are ignored, so that a hook that ends spans or writes logs does not call itself.
     pub fn tell(&self, diagnostic: &Diagnostic) {
-        let Some(_telling) = Telling::begin() else {
+        let Some(_reporting) = Reporting::begin() else {
             return;
         };
         // If the policy has ended meanwhile, the hook is dropped within the guard, too.
@@ -171,27 +171,27 @@ impl Hook {
 }
 
 thread_local! {
-    static IS_TELLING: Cell<bool> = const { Cell::new(false) };
+    static IS_REPORTING: Cell<bool> = const { Cell::new(false) };
 }
 
 /// While this value lives, a hook runs on this thread.
-struct Telling;
+struct Reporting;
 
-impl Telling {
+impl Reporting {
     fn begin() -> Option<Self> {
         // Returns `None` also on a thread that is ending.
-        let is_telling = IS_TELLING.try_with(|is_telling| is_telling.replace(true));
-        (!is_telling.unwrap_or(true)).then_some(Self)
+        let is_reporting = IS_REPORTING.try_with(|is_reporting| is_reporting.replace(true));
+        (!is_reporting.unwrap_or(true)).then_some(Self)
     }
 }
 
-impl Drop for Telling {
+impl Drop for Reporting {
     fn drop(&mut self) {
-        let _ = IS_TELLING.try_with(|is_telling| is_telling.set(false));
+        let _ = IS_REPORTING.try_with(|is_reporting| is_reporting.set(false));
     }
 }
 
 /// Returns `true` if this thread runs a hook, or cannot run one because it is ending.
-pub(crate) fn is_telling() -> bool {
-    IS_TELLING.try_with(Cell::get).unwrap_or(true)
+pub(crate) fn is_reporting() -> bool {
+    IS_REPORTING.try_with(Cell::get).unwrap_or(true)
 }

@@ -28,7 +28,7 @@
 //! let table = |name: &str| (name == "ACME_PORT").then(|| "many".to_owned());
 //! assert_eq!(
 //!     port(table).unwrap_err().to_string(),
-//!     "option `ACME_PORT`: `many` is no whole number; give a whole number above 0",
+//!     "option `ACME_PORT`: `many` is not a whole number; give a whole number above 0",
 //! );
 //! # Ok::<(), ConfigError>(())
 //! ```

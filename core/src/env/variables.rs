@@ -74,7 +74,7 @@ impl<'a> Variables<'a> {
             )),
             Err(_) => Err(wrong(
                 name,
-                &format_args!("`{value}` is no whole number; {}", whole(least)),
+                &format_args!("`{value}` is not a whole number; {}", whole(least)),
             )),
         }
     }
@@ -93,7 +93,7 @@ impl<'a> Variables<'a> {
             _ => Err(wrong(
                 name,
                 &format_args!(
-                    "`{value}` is no time; give milliseconds as a whole number{}, such as `5000`",
+                    "`{value}` is not a time; give milliseconds as a whole number{}, such as `5000`",
                     if least == 0 { "" } else { " above 0" },
                 ),
             )),

@@ -220,7 +220,7 @@ impl fmt::Display for ParseAttributeError {
         if self.is_header {
             return write!(
                 f,
-                "{text:?} is no header's name; write it as in `header:x-request-id`"
+                "{text:?} is not a header's name; write it as in `header:x-request-id`"
             );
         }
         write!(f, "no request attribute is called {text:?}; there are ")?;

@@ -248,13 +248,13 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_believed_by_default() {
+    fn no_proxy_is_trusted_by_default() {
         let headers = [("x-forwarded-for", "1.2.3.4")];
         assert_eq!(client(&Forwarded::default(), "10.0.0.1:1", &headers), None);
     }
 
     #[test]
-    fn hops_count_from_the_near_end() {
+    fn hops_are_counted_from_the_nearest() {
         let headers = [("X-Forwarded-For", "6.6.6.6, 1.2.3.4, 10.0.0.2")];
         let hops = |n| client(&Forwarded::hops(n), "10.0.0.1:1", &headers);
         assert_eq!(hops(0), None);
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn networks_are_followed_to_the_first_stranger() {
+    fn networks_are_trusted_up_to_the_first_other_address() {
         let inside = Forwarded::networks(["10.0.0.0/8".parse().unwrap()]);
         let headers = [
             ("x-forwarded-for", "6.6.6.6, 1.2.3.4"),
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_that_the_proxy_does_not_write_is_not_believed() {
+    fn headers_that_disagree_are_not_used() {
         let inside = Forwarded::networks(["10.0.0.0/8".parse().unwrap()]);
         for forwarded in [Forwarded::hops(1), inside] {
             let told = |standard, common| {
@@ -430,7 +430,7 @@ mod tests {
     }
 
     #[test]
-    fn quotes_that_do_not_close_hide_what_stands_around_them() {
+    fn unclosed_quotes_hide_their_line_and_earlier_hops() {
         // A client wrote the first part; two trusted proxies added the second.
         for (sent, added) in [
             (r#"for=6.6.6.6, for=""#, r#", for=1.2.3.4, for=10.0.0.2"#),

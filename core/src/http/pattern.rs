@@ -110,7 +110,7 @@ impl FromStr for Pattern {
             return Err(error("a method is one word; separate several by commas"));
         }
         if methods.iter().any(|method| is_miswritten(method)) {
-            return Err(error("letter case counts in methods; write `GET`"));
+            return Err(error("methods are case-sensitive; write `GET`"));
         }
         let Some(path) = path.strip_prefix('/') else {
             return Err(error("a path starts with a slash"));
@@ -124,13 +124,13 @@ impl FromStr for Pattern {
             Some("") => ("", true),
             Some(path) => match path.strip_suffix('/') {
                 Some(path) => (path, true),
-                None => return Err(error("`*` stands after a slash, for any rest")),
+                None => return Err(error("`*` is allowed only after a slash")),
             },
             None => (path, false),
         };
         if path.contains('*') {
             return Err(error(
-                "`*` stands at the end only; use `{name}` for one segment",
+                "`*` is allowed only at the end; use `{name}` for one segment",
             ));
         }
         let mut segments = Vec::new();
@@ -149,7 +149,7 @@ impl FromStr for Pattern {
                         return Err(error("`:name` and `<name>` are written `{name}` here"));
                     }
                     None if !segment.contains(['{', '}']) => Segment::Text(segment.to_owned()),
-                    _ => return Err(error("`{name}` stands for one whole segment")),
+                    _ => return Err(error("`{name}` matches one whole segment")),
                 });
             }
         }
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_meant_is_refused() {
+    fn patterns_that_cannot_match_are_refused() {
         for wrong in [
             "",
             " ",

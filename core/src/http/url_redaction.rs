@@ -395,7 +395,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_wrong_byte_is_found_wherever_it_stands() {
+    fn one_wrong_byte_is_found_at_every_position() {
         for length in 0..70 {
             let plain = vec![b'a'; length];
             assert!(is_plain_text(&plain), "{length}");

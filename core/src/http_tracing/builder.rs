@@ -262,7 +262,7 @@ impl HttpTracingBuilder {
         if forwarded == Forwarded::hops(0) {
             self.wrong(
                 "forwarded",
-                &"no hop is no proxy; use `Forwarded::nobody()` or count the proxies",
+                &"0 hops trust no proxy; use `Forwarded::nobody()`, or give the number of proxies",
             );
         }
         self.policy.http.forwarded = forwarded;

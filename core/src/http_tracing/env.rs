@@ -73,7 +73,7 @@ impl HttpTracingBuilder {
     ///     .unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "option `OTEL_PROPAGATORS`: `w3c` is no format; there are `tracecontext`, `baggage`, `b3`, `b3multi`, `jaeger` and `none`",
+    ///     "option `OTEL_PROPAGATORS`: `w3c` is not a format; there are `tracecontext`, `baggage`, `b3`, `b3multi`, `jaeger` and `none`",
     /// );
     /// ```
     pub fn env_with(mut self, source: impl Fn(&str) -> Option<String>) -> Self {
@@ -125,7 +125,7 @@ fn sampler(variables: Variables<'_>) -> Result<Option<Arc<dyn Sampler>>, ConfigE
         _ => {
             return Err(ConfigError::new(
                 "OTEL_TRACES_SAMPLER",
-                format!("`{name}` is no sampler; set {SAMPLERS}"),
+                format!("`{name}` is not a sampler; set {SAMPLERS}"),
             ));
         }
     }))
@@ -146,7 +146,7 @@ fn share(variables: Variables<'_>) -> Result<Probability, ConfigError> {
     sampler.and_then(Result::ok).ok_or_else(|| {
         ConfigError::new(
             "OTEL_TRACES_SAMPLER_ARG",
-            format!("`{share}` is no share of traces; give a number from 0 to 1, such as 0.1"),
+            format!("`{share}` is not a share of traces; give a number from 0 to 1, such as 0.1"),
         )
     })
 }

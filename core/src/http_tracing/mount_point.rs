@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use crate::http::{Attribute, Options, SpanEnd};
 use crate::http_tracing::HttpTracing;
 
-/// The policy plus the options of one mount point: a layer, a middleware, a filter, traced routes.
+/// The policy plus the options of one mount point: of a layer, a middleware, a filter or traced routes.
 ///
-/// Every adapter's constructor takes anything that converts into one: `&tracing` where a mount point adds nothing to the policy,
-/// and what [`HttpTracing::mount_point`] makes where it does.
+/// Every adapter's constructor takes anything that converts into it: `&tracing` for a mount point without options, otherwise the
+/// result of [`HttpTracing::mount_point`] and the methods below.
 ///
 /// ```
 /// use opentracing_http::server::Instrumentation;
@@ -42,7 +42,7 @@ pub struct MountPoint {
 }
 
 impl HttpTracing {
-    /// Starts the options of one mount point; see [`MountPoint`].
+    /// Creates a mount point without options, to add some; see [`MountPoint`] for an example.
     pub fn mount_point(&self) -> MountPoint {
         MountPoint {
             tracing: self.clone(),
@@ -54,7 +54,7 @@ impl HttpTracing {
 impl MountPoint {
     /// Adds attributes to those of the policy, as tags of the spans.
     ///
-    /// Of a request that passes several mount points the span has the attributes of all.
+    /// If a request passes several mount points, its span has the attributes of all.
     pub fn attributes(mut self, attributes: impl IntoIterator<Item = Attribute>) -> Self {
         self.options.attributes.extend(attributes);
         let mut attributes = self.options.attributes.iter();
@@ -62,14 +62,14 @@ impl MountPoint {
         self
     }
 
-    /// Sets the name of the spans. The default is derived from method and route. A handler can still
-    /// [rename](crate::Span::set_name) its own span; of several mount points the innermost that sets a name decides.
+    /// Sets the name of the spans; by default the policy's rule, method and route determine it. A handler can still
+    /// [rename](crate::Span::set_name) its span. Of several mount points the innermost that sets a name decides.
     pub fn name(mut self, name: impl Into<Cow<'static, str>>) -> Self {
         self.options.name = Some(name.into());
         self
     }
 
-    /// Sets when the spans end. The default is the policy's; of several mount points the innermost that sets it decides.
+    /// Sets when the spans end; as the policy sets it by default. Of several mount points the innermost that sets it decides.
     pub fn ends(mut self, end: SpanEnd) -> Self {
         self.options.ends = Some(end);
         self

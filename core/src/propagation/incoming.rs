@@ -277,7 +277,7 @@ pub struct Duplicate(());
 
 impl fmt::Display for Duplicate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the header stands in the request more than once")
+        f.write_str("the header is present more than once")
     }
 }
 

@@ -30,7 +30,7 @@ pub(crate) fn parse(list: &str) -> Result<Propagation, String> {
         [None] => Ok(Propagation::none()),
         _ => {
             let names: Option<Vec<_>> = names.into_iter().collect();
-            let names = names.ok_or("`none` stands alone; leave it out, or the others")?;
+            let names = names.ok_or("`none` excludes formats; remove it, or the others")?;
             Ok(of(&joined(names)))
         }
     }
@@ -50,7 +50,7 @@ fn parse_name(name: &str) -> Result<Option<Name>, String> {
                  `Propagator`"
             ));
         }
-        _ => return Err(format!("`{name}` is no format; there are {KNOWN}")),
+        _ => return Err(format!("`{name}` is not a format; there are {KNOWN}")),
     }))
 }
 

@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn strict_decoding_takes_nothing_that_it_would_have_to_guess() {
+    fn strict_decoding_refuses_malformed_text() {
         for (text, expected) in [
             ("", Some("")),
             ("a+b%2C%e2%82%aC", Some("a+b,€")),

@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loss_counts_for_those_who_wait_for_these_spans() {
+    fn a_loss_is_counted_in_the_watches_of_its_spans() {
         let mut account = filled(2, 2);
         let early = account.watch();
         account.queue();
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_given_up_is_counted_once() {
+    fn abandoned_spans_are_counted_once() {
         let mut account = filled(5, 3);
         let watch = account.watch();
         account.come_back(1);

@@ -277,7 +277,7 @@ impl ReporterBuilder {
         if self.batch_interval < Duration::from_millis(1) {
             return Err(ConfigError::new(
                 "batch_interval",
-                "less than a millisecond keeps a processor busy for nothing; give a longer time, and smaller batches if need be",
+                "less than a millisecond wastes processor time; give a longer time, or smaller batches",
             ));
         }
         let Retries {
@@ -326,9 +326,7 @@ fn bounded(
         )),
         Some(batch) if batch > queue => Err(ConfigError::new(
             batch_option,
-            format!(
-                "a batch of {batch} never fills in a queue of {queue}; lower it, or raise `{raised}`"
-            ),
+            format!("a batch of {batch} exceeds a queue of {queue}; lower it, or raise `{raised}`"),
         )),
         Some(batch) => Ok(batch),
     }

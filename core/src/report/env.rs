@@ -43,7 +43,7 @@ impl ReporterBuilder {
     ///     .unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "option `OTEL_BSP_SCHEDULE_DELAY`: `5s` is no time; give milliseconds as a whole number above 0, such as `5000`",
+    ///     "option `OTEL_BSP_SCHEDULE_DELAY`: `5s` is not a time; give milliseconds as a whole number above 0, such as `5000`",
     /// );
     /// ```
     pub fn env_with(mut self, source: impl Fn(&str) -> Option<String>) -> Self {

@@ -53,7 +53,7 @@ mod account;
 mod builder;
 mod env;
 mod exporter;
-mod news;
+mod losses;
 pub mod otel;
 mod queue;
 mod reporter;

@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_its_items_have_grown_by_takes_room() {
+    fn growth_of_items_takes_room() {
         let mut queue = Queue::new(Bounds {
             items: 100,
             bytes: 10,
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_when_a_batch_is_in_it() {
+    fn holds_detects_a_full_batch() {
         let queue = filled(&[3, 3]);
         assert!(queue.holds(Bounds {
             items: 2,

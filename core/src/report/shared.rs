@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::delivery::{Diagnostic, Diagnostics, Drops, Flushed, Reason, SpansLost, diagnostics};
 use crate::report::account::Account;
-use crate::report::news::News;
+use crate::report::losses::Losses;
 use crate::report::queue::{Bounds, Queue};
 use crate::span::{FinishedSpan, LateBytes};
 
@@ -26,7 +26,7 @@ pub(super) struct Shared {
 struct State {
     queue: Queue<FinishedSpan>,
     account: Account,
-    news: News,
+    losses: Losses,
     /// Until this many spans are settled, batches are sent at once.
     flush_to: u64,
     /// Number of requested flushes.
@@ -61,7 +61,7 @@ impl Shared {
             state: Mutex::new(State {
                 queue: Queue::new(queue),
                 account: Account::default(),
-                news: News::default(),
+                losses: Losses::default(),
                 flush_to: 0,
                 flushes: 0,
                 is_idle: false,
@@ -97,7 +97,7 @@ impl Shared {
 
     /// Adds a policy to which losses are reported.
     pub(super) fn attach(&self, diagnostics: &Diagnostics) {
-        self.lock().news.attach(diagnostics);
+        self.lock().losses.attach(diagnostics);
     }
 
     /// Queues a span, or drops and counts it.
@@ -111,22 +111,22 @@ impl Shared {
         }
         if let Some(span) = refused {
             span.leave_queue(&self.late);
-            self.tell();
+            self.report_losses();
         }
     }
 
     /// Reports losses to the policies if a report is due.
-    pub(super) fn tell(&self) {
+    pub(super) fn report_losses(&self) {
         // A loss that a hook causes is part of the next report.
-        if diagnostics::is_telling() {
+        if diagnostics::is_reporting() {
             return;
         }
         let mut state = self.lock();
         let drops = state.account.drops();
-        let Some(listeners) = state.news.due(drops.total(), Instant::now()) else {
+        let Some(listeners) = state.losses.due(drops.total(), Instant::now()) else {
             return;
         };
-        let cause = state.news.cause.clone();
+        let cause = state.losses.cause.clone();
         drop(state);
         let lost = Diagnostic::SpansLost(SpansLost::new(drops).with_cause(cause));
         for listener in listeners {
@@ -165,7 +165,7 @@ impl Shared {
         }
         let lost = state.account.end_watch(watch);
         drop(state);
-        self.gave_up(leftover);
+        self.drop_abandoned(leftover);
         flushed.with_lost(lost)
     }
 
@@ -217,15 +217,15 @@ impl Shared {
         }
         let lost = state.account.end_watch(watch);
         drop(state);
-        self.gave_up(leftover);
+        self.drop_abandoned(leftover);
         flushed.with_lost(lost)
     }
 
     /// Reports abandoned spans, then drops them.
-    fn gave_up(&self, leftover: Option<Leftover>) {
+    fn drop_abandoned(&self, leftover: Option<Leftover>) {
         if let Some(leftover) = leftover {
             self.progress.notify_all();
-            self.tell();
+            self.report_losses();
             let spans = leftover.iter().map(|(span, _)| span);
             spans.for_each(|span| span.leave_queue(&self.late));
         }
@@ -240,7 +240,7 @@ impl Shared {
             if state.is_past_deadline() {
                 let leftover = state.abandon();
                 drop(state);
-                self.gave_up(Some(leftover));
+                self.drop_abandoned(Some(leftover));
                 return Next::Stop;
             }
             let closed = state.deadline.is_some();
@@ -285,14 +285,14 @@ impl Shared {
     pub(super) fn lose_batch(&self, reason: Reason, cause: Option<String>) {
         let mut state = self.lock();
         state.account.lose_batch(reason);
-        state.news.cause = cause.or(state.news.cause.take());
+        state.losses.cause = cause.or(state.losses.cause.take());
     }
 
     /// Records that this many spans of the rest of the batch are lost.
     pub(super) fn lose_part(&self, reason: Reason, spans: usize, cause: Option<String>) {
         let mut state = self.lock();
         state.account.lose_part(reason, spans);
-        state.news.cause = cause.or(state.news.cause.take());
+        state.losses.cause = cause.or(state.losses.cause.take());
     }
 
     /// Records that the batch is settled and its spans are dropped.

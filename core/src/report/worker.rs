@@ -41,7 +41,7 @@ impl<E: Exporter> Worker<E> {
         loop {
             match self.shared.next_batch(self.batch_interval, &mut batch) {
                 Next::Send => self.send(&mut batch),
-                Next::Idle => self.shared.tell(),
+                Next::Idle => self.shared.report_losses(),
                 Next::Stop => break,
             }
             pool::trim(Instant::now());
@@ -70,7 +70,7 @@ impl<E: Exporter> Worker<E> {
         }
         suppression::suppress_all(&self.policies.clone(), || self.deliver(batch));
         // Reported before the spans are dropped: the last of them may drop its policy.
-        self.shared.tell();
+        self.shared.report_losses();
         // Dropped before the batch is settled: a thread that has flushed may rely on the spans being dropped.
         guard(|| batch.clear());
         self.shared.settle();

@@ -31,7 +31,7 @@ impl Probability {
             return Err(ConfigError::new(
                 "sampler",
                 format!(
-                    "the probability {share} is not between 0 and 1; give the share of traces to keep, such as 0.1"
+                    "the probability {share} is not between 0 and 1; give the share of traces to record, such as 0.1"
                 ),
             ));
         }

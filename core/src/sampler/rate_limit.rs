@@ -41,9 +41,7 @@ impl RateLimit {
         if !rate.is_finite() || rate < 0.0 {
             return Err(ConfigError::new(
                 "sampler",
-                format!(
-                    "{rate} spans a second cannot be a limit; give a number that is 0 or greater"
-                ),
+                format!("{rate} spans per second is not a limit; give 0 or a greater number"),
             ));
         }
         Ok(Self {
@@ -92,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_bucket_holds_what_a_second_brings() {
+    fn bursts_are_limited_to_one_second() {
         let limit = RateLimit::per_second(2.0).unwrap();
         let start = Instant::now();
         let taken = |seconds: f64| limit.take(start + Duration::from_secs_f64(seconds));
@@ -102,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_rate_saves_up_for_one() {
+    fn a_slow_rate_saves_one_span() {
         let limit = RateLimit::per_second(0.1).unwrap();
         let start = Instant::now();
         assert!(limit.take(start) && !limit.take(start + Duration::from_secs(9)));
@@ -110,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_nothing() {
+    fn a_rate_of_zero_records_nothing() {
         let limit = RateLimit::per_second(0.0).unwrap();
         assert!(!limit.take(Instant::now() + Duration::from_secs(1000)));
         assert!(RateLimit::per_second(-1.0).is_err() && RateLimit::per_second(f64::NAN).is_err());

@@ -62,9 +62,8 @@ pub(crate) fn read<'a>(
         if rest.is_some() {
             return Err(ParseRuleError {
                 text: line.trim().to_owned(),
-                problem:
-                    "it stands behind the rule for the rest, and never matches; put `* = …` last"
-                        .to_owned(),
+                problem: "it follows the rule `* = …` and never matches; put `* = …` last"
+                    .to_owned(),
             });
         }
         match rule.pattern {
@@ -98,7 +97,7 @@ impl fmt::Display for ParseRuleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:?} is no rule such as \"GET /checkout/* = always\": {}",
+            "{:?} is not a rule such as \"GET /checkout/* = always\": {}",
             self.text, self.problem
         )
     }

@@ -86,7 +86,7 @@ impl FromStr for TextSampler {
             ("parent", Some(root)) => (true, cut(root)),
             ("parent", None) => {
                 return Err(error(
-                    "name a sampler for what no caller has decided, as in `parent:always`",
+                    "name the sampler for spans without a caller's decision, as in `parent:always`",
                 ));
             }
             own => (false, own),
@@ -99,7 +99,7 @@ impl FromStr for TextSampler {
                 Some(Ok(sampler)) => Root::Probability(sampler),
                 _ => {
                     return Err(error(
-                        "give the share of traces to keep, from 0 to 1, as in `probability:0.1`",
+                        "give the share of traces to record, from 0 to 1, as in `probability:0.1`",
                     ));
                 }
             },
@@ -107,17 +107,17 @@ impl FromStr for TextSampler {
                 Some(Ok(sampler)) => Root::RateLimit(Arc::new(sampler)),
                 _ => {
                     return Err(error(
-                        "give how many spans to keep a second, 0 or more, as in `rate:100`",
+                        "give the number of spans per second, 0 or more, as in `rate:100`",
                     ));
                 }
             },
             ("always" | "never", Some(_)) => {
-                return Err(error("nothing follows `always` and `never`"));
+                return Err(error("`always` and `never` have no parameter"));
             }
-            ("parent", _) => return Err(error("`parent` stands once, in front")),
+            ("parent", _) => return Err(error("`parent` is allowed once, at the start")),
             _ => {
                 return Err(error(
-                    "there are `always`, `never`, `probability:<share>`, `rate:<spans a second>` and `parent:<one of these>`",
+                    "there are `always`, `never`, `probability:<share>`, `rate:<spans per second>` and `parent:<one of these>`",
                 ));
             }
         };
@@ -166,7 +166,7 @@ pub struct ParseSamplerError {
 
 impl fmt::Display for ParseSamplerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} is no sampler: {}", self.text, self.problem)
+        write!(f, "{:?} is not a sampler: {}", self.text, self.problem)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Tracing that the environment has switched off.
+//! Tracing that is disabled by the environment.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -106,7 +106,7 @@ fn nothing_is_recorded_and_contexts_pass_through() {
 }
 
 #[test]
-fn whoever_asks_for_recording_is_not_heard() {
+fn requests_for_recording_are_ignored() {
     let (tracing, _) = disabled(|policy| {
         policy
             .sampler(Always)
@@ -150,7 +150,7 @@ fn whoever_asks_for_recording_is_not_heard() {
 }
 
 #[test]
-fn ends_of_requests_are_told_all_the_same() {
+fn finish_callbacks_are_called_when_disabled() {
     let ends = Arc::new(AtomicU64::new(0));
     let counted = ends.clone();
     let (tracing, _) = disabled(|policy| {
@@ -163,7 +163,7 @@ fn ends_of_requests_are_told_all_the_same() {
 }
 
 #[test]
-fn formats_of_the_environment_hold_for_what_passes_through() {
+fn formats_of_the_environment_apply_when_disabled() {
     let variables = [(DISABLED, "TRUE"), ("OTEL_PROPAGATORS", "b3")];
     let tracing = with(&variables);
     let b3 = ("b3", "4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-1");

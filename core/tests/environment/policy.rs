@@ -63,7 +63,7 @@ fn the_share_is_that_of_new_traces() {
 }
 
 #[test]
-fn a_sampler_that_is_not_there_is_named_with_those_that_are() {
+fn an_unknown_sampler_is_an_error_with_the_known_ones() {
     for (name, remedy) in [
         ("jaeger_remote", "`jaeger_remote` is not supported"),
         (
@@ -73,11 +73,11 @@ fn a_sampler_that_is_not_there_is_named_with_those_that_are() {
         ("xray", "is not supported"),
         (
             "always",
-            "`always` is no sampler; set `always_on`, `always_off`, `traceidratio`",
+            "`always` is not a sampler; set `always_on`, `always_off`, `traceidratio`",
         ),
         ("parentbased_", "after `parentbased_`"),
-        ("parentbased_parentbased_always_on", "is no sampler"),
-        ("probability:0.1", "is no sampler"),
+        ("parentbased_parentbased_always_on", "is not a sampler"),
+        ("probability:0.1", "is not a sampler"),
     ] {
         let (option, text) = fault(&[(SAMPLER, name)]);
         assert_eq!(option, SAMPLER);
@@ -299,7 +299,7 @@ fn each_limit_has_its_variable() {
 }
 
 #[test]
-fn a_limit_that_is_none_is_named_with_the_remedy() {
+fn a_wrong_limit_is_an_error_with_the_remedy() {
     for name in [
         "OTEL_ATTRIBUTE_COUNT_LIMIT",
         "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
@@ -320,7 +320,7 @@ fn a_limit_that_is_none_is_named_with_the_remedy() {
         let (option, text) = fault(&[(name, "-1")]);
         assert_eq!(option, name);
         assert!(
-            text.contains("`-1` is no whole number; give a whole number"),
+            text.contains("`-1` is not a whole number; give a whole number"),
             "{text}"
         );
     }

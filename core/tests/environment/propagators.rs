@@ -130,7 +130,7 @@ fn a_request_that_both_forms_of_b3_refuse_is_counted_once() {
 }
 
 #[test]
-fn refusals_bear_the_names_of_the_halves() {
+fn refusals_have_the_names_of_the_halves() {
     let tracing = of("tracecontext");
     assert!(
         tracing
@@ -212,18 +212,18 @@ fn formats_go_over_those_set_before_and_under_those_set_later_within_the_same_bu
 }
 
 #[test]
-fn a_format_that_is_not_there_is_named_with_those_that_are() {
+fn an_unknown_format_is_an_error_with_the_known_ones() {
     for (formats, remedy) in [
         (
             "w3c",
-            "`w3c` is no format; there are `tracecontext`, `baggage`, `b3`",
+            "`w3c` is not a format; there are `tracecontext`, `baggage`, `b3`",
         ),
-        ("tracecontext baggage", "is no format"),
-        ("tracecontext,zipkin", "`zipkin` is no format"),
+        ("tracecontext baggage", "is not a format"),
+        ("tracecontext,zipkin", "`zipkin` is not a format"),
         ("b3,XRay", "`XRay` is a format that is not in this crate"),
         ("ottrace", "code can add others"),
-        ("none,b3", "`none` stands alone"),
-        ("b3,none", "`none` stands alone"),
+        ("none,b3", "`none` excludes formats"),
+        ("b3,none", "`none` excludes formats"),
         (" , ", "it names no format"),
     ] {
         let (option, text) = fault(&[(NAME, formats)]);

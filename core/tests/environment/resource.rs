@@ -11,7 +11,7 @@ fn resource(variables: &[(&str, &str)]) -> Resource {
 }
 
 #[test]
-fn without_variables_nothing_is_known_of_the_service() {
+fn without_variables_the_service_has_no_name() {
     let nothing = resource(&[("OTEL_SERVICE_NAME", " "), ("OTEL_RESOURCE_ATTRIBUTES", "")]);
     assert_eq!(nothing, Resource::default());
     assert_eq!(nothing.service_name(), None);
@@ -108,7 +108,11 @@ fn numbers_and_truths_are_read_strictly() {
     for (name, least, remedy) in [
         ("ZERO", 1, "0 is too small; give a whole number above 0"),
         ("SEVEN", 8, "give a whole number from 8 on"),
-        ("MINUS", 0, "`-1` is no whole number; give a whole number"),
+        (
+            "MINUS",
+            0,
+            "`-1` is not a whole number; give a whole number",
+        ),
         ("HALF", 0, "give a whole number"),
         ("HUGE", 0, "give a whole number"),
     ] {

@@ -1,4 +1,4 @@
-//! A span's memory is used again for other spans: nothing of one is ever seen through another, and nothing is kept alive by it.
+//! The memory of a span is used again for other spans: no data is visible in another span, and nothing is kept alive.
 
 #![allow(clippy::unwrap_used)]
 

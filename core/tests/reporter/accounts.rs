@@ -1,4 +1,4 @@
-//! What was reported is delivered or dropped, once, for one reason.
+//! Every reported span is delivered or dropped, once, for one reason.
 
 use opentracing_http::FanOut;
 
@@ -33,7 +33,7 @@ fn a_batch_in_flight_at_the_deadline_of_a_shutdown_is_dropped_for_a_reason_of_it
 }
 
 #[test]
-fn an_answer_that_comes_after_the_deadline_of_a_shutdown_is_not_counted() {
+fn a_delivery_after_the_deadline_of_a_shutdown_is_not_counted() {
     let answers: [fn() -> Result<(), ExportError>; 5] = [
         || Ok(()),
         || Err(ExportError::retry("busy")),
@@ -106,7 +106,7 @@ fn whatever_an_exporter_does_each_span_is_delivered_or_dropped() {
 }
 
 #[test]
-fn what_was_lost_before_a_flush_is_not_lost_in_it() {
+fn earlier_losses_are_not_counted_in_a_flush() {
     let (_, reporter, backend) = start(prompt().batch_spans(2).queue_spans(2));
     report(&reporter, 1);
     backend.answer(|| Err(ExportError::rejected("no")));
@@ -123,7 +123,7 @@ fn what_was_lost_before_a_flush_is_not_lost_in_it() {
 }
 
 #[test]
-fn a_flush_that_a_shutdown_overtakes_tells_what_was_given_up() {
+fn a_flush_during_a_shutdown_counts_abandoned_spans() {
     let (_, reporter, backend) = start(prompt().queue_bytes(super::ends::SMALL));
     report(&reporter, 2);
     assert_eq!(backend.batch().len(), 1);

@@ -1,4 +1,4 @@
-//! Losses are told to the policy's hook.
+//! Losses are reported to the policy's hook.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -6,7 +6,7 @@ use opentracing_http::{Diagnostic, FanOut};
 
 use super::*;
 
-/// A policy whose hook sends what it is told.
+/// A policy whose hook sends its reports to the test.
 fn telling(tracer: impl Tracer + 'static) -> (HttpTracing, Receiver<String>) {
     let (send, told) = channel();
     let policy = HttpTracing::builder(tracer).on_diagnostic(move |diagnostic| {
@@ -16,7 +16,7 @@ fn telling(tracer: impl Tracer + 'static) -> (HttpTracing, Receiver<String>) {
 }
 
 #[test]
-fn the_first_loss_is_told_at_once_with_its_cause_and_the_next_is_not() {
+fn the_first_loss_is_reported_at_once_with_its_cause_and_the_next_is_not() {
     let (exporter, backend) = scripted();
     let (tracing, told) = telling(prompt().batch_spans(2).build(exporter).unwrap());
     finish(&tracing, &["a", "b"]);
@@ -34,7 +34,7 @@ fn the_first_loss_is_told_at_once_with_its_cause_and_the_next_is_not() {
 }
 
 #[test]
-fn what_is_delivered_is_not_told() {
+fn delivered_spans_are_not_reported_as_lost() {
     let (exporter, backend) = scripted();
     let (tracing, told) = telling(prompt().build(exporter).unwrap());
     finish(&tracing, &["a"]);
@@ -46,7 +46,7 @@ fn what_is_delivered_is_not_told() {
 }
 
 #[test]
-fn a_full_queue_is_told_while_the_exporter_hangs() {
+fn a_full_queue_is_reported_while_the_exporter_hangs() {
     let (exporter, backend) = scripted();
     let (tracing, told) = telling(prompt().queue_spans(1).build(exporter).unwrap());
     finish(&tracing, &["a"]);
@@ -60,7 +60,7 @@ fn a_full_queue_is_told_while_the_exporter_hangs() {
 }
 
 #[test]
-fn what_a_shutdown_gives_up_is_told_before_it_returns() {
+fn losses_of_a_shutdown_are_reported_before_it_returns() {
     let (exporter, backend) = scripted();
     let reporter = prompt().build(exporter).unwrap();
     let (tracing, told) = telling(reporter.clone());
@@ -72,7 +72,7 @@ fn what_a_shutdown_gives_up_is_told_before_it_returns() {
 }
 
 #[test]
-fn losses_are_told_through_pointers_and_fan_outs() {
+fn losses_are_reported_through_pointers_and_fan_outs() {
     let wraps: [fn(Reporter) -> Box<dyn Tracer>; 4] = [
         |reporter| Box::new(Arc::new(reporter)),
         |reporter| Box::new(Arc::new(reporter) as Arc<dyn Tracer>),
@@ -93,7 +93,7 @@ fn losses_are_told_through_pointers_and_fan_outs() {
 }
 
 #[test]
-fn each_policy_of_a_shared_reporter_is_told_and_one_that_has_ended_is_not() {
+fn losses_are_reported_to_each_policy_of_a_shared_reporter_that_has_not_ended() {
     let (exporter, backend) = scripted();
     let reporter = prompt().build(exporter).unwrap();
     let (one, told_one) = telling(reporter.clone());
@@ -143,7 +143,7 @@ fn a_hook_that_itself_loses_spans_is_not_called_by_itself() {
                 let policy = policy.try_lock().unwrap();
                 calls.fetch_add(1, Ordering::Relaxed);
                 if let Some(tracing) = &*policy {
-                    // One of these finds no place, in each of the two.
+                    // There is no room for one of these, in each of the two.
                     finish(tracing, &["x", "y", "z"]);
                     tracing.flush(Duration::ZERO);
                 }
@@ -166,7 +166,7 @@ fn a_hook_that_itself_loses_spans_is_not_called_by_itself() {
         }
         told.recv_timeout(LONG).unwrap();
         assert!(first.drops().total() > 0 && second.drops().total() > 0);
-        // The second reporter's first loss came from within the hook. It is told with its next one.
+        // The second reporter's first loss came from within the hook. It is part of its next report.
         finish(&tracing, &["d", "e"]);
         told.recv_timeout(LONG).unwrap();
         assert_eq!(calls.load(Ordering::Relaxed), 2);

@@ -182,7 +182,7 @@ fn dropping_the_policy_delivers_what_is_queued() {
 /// What holds no span that [`wait_for_shutdown`] reports.
 pub(super) const SMALL: usize = 100_000;
 
-/// Waits until a shutdown has begun: until a span that finds no place in a [`SMALL`] queue is refused for that reason.
+/// Waits until a shutdown has begun: until a span for which a [`SMALL`] queue has no room is refused for that reason.
 pub(super) fn wait_for_shutdown(reporter: &Reporter) {
     let tracer = InMemoryTracer::new();
     let span = HttpTracing::new(tracer.clone()).span("large").start();
@@ -240,7 +240,7 @@ fn a_batch_is_retried_as_long_as_a_shutdown_has_time() {
 }
 
 #[test]
-fn a_shutdown_tells_of_what_a_shorter_one_gave_up() {
+fn a_shutdown_counts_spans_that_a_shorter_one_abandoned() {
     for names in [&["a", "b"][..], &["a"]] {
         let (tracing, reporter, backend) = start(prompt().queue_bytes(SMALL));
         finish(&tracing, names);
@@ -270,7 +270,7 @@ fn hanging(builder: ReporterBuilder) -> (Reporter, Backend) {
 }
 
 #[test]
-fn dropping_everything_does_not_wait_again_after_a_flush_in_vain() {
+fn dropping_does_not_wait_again_after_a_flush_that_timed_out() {
     for wrap in [true, false] {
         let (reporter, _backend) = hanging(prompt().shutdown_timeout(LONG));
         let tracing = match wrap {
@@ -286,7 +286,7 @@ fn dropping_everything_does_not_wait_again_after_a_flush_in_vain() {
 }
 
 #[test]
-fn dropping_waits_again_for_what_came_after_a_flush_in_vain() {
+fn dropping_waits_for_spans_after_a_flush_that_timed_out() {
     let wait = Duration::from_millis(200);
     for is_new in [true, false] {
         let (reporter, _backend) = hanging(prompt().shutdown_timeout(wait));
@@ -301,7 +301,7 @@ fn dropping_waits_again_for_what_came_after_a_flush_in_vain() {
 }
 
 #[test]
-fn dropping_waits_again_for_a_backend_that_has_taken_something_since_a_flush_in_vain() {
+fn dropping_waits_if_a_span_was_delivered_after_a_flush_that_timed_out() {
     let wait = Duration::from_millis(200);
     let (reporter, backend) = hanging(prompt().shutdown_timeout(wait));
     assert!(reporter.flush(Duration::from_millis(10)).timed_out());
@@ -313,7 +313,7 @@ fn dropping_waits_again_for_a_backend_that_has_taken_something_since_a_flush_in_
 }
 
 #[test]
-fn a_flush_without_time_is_no_flush_in_vain() {
+fn a_flush_with_zero_timeout_is_not_a_time_out() {
     let wait = Duration::from_millis(200);
     let (reporter, _backend) = hanging(prompt().shutdown_timeout(wait));
     assert!(reporter.flush(Duration::ZERO).timed_out());
@@ -323,11 +323,11 @@ fn a_flush_without_time_is_no_flush_in_vain() {
 }
 
 #[test]
-fn policies_and_reporter_end_in_one_time() {
+fn policies_and_reporter_share_the_time_of_their_ends() {
     let time = Duration::from_millis(500);
     let (reporter, backend) = hanging(prompt().shutdown_timeout(time));
     assert!(reporter.end(time).timed_out());
-    // The backend goes on, so what follows is not in vain; but the time is over.
+    // The backend continues, so the flush below does not time out; but the time is over.
     backend.accept();
     assert_eq!(backend.batch(), ["b"]);
     let began = Instant::now();

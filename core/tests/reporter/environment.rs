@@ -53,7 +53,7 @@ fn what_is_wrong_is_named_with_the_remedy() {
     let builder = Reporter::builder;
     for (builder, variables, option, remedy) in [
         (builder(), &[(DELAY, "0")][..], DELAY, "above 0, such as"),
-        (builder(), &[(DELAY, "5s")], DELAY, "`5s` is no time"),
+        (builder(), &[(DELAY, "5s")], DELAY, "`5s` is not a time"),
         (
             builder(),
             &[(QUEUE, "0")],
@@ -70,7 +70,7 @@ fn what_is_wrong_is_named_with_the_remedy() {
             builder(),
             &[(BATCH, "many")],
             BATCH,
-            "`many` is no whole number",
+            "`many` is not a whole number",
         ),
         (builder(), &[(TIMEOUT, "-1")], TIMEOUT, "give milliseconds"),
         (

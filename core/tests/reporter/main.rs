@@ -1,4 +1,4 @@
-//! The background reporter, through its public face, with a backend that does what the test says.
+//! The background reporter, with a backend that the test controls.
 
 #![allow(clippy::unwrap_used)]
 
@@ -18,14 +18,14 @@ use std::time::{Duration, Instant};
 use opentracing_http::report::{Drops, ExportError, Exporter, Reporter, ReporterBuilder};
 use opentracing_http::{FinishedSpan, Flushed, HttpTracing, InMemoryTracer, Tracer};
 
-/// Longer than anything takes that works.
+/// Longer than any working step takes.
 const LONG: Duration = Duration::from_secs(30);
 /// A pause or interval that no test waits for.
 const NEVER: Duration = Duration::from_secs(3600);
 
 type Answer = Box<dyn FnOnce() -> Result<(), ExportError> + Send>;
 
-/// Tells the test each batch, then does what the test answers.
+/// Sends each batch to the test, then returns what the test decides.
 struct Scripted {
     events: Sender<Event>,
     answers: Receiver<Answer>,
@@ -42,7 +42,7 @@ impl Exporter for Scripted {
     fn export(&mut self, batch: &[FinishedSpan]) -> Result<(), ExportError> {
         let names = batch.iter().map(|span| span.name().to_owned()).collect();
         let _ = self.events.send(Event::Batch(names));
-        // Once the test has no more to say, everything is taken.
+        // After the test's last decision, every batch is accepted.
         self.answers.recv().map_or(Ok(()), |answer| answer())
     }
 
@@ -68,7 +68,7 @@ impl Backend {
         self.events.recv_timeout(LONG).unwrap()
     }
 
-    /// The next batch; the exporter waits for its answer.
+    /// The next batch; the exporter waits for the test's decision.
     #[track_caller]
     fn batch(&self) -> Vec<String> {
         match self.event() {
@@ -210,7 +210,7 @@ fn a_flush_does_not_wait_for_spans_that_come_after_it() {
 }
 
 #[test]
-fn a_flush_tells_of_a_loss() {
+fn a_flush_returns_its_losses() {
     let (tracing, _, backend) = start(prompt().batch_spans(100));
     finish(&tracing, &["a"]);
     backend.answer(|| Err(ExportError::rejected("no")));
@@ -419,7 +419,7 @@ fn a_panic_loses_the_batch_and_not_the_thread() {
 }
 
 #[test]
-fn errors_are_told() {
+fn errors_are_passed_to_the_callback() {
     let (send, errors) = channel();
     let (tracing, _, backend) = start(prompt().on_error(move |error| {
         send.send((error.to_string(), error.is_retry())).unwrap();

@@ -112,7 +112,7 @@ fn a_boxed_exporter_is_one() {
 }
 
 #[test]
-fn an_error_shows_its_cause_and_has_the_causes_own() {
+fn an_error_displays_its_cause_and_has_the_source_of_the_cause() {
     use std::error::Error;
 
     #[derive(Debug)]

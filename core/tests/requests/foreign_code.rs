@@ -1,4 +1,4 @@
-//! Code that is not ours: callbacks, views, tracers. None of it runs under a lock, all of it under the guard.
+//! Foreign code: callbacks, views, tracers. It never runs under a lock, and always under the guard.
 
 use std::error::Error;
 use std::fmt;

@@ -198,7 +198,7 @@ fn a_request_without_a_context_made_in_an_unrecorded_one_is_not_recorded_either(
 }
 
 #[test]
-fn a_guard_alone_is_nobodys_parent() {
+fn a_guard_alone_is_not_a_parent() {
     let harness = defaults();
     let span = harness.instrumentation.tracing().span("start-up").start();
     let guard = span.enter();

@@ -64,7 +64,7 @@ impl Harness {
         spans.remove(0)
     }
 
-    /// Answers a request with a status and no body.
+    /// Responds to a request with a status and no body.
     fn answer(&self, request: &Request<()>, status: u16) -> FinishedSpan {
         assert!(respond(self.begin(request), status, BodySize::Empty).is_none());
         self.only()
@@ -195,7 +195,7 @@ fn responses_without_a_body_end_with_their_head() {
 }
 
 #[test]
-fn when_a_span_ends_is_set_by_the_policy_and_by_the_mount_point() {
+fn the_end_of_a_span_is_set_by_the_policy_and_by_the_mount_point() {
     let mut events = HeaderMap::new();
     events.insert(
         "content-type",
@@ -354,7 +354,7 @@ fn a_handlers_error_fails_the_request_by_its_status() {
 }
 
 #[test]
-fn a_discarded_request_is_none() {
+fn a_discarded_request_has_no_span() {
     let harness = policy(|policy| policy.on_finish(|_| panic!("not called")));
     harness.begin(&get("/", &[])).discard();
     assert!(harness.tracer.finished().is_empty());

@@ -1,9 +1,9 @@
-//! What a span is called, and what it says of its request.
+//! Names and attributes of requests' spans.
 
 use super::*;
 
 #[test]
-fn names_follow_route_rule_place_and_handler() {
+fn names_come_from_route_rule_mount_point_and_handler() {
     let harness = defaults();
     let mut span = harness.begin(&get("/users/7", &[]));
     span.set_route(Route::Template("/users/{id}"));
@@ -100,7 +100,7 @@ fn a_route_is_found_by_the_path_where_none_is_known() {
 }
 
 #[test]
-fn an_inner_mount_point_adds_to_the_one_span() {
+fn an_inner_mount_point_adds_to_the_same_span() {
     let outer = policy(|policy| policy.attributes([Attribute::METHOD]));
     let inner = outer.mount(|mount_point| {
         let cache = "response.header:x-cache".parse().unwrap();
@@ -119,7 +119,7 @@ fn an_inner_mount_point_adds_to_the_one_span() {
     let mut span = outer.begin(&request);
     span.scope(|| {
         assert!(inner.begin(&Marked(&request)).span().is_none());
-        // A middleware between the two runs the inner one in a span of its own.
+        // A middleware between the two mount points runs the inner one in its own span.
         Span::current().child("between").in_scope(|| {
             assert!(third.begin(&Marked(&request)).span().is_none());
         });

@@ -91,7 +91,7 @@ fn the_opentelemetry_convention_is_complete() {
 }
 
 #[test]
-fn a_stranger_becomes_a_reference_and_decides_nothing() {
+fn an_untrusted_caller_becomes_a_reference_and_decides_nothing() {
     let harness = policy(|policy| policy.trust(Trust::nobody()));
     let unsampled = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
     let request = get(
@@ -187,7 +187,7 @@ fn debug_counts_only_where_it_is_allowed() {
 }
 
 #[test]
-fn a_decision_without_ids_is_obeyed() {
+fn a_decision_without_ids_is_followed() {
     let harness = defaults();
     let refused = harness.begin(&get("/", &[("b3", "0")]));
     let context = refused.span().context().unwrap();
@@ -417,7 +417,7 @@ fn priority_on_what_is_left_untraced_has_its_children_recorded() {
 }
 
 #[test]
-fn an_inner_place_within_a_child_that_is_left_out_starts_no_second_span() {
+fn an_inner_mount_point_within_a_skipped_child_starts_no_second_span() {
     let harness = defaults();
     let request = get("/", &[]);
     let mut span = harness.begin(&request);

@@ -119,7 +119,7 @@ impl RequestView for Untold {
 }
 
 #[test]
-fn a_view_that_tells_nothing_more_has_nothing_more() {
+fn a_minimal_view_yields_minimal_facts() {
     let bare = Untold::default();
     assert_eq!(told(&bare), "GET / None None None None Unknown [] 0 None");
     assert_eq!(bare.peer(), None);

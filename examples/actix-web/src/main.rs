@@ -15,7 +15,7 @@ use opentracing_actix_web::{Attribute, CurrentSpan, TracingMiddleware};
 #[actix_web::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let tracing = example_shared::tracing("example-actix-web");
-    // One route's spans have these attributes as tags, besides what all spans have.
+    // The spans of one route have these attributes as tags, in addition to the default tags.
     let chosen = TracingMiddleware::new(
         tracing
             .mount_point()

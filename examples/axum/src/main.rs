@@ -31,7 +31,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn app(tracing: &HttpTracing) -> Result<Router, Box<dyn Error>> {
-    // This route's spans have these attributes as tags, besides what all spans have.
+    // The spans of this route have these attributes as tags, in addition to the default tags.
     let chosen = TracingLayer::new(
         tracing
             .mount_point()

@@ -1,4 +1,4 @@
-//! An example as a process of its own.
+//! An example as a separate process.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use opentracing_testkit::tracer::ReceivedSpan;
 
 use crate::printed::{Printed, printed};
 
-/// A running app, which prints its spans. Its process is gone at the latest when this is dropped.
+/// A running app, which prints its spans. Its process ends when this is dropped.
 #[derive(Debug)]
 pub struct App {
     process: Child,
@@ -25,7 +25,7 @@ impl App {
     ///
     /// # Panics
     ///
-    /// If it does not say where it listens.
+    /// Panics if it does not print its address.
     #[must_use]
     pub fn start(program: &str, environment: &[(&str, &str)]) -> Self {
         let mut command = command(program);
@@ -35,7 +35,7 @@ impl App {
         let (sender, lines) = channel();
         thread::spawn(move || {
             let mut lines = BufReader::new(output).lines().map_while(Result::ok);
-            // Nobody reads them any more when the app is dropped.
+            // After the app is dropped the lines are not read.
             lines.try_for_each(|line| sender.send(line))
         });
         let mut app = Self {
@@ -50,17 +50,17 @@ impl App {
         app
     }
 
-    /// Where it listens.
+    /// Returns the address that it listens on.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// Ends its input, waits for its end, and answers all spans that it has printed.
+    /// Closes its input, waits for its end, and returns all spans that it has printed.
     ///
     /// # Panics
     ///
-    /// If it prints something else, does not end in time, or ends with another status than 0.
+    /// Panics if it prints anything else, does not end in time, or ends with another status than 0.
     #[must_use]
     pub fn stop(mut self) -> Vec<Printed> {
         drop(self.process.stdin.take());
@@ -75,14 +75,14 @@ impl App {
         spans
     }
 
-    /// The same, for those who know of which service the spans are.
+    /// Returns the spans without the service's name.
     #[must_use]
     pub fn spans(self) -> Vec<ReceivedSpan> {
         let printed = self.stop().into_iter();
         printed.map(|printed| printed.span).collect()
     }
 
-    /// The next line that it prints; `None` once it has ended.
+    /// Returns the next line of its output; `None` after its end.
     fn line(&self, patience: Duration) -> Option<String> {
         match self.lines.recv_timeout(patience) {
             Ok(line) => Some(line),
@@ -96,14 +96,14 @@ impl App {
 
 impl Drop for App {
     fn drop(&mut self) {
-        // Neither fails unless the process is gone, which is what is wanted.
+        // Both fail only if the process has already ended.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// How an app is started: it listens on a free port, prints its spans, and stops when its input ends, also when that is
-/// because the test is gone.
+/// Returns the command of an app: it listens on a free port, prints its spans, and stops when its input ends, also if
+/// the test is killed.
 #[must_use]
 pub fn command(program: &str) -> Command {
     let mut command = Command::new(program);

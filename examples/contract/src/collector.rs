@@ -1,4 +1,4 @@
-//! A collector that no example knows: OpenTelemetry's own service and messages, over both of OTLP's protocols on one port.
+//! A collector made of OpenTelemetry's own service and messages, for both of OTLP's protocols on one port.
 
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -19,7 +19,7 @@ use tokio::runtime::Runtime;
 use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
-/// A running collector, which keeps what it receives.
+/// A running collector, which stores the requests.
 #[derive(Debug)]
 pub(crate) struct Collector {
     address: SocketAddr,
@@ -27,7 +27,7 @@ pub(crate) struct Collector {
     _runtime: Runtime,
 }
 
-/// How a request came.
+/// The protocol of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Protocol {
     Http,
@@ -57,7 +57,7 @@ impl Collector {
         format!("http://{}", self.address)
     }
 
-    /// What has come until now.
+    /// Returns the requests that have arrived.
     pub(crate) fn received(&self) -> Vec<(Protocol, ExportTraceServiceRequest)> {
         self.received.try_iter().collect()
     }
@@ -66,7 +66,7 @@ impl Collector {
 async fn over_http(State(keep): State<Keep>, body: Bytes) -> StatusCode {
     match ExportTraceServiceRequest::decode(body) {
         Ok(request) => {
-            // Nobody wants it any more when the collector is being dropped.
+            // If the collector is being dropped, the request is not stored.
             let _ = keep.send((Protocol::Http, request));
             StatusCode::OK
         }

@@ -1,4 +1,4 @@
-//! What an example does with nothing but variables.
+//! Checks an example that is configured only by variables.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -15,12 +15,12 @@ const TRACE_ID: u128 = 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736;
 
 const CALLER: u64 = 0x00f0_67aa_0ba9_02b7;
 
-/// Starts a program with nothing but variables of OpenTelemetry's specification, once for each of OTLP's protocols, and checks
-/// that its spans reach a collector that it has never seen; then once more with a sampler that records nothing.
+/// Starts a program with only variables of OpenTelemetry's specification, once for each of OTLP's protocols, and checks
+/// that its spans arrive at a collector; then once more with a sampler that records nothing.
 ///
 /// # Panics
 ///
-/// If something else arrives.
+/// Panics if other spans arrive.
 pub fn reaches_a_collector_by_variables_alone(program: &str) {
     for (protocol, name) in [(Protocol::Http, "http/protobuf"), (Protocol::Grpc, "grpc")] {
         let collector = Collector::start().expect("a collector");
@@ -52,7 +52,7 @@ pub fn reaches_a_collector_by_variables_alone(program: &str) {
     assert_eq!(collector.received(), []);
 }
 
-/// Starts the program, has it answer one request, and stops it.
+/// Starts the program, sends it one request, and stops it.
 fn run(program: &str, collector: &Collector, variables: &[(&str, &str)]) {
     let url = collector.url();
     let mut all = vec![
@@ -81,7 +81,7 @@ fn get_child(address: SocketAddr) {
     assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
 }
 
-/// The request's span, a child of the caller's, and its own child.
+/// Checks the request's span, a child of the caller's, and its child.
 fn assert_spans(spans: &[Span]) {
     let of_kind = |kind| {
         let mut found = spans.iter().filter(move |span| span.kind() == kind);
@@ -103,7 +103,7 @@ fn assert_spans(spans: &[Span]) {
     assert_eq!(text(&server.attributes, "http.method"), Some("GET"));
 }
 
-/// The text of an attribute.
+/// Returns the text of an attribute.
 fn text<'a>(attributes: &'a [KeyValue], key: &str) -> Option<&'a str> {
     let attribute = attributes.iter().find(|attribute| attribute.key == key)?;
     match attribute.value.as_ref()?.value.as_ref()? {

@@ -1,4 +1,4 @@
-//! Reads the lines of the custom tracer, whose documentation gives their form.
+//! Parses the lines of the custom tracer; its documentation defines the format.
 
 use std::str::FromStr;
 use std::time::{Duration, UNIX_EPOCH};
@@ -6,20 +6,20 @@ use std::time::{Duration, UNIX_EPOCH};
 use opentracing_http::Tag;
 use opentracing_testkit::tracer::{ReceivedLog, ReceivedSpan};
 
-/// A span as it was printed: every value is text, and the times of logs are not told.
+/// A printed span: every value is text, and the times of logs are missing.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Printed {
-    /// The service that it is a span of.
+    /// The name of its service.
     pub service: String,
     /// The span.
     pub span: ReceivedSpan,
 }
 
-/// Reads one line; `None` if it is not a span's.
+/// Parses one line; returns `None` if it is not a span's.
 ///
 /// # Errors
 ///
-/// If it is one, and not whole.
+/// Returns an error if it is a span's and incomplete.
 #[must_use]
 pub fn printed(line: &str) -> Option<Result<Printed, String>> {
     let fields = line.strip_prefix("span\t")?;
@@ -64,7 +64,7 @@ fn log_field(key: &str) -> Option<(usize, &str)> {
     Some((parsed(number)?, key))
 }
 
-/// Logs come in the order of their numbers.
+/// Logs are printed in the order of their numbers.
 fn add_to_log(span: &mut ReceivedSpan, number: usize, field: Tag) -> Option<()> {
     if number == span.logs.len() {
         let (time, fields) = (None, Vec::new());

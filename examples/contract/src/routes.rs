@@ -5,7 +5,7 @@ use std::time::Duration;
 use opentracing_testkit::server::HangUp;
 use opentracing_testkit::service::{Lasting, Route, Routes, Template};
 
-/// Everything that the service contract asks for, as `examples/shared` has it.
+/// All routes that the service contract requires, as in `examples/shared`.
 pub const ROUTES: Routes = Routes {
     plain: Route {
         path: "/",

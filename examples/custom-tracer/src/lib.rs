@@ -1,4 +1,4 @@
-//! A tracer of one's own: prints every finished span as one line.
+//! A custom tracer, which prints every finished span as one line.
 //!
 //! A line is fields with a tab between them: the word `span`, then in this order `trace=<32 hex>`, `id=<16 hex>`,
 //! `parent=<16 hex, or ->`, `name=<text>`, `service=<text>`, `start=<microseconds since 1970>`, `duration=<microseconds>`,
@@ -13,7 +13,7 @@ use std::time::UNIX_EPOCH;
 
 use opentracing_http::{FinishedSpan, Tracer};
 
-/// Prints the spans of a service. Printing can block: a tracer that must not is an exporter behind a `Reporter`.
+/// Prints the spans of a service. Printing can block; a tracer that must not block is an exporter behind a `Reporter`.
 #[derive(Debug)]
 pub struct PrintTracer<W = Stdout> {
     service: String,
@@ -21,14 +21,14 @@ pub struct PrintTracer<W = Stdout> {
 }
 
 impl PrintTracer {
-    /// Prints on standard output.
+    /// Creates a tracer that prints to the standard output.
     pub fn new(service: impl Into<String>) -> Self {
         Self::to(io::stdout(), service)
     }
 }
 
 impl<W: Write> PrintTracer<W> {
-    /// Prints elsewhere, each line in one piece.
+    /// Creates a tracer that prints to this writer, each line with one write.
     pub fn to(out: W, service: impl Into<String>) -> Self {
         Self {
             service: service.into(),

@@ -16,7 +16,7 @@ use rocket::{Route, get, routes, tokio};
 #[rocket::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let tracing = example_shared::tracing("example-rocket");
-    // One route's spans have these attributes as tags, besides what all spans have.
+    // The spans of one route have these attributes as tags, in addition to the default tags.
     let attributes = [Attribute::URL, "header:x-request-id".parse()?];
     let chosen = traced(
         tracing.mount_point().attributes(attributes),
@@ -26,7 +26,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         // Traces every request, also those that match no route.
         .attach(TracingFairing::new(&tracing))
         .attach(ready())
-        // In traced routes the span is the current one as well.
+        // In traced routes the span is also the current one.
         .mount("/", traced(&tracing, routes()))
         .mount("/shops", traced(&tracing, routes![item]))
         .mount("/", chosen)
@@ -43,7 +43,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             launch.await
         }
     };
-    // Also when requests were left.
+    // Even if there are unfinished requests.
     example_shared::flush(&tracing);
     landed?;
     Ok(())

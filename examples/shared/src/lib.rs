@@ -1,4 +1,4 @@
-//! What the example services share: everything that is not about a framework.
+//! The shared part of the example services: everything that does not depend on a framework.
 #![doc = include_str!("../README.md")]
 
 mod outgoing;

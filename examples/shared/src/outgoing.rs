@@ -1,4 +1,4 @@
-//! Outgoing calls that go on with the trace.
+//! Outgoing calls that propagate the trace.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -16,21 +16,21 @@ static CLIENT: LazyLock<Client> = LazyLock::new(|| {
         .expect("these settings are valid")
 });
 
-/// Makes the client, so that the first request does not wait for it.
+/// Creates the client, so that the first request does not wait for it.
 pub(crate) fn warm_up() {
     LazyLock::force(&CLIENT);
 }
 
-/// What a called service answered, to be passed on.
+/// The response of a called service, to be passed on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// The status; 502 if there was no answer.
+    /// The status; 502 if there was no response.
     pub status: u16,
-    /// The body; what went wrong if there was no answer.
+    /// The body; an error message if there was no response.
     pub body: String,
 }
 
-/// Calls `to`, within a child span of `span` that goes along in the request's headers.
+/// Calls `to`, within a child span of `span` that is propagated in the request's headers.
 pub async fn call(span: &Span, to: &str) -> Answer {
     match Url::parse(to) {
         Ok(url) => get(span, url).await,
@@ -38,7 +38,8 @@ pub async fn call(span: &Span, to: &str) -> Answer {
     }
 }
 
-/// Calls the first of these services, which calls the next, and so on: `to` has commas between their addresses.
+/// Calls the first of these services, which calls the next, and so on: `to` contains their addresses, separated by
+/// commas.
 pub async fn chain(span: &Span, to: &str) -> Answer {
     let url = match to.split_once(',') {
         Some((first, rest)) => Url::parse_with_params(&format!("{first}/chain"), [("to", rest)]),
@@ -66,7 +67,7 @@ async fn get(span: &Span, url: Url) -> Answer {
             answer
         }
         Err(error) => {
-            // A query can hold secrets.
+            // A query can contain secrets.
             let error = error.without_url();
             call.record_error(&error);
             Answer::bad_gateway(&error)

@@ -1,18 +1,18 @@
-//! What the routes read from the query, for the frameworks that read it into a structure.
+//! The query parameters of the routes, for frameworks that read them into a structure.
 
 use serde::Deserialize;
 
-/// `?to=<url>`, or several with commas between them.
+/// `?to=<url>`, or several addresses separated by commas.
 #[derive(Debug, Deserialize)]
 pub struct ToQuery {
-    /// Whom to call.
+    /// The address to call.
     pub to: String,
 }
 
 /// `?ms=<number>`.
 #[derive(Debug, Deserialize)]
 pub struct SlowQuery {
-    /// How many milliseconds to wait; a second where nothing is said.
+    /// The number of milliseconds to wait; 1,000 by default.
     pub ms: Option<u64>,
 }
 
@@ -21,8 +21,8 @@ pub struct SlowQuery {
 pub struct BaggageQuery {
     /// The item to set.
     pub set: Option<String>,
-    /// The key of the item to answer.
+    /// The key of the item to return.
     pub get: Option<String>,
-    /// Whom to call.
+    /// The address to call.
     pub to: Option<String>,
 }

@@ -8,7 +8,8 @@ use tokio::sync::oneshot;
 
 use crate::tracing::{fail, variable};
 
-/// Where to listen: this machine only, at the port that `PORT` names, or `default_port`; 0 is any.
+/// Returns the address to listen on: on this machine only, at the port of the variable `PORT`, or `default_port`; 0 is
+/// any free port.
 #[must_use]
 pub fn address(default_port: u16) -> SocketAddr {
     let port = variable("PORT").map_or(default_port, |port| {
@@ -18,7 +19,7 @@ pub fn address(default_port: u16) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, port).into()
 }
 
-/// Says where the service listens, once it is ready to call others as well.
+/// Prints the address that the service listens on, when it can also call other services.
 pub fn ready(address: SocketAddr) {
     crate::outgoing::warm_up();
     println!("listening on http://{address}");
@@ -37,7 +38,7 @@ async fn end_of_input() {
         return pending().await;
     }
     let (ended, end) = oneshot::channel();
-    // A thread that nobody waits for: a read of the standard input cannot be cancelled.
+    // A separate thread, because a read of the standard input cannot be cancelled.
     std::thread::spawn(move || {
         let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
         let _ = ended.send(());

@@ -1,4 +1,4 @@
-//! A response body in several pieces.
+//! A response body in several parts.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use futures_core::Stream;
 use opentracing_http::Span;
 use tokio::time::sleep;
 
-/// Three lines, some time apart. The request's span is current in the stream as well, so the second line, which takes
-/// some work, is a child span.
+/// Returns three lines with pauses between them. The request's span is also current in the stream, so the second line,
+/// which takes some work, is a child span.
 pub fn chunks() -> impl Stream<Item = &'static str> + Send + 'static {
     let pause = Duration::from_millis(5);
     stream! {

@@ -1,4 +1,4 @@
-//! The tracing policy of a service, as its environment asks for it.
+//! The tracing policy of a service, configured by its environment.
 
 use std::env;
 use std::error::Error;
@@ -12,11 +12,12 @@ use opentracing_http::{HttpTracing, NoopTracer, Tracer};
 use opentracing_jaeger::JaegerTracer;
 use opentracing_otlp::OtlpTracer;
 
-/// The policy of all examples: the tracer and the formats that the environment names, everything traced but `GET /health`.
+/// Creates the policy of all examples: with the tracer and the formats of the environment; everything is traced but
+/// `GET /health`.
 ///
-/// The process ends with status 2 where the environment asks for something that there is not.
+/// The process ends with status 2 if a variable is wrong.
 ///
-/// Installs the logger, too: the policy tells it of spans that are lost.
+/// It also installs the logger, to which the policy reports lost spans.
 #[must_use]
 pub fn tracing(service: &str) -> HttpTracing {
     log_to_stderr();
@@ -25,7 +26,7 @@ pub fn tracing(service: &str) -> HttpTracing {
         .unwrap_or_else(|error| fail(&error.to_string()))
 }
 
-/// Delivers the last spans, and says what was lost. To be called when the server has stopped.
+/// Delivers the last spans, and logs how many were lost. Call it when the server has stopped.
 pub fn flush(tracing: &HttpTracing) {
     let flushed = tracing.flush(Duration::from_secs(5));
     if !flushed.is_complete() {
@@ -37,11 +38,11 @@ pub fn flush(tracing: &HttpTracing) {
     }
 }
 
-/// Writes what tracing has to say on the standard error output, or what `RUST_LOG` asks for. The standard output is for where
-/// the service listens, and for the spans of the custom tracer.
+/// Writes logs to the standard error output, at the level of `RUST_LOG`. The standard output is for the service's
+/// address and the spans of the custom tracer.
 fn log_to_stderr() {
     let default = Env::default().default_filter_or("opentracing_http=warn,example_shared=warn");
-    // Fails if there is a logger, which does as well.
+    // It fails if there is a logger already, which is fine.
     let _ = env_logger::Builder::from_env(default).try_init();
 }
 
@@ -55,7 +56,7 @@ fn policy(service: String) -> Result<HttpTracing, Box<dyn Error>> {
 }
 
 fn tracer(service: String) -> Result<Box<dyn Tracer>, Box<dyn Error>> {
-    // Often, so that who tries it out sees spans at once.
+    // A short interval, so that spans are visible at once.
     let interval = Duration::from_millis(100);
     match variable("OTEL_TRACES_EXPORTER")
         .as_deref()
@@ -97,7 +98,7 @@ fn propagation() -> Result<Propagation, Box<dyn Error>> {
     }
 }
 
-/// A variable of the environment; an empty one is none.
+/// Returns a variable of the environment; `None` if it is empty.
 pub(crate) fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }

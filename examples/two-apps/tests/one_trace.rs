@@ -92,7 +92,7 @@ fn an_unknown_exporter_is_refused() {
 
 #[test]
 fn spans_for_an_agent_that_is_not_there_are_told_of() {
-    // A port that was free, on an address of this test's own where there are such.
+    // A port that was free, on an address that only this test uses if the system supports that.
     let host = if cfg!(target_os = "linux") { 77 } else { 1 };
     let agent = UdpSocket::bind((Ipv4Addr::new(127, 0, 0, host), 0)).unwrap();
     let address = agent.local_addr().unwrap();
@@ -128,12 +128,12 @@ fn spans_for_an_agent_that_is_not_there_are_told_of() {
     assert_eq!(rest, "", "logs are not for the standard output");
 }
 
-/// A process that is gone at the latest when this is dropped.
+/// A process that ends when this is dropped.
 struct Killed(Child);
 
 impl Drop for Killed {
     fn drop(&mut self) {
-        // Neither fails unless the process is gone, which is what is wanted.
+        // Both fail only if the process has already ended.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -153,7 +153,7 @@ fn named<'a>(spans: &'a [Printed], name: &str) -> &'a Printed {
     found.unwrap_or_else(|| panic!("no span is called {name}: {spans:#?}"))
 }
 
-/// A tag as it is shown; nothing if there is none.
+/// Returns a tag as text; empty if there is none.
 fn tag(printed: &Printed, key: &str) -> String {
     let value = printed.span.tag(key);
     value.map(ToString::to_string).unwrap_or_default()

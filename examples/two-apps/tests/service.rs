@@ -1,5 +1,5 @@
-//! The service contract, for the app that is called: it traces one route and has nothing else, so this shows what the contract
-//! asserts in the place of what is missing.
+//! The service contract, for the called app: it traces one route and has no others, so this shows what the contract
+//! asserts instead of missing features.
 
 use std::net::SocketAddr;
 

@@ -17,7 +17,7 @@ use warp::{Filter, Rejection, Reply, path, query};
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let tracing = example_shared::tracing("example-warp");
-    // One route's spans have these attributes as tags, besides what all spans have.
+    // The spans of one route have these attributes as tags, in addition to the default tags.
     let chosen = TracingFilter::new(
         tracing
             .mount_point()

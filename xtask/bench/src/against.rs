@@ -1,4 +1,4 @@
-//! Two revisions, built alike and run in turn on one machine.
+//! Compares two revisions, built with the same options and run in turn on one machine.
 
 use std::env;
 use std::fs;
@@ -28,14 +28,14 @@ struct Build {
     program: PathBuf,
 }
 
-/// Builds the other revision, and takes the measures of both: those that are the same in every run once, the others in turn.
+/// Builds the other revision, and runs the measures of both: exact ones once, the others in turn.
 pub(crate) fn measured(
     revision: &str,
     filter: &Filter,
     measures: &[Measure],
     quick: bool,
 ) -> Result<Comparison, Problem> {
-    // Copied first: where both are built in one folder, the other revision's programs take the place of these.
+    // Copied first: if both are built in one folder, the other revision's programs replace these.
     let this = Build::copy_of_this()?;
     let that = Build::of(revision)?;
     let (steady, others): (Vec<_>, Vec<_>) =
@@ -60,7 +60,7 @@ pub(crate) fn measured(
         run(&steady)?;
     }
     if !others.is_empty() {
-        // Short runs, many times: so both revisions see the same moods of the machine.
+        // Many short runs, so that changes of the machine's speed affect both revisions.
         for _ in 0..if quick { 2 } else { 8 } {
             run(&others)?;
         }
@@ -80,7 +80,7 @@ impl Build {
         Self::copy(folder, "this")
     }
 
-    /// Builds a revision in a working tree of its own, with this toolchain and these features.
+    /// Builds a revision in a separate working tree, with this toolchain and these features.
     fn of(revision: &str) -> Result<Self, Problem> {
         let commit = git(&["rev-parse", "--verify", &format!("{revision}^{{commit}}")])?;
         let file = format!("{commit}:xtask/bench/src/results.rs");
@@ -130,7 +130,7 @@ impl Build {
         }
     }
 
-    /// Copies the programs of a folder to where no build replaces them.
+    /// Copies the programs of a folder to a folder where no build replaces them.
     fn copy(from: &Path, name: &str) -> Result<Self, Problem> {
         let to = folder().join("programs").join(name);
         let problem = |error| Problem(format!("{}: {error}", to.display()));
@@ -138,9 +138,9 @@ impl Build {
         for program in PROGRAMS {
             let program = format!("{program}{}", env::consts::EXE_SUFFIX);
             let (from, to) = (from.join(&program), to.join(&program));
-            // A program that runs cannot be written to, but it can be removed.
+            // A running program cannot be overwritten, but it can be removed.
             let _ = fs::remove_file(&to);
-            // Only the second one may be missing, where only instructions are counted.
+            // Only the second one may be missing, if only instructions are counted.
             if from.is_file() || program.starts_with(PROGRAMS[0]) && !program.contains("counting") {
                 fs::copy(from, to).map_err(problem)?;
             }
@@ -172,12 +172,12 @@ impl Build {
     }
 }
 
-/// The target folder of other revisions. They share what they build of other people's packages.
+/// The target folder of other revisions. They share the build of their dependencies.
 fn build_folder() -> PathBuf {
     folder().join("build")
 }
 
-/// Removes the working tree and what git knows of it.
+/// Removes the working tree, and its entry in git.
 fn remove(tree: &Path) {
     let path = tree.display().to_string();
     let _ = git(&["worktree", "remove", "--force", &path]);
@@ -214,8 +214,8 @@ const COLUMNS: [(&str, Measure); 10] = [
 ];
 
 impl Comparison {
-    /// Returns a table for each target: of figures that are the same in every run the change, of the others the ratio of this
-    /// revision to that one.
+    /// Returns a table for each target: for exact figures the change, for the others the ratio of this revision to the
+    /// other one.
     pub(crate) fn tables(&self) -> Vec<Table> {
         let measures = [&PROCESS_MEASURES[..], &SOCKET_MEASURES].concat();
         let mut tables = Vec::new();

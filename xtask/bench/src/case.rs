@@ -12,7 +12,7 @@ pub(crate) struct Case {
     pub(crate) context: Context,
 }
 
-/// What stands between the server and the handler.
+/// What is mounted between the server and the handler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mount {
     /// The framework alone.
@@ -34,12 +34,12 @@ pub(crate) struct Policy {
     pub(crate) skip: bool,
 }
 
-/// Where spans go.
+/// The receiver of spans.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Backend {
     /// The no-op tracer.
     Noop,
-    /// A background reporter whose exporter makes the tags of each span and drops them.
+    /// A background reporter whose exporter computes the tags of each span and drops the spans.
     Discarding,
     Jaeger,
     Otlp,
@@ -65,7 +65,7 @@ const BARE_TRACESTATE: &str = "bare, tracestate";
 const BARE_JAEGER: &str = "bare, Jaeger's header";
 const BARE_B3: &str = "bare, B3's header";
 
-/// The name of the case that shows what any layer costs.
+/// The name of the case that shows the cost of any layer.
 pub(crate) const NOTHING: &str = "does nothing";
 
 const SAMPLED: (&str, &str) = (

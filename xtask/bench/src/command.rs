@@ -1,4 +1,4 @@
-//! The command: what is measured, and where the results go.
+//! The command: what is measured, and where the results are written.
 
 use std::env;
 use std::fs;
@@ -19,14 +19,15 @@ use crate::{Problem, page, table};
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask bench")]
 struct Arguments {
-    /// Run only what has every word of this text in its name: measure, framework and case, such as "instructions axum" or
-    /// "recorded". May be given several times; then one that fits is enough. The bare framework is always run with it.
+    /// Run only measurements whose names contain every word of this text: measure, framework and case, such as
+    /// "instructions axum" or "recorded". May be given several times; then one match is enough. The bare framework
+    /// always runs as well.
     #[arg(long, value_name = "TEXT")]
     filter: Vec<String>,
-    /// Take only these measures: allocations, held, instructions, time, threads, sockets.
+    /// Run only these measures: allocations, held, instructions, time, threads, sockets.
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     measures: Vec<String>,
-    /// Take few samples of the main cases: a look, and not a figure to write down.
+    /// Take few samples of the main cases, for a first impression; do not publish these figures.
     #[arg(long)]
     quick: bool,
     /// Take few samples of all cases.
@@ -45,7 +46,7 @@ struct Arguments {
     child: Option<Child>,
 }
 
-/// What the command starts itself for.
+/// The roles in which the command starts itself.
 #[derive(Debug, Subcommand)]
 enum Child {
     /// Runs cases under callgrind.
@@ -110,7 +111,7 @@ fn bench(arguments: &Arguments) -> Result<(), Problem> {
     if let Some(file) = &arguments.markdown {
         write(file, &markdown(&results))?;
     }
-    // A file for a program wants no page: so run those that `--against` compares.
+    // Results for a program need no page: `--against` starts such runs.
     if arguments.json.is_none() {
         let page = match (comparison.is_some(), is_filtered) {
             (true, _) => "against.html",
@@ -136,7 +137,7 @@ fn chosen(names: &[String]) -> Result<Vec<Measure>, Problem> {
     names.iter().map(named).collect()
 }
 
-/// Takes the measures, those first that need nobody else on the machine least.
+/// Runs the measures; those that other processes disturb least come first.
 fn measured(
     filter: Filter,
     measures: &[Measure],

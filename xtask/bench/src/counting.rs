@@ -1,4 +1,4 @@
-//! Counts allocations and bytes for `cargo xtask bench`, which starts it: the one program with a counting allocator.
+//! Counts allocations and bytes for `cargo xtask bench`, which starts it: the only program with a counting allocator.
 
 use std::process::ExitCode;
 

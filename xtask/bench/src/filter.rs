@@ -1,6 +1,6 @@
 //! Which measurements are run.
 
-/// Texts of which one has to fit. Without a text everything is run.
+/// Texts, one of which has to match. Without a text everything runs.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Filter(pub(crate) Vec<String>);
 

@@ -1,8 +1,8 @@
 //! Measures what tracing costs a request, side by side in one run: `cargo xtask bench`.
 //!
-//! Each framework's application has the same routes and gets the same request. It is called without sockets, so that what is
-//! added stands out, and over sockets, so that its share of a whole request is seen. Cases take turns, so that a machine that
-//! slows down slows all of them; the figures to read are the differences and the ratios, not the times.
+//! Each framework's application has the same routes and gets the same request. It is called without sockets, which
+//! shows small differences, and over sockets, which shows the share of a whole request. Cases take turns, so that a
+//! change of the machine's speed affects all of them; compare the differences and the ratios, not the times.
 
 mod against;
 mod apps;
@@ -23,6 +23,6 @@ mod table;
 pub use self::command::run;
 pub use self::measures::allocations::{Counted, count};
 
-/// Why the benchmark cannot go on.
+/// Why the benchmark cannot continue.
 #[derive(Debug)]
 pub(crate) struct Problem(pub(crate) String);

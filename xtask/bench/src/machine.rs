@@ -1,4 +1,4 @@
-//! The machine, in general terms: nothing that tells whose it is.
+//! A general description of the machine, without its name.
 
 use std::env::consts::{ARCH, OS};
 use std::process::Command;

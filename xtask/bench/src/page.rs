@@ -50,7 +50,7 @@ fn about(results: &Results, comparison: Option<&Comparison>) -> Markup {
             (machine.date) " · " (machine.system) ", " (cores) " · " (machine.compiler) (counter.unwrap_or_default())
             @if let Some(comparison) = comparison { " · compared with " code { (comparison.revision) } }
         }
-        @if results.quick { p.note { "A quick run: few samples. These figures are a look, and not to be written down." } }
+        @if results.quick { p.note { "A quick run with few samples: these figures are a first impression, not results." } }
         @for note in &results.notes { p.note { (note) } }
     }
 }
@@ -58,7 +58,7 @@ fn about(results: &Results, comparison: Option<&Comparison>) -> Markup {
 fn compared(comparison: &Comparison) -> Markup {
     html! {
         p.about {
-            "Both revisions were built alike and run in turn. Allocations, instructions and bytes are those of the other revision → "
+            "Both revisions were built with the same options and run in turn. Allocations, instructions and bytes are those of the other revision → "
             "those of this one. The other figures are the ratio of this revision to the other one, with the range of the middle half "
             "of the rounds: below 1 is less."
         }
@@ -70,8 +70,8 @@ fn measured(results: &Results) -> Markup {
     html! {
         p.about {
             "Every framework has the same routes, handler and request. Figures in the row “bare” are those of the framework alone; all "
-            "others are what a request costs more than that. “Does nothing” has a layer, middleware or pair of fairings that only hands "
-            "on: its share is the framework's. “Recorded” without more goes to an exporter that makes every tag and drops the span."
+            "others are what a request costs in addition. “Does nothing” has a layer, middleware or pair of fairings that only passes "
+            "requests on: its cost is the framework's. “Recorded” alone uses an exporter that computes every tag and drops the span."
         }
         (bars(
             results,

@@ -1,4 +1,4 @@
-//! Makes a case's policy.
+//! Creates a case's policy.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -10,13 +10,13 @@ use opentracing_http::{Attribute, FinishedSpan, HttpTracing, HttpTracingBuilder,
 use crate::case::{Backend, Formats, Policy};
 use crate::receivers::Addresses;
 
-/// More spans than any measurement reports between two flushes, so that none is dropped for want of room.
+/// More spans than any measurement reports between two flushes, so that none is dropped because of a full queue.
 const QUEUE_SPANS: usize = 1 << 18;
 
 /// More bytes than these spans hold.
 const QUEUE_BYTES: usize = 1 << 30;
 
-/// Makes the tags of each span, as an exporter that sends them must, and drops them.
+/// Computes the tags of each span, as an exporter has to, and drops the spans.
 struct Discarding;
 
 impl Exporter for Discarding {
@@ -70,7 +70,7 @@ fn jaeger(addresses: &Addresses) -> HttpTracingBuilder {
         .agent(&addresses.jaeger)
         .queue_spans(QUEUE_SPANS)
         .queue_bytes(QUEUE_BYTES)
-        // The default is below what a busy benchmark sends; then its limit would be measured, and not the tracer.
+        // The default is lower than what a busy benchmark sends; then the limit would be measured, and not the tracer.
         .bytes_per_second(u32::MAX)
         .build();
     HttpTracing::builder(tracer.expect("the tracer is right"))
@@ -105,7 +105,7 @@ fn propagation(formats: Formats) -> Propagation {
     }
 }
 
-/// Waits until everything that was reported has been exported, so that no case does another one's work.
+/// Waits until all reported spans are exported, so that their work is not measured in the next case.
 pub(crate) fn flush(tracing: Option<&HttpTracing>) {
     if let Some(tracing) = tracing {
         let _ = tracing.flush(Duration::from_secs(60));

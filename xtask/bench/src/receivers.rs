@@ -1,10 +1,10 @@
-//! Where spans arrive: nobody looks at them, but all of them are taken.
+//! Receivers of spans: they accept all spans and discard them.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::thread;
 
-/// Where the receivers listen, as the command's child processes are told.
+/// The receivers' addresses, as passed to the command's child processes.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Addresses {
     /// The address of the agent that Jaeger's spans are sent to.
@@ -29,7 +29,7 @@ impl Addresses {
 #[derive(Debug)]
 pub(crate) struct Receivers {
     pub(crate) addresses: Addresses,
-    /// Nobody reads it; the kernel drops what does not fit, as it does with an agent that is too slow.
+    /// It is not read; the kernel drops packets that exceed its buffer, as with an agent that is too slow.
     _agent: UdpSocket,
 }
 

@@ -1,4 +1,4 @@
-//! What was measured, as it is written to a file and read from it.
+//! The results, as they are written to a file and read from it.
 
 use std::fmt;
 use std::fs;
@@ -18,12 +18,12 @@ pub(crate) struct Results {
     pub(crate) format: u32,
     pub(crate) machine: Machine,
     pub(crate) quick: bool,
-    /// What was not measured and why, and what a reader should know of this run.
+    /// What was not measured and why, and other notes for readers of the results.
     pub(crate) notes: Vec<String>,
     pub(crate) cells: Vec<Cell>,
 }
 
-/// Where and when it was measured, in general terms.
+/// Where and when it was measured, as a general description.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Machine {
     /// As `2026-01-31`.

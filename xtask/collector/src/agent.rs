@@ -1,4 +1,4 @@
-//! The UDP port that a Jaeger client sends to.
+//! A UDP port for Jaeger clients.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -9,8 +9,8 @@ use std::thread::{self, JoinHandle};
 use crate::compact::decode_batch;
 use crate::store::SpanStore;
 
-/// What `jaeger-agent` did on its port 6831, on a free port of this machine and without a backend: every span lands in a
-/// [`SpanStore`]. A packet that does not decode to its last byte becomes a problem there.
+/// A replacement for `jaeger-agent`, on a free port of this machine and without a backend: every span is stored in a
+/// [`SpanStore`]. A packet that cannot be decoded completely becomes a problem there.
 ///
 /// Dropping it closes the port and ends its thread.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ impl Agent {
     ///
     /// # Errors
     ///
-    /// When the system gives no socket or no thread.
+    /// Returns an error if the system provides no socket or no thread.
     pub fn start(store: Arc<SpanStore>) -> io::Result<Self> {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = socket.local_addr()?;
@@ -43,7 +43,7 @@ impl Agent {
         })
     }
 
-    /// Where to send spans.
+    /// Returns the address to send spans to.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -53,18 +53,18 @@ impl Agent {
 impl Drop for Agent {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
-        // The thread waits for a packet: any will do.
+        // The thread waits for a packet; this one ends the wait.
         let woken = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))
             .and_then(|socket| socket.send_to(&[], self.address));
         if let (Ok(_), Some(thread)) = (woken, self.thread.take()) {
-            // It only fails if the thread panicked, which has been printed.
+            // It fails only if the thread panicked, which has been printed.
             let _ = thread.join();
         }
     }
 }
 
 fn receive(socket: &UdpSocket, store: &SpanStore, stop: &AtomicBool) {
-    // No datagram is longer.
+    // The maximum size of a datagram.
     let mut buffer = vec![0; 65_536];
     loop {
         let received = socket.recv(&mut buffer);

@@ -1,4 +1,5 @@
-//! Jaeger's `emitBatch` message in Thrift's compact protocol, after `agent.thrift` and `jaeger.thrift` of jaeger-idl.
+//! Decodes Jaeger's `emitBatch` message in Thrift's compact protocol, as defined in `agent.thrift` and `jaeger.thrift`
+//! of jaeger-idl.
 
 use std::error::Error;
 use std::fmt;
@@ -9,7 +10,7 @@ use thrift::protocol::{
 
 use crate::span::{Log, Reference, ReferenceKind, Span, Tag, TraceId, Value};
 
-/// Why a packet is not a whole `emitBatch` message.
+/// Why a packet is not a complete `emitBatch` message.
 #[derive(Debug)]
 pub struct DecodeError(String);
 
@@ -34,8 +35,8 @@ type Input<'a> = dyn TInputProtocol + 'a;
 ///
 /// # Errors
 ///
-/// Where a real agent would be lenient this is not: an unknown field, a missing required one, an id of 0, a span that
-/// ends before it starts, and bytes left over are errors.
+/// It is stricter than a real agent: an unknown field, a missing required field, an id of 0, a span that ends before it
+/// starts, and remaining bytes are errors.
 pub fn decode_batch(packet: &[u8]) -> Result<Vec<Span>> {
     let mut rest = packet;
     let spans = message(&mut TCompactInputProtocol::new(&mut rest))?;
@@ -97,7 +98,7 @@ fn read_process(input: &mut Input<'_>) -> Result<(String, Vec<Tag>)> {
     Ok((required(service, "Process.serviceName")?, tags))
 }
 
-/// The span's service and process tags are the batch's to fill in.
+/// Service and process tags of the span are set by the batch.
 fn read_span(input: &mut Input<'_>) -> Result<Span> {
     let (mut low, mut high, mut id, mut parent_id, mut name) = (None, None, None, None, None);
     let (mut flags, mut start, mut duration) = (None, None, None);
@@ -199,7 +200,7 @@ fn read_tag(input: &mut Input<'_>) -> Result<Tag> {
     let (key, value) = (required(key, "Tag.key")?, required(value, "Tag's value")?);
     let declared = required(kind, "Tag.vType")?;
     let actual = match &value {
-        // None is made of a packet.
+        // Packets contain no lists.
         Value::List(_) => -1,
         Value::Text(_) => 0,
         Value::Double(_) => 1,
@@ -215,7 +216,7 @@ fn read_tag(input: &mut Input<'_>) -> Result<Tag> {
     Ok(Tag { key, value })
 }
 
-/// Reads a struct's fields; `field` answers whether it knows the field, which it has to read then.
+/// Reads a struct's fields. `field` returns `true` if it knows the field, and reads it then.
 fn structure(
     input: &mut Input<'_>,
     name: &str,
@@ -270,7 +271,7 @@ fn required<T>(value: Option<T>, name: &str) -> Result<T> {
 mod tests {
     use super::decode_batch;
 
-    /// An `emitBatch` of a process "s" without tags and a span "n": what the bytes mean stands beside them.
+    /// An `emitBatch` of a process "s" without tags and a span "n"; comments explain the bytes.
     fn packet() -> Vec<u8> {
         let mut bytes = vec![0x82, 0x81, 0x00, 9];
         bytes.extend(b"emitBatch");

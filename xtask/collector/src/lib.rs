@@ -1,7 +1,7 @@
-//! An embedded Jaeger agent: it listens on a UDP port, decodes what tracers send and keeps it for a test to look at.
+//! An embedded Jaeger agent: it listens on a UDP port, decodes the packets of tracers and stores the spans for tests.
 //!
-//! Packets are read with Apache's own `thrift` crate, not with the codec that the Jaeger tracer writes them with, so that
-//! a packet that only the writer understands is seen. [`SpanStore`] also takes spans that came in another way.
+//! Packets are decoded with Apache's `thrift` crate, not with the codec that the Jaeger tracer uses, so that a packet
+//! that only the tracer's codec understands is detected. [`SpanStore`] also accepts spans of other sources.
 
 mod agent;
 mod compact;

@@ -1,9 +1,9 @@
-//! What a tracer reported, in plain values.
+//! A reported span, as plain values.
 
 use std::fmt;
 use std::time::Duration;
 
-/// A trace's 128 bits.
+/// A trace id of 128 bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TraceId(pub u128);
 
@@ -16,25 +16,25 @@ impl fmt::Display for TraceId {
 /// One finished span as it arrived.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Span {
-    /// The service that the reporting process calls itself.
+    /// The service's name.
     pub service: String,
-    /// The process's own tags.
+    /// The process' own tags.
     pub process_tags: Vec<Tag>,
-    /// The trace.
+    /// The trace id.
     pub trace_id: TraceId,
-    /// The span, never 0.
+    /// The span id, never 0.
     pub id: u64,
-    /// The parent, 0 for a root.
+    /// The parent's span id, 0 for a root.
     pub parent_id: u64,
     /// References to other spans, which may include the parent.
     pub references: Vec<Reference>,
-    /// Jaeger's flags, bit 0 sampled, bit 1 debug; `None` where they do not arrive.
+    /// Jaeger's flags, bit 0 sampled, bit 1 debug; `None` if they do not arrive.
     pub flags: Option<i32>,
     /// The operation's name.
     pub name: String,
-    /// Microseconds since the epoch; `None` if the tracer did not tell.
+    /// Start in microseconds since the epoch; `None` if the tracer does not report it.
     pub start_micros: Option<i64>,
-    /// How long it lasted; `None` if the tracer did not tell.
+    /// Duration in microseconds; `None` if the tracer does not report it.
     pub duration_micros: Option<i64>,
     /// The tags in the order in which they were sent.
     pub tags: Vec<Tag>,
@@ -52,13 +52,13 @@ impl Span {
             .map(|tag| &tag.value)
     }
 
-    /// Microseconds since the epoch at its end, if it is known.
+    /// Returns the end in microseconds since the epoch, if it is known.
     #[must_use]
     pub fn end_micros(&self) -> Option<i64> {
         Some(self.start_micros? + self.duration_micros?)
     }
 
-    /// How long it lasted, if that is known.
+    /// Returns the duration in microseconds, if it is known.
     #[must_use]
     pub fn duration(&self) -> Option<Duration> {
         let micros = u64::try_from(self.duration_micros?).ok()?;
@@ -75,7 +75,7 @@ pub struct Tag {
     pub value: Value,
 }
 
-/// The types that Jaeger knows, and the one that only OTLP has.
+/// The types of Jaeger's tags, and a type that only OTLP has.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     /// Text.
@@ -132,17 +132,17 @@ impl fmt::Display for Value {
     }
 }
 
-/// Something that happened during a span.
+/// A log of a span.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Log {
     /// Microseconds since the epoch.
     pub micros: i64,
-    /// What is told of it.
+    /// The fields.
     pub fields: Vec<Tag>,
 }
 
 impl Log {
-    /// The value of a field.
+    /// Returns the value of a field.
     #[must_use]
     pub fn field(&self, key: &str) -> Option<&Value> {
         self.fields
@@ -152,22 +152,22 @@ impl Log {
     }
 }
 
-/// A causal reference to another span.
+/// A reference to another span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reference {
-    /// How the two hang together.
+    /// The kind of the reference.
     pub kind: ReferenceKind,
-    /// The other span's trace.
+    /// The other span's trace id.
     pub trace_id: TraceId,
-    /// The other span.
+    /// The other span's id.
     pub span_id: u64,
 }
 
-/// How a span hangs together with the one it refers to.
+/// The kind of a reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReferenceKind {
-    /// The other waits for this one.
+    /// The other span depends on this one.
     ChildOf,
-    /// The other does not.
+    /// The other span does not depend on this one.
     FollowsFrom,
 }

@@ -1,11 +1,11 @@
-//! Where spans are kept until somebody asks.
+//! Stores spans for tests.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::span::{Span, TraceId};
 
-/// Keeps spans from any number of sources, and lets a test wait for them.
+/// Stores spans from any number of sources, and lets tests wait for them.
 #[derive(Debug, Default)]
 pub struct SpanStore {
     state: Mutex<State>,
@@ -19,47 +19,47 @@ struct State {
 }
 
 impl SpanStore {
-    /// Adds a span and wakes those who wait.
+    /// Adds a span and wakes waiting threads.
     pub fn add(&self, span: Span) {
         self.lock().spans.push(Arc::new(span));
         self.changed.notify_all();
     }
 
-    /// Notes something that came in and could not be understood.
+    /// Adds a problem: data that arrived and could not be decoded.
     pub fn add_problem(&self, problem: String) {
         self.lock().problems.push(problem);
         self.changed.notify_all();
     }
 
-    /// What came in and could not be understood. Whoever uses the store has to fail if there is any.
+    /// Returns the problems. A user of the store has to fail if there are any.
     #[must_use]
     pub fn problems(&self) -> Vec<String> {
         self.lock().problems.clone()
     }
 
-    /// The spans of one trace that are there now, in the order of their arrival.
+    /// Returns the spans of one trace that have arrived, in the order of their arrival.
     #[must_use]
     pub fn trace(&self, trace_id: TraceId) -> Vec<Arc<Span>> {
         of_trace(&self.lock().spans, trace_id)
     }
 
-    /// How many spans there are.
+    /// Returns the number of spans.
     #[must_use]
     pub fn len(&self) -> usize {
         self.lock().spans.len()
     }
 
-    /// Whether there is none.
+    /// Returns `true` if there are no spans.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Waits until a trace has at least so many spans, and returns all that it has.
+    /// Waits until a trace has at least `count` spans, and returns all its spans.
     ///
     /// # Errors
     ///
-    /// What it has when the time is over, or as soon as something could not be understood.
+    /// Returns the present spans if the time is over, or as soon as there is a problem.
     pub fn wait_for(
         &self,
         trace_id: TraceId,
@@ -73,9 +73,9 @@ impl SpanStore {
         .ok_or_else(|| self.trace(trace_id))
     }
 
-    /// Waits until `found` answers, which is asked again each time that something arrived.
+    /// Waits until `found` returns `Some`. It is called each time that a span has arrived.
     ///
-    /// `None` when the time is over, or as soon as something could not be understood.
+    /// Returns `None` if the time is over, or as soon as there is a problem.
     pub fn wait_until<T>(
         &self,
         timeout: Duration,
@@ -99,7 +99,7 @@ impl SpanStore {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // A panic of a check leaves the list as it was.
+        // After a panic in a check the list is still valid.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,17 +1,17 @@
-//! Where a Jaeger listens.
+//! The addresses of a Jaeger.
 
 use std::env;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 
-/// The addresses of one Jaeger, each of this machine only.
+/// The addresses of one Jaeger, which are reachable from this machine only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Addresses {
     /// The query API and the user interface, over HTTP.
     pub query: SocketAddr,
-    /// The query API over gRPC, which nothing here uses: Jaeger insists on it.
+    /// The query API over gRPC; not used here, but Jaeger requires it.
     pub query_grpc: SocketAddr,
-    /// Whether it is ready, over HTTP.
+    /// The health check, over HTTP.
     pub health: SocketAddr,
     /// OTLP over HTTP.
     pub otlp_http: SocketAddr,
@@ -22,16 +22,16 @@ pub struct Addresses {
 }
 
 impl Addresses {
-    /// Finds ports that are free now, each another one.
+    /// Finds different free ports.
     ///
-    /// Somebody else may take one before Jaeger does, which [`Jaeger::start`](crate::Jaeger::start) notices.
+    /// Another process may take one before Jaeger does; [`Jaeger::start`](crate::Jaeger::start) detects that.
     ///
     /// # Errors
     ///
-    /// When the system has no free port.
+    /// Returns an error if the system has no free port.
     pub fn free() -> io::Result<Self> {
         let any = (Ipv4Addr::LOCALHOST, 0);
-        // All are held until the last is found, so that none is found twice.
+        // All are bound until the last is found, so that none is found twice.
         let held = [
             TcpListener::bind(any)?,
             TcpListener::bind(any)?,
@@ -52,7 +52,7 @@ impl Addresses {
         })
     }
 
-    /// The variables by which a child process is told of a Jaeger.
+    /// Returns the variables that pass the addresses to a child process.
     #[must_use]
     pub fn variables(&self) -> [(&'static str, String); 6] {
         let values = [
@@ -71,7 +71,7 @@ impl Addresses {
         })
     }
 
-    /// What [`variables`](Self::variables) has told this process; `None` if nothing.
+    /// Returns the addresses in the variables of this process; `None` if there are none.
     #[must_use]
     pub fn from_variables() -> Option<Self> {
         let [query, query_grpc, health, otlp_http, otlp_grpc, udp] =

@@ -1,12 +1,12 @@
-//! What a Jaeger is told.
+//! The configuration of a Jaeger.
 
 use crate::addresses::Addresses;
 
-/// The text of the configuration file, in YAML: traces in memory, received as OTLP over gRPC and HTTP and as compact Thrift
-/// over UDP, and read through the query API. It listens nowhere else.
+/// Returns the configuration file in YAML: traces in memory, received as OTLP over gRPC and HTTP and as compact Thrift
+/// over UDP, and returned by the query API. It has no other ports.
 ///
 /// Jaeger keeps the latest 100,000 traces. The queue and the buffer of the UDP port are larger than by default, because
-/// what does not fit into them is lost without a sign.
+/// packets that exceed them are lost without a notice.
 #[must_use]
 pub fn configuration(addresses: &Addresses) -> String {
     let Addresses {

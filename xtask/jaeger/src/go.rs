@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use serde_json::Value;
 
-/// Jaeger's module, whose last version number of the first line holds the code of Jaeger 2.13.
+/// Jaeger's module. The last version number of its first line contains the code of Jaeger 2.13.
 const MODULE: &str = "github.com/jaegertracing/jaeger";
 
 /// A version of Go.
@@ -19,13 +19,13 @@ pub struct GoVersion {
 }
 
 impl GoVersion {
-    /// The oldest that builds this Jaeger.
+    /// The oldest version that can build this Jaeger.
     pub const LEAST: Self = Self {
         major: 1,
         minor: 25,
     };
 
-    /// Of the `go` on the `PATH`.
+    /// Returns the version of the `go` on the `PATH`.
     pub(crate) fn installed() -> Option<Self> {
         let output = go(&["env", "GOVERSION"])
             .stderr(Stdio::null())
@@ -41,7 +41,7 @@ impl fmt::Display for GoVersion {
     }
 }
 
-/// Reads what `go env GOVERSION` prints, such as `go1.25.4`, `go1.26rc1` or `devel go1.27-0123456`.
+/// Parses the output of `go env GOVERSION`, such as `go1.25.4`, `go1.26rc1` or `devel go1.27-0123456`.
 impl FromStr for GoVersion {
     type Err = ();
 
@@ -56,15 +56,15 @@ impl FromStr for GoVersion {
     }
 }
 
-/// Builds this version of Jaeger to the file `program`.
+/// Builds this version of Jaeger as the file `program`.
 ///
-/// Go checks what it downloads against the checksums in Jaeger's own module, in whose folder it builds for that reason.
+/// Go verifies downloads with the checksums in Jaeger's own module, so the build runs in that module's folder.
 pub(crate) fn build(version: &str, program: &Path) -> Result<(), String> {
     let folder = program.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let module = download(version)?;
 
-    // A build that is interrupted leaves no program behind.
+    // An interrupted build leaves no program.
     let part = folder.join(format!("jaeger.{}.part", std::process::id()));
     let status = go(&["build", "-C"])
         .arg(&module)
@@ -80,7 +80,7 @@ pub(crate) fn build(version: &str, program: &Path) -> Result<(), String> {
     fs::rename(&part, program).map_err(|error| format!("{}: {error}", program.display()))
 }
 
-/// Downloads the module; the folder that it is in.
+/// Downloads the module, and returns its folder.
 fn download(version: &str) -> Result<PathBuf, String> {
     let output = go(&["mod", "download", "-json", &format!("{MODULE}@{version}")])
         .stderr(Stdio::inherit())
@@ -96,7 +96,7 @@ fn download(version: &str) -> Result<PathBuf, String> {
     }
 }
 
-/// A command of Go's that no workspace or flags of the user's own lead astray.
+/// Returns a command of Go that ignores the user's workspaces and flags.
 fn go(arguments: &[&str]) -> Command {
     let mut go = Command::new("go");
     go.args(arguments)

@@ -6,15 +6,16 @@ use std::io;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 
-/// A process that ends with this value, and with the process that started it: also if that one is killed.
+/// A process that is ended when this value is dropped, and when the process that started it ends, even if that is
+/// killed.
 #[derive(Debug)]
 pub(crate) struct Guarded {
     child: Child,
-    /// Its end ends the process; the system closes it if nobody else does.
+    /// Closing it ends the process; the system closes it if this process is killed.
     input: Option<ChildStdin>,
 }
 
-/// Runs a program, and kills it at the end of the standard input. That input is a pipe whose other end only the parent has.
+/// Runs a program, and kills it when the standard input ends. That input is a pipe whose other end only the parent has.
 #[cfg(unix)]
 const GUARD: &str = r#"
 exec 3<&0
@@ -30,7 +31,7 @@ exit "$status"
 "#;
 
 impl Guarded {
-    /// Starts the program, with this file as its standard output and error output.
+    /// Starts the program, with this file as its standard output and standard error.
     pub(crate) fn start(program: &Path, arguments: &[&OsStr], output: &File) -> io::Result<Self> {
         let mut child = command(program)
             .args(arguments)
@@ -42,12 +43,12 @@ impl Guarded {
         Ok(Self { child, input })
     }
 
-    /// How it ended, if it did.
+    /// Returns the status if the program has ended.
     pub(crate) fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
         self.child.try_wait()
     }
 
-    /// Waits until it ends by itself.
+    /// Waits until the program ends by itself.
     pub(crate) fn wait(&mut self) -> io::Result<ExitStatus> {
         self.child.wait()
     }
@@ -58,7 +59,7 @@ fn command(program: &Path) -> Command {
     use std::os::unix::process::CommandExt as _;
 
     let mut command = Command::new("sh");
-    // In a group of its own: Ctrl-C reaches the parent alone, whose end is the program's.
+    // In a separate process group: Ctrl-C reaches only the parent, whose end stops the program.
     command
         .args(["-c", GUARD, "guard"])
         .arg(program)
@@ -66,7 +67,7 @@ fn command(program: &Path) -> Command {
     command
 }
 
-/// Where there is no shell the process ends with the value alone.
+/// Without a shell the process ends only when the value is dropped.
 #[cfg(not(unix))]
 fn command(program: &Path) -> Command {
     Command::new(program)
@@ -76,10 +77,10 @@ impl Drop for Guarded {
     fn drop(&mut self) {
         self.input = None;
         if cfg!(not(unix)) {
-            // It fails only if the process is gone, which is what is wanted.
+            // It fails only if the process has already ended.
             let _ = self.child.kill();
         }
-        // The guard ends when the program has.
+        // The guard ends after the program.
         let _ = self.child.wait();
     }
 }

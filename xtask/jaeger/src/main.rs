@@ -7,10 +7,10 @@ use std::process::ExitCode;
 use clap::Parser;
 use xtask_jaeger::{Jaeger, find};
 
-/// Starts a real Jaeger, and stops it with itself.
+/// Start a real Jaeger, and stop it at the end of this program.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Where the configuration and the log are written; target/jaeger by default.
+    /// The folder of the configuration and the log; target/jaeger by default.
     #[arg(long, value_name = "FOLDER")]
     folder: Option<PathBuf>,
 }
@@ -21,7 +21,7 @@ fn main() -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Runs until it is stopped from outside; why it ended before.
+/// Runs until it is stopped; returns why it ended before.
 fn run(arguments: &Arguments) -> String {
     let root = root();
     let folder = match &arguments.folder {
@@ -40,7 +40,7 @@ fn run(arguments: &Arguments) -> String {
     jaeger.wait()
 }
 
-/// The repository's folder.
+/// Returns the repository's folder.
 fn root() -> PathBuf {
     let here = env::var_os("CARGO_MANIFEST_DIR")
         .map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);

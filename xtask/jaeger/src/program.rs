@@ -1,4 +1,4 @@
-//! Finds a Jaeger, or has one built.
+//! Finds or builds a Jaeger.
 
 use std::env::{self, consts::EXE_SUFFIX};
 use std::ffi::OsStr;
@@ -8,17 +8,18 @@ use std::time::Instant;
 
 use crate::go::{self, GoVersion};
 
-/// The version that is built where there is none.
+/// The version that is built if none is found.
 pub const VERSION: &str = "v1.76.0";
 
-/// Returns a Jaeger: the `jaeger` on the `PATH`, else the one that was built before, else one that is built now with Go.
+/// Returns a Jaeger: the `jaeger` on the `PATH`, else the one that was built before, else a new one that is built with
+/// Go.
 ///
-/// What is built is kept in `target/jaeger/<version>` below `root`, the repository's folder. Building prints what it does
-/// and how long that takes.
+/// The program is kept in `target/jaeger/<version>` below `root`, the repository's folder. A build prints what it does
+/// and how long it takes.
 ///
 /// # Errors
 ///
-/// A text with the remedy, when there is neither a Jaeger nor a Go that could build one, and when building fails.
+/// Returns an error with the remedy if there is neither a Jaeger nor a Go that can build one, or if building fails.
 pub fn find(root: &Path) -> Result<PathBuf, String> {
     if let Some(program) = on_path(&env::var_os("PATH").unwrap_or_default()) {
         return Ok(program);
@@ -58,7 +59,7 @@ pub fn find(root: &Path) -> Result<PathBuf, String> {
     Ok(built)
 }
 
-/// The first program called `jaeger` in the folders of a `PATH`.
+/// Returns the first program called `jaeger` in the folders of a `PATH`.
 #[must_use]
 pub fn on_path(path: &OsStr) -> Option<PathBuf> {
     env::split_paths(path)

@@ -1,4 +1,4 @@
-//! Reads traces back.
+//! Queries traces.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -6,9 +6,9 @@ use std::time::Duration;
 use ureq::Agent;
 use xtask_collector::TraceId;
 
-use crate::answer::{Received, read};
+use crate::response::{Received, read};
 
-/// What the page has instead of the user interface in a Jaeger that was built without it, as one from its Go module is.
+/// The text on the page of a Jaeger without user interface, such as one that is built from its Go module.
 const NO_INTERFACE: &str = "not compiled with the UI assets";
 
 /// A client of the query API, version 3.
@@ -19,7 +19,7 @@ pub struct Query {
 }
 
 impl Query {
-    /// Asks the Jaeger whose query API listens there.
+    /// Creates a client of the query API at this address.
     #[must_use]
     pub fn new(address: SocketAddr) -> Self {
         let agent = Agent::config_builder()
@@ -31,22 +31,23 @@ impl Query {
         Self { agent, address }
     }
 
-    /// The spans of a trace that are there now, as they are stored: without what Jaeger adds for people who look at them.
+    /// Returns the spans of a trace as they are stored, without Jaeger's additions for display.
     ///
     /// # Errors
     ///
-    /// When Jaeger does not answer, or with something else than a trace.
+    /// Returns an error if Jaeger does not respond, or if the response is not a trace.
     pub fn trace(&self, trace_id: TraceId) -> Result<Vec<Received>, String> {
         self.ask(&format!("/api/v3/traces/{trace_id}?raw_traces=true"))
     }
 
-    /// The spans of the latest traces, so many at most, in which a service took part: its own spans, and those of others.
+    /// Returns the spans of at most `limit` of the latest traces in which a service took part, including those of other
+    /// services.
     ///
-    /// The name of the service has letters, digits and hyphens only.
+    /// The name of the service consists of letters, digits and hyphens.
     ///
     /// # Errors
     ///
-    /// As [`trace`](Self::trace).
+    /// The same as those of [`trace`](Self::trace).
     pub fn latest(&self, service: &str, traces: usize) -> Result<Vec<Received>, String> {
         self.ask(&format!(
             "{}&query.raw_traces=true",
@@ -54,7 +55,7 @@ impl Query {
         ))
     }
 
-    /// Where people find the latest traces of a service, so many at most: in the user interface, or as JSON where there is
+    /// Returns the address of a page with the latest traces of a service: in the user interface, or as JSON if there is
     /// none.
     #[must_use]
     pub fn page(&self, service: &str, traces: usize) -> String {
@@ -65,11 +66,11 @@ impl Query {
         format!("http://{}{path}", self.address)
     }
 
-    /// Whether a browser sees the user interface. A Jaeger that was built from its Go module has none.
+    /// Returns `true` if Jaeger has a user interface. One that was built from its Go module has none.
     ///
     /// # Errors
     ///
-    /// When Jaeger does not answer.
+    /// Returns an error if Jaeger does not respond.
     pub fn has_interface(&self) -> Result<bool, String> {
         let (status, page) = self.get("/")?;
         Ok(status == 200 && !page.contains(NO_INTERFACE))
@@ -78,17 +79,17 @@ impl Query {
     fn ask(&self, path: &str) -> Result<Vec<Received>, String> {
         match self.get(path)? {
             (200, body) => {
-                read(&body).map_err(|error| format!("Jaeger's answer to {path}: {error}"))
+                read(&body).map_err(|error| format!("Jaeger's response to {path}: {error}"))
             }
             (404, _) => Ok(Vec::new()),
             (status, body) => Err(format!(
-                "Jaeger's answer to {path} has status {status}: {body}"
+                "Jaeger's response to {path} has status {status}: {body}"
             )),
         }
     }
 
     fn get(&self, path: &str) -> Result<(u16, String), String> {
-        let failed = |error| format!("Jaeger does not answer {path}: {error}");
+        let failed = |error| format!("Jaeger does not respond to {path}: {error}");
         let url = format!("http://{}{path}", self.address);
         let mut response = self.agent.get(&url).call().map_err(failed)?;
         let status = response.status().as_u16();
@@ -97,7 +98,7 @@ impl Query {
     }
 }
 
-/// Jaeger asks for a time, even if it is any.
+/// Jaeger requires a time range, even an unlimited one.
 fn latest(service: &str, traces: usize) -> String {
     format!(
         "/api/v3/traces?query.service_name={service}&query.num_traces={traces}\

@@ -1,4 +1,4 @@
-//! A Jaeger that runs.
+//! A running Jaeger.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -12,19 +12,20 @@ use crate::configuration::configuration;
 use crate::guard::Guarded;
 use crate::query::Query;
 
-/// How long it may take until it is ready.
+/// Maximum time until it is ready.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How long to wait until it is asked again.
+/// Time between two checks.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// How often ports are looked for, because somebody else took one before Jaeger did.
+/// Number of attempts to find free ports, because another process may take one before Jaeger does.
 const ATTEMPTS: usize = 5;
 
-/// How many lines of its log a failure shows.
+/// Number of lines of its log in an error.
 const SHOWN_LINES: usize = 20;
 
-/// A Jaeger with memory storage on free ports of this machine. It ends with this value, and with this process.
+/// A Jaeger with memory storage on free ports of this machine. It ends when this value is dropped, and with this
+/// process.
 #[derive(Debug)]
 pub struct Jaeger {
     addresses: Addresses,
@@ -38,7 +39,7 @@ impl Jaeger {
     ///
     /// # Errors
     ///
-    /// When it does not start, ends, or is not ready within a minute: with the end of its log.
+    /// Returns an error with the end of its log if it does not start, ends, or is not ready within a minute.
     pub fn start(program: &Path, folder: &Path) -> Result<Self, String> {
         fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         let mut attempt = 1;
@@ -83,7 +84,7 @@ impl Jaeger {
         ];
         let deadline = Instant::now() + PATIENCE;
         loop {
-            // Any status but one of success is an error.
+            // A status that is not a success is an error.
             if urls.iter().all(|url| agent.get(url).call().is_ok()) {
                 return Ok(());
             }
@@ -105,7 +106,7 @@ impl Jaeger {
         }
     }
 
-    /// Where to look, where to send spans to and how a service is told, a line for each.
+    /// Returns the addresses of the user interface and the receivers, and the variables for a service, one per line.
     #[must_use]
     pub fn directions(&self) -> String {
         let Addresses {
@@ -134,13 +135,13 @@ impl Jaeger {
         )
     }
 
-    /// Where it listens.
+    /// Returns its addresses.
     #[must_use]
     pub fn addresses(&self) -> &Addresses {
         &self.addresses
     }
 
-    /// Waits until it ends by itself, which it is not asked to do; why it did.
+    /// Waits until it ends by itself, which it should not; returns the reason.
     pub fn wait(&mut self) -> String {
         let ended = match self.process.wait() {
             Ok(status) => format!("ended with {status}"),
@@ -155,7 +156,7 @@ impl Jaeger {
             .unwrap_or_default()
     }
 
-    /// The file's name, and its last lines.
+    /// Returns the file's name and its last lines.
     fn log_end(&self) -> String {
         let log = self.log_text();
         let lines: Vec<_> = log.lines().collect();
@@ -168,7 +169,7 @@ impl Jaeger {
 /// Why a Jaeger is not ready.
 #[derive(Debug)]
 enum Unready {
-    /// Other ports may do.
+    /// Other ports may be free.
     PortTaken(String),
     Other(String),
 }

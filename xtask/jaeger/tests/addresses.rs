@@ -1,4 +1,4 @@
-//! Where a Jaeger is told to listen.
+//! Tests of the addresses in Jaeger's configuration.
 
 use std::collections::HashSet;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
@@ -18,7 +18,7 @@ fn all(addresses: &Addresses) -> [SocketAddr; 6] {
 
 #[test]
 fn ports_are_free_and_of_this_machine_alone() {
-    // Somebody else may take one before it is tried.
+    // Another process may take one meanwhile.
     let all_free = (0..10).any(|_| {
         let addresses = Addresses::free().unwrap();
         for address in all(&addresses) {
@@ -56,7 +56,7 @@ fn the_configuration_has_these_endpoints_and_no_others() {
             "{address}: {text}"
         );
     }
-    // It would listen on port 8888.
+    // Otherwise it would listen on port 8888.
     assert!(text.contains("metrics:\n      level: none"), "{text}");
 }
 
@@ -92,6 +92,6 @@ fn variables_tell_a_child_process_each_address() {
         .collect();
     let expected: Vec<_> = all(&addresses).iter().map(ToString::to_string).collect();
     assert_eq!(told, expected);
-    // This process was told of none.
+    // This process has no such variables.
     assert_eq!(Addresses::from_variables(), None);
 }

@@ -1,4 +1,4 @@
-//! Which program is taken, and what becomes of it.
+//! Tests of how a Jaeger is found, started and ended.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used)]
 
@@ -14,10 +14,10 @@ use std::time::Duration;
 
 use xtask_jaeger::{GoVersion, on_path};
 
-/// Longer than anything here takes.
+/// Longer than any step takes.
 const SOON: Duration = Duration::from_secs(30);
 
-/// A folder of a test's own.
+/// Creates a folder for one test.
 fn folder(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _ = fs::remove_dir_all(&folder);
@@ -25,14 +25,15 @@ fn folder(name: &str) -> PathBuf {
     folder
 }
 
-/// A program called `jaeger` that does this.
+/// Creates a program called `jaeger` with this script.
 fn jaeger(folder: &Path, script: &str) {
     let program = folder.join("jaeger");
     fs::write(&program, format!("#!/bin/sh\n{script}")).unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// The command with the `jaeger` of this folder on its `PATH`. Its standard output is also file 9 of all that it starts.
+/// Returns the command with the `jaeger` of this folder on its `PATH`. Its standard output is also file 9 of all
+/// processes that it starts.
 fn command(folder: &Path) -> Child {
     let mut path = OsString::from(folder);
     path.push(":");
@@ -93,7 +94,7 @@ fn versions_of_go_are_compared_by_their_numbers() {
 #[test]
 fn nothing_is_left_when_the_command_is_killed() {
     let folder = folder("killed");
-    // It is never ready, and ignores what can be ignored.
+    // It is never ready, and ignores all signals that can be ignored.
     jaeger(
         &folder,
         "trap '' INT TERM HUP\necho runs >&9\nexec sleep 1000\n",
@@ -107,7 +108,7 @@ fn nothing_is_left_when_the_command_is_killed() {
     }
     command.kill().unwrap();
     command.wait().unwrap();
-    // The output ends when nobody has it any more.
+    // The output ends when no process has it open.
     let (ended, end) = channel();
     thread::spawn(move || {
         let _ = printed.read_to_string(&mut String::new());

@@ -1,4 +1,4 @@
-//! What has to hold for each framework by itself, with the driver on both sides.
+//! The scenarios for each framework alone: the driver is both its caller and its callee.
 
 use xtask_collector::{Span, Value};
 
@@ -12,7 +12,7 @@ use crate::pairs::failed;
 use crate::run::Run;
 use crate::upstream::{CONTEXT_HEADERS, Headers, Upstream, header_names};
 
-/// How many of the scenarios are run with every format, from the first on.
+/// Number of scenarios, from the first, that run with every format.
 pub(crate) const WITH_EVERY_FORMAT: usize = 1;
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
@@ -48,61 +48,61 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "malformed",
-        about: "A malformed traceparent header is no parent, and the request is answered as ever.",
+        about: "A malformed traceparent header is ignored, and the response is the same.",
         check: malformed,
         stops: false,
     },
     Scenario {
         name: "hang-up",
-        about: "The client hangs up while the handler waits: the span ends once, as the framework lets the request end.",
+        about: "The client hangs up while the handler waits: the span ends once, when the framework ends the request.",
         check: |run, path| leaving(run, path, Left::HangsUp),
         stops: false,
     },
     Scenario {
         name: "reset",
-        about: "The client resets the connection while the handler waits: the same.",
+        about: "The client resets the connection while the handler waits: the span ends once.",
         check: |run, path| leaving(run, path, Left::Resets),
         stops: false,
     },
     Scenario {
         name: "panic",
-        about: "The client of a handler that panics sees what it would see untraced.",
+        about: "The client of a handler that panics gets the same response as without tracing.",
         check: panic,
         stops: false,
     },
     Scenario {
         name: "not found",
-        about: "A path that no route has is named by its method alone, and is no error.",
+        about: "A request without a matching route is named after its method, and is not an error.",
         check: not_found,
         stops: false,
     },
     Scenario {
         name: "skipped",
-        about: "A route that the policy skips is answered and not reported.",
+        about: "A route that the policy skips works and is not reported.",
         check: skipped,
         stops: false,
     },
     Scenario {
         name: "child",
-        about: "A child started in the handler is the request's child, with its tag.",
+        about: "A span that is started in the handler is the request's child, with its tag.",
         check: child,
         stops: false,
     },
     Scenario {
         name: "log",
-        about: "What the handler logs is there, with its fields.",
+        about: "The handler's log arrives with its fields.",
         check: log,
         stops: false,
     },
     Scenario {
         name: "chosen",
-        about: "The route with chosen attributes has them as tags, and other routes do not.",
+        about: "The route with chosen attributes has them as tags; other routes do not.",
         check: chosen,
         stops: false,
     },
     Scenario {
         name: "stop",
-        about: "Asked to stop, the service delivers the spans of its last request and ends with status 0.",
+        about: "A service that is stopped delivers the spans of its last request and ends with status 0.",
         check: stop,
         stops: true,
     },
@@ -162,7 +162,7 @@ fn reads(run: &Run<'_>, path: &[Framework], format: Format) -> Check {
 fn malformed(run: &Run<'_>, path: &[Framework]) -> Check {
     let framework = only(path)?;
     let upstream = Upstream::new(true);
-    // A `+` is what a lenient parser takes for a part of a number.
+    // A lenient number parser accepts a `+`.
     let header = format!(
         "00-{}-+{:015x}-01",
         upstream.trace_id,
@@ -182,7 +182,7 @@ fn malformed(run: &Run<'_>, path: &[Framework]) -> Check {
     let trace = run.trace_of(trace_id, 1)?;
     trace.child(0, "the request's span")?;
     holds(trace_id != upstream.trace_id, || {
-        "the malformed header's trace id was taken".to_owned()
+        "the malformed header's trace id was used".to_owned()
     })
 }
 
@@ -196,7 +196,7 @@ enum Left {
 fn leaving(run: &Run<'_>, path: &[Framework], how: Left) -> Check {
     let upstream = run.upstream();
     let framework = only(path)?;
-    // The handler calls the driver, which holds its answer back: so the driver knows that the handler waits.
+    // The handler calls the driver, which delays its response: so the driver knows that the handler waits.
     let key = upstream.trace_id.to_string();
     let (url, hold) = run.downstream.hold(&key);
     let request = with_query("/call", &[("to", &url)]);
@@ -224,7 +224,7 @@ fn leaving(run: &Run<'_>, path: &[Framework], how: Left) -> Check {
         }
     };
     match expected {
-        // The spans arrive while the answer is still held back: the handler was dropped.
+        // The spans arrive while the response is still delayed: the handler was dropped.
         Leaving::Cancels => {
             let trace = run.trace(upstream, 2)?;
             let server = trace.child(upstream.span_id, "the server span")?;
@@ -248,10 +248,10 @@ fn leaving(run: &Run<'_>, path: &[Framework], how: Left) -> Check {
             } else {
                 drop(hold);
                 if let Some(client) = client {
-                    // Until the connection is closed by the server, which answers first.
+                    // Until the server closes the connection, after its response.
                     let answer = client.wait_for_close().map_err(broken)?;
                     holds(answer.ends_with("answer"), || {
-                        format!("the client should read the answer: {answer:?}")
+                        format!("the client should read the response: {answer:?}")
                     })?;
                 }
             }
@@ -343,7 +343,7 @@ fn chosen(run: &Run<'_>, path: &[Framework]) -> Check {
             trace.child(upstream.span_id, "the server span")?.clone(),
         ))
     };
-    // A header may come several times: what can carry a list carries one.
+    // A header may have several values: a format with lists sends a list.
     let values = [text("r-17"), Value::List(vec![text("r-17")])];
     let is_request_id = |span: &Span| span.tags.iter().any(|tag| values.contains(&tag.value));
     let (_, chosen) = ask("/chosen")?;

@@ -1,4 +1,4 @@
-//! Where the spans of services arrive, and how a check waits for them.
+//! Where the services' spans arrive, and how a check waits for them.
 
 use std::sync::Arc;
 use std::thread;
@@ -9,13 +9,13 @@ use xtask_jaeger::{Query, Received};
 
 use crate::expect::{Check, Failure};
 
-/// How long spans may take from their end to where they arrive.
+/// Maximum time from a span's end to its arrival.
 pub(crate) const ARRIVAL: Duration = Duration::from_secs(10);
 
-/// How long to wait until Jaeger is asked again.
+/// Time between two queries to Jaeger.
 const PAUSE: Duration = Duration::from_millis(25);
 
-/// In how many of the latest traces a span is looked for, while other cells make some as well.
+/// Number of the latest traces that a span is searched in, because other cells create traces at the same time.
 const LATEST: usize = 100;
 
 /// The collector within the driver, or a real Jaeger.
@@ -26,7 +26,7 @@ pub(crate) enum Arrivals {
 }
 
 impl Arrivals {
-    /// The spans of a trace that are there now.
+    /// Returns the spans of a trace that have arrived.
     pub(crate) fn trace(&self, trace_id: TraceId) -> Check<Vec<Arc<Span>>> {
         match self {
             Self::Collector(store) => Ok(store.trace(trace_id)),
@@ -34,7 +34,7 @@ impl Arrivals {
         }
     }
 
-    /// Waits until a trace has at least so many spans, but no longer than [`ARRIVAL`], and returns all that it has.
+    /// Waits until a trace has at least `count` spans, but no longer than [`ARRIVAL`], and returns all its spans.
     pub(crate) fn wait_for(&self, trace_id: TraceId, count: usize) -> Check<Vec<Arc<Span>>> {
         match self {
             Self::Collector(store) => match store.wait_for(trace_id, count, ARRIVAL) {
@@ -51,7 +51,7 @@ impl Arrivals {
         }
     }
 
-    /// Waits for a span of the service with this tag; the trace that it belongs to.
+    /// Waits for a span of the service with this tag, and returns its trace.
     pub(crate) fn wait_for_tag(
         &self,
         service: &str,
@@ -74,7 +74,7 @@ impl Arrivals {
     }
 }
 
-/// Asks again and again until there is an answer, or the time is over.
+/// Queries repeatedly until there is a result, or the time is over.
 fn poll<T>(mut ask: impl FnMut() -> Check<Option<T>>) -> Check<Option<T>> {
     let deadline = Instant::now() + ARRIVAL;
     loop {
@@ -86,7 +86,7 @@ fn poll<T>(mut ask: impl FnMut() -> Check<Option<T>>) -> Check<Option<T>> {
     }
 }
 
-/// The spans as they came back, or what Jaeger thinks is wrong with one.
+/// Returns the spans, or a warning of Jaeger about one.
 fn spans(received: Vec<Received>) -> Result<Vec<Arc<Span>>, String> {
     let warned = |span: &Received| {
         let warning = span.warnings.first()?;

@@ -1,4 +1,4 @@
-//! The cells of the matrix: which there are, and what came of them.
+//! The cells of the matrix, and their results.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,18 +12,18 @@ use crate::framework::Framework;
 use crate::run::Run;
 use crate::{alone, chains, pairs};
 
-/// Something that has to hold along a path of frameworks.
+/// A scenario that has to hold along a path of frameworks.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
-    /// What is expected, in one sentence.
+    /// The expectation, in one sentence.
     pub(crate) about: &'static str,
     pub(crate) check: fn(&Run<'_>, &[Framework]) -> Check,
-    /// Whether it stops the services, and so comes after all others.
+    /// Whether it stops the services, and so runs after all others.
     pub(crate) stops: bool,
 }
 
-/// Which paths a scenario is run along, and so in which table it stands.
+/// The paths of a scenario, and so the table that it is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shape {
     /// Every caller with every callee.
@@ -43,7 +43,7 @@ pub(crate) struct Cell {
     pub(crate) path: Vec<Framework>,
 }
 
-/// What came of a cell.
+/// The result of a cell.
 #[derive(Debug)]
 pub(crate) struct Result {
     pub(crate) cell: Cell,
@@ -53,13 +53,13 @@ pub(crate) struct Result {
 }
 
 impl Cell {
-    /// All cells of the matrix, in its order, those that need a real Jaeger included.
+    /// Returns all cells of the matrix in order, including those that need a real Jaeger.
     pub(crate) fn all() -> Vec<Self> {
         FleetKind::all().flat_map(Self::of_fleet).collect()
     }
 
     fn of_fleet(fleet: FleetKind) -> impl Iterator<Item = Self> {
-        // The formats concern how a context travels, and nothing else: all the rest is run with the default ones.
+        // Formats affect only how a context is propagated: other scenarios run with the default formats.
         let all = fleet.format == Format::Default;
         let of = move |scenario: &'static [Scenario], everywhere: usize| {
             scenario
@@ -84,18 +84,18 @@ impl Cell {
             })
     }
 
-    /// The name of its row.
+    /// Returns the name of its row.
     pub(crate) fn row(&self) -> String {
         format!("{} {}", self.fleet, self.scenario.name)
     }
 
-    /// The name of its column.
+    /// Returns the name of its column.
     pub(crate) fn column(&self) -> String {
         path_name(&self.path)
     }
 }
 
-/// `axum → rocket`.
+/// Returns a name such as `axum → rocket`.
 pub(crate) fn path_name(path: &[Framework]) -> String {
     path.iter()
         .map(|framework| framework.name())
@@ -120,7 +120,7 @@ impl Shape {
         }
     }
 
-    /// The paths of this shape: the columns of its table.
+    /// Returns the paths of this shape, which are the columns of its table.
     pub(crate) fn paths(self) -> Vec<Vec<Framework>> {
         let mut paths: Vec<Vec<Framework>> = vec![Vec::new()];
         let length = match self {
@@ -132,7 +132,7 @@ impl Shape {
             let extended = paths.iter().flat_map(|path| {
                 Framework::ALL
                     .into_iter()
-                    // A chain has each framework once, a pair may have the same twice.
+                    // A chain has each framework once, a pair may have the same one twice.
                     .filter(move |next| self != Self::Chain || !path.contains(next))
                     .map(|next| [path.as_slice(), &[next]].concat())
             });

@@ -1,4 +1,4 @@
-//! What has to hold for chains of all four frameworks.
+//! The scenarios for chains of all four frameworks.
 
 use crate::cell::Scenario;
 use crate::expect::{Check, Failure, equal, lies_within, tag};
@@ -8,7 +8,7 @@ use crate::run::Run;
 
 pub(crate) const SCENARIOS: &[Scenario] = &[Scenario {
     name: "chain",
-    about: "Each calls the next: one trace of seven spans, every server span the child of the call before it.",
+    about: "Each service calls the next: one trace of seven spans; every server span is the child of the call before it.",
     check: chain,
     stops: false,
 }];

@@ -14,8 +14,8 @@ use crate::framework::Framework;
 /// The programs, by framework.
 pub(crate) type Programs = BTreeMap<Framework, PathBuf>;
 
-/// Builds each example by a command of its own: one command for all would turn on, in each, the features that any of them
-/// asks of a common dependency, and so hide that one forgot to ask.
+/// Builds each example with a separate command. One command for all would enable, in each, the features that any of
+/// them requires of a common dependency, and so hide that one does not declare them.
 pub(crate) fn examples(root: &Path) -> Result<Programs, String> {
     Framework::ALL
         .into_iter()
@@ -35,7 +35,7 @@ fn example(root: &Path, package: &str) -> Result<PathBuf, String> {
         .ok_or_else(|| format!("{package} has no program"))
 }
 
-/// Builds the contracts by one command that asks for the whole workspace, as `cargo test --workspace` does: after that one
+/// Builds the contracts with one command for the whole workspace, as `cargo test --workspace` does: after that one
 /// nothing is left to build.
 pub(crate) fn contracts(root: &Path, targets: &[Target]) -> Result<Vec<Program>, String> {
     if targets.is_empty() {
@@ -69,7 +69,7 @@ pub(crate) fn contracts(root: &Path, targets: &[Target]) -> Result<Vec<Program>,
         .collect()
 }
 
-/// Runs cargo, and returns what it built or found built.
+/// Runs cargo, and returns the artifacts.
 fn cargo(root: &Path, arguments: &[&str]) -> Result<Vec<Artifact>, String> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .args(arguments)
@@ -86,7 +86,7 @@ fn cargo(root: &Path, arguments: &[&str]) -> Result<Vec<Artifact>, String> {
             match message {
                 Ok(Message::CompilerArtifact(artifact)) => artifacts.push(artifact),
                 Ok(_) => {}
-                Err(error) => return Err(format!("what cargo says cannot be read: {error}")),
+                Err(error) => return Err(format!("cargo's output cannot be read: {error}")),
             }
         }
     }

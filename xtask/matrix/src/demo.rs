@@ -1,4 +1,4 @@
-//! A real Jaeger and the four examples, with a little traffic, until somebody stops them.
+//! A real Jaeger and the four examples, with a little traffic, until they are stopped.
 
 use std::fs;
 use std::path::Path;
@@ -11,16 +11,16 @@ use xtask_jaeger::{Jaeger, Query};
 
 use crate::cell::Shape;
 use crate::compile;
-use crate::fleet::{FarEnds, Fleet, FleetKind, Format, Tracer};
+use crate::fleet::{Fleet, FleetKind, Format, Receivers, Tracer};
 use crate::framework::Framework;
 use crate::http::{Http, with_query};
 use crate::real::TRANSPORTS;
 use crate::terminal;
 
-/// How long to wait between two requests.
+/// Time between two requests.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// What is asked of a service between two chains, one after the other.
+/// The requests to one service between two chains.
 const PATHS: [&str; 6] = [
     "/shops/north/items/7",
     "/child",
@@ -30,7 +30,7 @@ const PATHS: [&str; 6] = [
     "/error",
 ];
 
-/// Runs until the process is ended, or until a service cannot be reached.
+/// Runs until the process ends, or until a service cannot be reached.
 pub(crate) fn run(root: &Path) -> Result<(), String> {
     let program = xtask_jaeger::find(root)?;
     let programs = compile::examples(root)?;
@@ -43,10 +43,10 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
         tracer: Tracer::Real(transport),
         format: Format::Default,
     };
-    // Its own address is needed only for the tracers that are not used here.
+    // Only tracers that are not used here need its address.
     let store = Arc::new(SpanStore::default());
     let agent = Agent::start(store.clone()).map_err(|error| format!("the collector: {error}"))?;
-    let ends = FarEnds {
+    let ends = Receivers {
         agent: agent.address(),
         store,
         jaeger: Some(*jaeger.addresses()),
@@ -69,7 +69,7 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
     traffic(&fleet)
 }
 
-/// Calls the services in turn: a chain of all four, then one by itself.
+/// Calls the services in turn: a chain of all four, then a single one.
 fn traffic(fleet: &Fleet) -> Result<(), String> {
     let http = Http::new();
     let chains = Shape::Chain.paths().into_iter().map(|path| {

@@ -1,4 +1,4 @@
-//! The service that the driver plays: it remembers how it was called, and holds its answer back if asked to.
+//! The service that the driver plays: it records the headers of calls, and delays its response if requested.
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Read as _, Write as _};
@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use crate::upstream::Headers;
 
-/// How long an answer is held back at most.
+/// Maximum delay of a response.
 const LONGEST_HOLD: Duration = Duration::from_secs(30);
 
-/// A server on a free port whose paths are `/answer/<key>` and `/hold/<key>`; each key is one run's.
+/// A server on a free port with the paths `/answer/<key>` and `/hold/<key>`; each run has its own key.
 #[derive(Debug)]
 pub(crate) struct Downstream {
     address: SocketAddr,
@@ -31,7 +31,7 @@ struct State {
     released: HashSet<String>,
 }
 
-/// An answer that is held back until this is dropped.
+/// A delay of a response, until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Hold<'a> {
     downstream: &'a Downstream,
@@ -51,7 +51,7 @@ impl Downstream {
                 move || {
                     for connection in listener.incoming().flatten() {
                         let calls = calls.clone();
-                        // A connection that breaks is its caller's matter: what was called for is missing then.
+                        // A broken connection is the caller's problem: its call is then missing.
                         thread::spawn(move || drop(serve(connection, &calls)));
                     }
                 }
@@ -59,12 +59,12 @@ impl Downstream {
         Ok(Self { address, calls })
     }
 
-    /// An address that answers at once.
+    /// Returns an address that responds at once.
     pub(crate) fn url(&self, key: &str) -> String {
         format!("http://{}/answer/{key}", self.address)
     }
 
-    /// An address that answers when the hold is dropped.
+    /// Returns an address that responds when the hold is dropped.
     pub(crate) fn hold(&self, key: &str) -> (String, Hold<'_>) {
         let hold = Hold {
             downstream: self,
@@ -73,7 +73,7 @@ impl Downstream {
         (format!("http://{}/hold/{key}", self.address), hold)
     }
 
-    /// Waits for the call of a key; the headers it came with.
+    /// Waits for the call with a key, and returns its headers.
     pub(crate) fn wait_for_call(&self, key: &str, timeout: Duration) -> Option<Headers> {
         let deadline = Instant::now() + timeout;
         let mut state = self.calls.lock();
@@ -102,7 +102,7 @@ impl Calls {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a change; `None` when the time is over.
+    /// Waits for a change; returns `None` if the time is over.
     fn wait<'a>(
         &self,
         state: MutexGuard<'a, State>,
@@ -134,7 +134,7 @@ fn serve(mut connection: TcpStream, calls: &Calls) -> io::Result<()> {
     connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\nconnection: close\r\n\r\nanswer")
 }
 
-/// Reads a request without a body: its path, and its headers.
+/// Reads a request without a body: its path and its headers.
 fn read_head(connection: &mut TcpStream) -> io::Result<(String, Headers)> {
     let (mut bytes, mut buffer) = (Vec::new(), [0; 4096]);
     loop {

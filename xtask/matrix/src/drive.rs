@@ -7,19 +7,19 @@ use std::time::Instant;
 use crate::cell::{Cell, Result};
 use crate::compile::Programs;
 use crate::downstream::Downstream;
-use crate::fleet::{FarEnds, Fleet, FleetKind};
+use crate::fleet::{Fleet, FleetKind, Receivers};
 use crate::http::Http;
 use crate::parallel;
 use crate::run::Run;
 
-/// How many cells of a fleet are run at the same time: most of a cell's time is waiting for spans.
+/// Number of cells of a fleet that run at the same time: most of a cell's time is waiting for spans.
 const AT_ONCE: usize = 12;
 
-/// What the cells need.
+/// The state that the cells use.
 #[derive(Debug)]
 pub(crate) struct Driver<'a> {
     pub(crate) programs: &'a Programs,
-    pub(crate) ends: &'a FarEnds,
+    pub(crate) ends: &'a Receivers,
     pub(crate) logs: &'a Path,
     pub(crate) downstream: &'a Downstream,
     pub(crate) http: &'a Http,
@@ -31,11 +31,11 @@ impl Driver<'_> {
         Fleet::start(kind, self.programs, self.ends, self.logs)
     }
 
-    /// Runs the cells, fleet after fleet, and returns what came of them in their order.
+    /// Runs the cells, one fleet after the other, and returns their results in order.
     ///
     /// # Errors
     ///
-    /// When a service does not start, or does not stop as it should.
+    /// Returns an error if a service does not start, or does not stop as it should.
     pub(crate) fn run(&self, cells: &[Cell]) -> std::result::Result<Vec<Result>, String> {
         thread::scope(|scope| {
             let (mut results, mut endings) = (Vec::new(), Vec::new());
@@ -58,7 +58,7 @@ impl Driver<'_> {
                     .count();
                 println!("  {holding} of {} cells hold", done.len());
                 results.extend(done);
-                // Stopping takes its time, in which the next services can do their work.
+                // Stopping takes time, in which the next services can work.
                 endings.push(scope.spawn(move || {
                     let results = self.run_all(&fleet, stopping);
                     fleet.stop().map(|()| results)
@@ -99,7 +99,7 @@ impl Driver<'_> {
             duration,
             traces: traces
                 .into_iter()
-                // What cannot be read has failed the check.
+                // A trace that cannot be read has failed the check.
                 .map(|id| (id, fleet.arrivals.trace(id).unwrap_or_default()))
                 .collect(),
         }

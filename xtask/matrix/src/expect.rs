@@ -1,4 +1,4 @@
-//! Expectations of a trace: the first that does not hold is what a failing cell tells.
+//! Expectations of a trace: the first that does not hold is a cell's failure.
 
 use std::fmt::{Debug, Display};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ pub(crate) struct Failure(pub(crate) String);
 
 pub(crate) type Check<T = ()> = Result<T, Failure>;
 
-/// Expects `what` to be as wanted.
+/// Expects `what` to have this value.
 #[expect(
     clippy::needless_pass_by_value,
     reason = "literals and references are what is compared"
@@ -24,7 +24,7 @@ pub(crate) fn equal<T: PartialEq + Debug>(what: impl Display, found: T, wanted: 
     })
 }
 
-/// Expects something that the message denies.
+/// Expects a condition; otherwise the message is the failure.
 pub(crate) fn holds(condition: bool, otherwise: impl FnOnce() -> String) -> Check {
     if condition {
         Ok(())
@@ -40,7 +40,7 @@ pub(crate) struct Trace {
 }
 
 impl Trace {
-    /// Waits for a trace of so many spans; one more is as wrong as one less.
+    /// Waits for a trace of exactly `count` spans.
     pub(crate) fn arrive(arrivals: &Arrivals, trace_id: TraceId, count: usize) -> Check<Self> {
         let spans = arrivals.wait_for(trace_id, count)?;
         let names: Vec<_> = spans
@@ -57,7 +57,7 @@ impl Trace {
         Ok(Self { spans })
     }
 
-    /// The only child of a span, or of the caller whose id it is; 0 for the root.
+    /// Returns the only child of a span, or of the caller with this id; 0 for the root.
     pub(crate) fn child(&self, parent_id: u64, what: &str) -> Check<&Span> {
         let mut children = self.spans.iter().filter(|span| span.parent_id == parent_id);
         match (children.next(), children.next()) {
@@ -72,7 +72,7 @@ impl Trace {
     }
 }
 
-/// Expects a tag to be as wanted.
+/// Expects a tag to have this value.
 pub(crate) fn tag(span: &Span, key: &str, wanted: impl Into<Value>) -> Check {
     equal(
         format!("{key} of {} ({})", span.name, span.service),
@@ -90,12 +90,12 @@ pub(crate) fn no_tag(span: &Span, key: &str) -> Check {
     )
 }
 
-/// A text as a tag's value.
+/// Returns a text as a tag's value.
 pub(crate) fn text(value: impl Into<String>) -> Value {
     Value::Text(value.into())
 }
 
-/// Expects a span to lie within another, to the microsecond that both are rounded to.
+/// Expects a span's times to be within another's, to the microsecond that both are rounded to.
 pub(crate) fn lies_within(inner: &Span, outer: &Span) -> Check {
     let late = inner
         .start_micros

@@ -1,13 +1,13 @@
-//! Which cells and cases are run.
+//! Which cells and cases run.
 
-/// Those whose name has a text in it; all, without a text.
+/// Selects names that contain a text; without a text, all names.
 #[derive(Debug)]
 pub(crate) struct Filter {
     text: Option<String>,
 }
 
 impl Filter {
-    /// `->` may be written for the arrow in names.
+    /// Creates a filter; `->` in it stands for the arrow in names.
     pub(crate) fn new(text: Option<&str>) -> Self {
         Self {
             text: text.map(|text| text.replace("->", "→")),

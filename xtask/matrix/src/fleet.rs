@@ -15,18 +15,18 @@ use crate::framework::Framework;
 use crate::real::{TRANSPORTS, Transport};
 use crate::service::{Service, Settings};
 
-/// Which tracer the services have.
+/// The tracer of the services.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tracer {
     /// Sends to the collector.
     Jaeger,
-    /// Prints lines, which the driver reads.
+    /// Prints lines, which the driver parses.
     Custom,
-    /// Sends to a real Jaeger, from which the driver reads.
+    /// Sends to a real Jaeger, which the driver queries.
     Real(&'static Transport),
 }
 
-/// Which propagation formats the services write. They read all of them.
+/// The propagation formats that the services write. They read all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
     /// W3C and Jaeger.
@@ -37,17 +37,17 @@ pub(crate) enum Format {
     B3Multi,
 }
 
-/// Variables of the environment.
+/// Environment variables.
 pub(crate) type Variables = Vec<(&'static str, String)>;
 
-/// Which four services.
+/// The settings of four services.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FleetKind {
     pub(crate) tracer: Tracer,
     pub(crate) format: Format,
 }
 
-/// The four services, running.
+/// The four running services.
 #[derive(Debug)]
 pub(crate) struct Fleet {
     pub(crate) kind: FleetKind,
@@ -56,14 +56,14 @@ pub(crate) struct Fleet {
     pub(crate) arrivals: Arrivals,
 }
 
-/// Where services may send spans to.
+/// The receivers that services may send spans to.
 #[derive(Debug, Clone)]
-pub(crate) struct FarEnds {
+pub(crate) struct Receivers {
     /// The collector's address.
     pub(crate) agent: SocketAddr,
-    /// What the collector receives, and what services print.
+    /// The spans that the collector receives, and that services print.
     pub(crate) store: Arc<SpanStore>,
-    /// A real Jaeger, if one is wanted.
+    /// A real Jaeger, if it is used.
     pub(crate) jaeger: Option<Addresses>,
 }
 
@@ -77,7 +77,7 @@ impl Tracer {
         matches!(self, Self::Real(_))
     }
 
-    /// The process's own tags that arrive: the key, and what the value begins with.
+    /// Returns the process' own tags that arrive: the key, and the start of the value.
     pub(crate) fn process_tags(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::Jaeger => &[
@@ -90,13 +90,13 @@ impl Tracer {
         }
     }
 
-    /// Whether references arrive, and not only the parent's id.
+    /// Returns `true` if references arrive, and not only the parent's id.
     pub(crate) fn has_references(self) -> bool {
         self != Self::Custom
     }
 
-    /// What tells a service to use it, and where its spans arrive then.
-    fn connect(self, ends: &FarEnds) -> Result<(Variables, Arrivals), String> {
+    /// Returns the variables that make a service use it, and where its spans arrive.
+    fn connect(self, ends: &Receivers) -> Result<(Variables, Arrivals), String> {
         let collector = Arrivals::Collector(ends.store.clone());
         let exporter = |name: &str| ("OTEL_TRACES_EXPORTER", name.to_owned());
         match self {
@@ -138,7 +138,7 @@ impl Fleet {
     pub(crate) fn start(
         kind: FleetKind,
         programs: &Programs,
-        ends: &FarEnds,
+        ends: &Receivers,
         logs: &Path,
     ) -> Result<Self, String> {
         let (variables, arrivals) = kind.tracer.connect(ends)?;
@@ -157,7 +157,7 @@ impl Fleet {
                         .spawn(move || Service::start(*framework, program, settings, store.clone()))
                 })
                 .collect();
-            // All are joined before the first failure is told, so that none is left starting.
+            // All are joined before the first failure is returned, so that none is left starting.
             let started: Vec<_> = starting.into_iter().map(|start| start.join()).collect();
             started
                 .into_iter()
@@ -171,7 +171,7 @@ impl Fleet {
         })
     }
 
-    /// The service of a framework: there is one of each.
+    /// Returns the service of a framework.
     pub(crate) fn of(&self, framework: Framework) -> &Service {
         self.services
             .iter()
@@ -179,11 +179,11 @@ impl Fleet {
             .unwrap_or_else(|| unreachable!("a fleet has a service of each framework"))
     }
 
-    /// Stops all that still run.
+    /// Stops all services that still run.
     ///
     /// # Errors
     ///
-    /// What went wrong with the first that did not stop as it should.
+    /// Returns an error about the first that did not stop as it should.
     pub(crate) fn stop(&self) -> Result<(), String> {
         let stopped: Vec<_> = self.services.iter().map(Service::stop).collect();
         stopped.into_iter().collect()

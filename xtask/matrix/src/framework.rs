@@ -1,4 +1,4 @@
-//! What the matrix has to know of each framework: its names, and where frameworks differ, with the reason.
+//! The frameworks: their names, and where they differ, with the reason.
 
 use std::fmt;
 
@@ -11,14 +11,14 @@ pub(crate) enum Framework {
     Rocket,
 }
 
-/// What becomes of a request whose client leaves while the handler waits.
+/// What happens to a request whose client leaves while the handler waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Leaving {
     /// The server drops the handler at once: the span ends as `cancelled`, without a status.
     Cancels,
-    /// The handler runs on, and its response is sent to nobody or to a client that still reads.
+    /// The handler continues, and its response goes to nobody or to a client that still reads.
     RunsOn {
-        /// The outcomes that the span may have once the handler is done; `None` is plain completion.
+        /// The outcomes that the span may have after the handler; `None` is plain completion.
         outcomes: &'static [Option<&'static str>],
         /// Whether the server closes the connection before the handler is done.
         closes: bool,
@@ -28,14 +28,14 @@ pub(crate) enum Leaving {
 impl Framework {
     pub(crate) const ALL: [Self; 4] = [Self::Axum, Self::ActixWeb, Self::Warp, Self::Rocket];
 
-    /// Rocket's handler has a task of its own, which hands the response to that of the connection. The latter closes the
-    /// socket before it is gone itself: a response that is made in between is taken, and one made later is dropped unread.
+    /// Rocket's handler has its own task, which passes the response to the connection's task. That one closes the
+    /// socket before it ends: a response that is created in between is accepted, and a later one is dropped unread.
     const ROCKET_RUNS_ON: Leaving = Leaving::RunsOn {
         outcomes: &[Some("body_abandoned"), None],
         closes: true,
     };
 
-    /// The framework's name, which is also its tag `component` and its example's folder.
+    /// Returns the framework's name, which is also its tag `component` and its example's folder.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Axum => "axum",
@@ -45,12 +45,12 @@ impl Framework {
         }
     }
 
-    /// The example's package, which is also the name of its service.
+    /// Returns the example's package, which is also the name of its service.
     pub(crate) fn package(self) -> String {
         format!("example-{}", self.name())
     }
 
-    /// The nested route with two parameters as the framework writes it.
+    /// Returns the nested route with two parameters in the framework's syntax.
     pub(crate) fn item_route(self) -> &'static str {
         match self {
             Self::Axum | Self::ActixWeb | Self::Warp => "/shops/{shop}/items/{id}",
@@ -58,17 +58,17 @@ impl Framework {
         }
     }
 
-    /// The status of a response to a request whose handler panicked, if there is a response.
+    /// Returns the status of a response to a request whose handler panicked, if there is a response.
     pub(crate) fn status_of_panic(self) -> Option<u16> {
         match self {
             // The panic unwinds through the connection's task: the client sees the connection close.
             Self::Axum | Self::ActixWeb | Self::Warp => None,
-            // Rocket catches it and asks its catcher for status 500.
+            // Rocket catches it and calls its catcher for status 500.
             Self::Rocket => Some(500),
         }
     }
 
-    /// A client that closes its half of the connection and reads on.
+    /// For a client that closes its half of the connection and continues to read.
     pub(crate) fn on_hang_up(self) -> Leaving {
         match self {
             Self::Axum | Self::Warp => Leaving::Cancels,
@@ -81,7 +81,7 @@ impl Framework {
         }
     }
 
-    /// A client that resets the connection.
+    /// For a client that resets the connection.
     pub(crate) fn on_reset(self) -> Leaving {
         match self {
             Self::Axum | Self::ActixWeb | Self::Warp => Leaving::Cancels,

@@ -1,4 +1,4 @@
-//! How the driver calls services.
+//! The driver's HTTP clients.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -10,17 +10,17 @@ use ureq::Agent;
 
 use crate::upstream::Headers;
 
-/// How long an answer may take.
+/// Maximum time of a response.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// A service's answer.
+/// A service's response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: String,
 }
 
-/// An ordinary client. It closes each connection, so that no service waits for another request when it is to stop.
+/// An ordinary client. It closes each connection, so that a service that is to stop does not wait for another request.
 #[derive(Debug)]
 pub(crate) struct Http(Agent);
 
@@ -40,7 +40,7 @@ impl Http {
     ///
     /// # Errors
     ///
-    /// When there is no whole answer.
+    /// Returns an error if there is no complete response.
     pub(crate) fn get(&self, url: &str, headers: &Headers) -> Result<Answer, ureq::Error> {
         let request = headers
             .iter()
@@ -55,7 +55,7 @@ impl Http {
     }
 }
 
-/// A path with one query parameter after another, each value encoded.
+/// Returns a path with query parameters, each value encoded.
 pub(crate) fn with_query(path: &str, query: &[(&str, &str)]) -> String {
     let query: Vec<_> = query
         .iter()
@@ -64,12 +64,12 @@ pub(crate) fn with_query(path: &str, query: &[(&str, &str)]) -> String {
     format!("{path}?{}", query.join("&"))
 }
 
-/// A client that leaves before the answer.
+/// A client that leaves before the response.
 #[derive(Debug)]
 pub(crate) struct Leaver(TcpStream);
 
 impl Leaver {
-    /// Sends a whole request.
+    /// Sends a complete request.
     pub(crate) fn send(address: SocketAddr, path: &str, headers: &Headers) -> io::Result<Self> {
         let mut connection = TcpStream::connect(address)?;
         connection.set_read_timeout(Some(PATIENCE))?;
@@ -82,12 +82,12 @@ impl Leaver {
         Ok(Self(connection))
     }
 
-    /// Closes its half of the connection, as a client does that hangs up.
+    /// Closes its half of the connection, like a client that hangs up.
     pub(crate) fn hang_up(&self) -> io::Result<()> {
         self.0.shutdown(Shutdown::Write)
     }
 
-    /// Waits until the server closes the other half; what it has sent until then.
+    /// Waits until the server closes the other half; returns what it has sent until then.
     pub(crate) fn wait_for_close(mut self) -> io::Result<String> {
         let mut answer = Vec::new();
         match self.0.read_to_end(&mut answer) {
@@ -96,9 +96,9 @@ impl Leaver {
         }
     }
 
-    /// Resets the connection, as a client does that was killed.
+    /// Resets the connection, like a client that was killed.
     pub(crate) fn reset(self) -> io::Result<()> {
-        // Closing a socket that does not linger sends a reset instead of an end.
+        // Closing a socket that does not linger sends a reset.
         SockRef::from(&self.0).set_linger(Some(Duration::ZERO))
     }
 }

@@ -1,4 +1,4 @@
-//! Runs the contracts, drives the example services through every pair of frameworks, and checks their traces.
+//! Runs the contracts, runs the example services in every pair of frameworks, and checks their traces.
 
 mod alone;
 mod arrivals;
@@ -44,39 +44,38 @@ use crate::compile::Programs;
 use crate::downstream::Downstream;
 use crate::drive::Driver;
 use crate::filter::Filter;
-use crate::fleet::FarEnds;
+use crate::fleet::Receivers;
 use crate::http::Http;
 use crate::matrix::Matrix;
 use crate::real::{Through, Transport};
 
-/// Runs the contracts, and checks the traces of every caller with every callee; see `cargo xtask matrix --help`.
+/// Run the contracts, and check the traces of every caller with every callee; see `cargo xtask matrix --help`.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Run only the cells and the contracts' cases whose name has this in it, such as "b3", "axum -> rocket" or
-    /// "contract axum".
+    /// Run only the cells and cases whose name contains this text, such as "b3", "axum -> rocket" or "contract axum".
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
-    /// Start four services again when all is done, and let them run until Enter is pressed.
+    /// Start four services again at the end, and keep them running until Enter is pressed.
     #[arg(long)]
     keep_open: bool,
     /// Send to a real Jaeger as well.
     #[arg(long, value_name = "WHEN", num_args = 0..=1, require_equals = true, default_missing_value = "required")]
     jaeger: Option<When>,
-    /// Instead of all this, keep a real Jaeger and four services up, with a little traffic.
+    /// Instead of all this, run a real Jaeger and four services with a little traffic.
     #[arg(long, conflicts_with_all = ["filter", "keep_open", "jaeger"])]
     demo: bool,
-    /// Instead of all this, run cases of the tracer contract with the real Jaeger that the environment tells of: the transport,
-    /// then the cases.
+    /// Instead of all this, run cases of the tracer contract with the real Jaeger of the environment's variables: the
+    /// transport, then the cases.
     #[arg(long, hide = true, value_name = "NAME", num_args = 1.., exclusive = true)]
     tracer_cases: Vec<String>,
 }
 
-/// Whether there has to be a real Jaeger.
+/// Whether a real Jaeger is required.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum When {
     /// Without one the run fails.
     Required,
-    /// Without one the run does without, and says so.
+    /// Without one the run leaves it out, and reports that.
     IfPossible,
 }
 
@@ -97,7 +96,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether all holds.
+/// Runs everything; returns `true` if all holds.
 fn run(arguments: &Arguments) -> Result<bool, String> {
     let filter = Filter::new(arguments.filter.as_deref());
     let root = root();
@@ -119,9 +118,11 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
         let text = filter.text().unwrap_or_default();
         let first = Cell::all().first().map(ToString::to_string);
         return Err(match needs_jaeger {
-            true => format!("what has {text:?} in its name needs a real Jaeger: add --jaeger"),
+            true => {
+                format!("the cells with {text:?} in their names need a real Jaeger: add --jaeger")
+            }
             false => format!(
-                "no name has {text:?} in it; the first of all is {:?}",
+                "no name contains {text:?}; the first name is {:?}",
                 first.unwrap_or_default()
             ),
         });
@@ -140,7 +141,7 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
     let io = |error| format!("{}: {error}", target.display());
     fs::create_dir_all(&logs).map_err(io)?;
     let mut contracts = contract::run(contracts, &filter, &logs);
-    // A part of the contracts says nothing of the whole.
+    // A part of the contracts is not the whole result.
     if filter.text().is_none() {
         let problem = tracers::check(&contracts, &root.join(tracers::PAGE), &target);
         contracts.problems.extend(problem.err());
@@ -150,7 +151,7 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
         .transpose()?;
     let store = Arc::new(SpanStore::default());
     let agent = Agent::start(store.clone()).map_err(|error| format!("the collector: {error}"))?;
-    let ends = FarEnds {
+    let ends = Receivers {
         agent: agent.address(),
         store,
         jaeger: jaeger.as_ref().map(|jaeger| *jaeger.addresses()),
@@ -175,7 +176,7 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
     let problems = ends.store.problems();
     let seconds = start.elapsed().as_secs_f64();
 
-    // A part of the matrix leaves the page of the whole alone.
+    // A filtered run does not replace the page of the whole matrix.
     let page = target.join(match filter.text() {
         Some(_) => "filtered.html",
         None => "index.html",
@@ -199,7 +200,7 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
     Ok(matrix.good())
 }
 
-/// The program, or why there is none where that is allowed.
+/// Returns the program, or why there is none if that is allowed.
 fn find_jaeger(when: When, root: &Path) -> Result<(Option<PathBuf>, Option<String>), String> {
     match (xtask_jaeger::find(root), when) {
         (Ok(program), _) => Ok((Some(program), None)),
@@ -218,7 +219,7 @@ fn start_jaeger(program: &Path, folder: &Path) -> Result<Jaeger, String> {
     Ok(jaeger)
 }
 
-/// Runs the cases of the tracer contract through a real Jaeger, and says a line for each transport.
+/// Runs the cases of the tracer contract through a real Jaeger, and prints a line for each transport.
 fn through_jaeger(
     chosen: &[(&'static Transport, Vec<&'static str>)],
     jaeger: &Addresses,
@@ -233,7 +234,7 @@ fn through_jaeger(
     Ok(all)
 }
 
-/// The cells that the filter leaves.
+/// Returns the cells that the filter selects.
 fn chosen(filter: &Filter) -> Vec<Cell> {
     let mut cells = Cell::all();
     cells.retain(|cell| filter.takes(&cell.to_string()));
@@ -248,12 +249,12 @@ fn keep_open(driver: &Driver<'_>, cells: &[Cell]) -> Result<(), String> {
     println!("\nthe collector listens on {} (UDP)", driver.ends.agent);
     terminal::addresses(&fleet);
     println!("press Enter to stop them");
-    // An input that cannot be read is one that nobody presses Enter on.
+    // If the input cannot be read, Enter cannot be pressed.
     let _ = stdin().read_line(&mut String::new());
     fleet.stop()
 }
 
-/// The workspace's folder.
+/// Returns the workspace's folder.
 fn root() -> PathBuf {
     let here = env::var_os("CARGO_MANIFEST_DIR")
         .map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);

@@ -1,31 +1,31 @@
-//! All that came of a run.
+//! The results of a run.
 
 use crate::cell::Result;
 use crate::contract::Results;
 use crate::real::{Outcome, Through};
 
-/// All that came of a run.
+/// The results of a run.
 #[derive(Debug)]
 pub(crate) struct Matrix {
     pub(crate) results: Vec<Result>,
     pub(crate) contracts: Results,
     /// The tracer contract's cases through a real Jaeger.
     pub(crate) through: Vec<Through>,
-    /// Why there is no real Jaeger, where one was wanted if possible.
+    /// Why there is no real Jaeger, if one was requested if possible.
     pub(crate) skipped: Option<String>,
-    /// What went wrong besides single cells.
+    /// Problems that do not belong to a cell.
     pub(crate) problems: Vec<String>,
     pub(crate) seconds: f64,
 }
 
 impl Matrix {
-    /// How many cells hold.
+    /// Returns how many cells hold.
     pub(crate) fn holding(&self) -> usize {
         let results = self.results.iter();
         results.filter(|result| result.failure().is_none()).count()
     }
 
-    /// Whether all holds.
+    /// Returns `true` if all holds.
     pub(crate) fn good(&self) -> bool {
         self.holding() == self.results.len()
             && self.problems.is_empty()
@@ -36,12 +36,12 @@ impl Matrix {
                 .all(|through| through.failure().is_none())
     }
 
-    /// What went wrong besides single cells and cases.
+    /// Returns the problems that do not belong to a cell or case.
     pub(crate) fn problems(&self) -> impl Iterator<Item = &String> {
         self.problems.iter().chain(&self.contracts.problems)
     }
 
-    /// How it all ended, in words.
+    /// Returns the result in words.
     pub(crate) fn verdict(&self) -> String {
         let cells = (!self.results.is_empty()).then(|| {
             let (holding, all) = (self.holding(), self.results.len());

@@ -17,7 +17,7 @@ use crate::waterfall::{Line, duration, lines};
 
 const STYLE: [&str; 2] = [include_str!("page.css"), include_str!("page/contract.css")];
 
-/// The page's text.
+/// Returns the page's text.
 pub(crate) fn render(matrix: &Matrix, filter: &Filter) -> String {
     let (results, good) = (&matrix.results, matrix.good());
     let page = html! {
@@ -38,7 +38,7 @@ pub(crate) fn render(matrix: &Matrix, filter: &Filter) -> String {
                         " · " (format!("{:.1}", matrix.seconds)) " s"
                     }
                     @if let Some(text) = filter.text() {
-                        p.about { "Only what has “" (text) "” in its name was run; the rest is empty." }
+                        p.about { "Only cells and cases with “" (text) "” in their names were run; the others are empty." }
                     }
                     @if let Some(reason) = &matrix.skipped {
                         p.about { "The real Jaeger was skipped: " (reason) "." }
@@ -53,8 +53,8 @@ pub(crate) fn render(matrix: &Matrix, filter: &Filter) -> String {
                         section {
                             h2 { "Services that call each other" }
                             p.about {
-                                "Real services in four frameworks call each other over HTTP; each cell checks the traces that come of it. "
-                                "A cell leads to its trace."
+                                "Real services in four frameworks call each other over HTTP; each cell checks their traces. "
+                                "A cell is a link to its traces."
                             }
                             @if results.iter().any(|result| result.cell.fleet.tracer.is_real()) {
                                 (real::transports())
@@ -91,7 +91,7 @@ fn legend() -> Markup {
 fn failures(matrix: &Matrix) -> Markup {
     html! {
         section.failures {
-            h2 { "What does not hold" }
+            h2 { "Failures" }
             ul {
                 @for problem in matrix.problems() { li { (problem) } }
                 (contract::failures(&matrix.contracts))
@@ -286,7 +286,7 @@ fn tags(title: &str, tags: &[Tag]) -> Markup {
     }
 }
 
-/// The name of a cell's place on the page.
+/// Returns the anchor of a cell on the page.
 fn anchor(result: &Result) -> String {
     let name = result.cell.to_string().replace('→', "to");
     name.chars()

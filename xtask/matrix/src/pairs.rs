@@ -1,4 +1,4 @@
-//! What has to hold for every caller with every callee.
+//! The scenarios for every caller with every callee.
 
 use xtask_collector::Span;
 
@@ -11,14 +11,14 @@ use crate::http::with_query;
 use crate::run::Run;
 use crate::upstream::{Headers, Upstream};
 
-/// How many of the scenarios are run with every format, from the first on.
+/// Number of scenarios, from the first, that run with every format.
 pub(crate) const WITH_EVERY_FORMAT: usize = 1;
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "one trace",
-        about: "The caller's span goes on with the driver's trace, its outgoing call is a child, the callee's span is that \
-                call's child: right names, parents, tags and services.",
+        about: "The caller's span continues the driver's trace, its outgoing call is a child, the callee's span is that \
+                call's child: names, parents, tags and services are right.",
         check: one_trace,
         stops: false,
     },
@@ -37,20 +37,20 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "panic",
-        about: "The callee's handler panics: its span says so, and the caller's has the status of what it answers then.",
+        about: "The callee's handler panics: its span has that outcome, and the caller's has the status of its response.",
         check: panic,
         stops: false,
     },
     Scenario {
         name: "stream",
-        about: "The callee's body comes in pieces: its span lasts to the last one, and a child started in the stream is its \
+        about: "The callee streams its body: its span lasts until the last part, and a span that is started in the stream is its \
                 child.",
         check: stream,
         stops: false,
     },
     Scenario {
         name: "unsampled",
-        about: "The driver's trace is not sampled: nothing is reported, and the trace goes on, with the flag 0.",
+        about: "The driver's trace is not sampled: nothing is reported, and the trace is propagated with the flag 0.",
         check: unsampled,
         stops: false,
     },
@@ -143,7 +143,7 @@ fn one_trace(run: &Run<'_>, path: &[Framework]) -> Check {
 
 fn root(run: &Run<'_>, path: &[Framework]) -> Check {
     let (from, to) = ends(path)?;
-    // Nobody tells the new trace's id: the span is found by an address that is asked for only once.
+    // The new trace's id is not known: the span is found by an address that is requested only once.
     let item = format!("/shops/{}/items/1", Upstream::new(true).trace_id);
     let url = text(run.service(to).url(&item));
     run.get_with(from, &run.call_to(to, &item), &Headers::new())?;
@@ -182,7 +182,7 @@ fn error(run: &Run<'_>, path: &[Framework]) -> Check {
 fn panic(run: &Run<'_>, path: &[Framework]) -> Check {
     let upstream = run.upstream();
     let (from, to) = ends(path)?;
-    // Without an answer the caller says that it got none.
+    // Without a response the caller responds with 502.
     let status = to.status_of_panic().unwrap_or(502);
     let answer = run.get(from, &run.call_to(to, "/panic"), upstream)?;
     equal("the status", answer.status, status)?;

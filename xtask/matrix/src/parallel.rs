@@ -1,10 +1,10 @@
-//! A few threads that share out work.
+//! Distributes work to a few threads.
 
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-/// Does something with each item, `at_once` of them at the same time, and returns what came of them in the order in which they
-/// were done.
+/// Calls a function with each item, `at_once` of them at the same time, and returns the results in the order in which
+/// they were done.
 pub(crate) fn each<T: Send, R: Send>(
     items: Vec<T>,
     at_once: usize,

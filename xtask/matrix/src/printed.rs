@@ -1,4 +1,4 @@
-//! The lines of the custom tracer's example, as the collector has spans.
+//! Converts the lines of the custom tracer's example to the collector's spans.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -6,7 +6,7 @@ use example_contract::{Printed, printed};
 use opentracing_testkit::tracer::ReceivedLog;
 use xtask_collector::{Log, Span, Tag, TraceId, Value};
 
-/// Reads one line, whose form the custom tracer's documentation gives. `None` if it is not a span's.
+/// Parses a line in the format that the custom tracer documents. Returns `None` if it is not a span's.
 pub(crate) fn span(line: &str) -> Option<Result<Span, String>> {
     Some(printed(line)?.map(collected))
 }
@@ -14,7 +14,7 @@ pub(crate) fn span(line: &str) -> Option<Result<Span, String>> {
 fn collected(Printed { service, span }: Printed) -> Span {
     let start = span.start.duration_since(UNIX_EPOCH).unwrap_or_default();
     let (start, duration) = (micros(start), micros(span.duration));
-    // The times of logs are not printed, so they stand at the span's end.
+    // The times of logs are not printed, so they are set to the span's end.
     let logs = span.logs.iter().map(|log| at(start + duration, log));
     Span {
         logs: logs.collect(),
@@ -39,7 +39,7 @@ fn at(micros: i64, log: &ReceivedLog) -> Log {
     }
 }
 
-/// What is printed has no types; numbers and booleans are taken for what they look like.
+/// Printed values have no types; numbers and booleans are recognized by their form.
 fn tag(tag: &opentracing_http::Tag) -> Tag {
     let text = tag.value.to_string();
     let value = match (text.parse(), text.parse()) {

@@ -1,4 +1,4 @@
-//! What a cell's check has at hand.
+//! The tools of a cell's check.
 
 use std::cell::RefCell;
 use std::net::SocketAddr;
@@ -19,7 +19,7 @@ pub(crate) struct Run<'a> {
     pub(crate) fleet: &'a Fleet,
     pub(crate) downstream: &'a Downstream,
     pub(crate) http: &'a Http,
-    /// The traces that this run is about, the most telling first.
+    /// The traces of this run, the most relevant first.
     traces: RefCell<Vec<TraceId>>,
 }
 

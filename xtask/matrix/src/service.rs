@@ -18,7 +18,7 @@ use crate::fleet::{Format, Tracer};
 use crate::framework::Framework;
 use crate::printed;
 
-/// How long a service may take to start, and to stop.
+/// Maximum time of a service's start, and of its stop.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A service. Dropping it kills its process if it has not been stopped.
@@ -26,35 +26,35 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Service {
     pub(crate) framework: Framework,
     pub(crate) address: SocketAddr,
-    /// What it says on its standard error.
+    /// The file with its standard error.
     log: PathBuf,
-    /// `None` once it has been stopped.
+    /// `None` after it has been stopped.
     process: Mutex<Option<Process>>,
 }
 
 #[derive(Debug)]
 struct Process {
     child: Child,
-    /// Closing it asks the service to stop.
+    /// Closing it makes the service stop.
     input: Option<ChildStdin>,
     output: Receiver<Output>,
 }
 
-/// How services are to be started.
+/// The settings of all services.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Settings<'a> {
     pub(crate) tracer: Tracer,
     pub(crate) format: Format,
-    /// What tells the tracer where to send spans to.
+    /// The variables that select the tracer and its receiver.
     pub(crate) variables: &'a [(&'static str, String)],
-    /// Where the files go that take what the services say on their standard error.
+    /// The folder for the services' standard error.
     pub(crate) logs: &'a Path,
 }
 
 #[derive(Debug)]
 enum Output {
     Listening(SocketAddr),
-    /// The end of the process, or of what it has to say.
+    /// The end of the process' output.
     End,
 }
 
@@ -87,16 +87,16 @@ impl Service {
         }
     }
 
-    /// The address of one of its routes.
+    /// Returns the address of one of its routes.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    /// Asks it to stop and waits until all that it has printed is read. Nothing happens if it has been stopped.
+    /// Stops the service and waits until all its output is read. Does nothing if it has been stopped.
     ///
     /// # Errors
     ///
-    /// When it does not stop in time, or does so with another status than 0.
+    /// Returns an error if it does not stop in time, or stops with another status than 0.
     pub(crate) fn stop(&self) -> Result<(), String> {
         let process = self
             .process
@@ -121,7 +121,7 @@ impl Process {
         store: Arc<SpanStore>,
     ) -> io::Result<Self> {
         let mut command = Command::new(program);
-        // What is set for other services would change what is expected of these.
+        // Variables of the surrounding environment would change the expectations.
         let is_tracing = |name: &OsStr| {
             let name = name.to_string_lossy();
             name.starts_with("OTEL_") || name.starts_with("JAEGER_")
@@ -165,25 +165,25 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         if !matches!(self.child.try_wait(), Ok(Some(_))) {
-            // Neither fails unless the process is gone, which is what is wanted.
+            // Both fail only if the process has already ended.
             let _ = self.child.kill();
             let _ = self.child.wait();
         }
     }
 }
 
-/// Reads what a service prints: where it listens, and the spans of the custom tracer.
+/// Reads a service's output: its address, and the spans of the custom tracer.
 fn read(stdout: ChildStdout, store: &SpanStore, sender: &Sender<Output>) {
     for line in BufReader::new(stdout).lines().map_while(Result::ok) {
         let address = line
             .strip_prefix("listening on http://")
             .and_then(|address| address.parse().ok());
         match (address, printed::span(&line)) {
-            // Nobody waits for it any more when the service is being dropped.
+            // If the service is being dropped, nothing waits for the address.
             (Some(address), _) => drop(sender.send(Output::Listening(address))),
             (_, Some(Ok(span))) => store.add(span),
             (_, Some(Err(problem))) => store.add_problem(problem),
-            // Frameworks may print lines of their own.
+            // Frameworks may print other lines.
             (None, None) => {}
         }
     }

@@ -1,4 +1,4 @@
-//! What the matrix prints.
+//! The matrix's output on the terminal.
 
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
@@ -17,13 +17,13 @@ use crate::matrix::Matrix;
 use crate::real::{Outcome, TRANSPORTS, Through};
 use crate::waterfall::{duration, lines};
 
-/// How many failing cells are shown with their trace; the others are only named.
+/// Number of failing cells that are printed with their trace; of the others only the names are printed.
 const SHOWN_FAILURES: usize = 10;
 
-/// How many characters a waterfall's bars have.
+/// Number of characters of a waterfall's bar.
 const BAR: f64 = 48.0;
 
-/// Prints how one or more who were to pass a contract did.
+/// Prints the results of one or more columns of a contract.
 pub(crate) fn columns(columns: &[Column]) {
     for column in columns {
         let (passed, all) = column.score();
@@ -44,7 +44,7 @@ pub(crate) fn columns(columns: &[Column]) {
     }
 }
 
-/// Prints where the services listen.
+/// Prints the services' addresses.
 pub(crate) fn addresses(fleet: &Fleet) {
     for service in &fleet.services {
         println!("{:10} http://{}", service.framework.name(), service.address);
@@ -155,7 +155,7 @@ fn table(shape: Shape, results: &[&Result]) {
     }
 }
 
-/// A space between the columns of one caller and those of the next.
+/// Returns a space between the columns of one caller and those of the next.
 fn gap<T>(index: usize, paths: &[T]) -> &'static str {
     let group = (paths.len() / Framework::ALL.len()).max(1);
     if index > 0 && index.is_multiple_of(group) {
@@ -199,7 +199,7 @@ fn waterfall(spans: &[Arc<Span>]) {
         .unwrap_or_default();
     println!("  {:width$}  {:>9}", "", duration(whole));
     for line in &lines {
-        // Whole characters: the cast rounds down what is between 0 and the width of the bar.
+        // The cast rounds down a number between 0 and the width of the bar.
         let offset = (line.offset * BAR) as usize;
         let length = ((line.width * BAR).round() as usize)
             .clamp(1, (BAR as usize).saturating_sub(offset).max(1));
@@ -219,7 +219,7 @@ fn waterfall(spans: &[Arc<Span>]) {
     }
 }
 
-/// Prints every cell and case that does not hold, and why.
+/// Prints every cell and case that does not hold, with the reason.
 pub(crate) fn failures(matrix: &Matrix) {
     for column in &matrix.contracts.columns {
         for (case, message) in column.failures() {
@@ -250,7 +250,7 @@ pub(crate) fn failures(matrix: &Matrix) {
     }
 }
 
-/// Prints how it all ended.
+/// Prints the result of the run.
 pub(crate) fn summary(matrix: &Matrix, page: &Path) {
     println!();
     for problem in matrix.problems() {
@@ -275,7 +275,7 @@ pub(crate) fn summary(matrix: &Matrix, page: &Path) {
     println!("the page: {}", page.display());
 }
 
-/// In colour on a terminal, plain elsewhere.
+/// Adds colours on a terminal.
 fn styled(text: impl Display, style: Style) -> String {
     match stdout().is_terminal() {
         true => format!("{style}{text}{style:#}"),

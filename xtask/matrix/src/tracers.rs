@@ -1,4 +1,4 @@
-//! The page that compares the tracers: what arrives with each, as the contract's results have it.
+//! The page that compares the tracers: what each one delivers, from the results of the contract.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -11,7 +11,7 @@ use crate::contract::{CONTRACTS, Column, Lack, Results, words};
 /// Where the page is, below the workspace's folder.
 pub(crate) const PAGE: &str = "adapters/TRACERS.md";
 
-/// The tracers that can be chosen: folder, form, and heading. Other columns only try the contract out.
+/// The tracers that services can use: folder, form, and heading. Other columns only test the contract.
 const TRACERS: [(&str, Option<&str>, &str); 6] = [
     ("otlp", Some("over http"), "OTLP over HTTP"),
     ("otlp", Some("over grpc"), "OTLP over gRPC"),
@@ -19,12 +19,12 @@ const TRACERS: [(&str, Option<&str>, &str); 6] = [
     (
         "opentelemetry",
         Some("exporter"),
-        "exporter of OpenTelemetry's",
+        "OpenTelemetry's exporters",
     ),
     (
         "opentelemetry",
         Some("processor"),
-        "processor of OpenTelemetry's",
+        "OpenTelemetry's processors",
     ),
     ("core", Some("in memory"), "in memory"),
 ];
@@ -35,11 +35,11 @@ struct Tracer<'a> {
     column: &'a Column,
 }
 
-/// Compares the page with these results, of which a page is left in the folder.
+/// Compares the page with these results, and writes a page of the results into `folder`.
 ///
 /// # Errors
 ///
-/// When they differ, or a file cannot be read or written.
+/// Returns an error if they differ, or if a file cannot be read or written.
 pub(crate) fn check(results: &Results, page: &Path, folder: &Path) -> Result<(), String> {
     let made = render(&tracers(results));
     let copy = folder.join("TRACERS.md");
@@ -49,7 +49,7 @@ pub(crate) fn check(results: &Results, page: &Path, folder: &Path) -> Result<(),
     match found == made {
         true => Ok(()),
         false => Err(format!(
-            "{PAGE} is not what the results say: copy {} there, and look at what has changed",
+            "{PAGE} differs from the results: copy {} there, and check the changes",
             copy.display()
         )),
     }
@@ -72,9 +72,9 @@ fn tracers(results: &Results) -> Vec<Tracer<'_>> {
 fn render(tracers: &[Tracer<'_>]) -> String {
     let mut page = String::from(
         "# The tracers compared\n\n\
-         What arrives of a span at the far end of each tracer. Made from the results of the \
-         [tracer contract](../core/testkit/README.md) by `cargo xtask matrix`, which fails when this page says something else.\n\
-         What a tracer does not carry still travels with the trace from service to service: that is the core's work.\n\n",
+         The parts of a span that the backend receives from each tracer. `cargo xtask matrix` generates this page from the results of the \
+         [tracer contract](../core/testkit/README.md), and fails if it differs.\n\
+         Parts that a tracer does not send, such as baggage, are still propagated between services by the core.\n\n",
     );
     row(&mut page, "", tracers, |tracer| tracer.heading.to_owned());
     row(&mut page, "---", tracers, |_| "---".to_owned());
@@ -131,17 +131,17 @@ fn lack(column: &Column, feature: Feature) -> Option<&Lack> {
     column.lacks.iter().find(|lack| lack.feature == name)
 }
 
-/// The number of a note with this text; each is there once.
+/// Returns the number of the note with this text, which is added if it is not present.
 fn note(notes: &mut Vec<String>, text: &str) -> String {
-    let place = notes.iter().position(|note| note == text);
-    let place = place.unwrap_or_else(|| {
+    let index = notes.iter().position(|note| note == text);
+    let index = index.unwrap_or_else(|| {
         notes.push(text.to_owned());
         notes.len() - 1
     });
-    format!("({})", place + 1)
+    format!("({})", index + 1)
 }
 
-/// The text with a capital at its beginning and a full stop at its end.
+/// Returns the text with a capital letter at the start and a full stop at the end.
 fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().map(|first| first.to_uppercase().to_string());
@@ -187,8 +187,8 @@ mod tests {
                     "jaeger",
                     None,
                     &[
-                        ("tracestate", "there is no place"),
-                        ("baggage", "there is no place"),
+                        ("tracestate", "there is no field"),
+                        ("baggage", "there is no field"),
                     ],
                 ),
                 column(
@@ -207,7 +207,7 @@ mod tests {
             "| tracestate | yes | no (2) |",
             "| cases of the contract that hold | 1 of 1 | 1 of 1 |",
             "1. None asked for it.",
-            "2. There is no place.",
+            "2. There is no field.",
         ] {
             assert!(page.lines().any(|found| found == line), "{line}: {page}");
         }

@@ -6,7 +6,7 @@ use xtask_collector::TraceId;
 
 use crate::fleet::Format;
 
-/// The headers that carry a context, in any of the formats, without those for baggage.
+/// The headers of a context in any of the formats, without those for baggage.
 pub(crate) const CONTEXT_HEADERS: [&str; 6] = [
     "traceparent",
     "uber-trace-id",
@@ -16,7 +16,7 @@ pub(crate) const CONTEXT_HEADERS: [&str; 6] = [
     "x-b3-sampled",
 ];
 
-/// A span of somebody who calls.
+/// The span of a caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Upstream {
     pub(crate) trace_id: TraceId,
@@ -28,7 +28,7 @@ pub(crate) struct Upstream {
 pub(crate) type Headers = Vec<(String, String)>;
 
 impl Upstream {
-    /// A context with ids of its own.
+    /// Creates a context with new ids.
     pub(crate) fn new(sampled: bool) -> Self {
         let mut random = SmallRng::from_os_rng();
         Self {
@@ -38,7 +38,7 @@ impl Upstream {
         }
     }
 
-    /// The headers that say so.
+    /// Returns the headers of the context.
     pub(crate) fn headers(&self, format: Format) -> Headers {
         let Self {
             trace_id,
@@ -65,9 +65,9 @@ impl Upstream {
         }
     }
 
-    /// Reads the context of one format, as strictly as the matrix needs it: by ids and flag, however they are padded.
+    /// Parses the context of one format, as strictly as the matrix needs: ids and flag, with any padding.
     ///
-    /// `None` if the headers have none of this format.
+    /// Returns `None` if the headers have none of this format.
     pub(crate) fn read(headers: &[(String, String)], format: Format) -> Option<Self> {
         let get = |name: &str| {
             headers
@@ -103,7 +103,7 @@ impl Upstream {
     }
 }
 
-/// The names of the headers that carry a context in these formats.
+/// Returns the names of the headers that carry a context in this format.
 pub(crate) fn header_names(format: Format) -> &'static [&'static str] {
     match format {
         Format::Default => &["traceparent", "uber-trace-id"],

@@ -1,4 +1,4 @@
-//! A trace's spans in the order and at the places where they are drawn.
+//! The lines of a trace's waterfall diagram.
 
 use std::sync::Arc;
 
@@ -8,15 +8,15 @@ use xtask_collector::Span;
 #[derive(Debug)]
 pub(crate) struct Line<'a> {
     pub(crate) span: &'a Span,
-    /// How many spans of the trace stand above it, from child to parent.
+    /// Number of ancestors of the span in the trace.
     pub(crate) depth: usize,
-    /// From the trace's start to the span's, as a part of the whole.
+    /// The time from the trace's start to the span's, as a fraction of the whole.
     pub(crate) offset: f64,
-    /// The span's duration as a part of the whole.
+    /// The span's duration as a fraction of the whole.
     pub(crate) width: f64,
 }
 
-/// The lines, each span after its parent, and how many microseconds the whole took.
+/// Returns the lines, each span after its parent, and the trace's duration in microseconds.
 pub(crate) fn lines(spans: &[Arc<Span>]) -> (Vec<Line<'_>>, i64) {
     let start = spans
         .iter()
@@ -48,7 +48,7 @@ pub(crate) fn lines(spans: &[Arc<Span>]) -> (Vec<Line<'_>>, i64) {
             offset: (micros(span.start_micros) - start as f64) / whole as f64,
             width: micros(span.duration_micros) / whole as f64,
         });
-        // Spans that are each other's parent have no root and are not drawn, so this ends.
+        // Spans that are each other's parents have no root and are not drawn, so this loop ends.
         let children = sorted
             .iter()
             .rev()
@@ -58,7 +58,7 @@ pub(crate) fn lines(spans: &[Arc<Span>]) -> (Vec<Line<'_>>, i64) {
     (lines, whole)
 }
 
-/// A duration as people read it.
+/// Returns a duration in a readable form.
 pub(crate) fn duration(micros: i64) -> String {
     match micros {
         ..1_000 => format!("{micros} µs"),

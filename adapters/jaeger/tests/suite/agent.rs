@@ -1,4 +1,4 @@
-//! A socket in an agent's place.
+//! A socket that receives packets like an agent.
 
 use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
 use std::sync::Arc;
@@ -56,7 +56,7 @@ impl Agent {
         decode(&self.packets.recv_timeout(SOON).expect("a packet comes"))
     }
 
-    /// The packets that have come by now; the next one, if there are none, or none if that takes longer than `patience`.
+    /// Returns the packets that have arrived. If there are none, waits for the next one, at most for `patience`.
     pub(crate) fn waiting(&self, patience: Duration) -> Vec<Batch> {
         // What was sent before comes before.
         self.poke();

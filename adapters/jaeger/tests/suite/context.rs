@@ -1,4 +1,4 @@
-//! Contexts of `rustracing_jaeger`, and spans of its own beside ours.
+//! Contexts of `rustracing_jaeger`, and its spans together with those of this library.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! The tracer contract, with an agent at the far end.
+//! The tracer contract, with an agent as the backend.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -17,13 +17,13 @@ use opentracing_testkit::tracer_contract;
 use crate::agent::Agent;
 use crate::thrift_batch::{Span, Tag, Value};
 
-/// What waits at most.
+/// Maximum number of waiting spans.
 const QUEUE: usize = 1_000;
 
-/// What an agent receives.
+/// The agent's packets.
 struct Receives {
     address: SocketAddr,
-    /// There is none while the exporter is stalled.
+    /// `None` while the exporter is stalled.
     agent: Mutex<Option<Agent>>,
     /// What was taken from agents so far, and what the exporter's errors wait for.
     sink: Sink,
@@ -39,10 +39,10 @@ impl Backend for Receives {
         lacks: &[
             (
                 Feature::NonFinite,
-                "Jaeger cannot show a trace that has such a number",
+                "Jaeger cannot show a trace that contains one",
             ),
-            (Feature::Baggage, "Jaeger's spans have no place for it"),
-            (Feature::Tracestate, "Jaeger's spans have no place for it"),
+            (Feature::Baggage, "Jaeger's spans have no field for it"),
+            (Feature::Tracestate, "Jaeger's spans have no field for it"),
         ],
     };
 
@@ -53,7 +53,7 @@ impl Backend for Receives {
             .agent(agent.address())
             .queue_spans(QUEUE)
             .batch_interval(Duration::from_secs(3600))
-            // Slow enough for a reader that gets no processor for a while.
+            // Slow enough for a reader that gets no processor time for a while.
             .bytes_per_second(1_000_000)
             .on_error(move |_| held_up.pass())
             .build()
@@ -81,7 +81,7 @@ impl Backend for Receives {
         self.sink.arrived(0)
     }
 
-    /// Closes the agent's socket: the next packet is refused, and the exporter's thread hangs as it tells of that.
+    /// Closes the agent's socket: the next packet is refused, and the exporter's thread hangs when it reports that.
     fn stall(&self) {
         self.sink.stall();
         let mut agent = self.agent.lock().unwrap_or_else(PoisonError::into_inner);
@@ -113,7 +113,8 @@ impl Receives {
     }
 }
 
-/// An address of the test's own, where there are such: its port is given up and taken again, and is nobody else's meanwhile.
+/// Returns an address that only this test uses, if the system supports that: its port is closed and opened again, and
+/// no other test takes it meanwhile.
 fn host() -> IpAddr {
     static NEXT: AtomicU16 = AtomicU16::new(1);
     let [high, low] = NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
@@ -145,7 +146,7 @@ fn arrived(span: &Span) -> ReceivedSpan {
         fields: tags(&log.fields),
     });
     arrived.logs = logs.collect();
-    // How Jaeger is told what was left out.
+    // The tag that names what was left out.
     let mark = arrived
         .tags
         .iter()

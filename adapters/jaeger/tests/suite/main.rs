@@ -1,4 +1,4 @@
-//! What a Jaeger agent receives, read from its socket by Apache Thrift's own decoder.
+//! The packets that a Jaeger agent receives, decoded by Apache Thrift's own decoder.
 
 #![allow(clippy::unwrap_used)]
 
@@ -19,7 +19,7 @@ use opentracing_jaeger::{JaegerTracer, JaegerTracerBuilder};
 
 use crate::agent::Agent;
 
-/// Longer than anything here takes.
+/// Longer than any step takes.
 const SOON: Duration = Duration::from_secs(20);
 
 /// A tracer that sends to this agent.

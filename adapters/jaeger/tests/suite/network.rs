@@ -1,4 +1,4 @@
-//! Where the agent is, and whether it is there.
+//! Addresses of the agent, and agents that do not listen.
 
 use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
 use std::sync::mpsc;
@@ -22,7 +22,7 @@ fn assert_reaches(agent: &Agent, address: &str) {
     assert_eq!(agent.span().name, "hello");
 }
 
-/// A port on which nobody listens: on an address of the test's own, where there are such, so that no other test gets it.
+/// A port on which nothing listens, on an address that only this test uses if the system supports that.
 fn free_address(host: u8) -> SocketAddr {
     let host = if cfg!(target_os = "linux") { host } else { 1 };
     let socket = UdpSocket::bind(SocketAddr::from(([127, 0, 0, host], 0))).unwrap();
@@ -37,7 +37,7 @@ fn an_ipv6_agent() {
 
 #[test]
 fn an_agent_that_is_not_on_127_0_0_1() {
-    // Only Linux has the whole of 127.0.0.0/8 without set-up.
+    // Only Linux has all of 127.0.0.0/8 without configuration.
     if cfg!(target_os = "linux") {
         let agent = Agent::start_at("127.0.0.2:0");
         assert_reaches(&agent, &agent.address().to_string());

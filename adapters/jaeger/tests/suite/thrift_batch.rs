@@ -1,4 +1,4 @@
-//! `jaeger.thrift` and `agent.thrift`, read with Apache Thrift's compact protocol: an independent word on what is sent.
+//! `jaeger.thrift` and `agent.thrift`, read with Apache Thrift's compact protocol, independent of the encoder.
 
 use std::io::Cursor;
 

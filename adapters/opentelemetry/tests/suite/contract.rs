@@ -23,7 +23,7 @@ const CAPABILITIES: Capabilities = Capabilities {
     delivery: Delivery::Queued { spans: QUEUE },
     lacks: &[(
         Feature::Baggage,
-        "spans of OpenTelemetry's have no place for it",
+        "OpenTelemetry's spans have no field for it",
     )],
     ..Capabilities::ALL
 };

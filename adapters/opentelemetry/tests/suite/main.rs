@@ -1,4 +1,4 @@
-//! The tracer and the scopes beside OpenTelemetry's own SDK.
+//! The tracer and the scopes, together with OpenTelemetry's own SDK.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,5 @@
-//! What OpenTelemetry's API shows within scopes of ours, and ours within theirs.
+//! OpenTelemetry's current context within scopes of this library, and this library's spans within scopes of
+//! OpenTelemetry.
 
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -51,7 +52,7 @@ fn sdk() -> (SdkTracer, Received) {
     (received.provider().tracer("app"), received)
 }
 
-/// A context of theirs that is no span of ours.
+/// A context of OpenTelemetry's that is not of a span of this library.
 fn foreign(span_id: u64) -> Context {
     let context = theirs::SpanContext::new(
         0xabc_u128.into(),

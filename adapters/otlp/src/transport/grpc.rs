@@ -23,7 +23,9 @@ use tonic::{Code, Request, Status};
 use tower::ServiceExt;
 
 use crate::messages::ExportTraceServiceResponse;
-use crate::transport::{Failure, Prepared, RESPONSE_BYTES, Receipt, Transport, USER_AGENT, answer};
+use crate::transport::{
+    Failure, Prepared, RESPONSE_BYTES, Receipt, Transport, USER_AGENT, response,
+};
 
 /// The method of `TraceService` (OTLP specification, "OTLP/gRPC").
 const METHOD: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
@@ -81,7 +83,7 @@ impl Transport for Grpc {
             }
             Err(_) => {
                 let limit = prepared.timeout;
-                Err(on_the_way(&format_args!("no answer within {limit:?}")))
+                Err(on_the_way(&format_args!("no response within {limit:?}")))
             }
         }
     }
@@ -133,7 +135,7 @@ async fn exchange(
     ready.map_err(|error| Status::from_error(error.into()))?;
     let path = PathAndQuery::from_static(METHOD);
     let response = client.unary(request, path, Encoded).await?;
-    Ok(answer::receipt_of(response.into_inner()))
+    Ok(response::receipt_of(response.into_inner()))
 }
 
 /// Converts a response that is not gRPC's, such as a proxy's, to a gRPC status (gRPC's "HTTP to gRPC Status Code
@@ -185,7 +187,7 @@ impl Prepared {
             let stream = connector.connect(name, stream).await?;
             let protocol = stream.get_ref().1.alpn_protocol();
             if protocol != Some(b"h2") {
-                return Err(io::Error::other("the other side does not speak HTTP/2"));
+                return Err(io::Error::other("the server does not support HTTP/2"));
             }
             return Ok(Box::new(stream));
         }
@@ -206,7 +208,7 @@ impl Prepared {
                     return Ok(stream);
                 }
                 Ok(Err(error)) => last = error,
-                Err(_) => last = io::Error::other(format!("{address} does not answer")),
+                Err(_) => last = io::Error::other(format!("{address} does not respond")),
             }
         }
         Err(last)
@@ -265,8 +267,8 @@ fn failure(prepared: &Prepared, status: &Status) -> Failure {
     if is_on_the_way(status) {
         return Failure::on_the_way(endpoint, Causes(status));
     }
-    let (code, details) = (status.code(), answer::details(status.details()));
-    let message = answer::shortened(status.message());
+    let (code, details) = (status.code(), response::details(status.details()));
+    let message = response::shortened(status.message());
     Failure {
         is_retry: is_retry(code, details.after.is_some()),
         after: details.after,
@@ -316,7 +318,7 @@ impl fmt::Display for Causes<'_> {
         fmt::Display::fmt(last, f)?;
         if is_other_protocol(last) {
             f.write_str(
-                "; does OTLP over gRPC come in at this port (4317 by default; HTTP's is 4318)?",
+                "; does this port accept OTLP over gRPC (4317 by default; HTTP's is 4318)?",
             )?;
         }
         Ok(())

@@ -7,7 +7,7 @@ use http::{HeaderMap, StatusCode, header};
 use ureq::Agent;
 
 use crate::transport::{
-    Failure, Prepared, RESPONSE_BYTES, Receipt, Transport, USER_AGENT, answer, compress,
+    Failure, Prepared, RESPONSE_BYTES, Receipt, Transport, USER_AGENT, compress, response,
 };
 
 const PROTOBUF: &str = "application/x-protobuf";
@@ -72,7 +72,7 @@ impl Transport for Http {
         };
         let response = self.exchange(&request).map_err(|error| match &error {
             ureq::Error::Protocol(_) => on_the_way(&format_args!(
-                "{error}; does OTLP over HTTP come in at this port (4318 by default; gRPC's is 4317)?"
+                "{error}; does this port accept OTLP over HTTP (4318 by default; gRPC's is 4317)?"
             )),
             _ => on_the_way(&error),
         })?;
@@ -112,7 +112,7 @@ impl Response {
 
     fn receipt(&self) -> Receipt {
         match self.is_protobuf() {
-            true => answer::receipt(&self.body),
+            true => response::receipt(&self.body),
             false => Receipt::default(),
         }
     }
@@ -120,15 +120,15 @@ impl Response {
     /// Returns the response's message, and the pause that it requests.
     fn reason(&self) -> (String, Option<Duration>) {
         let details = match self.is_protobuf() {
-            true => answer::details(&self.body),
-            false => answer::Details {
-                message: answer::shortened(&String::from_utf8_lossy(&self.body)),
+            true => response::details(&self.body),
+            false => response::Details {
+                message: response::shortened(&String::from_utf8_lossy(&self.body)),
                 after: None,
             },
         };
         let message = match self.header(header::LOCATION) {
             Some(location) if self.status.is_redirection() => {
-                let location = answer::shortened(location);
+                let location = response::shortened(location);
                 format!("redirects are not followed; set the endpoint to what is at {location}")
             }
             _ => details.message,

@@ -1,10 +1,10 @@
 //! Transports of requests to the collector.
 
-mod answer;
 #[cfg(feature = "grpc")]
 mod grpc;
 #[cfg(feature = "http")]
 mod http;
+mod response;
 
 use std::borrow::Cow;
 use std::error::Error;

@@ -1,4 +1,4 @@
-//! The tracer contract, with a collector at the far end: once over each protocol.
+//! The tracer contract, with a collector as the backend: once over each protocol.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -18,7 +18,7 @@ use opentracing_testkit::tracer_contract;
 use crate::builder;
 use crate::receiver::{Receiver, Reply, Wire};
 
-/// What waits at most.
+/// Maximum number of waiting spans.
 const QUEUE: usize = 1_000;
 
 const CAPABILITIES: Capabilities = Capabilities {
@@ -26,14 +26,14 @@ const CAPABILITIES: Capabilities = Capabilities {
     lacks: &[
         (
             Feature::NonFinite,
-            "JSON has no such number, and Jaeger cannot show a trace that has one",
+            "JSON cannot represent it, and Jaeger cannot show a trace that contains one",
         ),
-        (Feature::Baggage, "OTLP's spans have no place for it"),
+        (Feature::Baggage, "OTLP's spans have no field for it"),
     ],
     ..Capabilities::ALL
 };
 
-/// What a collector receives.
+/// The collector's requests.
 struct Receives {
     sink: Sink,
     _receiver: Receiver,
@@ -42,7 +42,7 @@ struct Receives {
 impl Receives {
     fn start(wire: Wire) -> (Self, OtlpTracer) {
         let sink = Sink::new();
-        let receiver = Receiver::answering(wire, {
+        let receiver = Receiver::responding(wire, {
             let sink = sink.clone();
             move |call| {
                 sink.pass();
@@ -82,7 +82,7 @@ fn arrived(span: &Span) -> ReceivedSpan {
         span_id: span_id(&link.span_id).unwrap(),
     });
     let links: Vec<_> = links.collect();
-    // The parent of a child is no link.
+    // The parent of a child is not a link.
     let parent = arrived.parent_id.filter(|parent| {
         let first = links.first();
         first.is_none_or(|first| first.kind == ReferenceKind::ChildOf || first.span_id != *parent)
@@ -139,7 +139,7 @@ fn kind(link: &Link) -> ReferenceKind {
     }
 }
 
-/// Undoes what makes a log an event.
+/// Reverts the conversion of a log to an event.
 fn log(event: &Event) -> ReceivedLog {
     let mut fields = tags(&event.attributes);
     let name = match &*event.name {

@@ -71,7 +71,7 @@ fn end_of_a_process_delivers_what_waits() {
 #[test]
 fn end_of_a_process_does_not_wait_for_ever_for_a_stalled_collector() {
     over_each(|wire| {
-        let receiver = Receiver::answering(wire, |_| Reply::Silence);
+        let receiver = Receiver::responding(wire, |_| Reply::Silence);
         let began = Instant::now();
         let child = start(wire, &receiver.url());
         drop(receiver.call());

@@ -366,7 +366,7 @@ fn options_that_cannot_work_are_errors() {
     });
     assert_wrong("request_bytes", "give at least", |x| x.request_bytes(1_000));
     assert_wrong("queue_spans", "0 drops every span", |x| x.queue_spans(0));
-    assert_wrong("batch_spans", "never fills", |x| {
+    assert_wrong("batch_spans", "exceeds a queue", |x| {
         x.queue_spans(10).batch_spans(11)
     });
     assert_wrong("backoff", "give a short pause", |x| {

@@ -1,4 +1,4 @@
-//! What a collector receives, read from its sockets by code that is not the sender's.
+//! The requests that a collector receives, read from its sockets by independent code.
 
 #![allow(clippy::unwrap_used)]
 // Each feature's tests use a part of what they share.
@@ -7,7 +7,6 @@
     allow(dead_code, unused_imports, unused_mut)
 )]
 
-mod answers;
 mod contract;
 #[cfg(feature = "tls")]
 mod encrypted;
@@ -15,6 +14,7 @@ mod ending;
 mod env;
 mod network;
 mod receiver;
+mod responses;
 mod wire;
 
 use std::sync::mpsc::{Receiver as Messages, channel};
@@ -25,7 +25,7 @@ use opentracing_otlp::{OtlpTracer, OtlpTracerBuilder, Protocol};
 
 use crate::receiver::{Receiver, Wire};
 
-/// Longer than anything here takes.
+/// Longer than any step takes.
 const SOON: Duration = Duration::from_secs(20);
 
 /// A tracer that sends to this address.
@@ -49,7 +49,7 @@ fn tracing(receiver: &Receiver) -> HttpTracing {
     HttpTracing::new(builder(receiver).build().expect("the options are right"))
 }
 
-/// Retries that take no time worth speaking of, and batches that are due at once.
+/// Retries without noticeable pauses, and batches that are sent at once.
 fn quick(builder: OtlpTracerBuilder) -> OtlpTracerBuilder {
     builder
         .batch_interval(Duration::from_millis(1))
@@ -57,7 +57,7 @@ fn quick(builder: OtlpTracerBuilder) -> OtlpTracerBuilder {
         .retries(2)
 }
 
-/// The errors of a tracer, as they come.
+/// The errors of a tracer, in their order.
 fn told(builder: OtlpTracerBuilder) -> (OtlpTracerBuilder, Messages<String>) {
     let (tell, told) = channel();
     let builder = builder.on_error(move |error| tell.send(error.to_string()).unwrap_or_default());

@@ -1,4 +1,4 @@
-//! A collector that is not there, or not as it should be.
+//! Collectors that are down, or that misbehave.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -99,10 +99,10 @@ fn idle_connection_that_the_collector_closed_costs_no_retry() {
 }
 
 #[test]
-fn hang_up_without_an_answer_is_tried_again() {
+fn hang_up_without_a_response_is_retried() {
     for wire in WIRES {
         let mut calls = 0;
-        let receiver = Receiver::answering(*wire, move |_| {
+        let receiver = Receiver::responding(*wire, move |_| {
             calls += 1;
             if calls == 2 {
                 Reply::HangUp
@@ -126,7 +126,7 @@ fn slow_collector_gets_everything_and_keeps_nobody_waiting() {
     const EACH: Duration = Duration::from_millis(20);
     for wire in WIRES {
         let (_never, wait) = channel::<()>();
-        let receiver = Receiver::answering(*wire, move |_| {
+        let receiver = Receiver::responding(*wire, move |_| {
             wait.recv_timeout(EACH).unwrap_err();
             Reply::Taken
         });
@@ -143,7 +143,7 @@ fn slow_collector_gets_everything_and_keeps_nobody_waiting() {
     }
 }
 
-/// Answers requests one after the other; the longest time that one took.
+/// Responds to requests one after the other; returns the longest time of one.
 fn serve(tracing: &HttpTracing, requests: usize) -> Duration {
     let instrumentation = Instrumentation::new(tracing, "suite");
     let request = Request::get("/users/7").body(()).unwrap();
@@ -161,7 +161,7 @@ fn serve(tracing: &HttpTracing, requests: usize) -> Duration {
 fn stalled_collector_has_no_effect_on_requests_and_holds_one_batch_and_one_queue() {
     const LIMIT: Duration = Duration::from_millis(100);
     for wire in WIRES {
-        let receiver = Receiver::answering(*wire, |_| Reply::Silence);
+        let receiver = Receiver::responding(*wire, |_| Reply::Silence);
         let (builder, errors) = told(quick(builder(&receiver)).retries(1));
         let builder = builder.queue_spans(100).batch_spans(50).timeout(LIMIT);
         let (tracing, tracer) = start(builder);
@@ -184,7 +184,7 @@ fn stalled_collector_has_no_effect_on_requests_and_holds_one_batch_and_one_queue
 fn collector_that_stalled_gets_what_is_reported_once_it_goes_on() {
     for wire in WIRES {
         let sink = Sink::new();
-        let receiver = Receiver::answering(*wire, {
+        let receiver = Receiver::responding(*wire, {
             let sink = sink.clone();
             move |_| {
                 sink.pass();
@@ -209,7 +209,7 @@ fn collector_that_stalled_gets_what_is_reported_once_it_goes_on() {
     }
 }
 
-/// A listener whose connections nobody reads.
+/// A listener whose connections are not read.
 #[test]
 fn collector_that_reads_nothing_holds_one_connection_at_a_time() {
     for wire in WIRES {
@@ -293,7 +293,7 @@ fn queue_that_is_full_drops_and_counts_each_span_once() {
     for wire in WIRES {
         let sink = Sink::new();
         sink.stall();
-        let receiver = Receiver::answering(*wire, {
+        let receiver = Receiver::responding(*wire, {
             let sink = sink.clone();
             move |_| {
                 sink.pass();
@@ -330,7 +330,7 @@ fn address_of_ipv6_is_reached() {
     }
 }
 
-/// Says this on each connection, once something has come.
+/// Sends these bytes on each connection after the first byte has arrived.
 fn chatter(words: &'static [u8]) -> String {
     let listener = TcpListener::bind(crate::receiver::own_address()).unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

@@ -1,4 +1,4 @@
-//! The app that calls: it traces all requests, and sends its span along in the call to the other app.
+//! The calling app: it traces all requests, and propagates its span in the call to the other app.
 
 use std::env;
 use std::io;

@@ -1,4 +1,4 @@
-//! The app that is called: it traces one route, with chosen attributes of the request.
+//! The called app: it traces one route, with chosen attributes of the request.
 
 use std::io;
 
@@ -35,7 +35,7 @@ async fn price(span: CurrentSpan, Path(id): Path<u32>) -> String {
     price.to_string()
 }
 
-/// Without the request in hand, the span is found as the current one.
+/// Without access to the request, the span is the current one.
 fn look_up(id: u32) -> u32 {
     let span = Span::current().child("look up");
     span.set_tag("item.id", id);

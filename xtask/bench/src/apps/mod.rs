@@ -27,7 +27,7 @@ use crate::case::Case;
 use crate::policy::tracing;
 use crate::receivers::Addresses;
 
-/// What is measured: a framework, and how tracing is mounted in it.
+/// A measured target: a framework, and how tracing is mounted in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Target {
     /// Spans and headers alone, without a request.
@@ -47,37 +47,38 @@ pub(crate) enum Target {
     RocketRoutes,
 }
 
-/// An application with one case mounted. Threads share it, as those of a server do.
+/// An application with one case mounted. Threads share it, as in a server.
 pub(crate) trait App: Send + Sync {
-    /// Makes what calls the application on this thread.
+    /// Creates a caller of the application for this thread.
     fn worker(&self) -> Box<dyn Worker>;
 
-    /// Serves the application with so many threads until the process ends. Calls `ready` when it listens.
+    /// Serves the application with this many threads until the process ends. Calls `ready` when it listens.
     fn serve(&self, threads: usize, ready: Box<dyn FnOnce(SocketAddr) + Send>);
 }
 
 /// Calls an application on one thread.
 pub(crate) trait Worker {
-    /// Makes so many requests.
+    /// Creates this many requests.
     fn prepare(&mut self, requests: u32);
 
-    /// Calls the application with each request that was made, to the end of the response's body.
+    /// Calls the application with each created request, to the end of the response's body.
     fn run(&mut self);
 
-    /// Returns the status and the body of one response, so that no error is measured unseen.
+    /// Returns the status and the body of one response, so that an error cannot go unnoticed.
     #[cfg(test)]
     fn response(&mut self) -> (u16, Vec<u8>);
 
-    /// Calls the handler that never returns so many times. The requests end when the returned value is dropped.
+    /// Calls the handler that never returns this many times. The requests end when the returned value is dropped.
     fn park(&mut self, requests: usize) -> Box<dyn Any>;
 }
 
-/// Requests that are made at once where time is measured: enough that reading the clock does not count, and few, because a
-/// server has few requests in memory for each thread, and the allocator is slower with many.
+/// Number of requests that are created at once for time measurements: enough that reading the clock does not matter,
+/// and few, because a server has few requests in memory for each thread, and the allocator is slower with many.
 const CHUNK: u32 = 8;
 
 impl dyn Worker + '_ {
-    /// Calls the application so many times, and returns how far a clock went meanwhile. The making of the requests is not in it.
+    /// Calls the application this many times, and returns the clock's difference, without the time for creating the
+    /// requests.
     pub(crate) fn timed(&mut self, requests: u32, clock: impl Fn() -> Duration) -> Duration {
         let mut time = Duration::ZERO;
         let mut left = requests;

@@ -1,4 +1,4 @@
-//! Reads what callgrind writes.
+//! Parses callgrind's output.
 
 /// What was counted of one thread.
 #[derive(Debug, Clone, PartialEq, Eq)]

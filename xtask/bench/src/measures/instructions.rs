@@ -1,10 +1,11 @@
 //! Instructions on the request's thread, and on the tracer's.
 //!
-//! This program runs itself under callgrind and reads the files that it writes. The crates that do this (gungraun, once
-//! iai-callgrind) need a second program of exactly their version, installed by hand; the others are no longer maintained, or
-//! count with inline assembly on one architecture. Thirty lines of options and a parser of four lines are less than that.
+//! This program runs itself under callgrind and parses the files that callgrind writes. Crates for this (gungraun,
+//! formerly iai-callgrind) need a second program of exactly their version, installed by hand; others are no longer
+//! maintained, or count with inline assembly on one architecture. Thirty lines of options and a parser of four lines
+//! are simpler.
 //!
-//! Where there is no valgrind, the processor's counters count, if the system lets this process read them.
+//! Without valgrind, the processor's counters are used, if the system lets this process read them.
 
 use std::env;
 use std::fs;
@@ -50,7 +51,7 @@ pub(crate) enum Counter {
 }
 
 impl Counter {
-    /// Returns what counts instructions here; an error says why nothing does.
+    /// Returns how instructions are counted here, or an error if they cannot be.
     pub(crate) fn find() -> Result<Self, Problem> {
         let valgrind = Command::new("valgrind").arg("--version").output();
         if let Ok(output) = valgrind
@@ -178,8 +179,8 @@ fn callgrind_threads(
         .args(["--tool=callgrind", "--separate-threads=yes"])
         .args((count == Count::Requests).then_some("--toggle-collect=*bench_counted_call*"))
         .arg(format!("--callgrind-out-file={}", file.display()))
-        // glibc then keeps freed blocks at hand whatever came before. Otherwise the figures depend on the layout of the memory,
-        // by several hundred instructions, and two cases or revisions cannot be compared. Other systems do not know it.
+        // Makes glibc keep freed blocks in every case. Otherwise the figures depend on the layout of the memory, by
+        // several hundred instructions, and two cases or revisions cannot be compared. Other systems ignore it.
         .env("GLIBC_TUNABLES", "glibc.malloc.tcache_count=127")
         .arg(this)
         .args(["instructions", "--target", target.name()])

@@ -1,4 +1,4 @@
-//! One thread against two: what is shared between threads costs each of them more.
+//! One thread compared with two: data that threads share makes each of them slower.
 
 use std::sync::Barrier;
 use std::thread;

@@ -1,4 +1,4 @@
-//! One who passes a contract, or fails to: a column of its table.
+//! A column of a contract's table: a framework, a tracer or a format, with its results.
 
 use std::collections::BTreeMap;
 
@@ -6,39 +6,39 @@ use crate::contract::libtest::Test;
 use crate::contract::{Contract, Target};
 use crate::filter::Filter;
 
-/// Who comes first; the others follow in the order of their names.
+/// The first columns; the others follow in the order of their names.
 const ORDER: [&str; 6] = ["core", "tower", "axum", "actix-web", "warp", "rocket"];
 
-/// The test that prints what is lacking.
+/// The test that prints what a column lacks.
 const DECLARATION: &str = "declares_its_capabilities";
 
-/// A framework, a tracer or a format, and what came of its cases.
+/// A framework, a tracer or a format, and the results of its cases.
 #[derive(Debug)]
 pub(crate) struct Column {
     pub(crate) contract: &'static Contract,
     /// The package's folder.
     pub(crate) folder: String,
-    /// Which of several in that folder.
+    /// Its name, if several columns have that folder.
     pub(crate) form: Option<String>,
-    /// The verdicts on the cases that were to be run.
+    /// The results of the cases that were to run.
     pub(crate) cases: BTreeMap<&'static str, Verdict>,
     pub(crate) lacks: Vec<Lack>,
-    /// Figures of what it can do, by name.
+    /// Properties that it declares, by name.
     pub(crate) carries: BTreeMap<String, String>,
 }
 
-/// What came of a case.
+/// The result of a case.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Passed {
-        /// What is lacking, so that the case has asserted what happens in its place.
+        /// The missing features; the case has asserted what happens instead.
         without: Vec<String>,
     },
     Failed(String),
     NotRun,
 }
 
-/// Something that cannot be done, and why.
+/// A missing feature, and the reason.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Lack {
     pub(crate) feature: String,
@@ -46,7 +46,7 @@ pub(crate) struct Lack {
 }
 
 impl Column {
-    /// `axum`, or `warp filter`.
+    /// Returns a name such as `axum`, or `warp filter`.
     pub(crate) fn name(&self) -> String {
         match &self.form {
             Some(form) => format!("{} {form}", self.folder),
@@ -54,13 +54,13 @@ impl Column {
         }
     }
 
-    /// How many cases passed, and how many were to.
+    /// Returns how many cases passed, and how many were to run.
     pub(crate) fn score(&self) -> (usize, usize) {
         let passed = self.cases.values().filter(|verdict| verdict.passed());
         (passed.count(), self.cases.len())
     }
 
-    /// How many cases asserted what happens in the place of something lacking.
+    /// Returns how many cases asserted what happens instead of a missing feature.
     pub(crate) fn fallbacks(&self) -> usize {
         let verdicts = self.cases.values();
         verdicts
@@ -68,14 +68,14 @@ impl Column {
             .count()
     }
 
-    /// The cases that did not pass, and why.
+    /// Returns the cases that did not pass, with the reasons.
     pub(crate) fn failures(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.cases
             .iter()
             .filter_map(|(name, verdict)| Some((*name, verdict.failure()?)))
     }
 
-    /// What the columns are sorted by. They come in the order of the source within a program.
+    /// Returns the sort key of the column. Within a program, columns keep the order of the source.
     pub(crate) fn place(&self) -> (usize, String) {
         let place = ORDER.iter().position(|name| *name == self.folder);
         (place.unwrap_or(ORDER.len()), self.folder.clone())
@@ -87,7 +87,7 @@ impl Verdict {
         matches!(self, Self::Passed { .. })
     }
 
-    /// What is lacking, if it passed without.
+    /// Returns the missing features, if the case passed without them.
     pub(crate) fn without(&self) -> &[String] {
         match self {
             Self::Passed { without } => without,
@@ -95,7 +95,7 @@ impl Verdict {
         }
     }
 
-    /// Why it did not pass.
+    /// Returns why the case did not pass.
     pub(crate) fn failure(&self) -> Option<&str> {
         match self {
             Self::Passed { .. } => None,
@@ -121,8 +121,8 @@ impl Verdict {
     }
 }
 
-/// The modules of a program that a contract's macro has filled: those with at least half of its cases. What else bears a name
-/// of the list is a test of its own.
+/// Returns the modules of a program that a contract's macro has filled: those with at least half of its cases. Other
+/// modules with names of the list contain tests of their own.
 pub(crate) fn modules(contract: &Contract, tests: &[String]) -> Vec<String> {
     let mut modules: Vec<(&str, usize)> = Vec::new();
     for test in tests {
@@ -143,7 +143,8 @@ pub(crate) fn modules(contract: &Contract, tests: &[String]) -> Vec<String> {
         .collect()
 }
 
-/// The column of a module, of those cases that the filter leaves. `several` says whether others stand beside it.
+/// Returns the column of a module, with the cases that the filter selects. `several` means that the folder has other
+/// columns.
 pub(crate) fn column(
     contract: &'static Contract,
     target: &Target,
@@ -174,7 +175,7 @@ pub(crate) fn column(
     }
 }
 
-/// The tests to be run for a module, and besides the cases the one that declares what is lacking.
+/// Returns the tests to run for a module: the cases, and the test that prints what is missing.
 pub(crate) fn wanted(
     contract: &Contract,
     target: &Target,
@@ -190,7 +191,7 @@ pub(crate) fn wanted(
 }
 
 impl Lack {
-    /// A feature, a tab, the reason.
+    /// Parses a feature, a tab, and the reason.
     fn read(line: &str) -> Option<Self> {
         let (feature, reason) = line.split_once('\t')?;
         Some(Self {
@@ -207,14 +208,14 @@ fn path(module: &str, name: &str) -> String {
     }
 }
 
-/// `w3c` for the module `w3c_format`.
+/// Returns `w3c` for the module `w3c_format`.
 fn form(module: &str) -> String {
     let last = module.rsplit("::").next().unwrap_or(module);
     let name = last.strip_suffix("_form").or(last.strip_suffix("_format"));
     name.unwrap_or(last).replace('_', " ")
 }
 
-/// `catch layer` for `CatchLayer`.
+/// Returns `catch layer` for `CatchLayer`.
 pub(crate) fn words(name: &str) -> String {
     let mut words = String::with_capacity(name.len() + 4);
     for letter in name.chars() {

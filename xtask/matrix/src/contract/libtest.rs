@@ -1,20 +1,20 @@
-//! Reads what a test program prints, with `--show-output`, in the form that is stable.
+//! Parses the output of a test program with `--show-output`, in its stable form.
 
 use std::collections::BTreeMap;
 
-/// How many characters of a failure's message are kept: it may hold a whole span.
+/// Maximum number of characters of a failure's message: it may contain a whole span.
 const LONGEST_MESSAGE: usize = 4_000;
 
-/// What a program says of one test.
+/// The result of one test.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Test {
     /// `None` if it was not run.
     pub(crate) passed: Option<bool>,
-    /// What it printed.
+    /// Its output.
     pub(crate) output: String,
 }
 
-/// The tests by name, of all that was printed.
+/// Returns the tests in this output, by name.
 pub(crate) fn tests(text: &str) -> BTreeMap<String, Test> {
     let mut tests: BTreeMap<String, Test> = BTreeMap::new();
     let mut section: Option<&str> = None;
@@ -34,7 +34,7 @@ pub(crate) fn tests(text: &str) -> BTreeMap<String, Test> {
     tests
 }
 
-/// The names in what `--list` prints.
+/// Returns the names in the output of `--list`.
 pub(crate) fn list(text: &str) -> Vec<String> {
     text.lines()
         .filter_map(|line| line.strip_suffix(": test"))

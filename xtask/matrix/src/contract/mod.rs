@@ -1,6 +1,6 @@
-//! The contracts: what every adapter, tracer and format passes, case by case.
+//! The contracts that every adapter, tracer and format passes, case by case.
 //!
-//! A column of a contract's table is a test program's module that the kit's macro has filled. Which there are is found out,
+//! A column of a contract's table is a module of a test program that the kit's macro has filled. They are discovered,
 //! not listed: any test target that calls one of the macros is built and run.
 
 mod column;
@@ -19,27 +19,27 @@ pub(crate) use self::column::{Column, Lack, Verdict, words};
 pub(crate) use self::program::Program;
 pub(crate) use self::target::{Target, targets};
 
-/// How many programs are run at the same time; each runs its cases on several threads of its own.
+/// Number of programs that run at the same time; each runs its cases on several threads.
 const AT_ONCE: usize = 2;
 
-/// One of the kit's lists.
+/// One of the kit's lists of cases.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Contract {
-    /// What the macro's name begins with.
+    /// The first part of the macro's name.
     pub(crate) name: &'static str,
     pub(crate) title: &'static str,
-    /// Who has to pass it, in one sentence.
+    /// What it checks, in one sentence.
     pub(crate) about: &'static str,
     /// The names of the cases, by group.
     pub(crate) cases: &'static [(&'static str, &'static [&'static str])],
 }
 
-/// All of them, in the order in which they are shown.
+/// All contracts, in the order of the page.
 pub(crate) static CONTRACTS: [Contract; 5] = [
     Contract {
         name: "server",
         title: "Contract of the frameworks",
-        about: "What an adapter makes of a framework: each case starts a real server and drives it over sockets.",
+        about: "The spans that an adapter creates for a framework: each case starts a real server and calls it over sockets.",
         cases: server::CASES,
     },
     Contract {
@@ -51,33 +51,33 @@ pub(crate) static CONTRACTS: [Contract; 5] = [
     Contract {
         name: "tracer",
         title: "Contract of the tracers",
-        about: "What arrives at the far end of a tracer.",
+        about: "The spans that a backend receives from a tracer.",
         cases: tracer::CASES,
     },
     Contract {
         name: "propagation",
         title: "Contract of the formats",
-        about: "How a format reads and writes the headers that carry a trace from one service to the next.",
+        about: "How a format reads and writes the headers that carry a trace between services.",
         cases: propagation::CASES,
     },
     Contract {
         name: "service",
         title: "Contract of the services",
-        about: "What a whole service shows from outside: the examples' own processes, HTTP in, spans out.",
+        about: "The spans of a complete service: each example as a process, called over HTTP.",
         cases: service::CASES,
     },
 ];
 
-/// What came of the contracts.
+/// The results of the contracts.
 #[derive(Debug, Default)]
 pub(crate) struct Results {
     pub(crate) columns: Vec<Column>,
-    /// What went wrong besides single cases.
+    /// Problems that do not belong to a case.
     pub(crate) problems: Vec<String>,
 }
 
 impl Contract {
-    /// The names of all cases.
+    /// Returns the names of all cases.
     pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
         self.cases
             .iter()
@@ -86,14 +86,14 @@ impl Contract {
 }
 
 impl Results {
-    /// The columns of one contract.
+    /// Returns the columns of one contract.
     pub(crate) fn of(&self, contract: &'static Contract) -> impl Iterator<Item = &Column> {
         self.columns
             .iter()
             .filter(move |column| column.contract == contract)
     }
 
-    /// How many cases passed, and how many were to.
+    /// Returns how many cases passed, and how many were to run.
     pub(crate) fn score(&self) -> (usize, usize) {
         let scores = self.columns.iter().map(Column::score);
         scores.fold((0, 0), |sum, score| (sum.0 + score.0, sum.1 + score.1))
@@ -105,7 +105,7 @@ impl Results {
     }
 }
 
-/// Runs the programs, and says a line for each column as it comes.
+/// Runs the programs, and prints a line for each column.
 pub(crate) fn run(programs: Vec<Program>, filter: &Filter, logs: &Path) -> Results {
     if !programs.is_empty() {
         println!("running the contracts …");

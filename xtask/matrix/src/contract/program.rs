@@ -13,7 +13,7 @@ use crate::contract::column::{column, modules, wanted};
 use crate::contract::{Contract, Results, Target, libtest};
 use crate::filter::Filter;
 
-/// How long a program may take; a case that waits in vain gives up earlier.
+/// Maximum time of a program; a case that waits gives up earlier.
 const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A test target that is built.
@@ -24,7 +24,7 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Runs the cases that the filter leaves.
+    /// Runs the cases that the filter selects.
     pub(crate) fn run(&self, filter: &Filter, logs: &Path) -> Results {
         self.try_run(filter, logs).unwrap_or_else(|error| Results {
             problems: vec![format!("{}: {error}", self.path.display())],
@@ -78,7 +78,8 @@ impl Program {
         Ok(results)
     }
 
-    /// What the program's end says that no case does: it broke off, or a test beside the cases failed.
+    /// Returns a problem that the program's end shows and no case does: it aborted, or a test outside of the cases
+    /// failed.
     fn problem(
         &self,
         tests: &BTreeMap<String, libtest::Test>,
@@ -92,11 +93,11 @@ impl Program {
             (Some((test, failed)), _) => Some(format!("{name}: {}", failed.message(test))),
             // libtest's own statuses: all passed, some failed.
             (None, Some(0 | 101)) => None,
-            (None, _) => Some(format!("{name} broke off with {status}")),
+            (None, _) => Some(format!("{name} aborted with {status}")),
         }
     }
 
-    /// What the program prints with these arguments, and how it ends.
+    /// Returns the program's output with these arguments, and its status.
     fn output(
         &self,
         arguments: &[impl AsRef<str>],
@@ -116,13 +117,13 @@ impl Program {
     }
 }
 
-/// Reads all that a process prints, and kills it if that takes too long.
+/// Reads all output of a process, and kills the process if that takes too long.
 fn finish(mut child: Child) -> io::Result<(String, ExitStatus)> {
     let (sender, printed) = channel();
     if let Some(mut stdout) = child.stdout.take() {
         thread::spawn(move || {
             let mut bytes = Vec::new();
-            // What came before an error is as much as can be told.
+            // After an error the output so far is used.
             let _ = stdout.read_to_end(&mut bytes);
             let _ = sender.send(bytes);
         });
@@ -130,7 +131,7 @@ fn finish(mut child: Child) -> io::Result<(String, ExitStatus)> {
     let bytes = match printed.recv_timeout(PATIENCE) {
         Ok(bytes) => bytes,
         Err(_) => {
-            // It fails only if the process is gone.
+            // It fails only if the process has ended.
             let _ = child.kill();
             printed.recv().unwrap_or_default()
         }

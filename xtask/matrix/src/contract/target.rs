@@ -13,25 +13,25 @@ use crate::filter::Filter;
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
     pub(crate) package: PackageId,
-    /// The package's folder, as tests expect it to be the current one.
+    /// The package's folder, which tests expect to be the current one.
     pub(crate) directory: PathBuf,
     pub(crate) name: String,
     pub(crate) contracts: Vec<&'static Contract>,
 }
 
 impl Target {
-    /// The name of the package's folder, which stands for who passes the contract.
+    /// Returns the name of the package's folder, the column's name.
     pub(crate) fn folder(&self) -> &str {
         let folder = self.directory.file_name().and_then(OsStr::to_str);
         folder.unwrap_or(&self.name)
     }
 
-    /// What a case is called, for filters and people.
+    /// Returns the name of a case, for filters and output.
     pub(crate) fn case(&self, contract: &Contract, name: &str) -> String {
         format!("{} contract {} {name}", contract.name, self.folder())
     }
 
-    /// Whether the filter leaves any of its cases.
+    /// Returns `true` if the filter selects one of its cases.
     fn is_taken(&self, filter: &Filter) -> bool {
         self.contracts.iter().any(|contract| {
             let mut names = contract.names();
@@ -40,7 +40,7 @@ impl Target {
     }
 }
 
-/// The targets of the workspace, without those that have no case the filter leaves.
+/// Returns the targets of the workspace that have a case that the filter selects.
 pub(crate) fn targets(root: &Path, filter: &Filter) -> Result<Vec<Target>, String> {
     let metadata = MetadataCommand::new()
         .current_dir(root)
@@ -69,7 +69,7 @@ pub(crate) fn targets(root: &Path, filter: &Filter) -> Result<Vec<Target>, Strin
     Ok(targets)
 }
 
-/// The contracts whose macros are called in a target's source.
+/// Returns the contracts whose macros a target's source calls.
 fn contracts(source: &Path) -> Result<Vec<&'static Contract>, String> {
     let mut text = String::new();
     for file in files(source)? {
@@ -79,7 +79,7 @@ fn contracts(source: &Path) -> Result<Vec<&'static Contract>, String> {
     Ok(CONTRACTS.iter().filter(called).collect())
 }
 
-/// The files of a target: its own, or all in its folder.
+/// Returns the files of a target: its own, or all in its folder.
 fn files(source: &Path) -> Result<Vec<PathBuf>, String> {
     let folder = source.parent().unwrap_or(source);
     if source.file_name() != Some(OsStr::new("main.rs")) {
@@ -96,7 +96,7 @@ fn read(file: &Path) -> Result<String, String> {
     fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))
 }
 
-/// Whether a source calls the macro of a contract, outside of comments.
+/// Returns `true` if a source calls the macro of a contract, outside of comments.
 fn calls(text: &str, contract: &str) -> bool {
     let call = format!("{contract}_contract!(");
     let is_path = |text: &str| text.split("::").all(|part| part.chars().all(is_of_name));

@@ -1,10 +1,10 @@
-//! The contracts' part of the page: who does what.
+//! The contracts' part of the page.
 
 use maud::{Markup, html};
 
 use crate::contract::{CONTRACTS, Column, Contract, Results, Verdict};
 
-/// What the marks mean, and how everyone did, with the way to each table.
+/// Returns the legend, and every column's score with links to the tables.
 pub(super) fn summary(results: &Results) -> Markup {
     html! {
         @if !results.columns.is_empty() {
@@ -29,7 +29,7 @@ pub(super) fn summary(results: &Results) -> Markup {
     }
 }
 
-/// The cases that did not pass, for the list of what does not hold.
+/// Returns the cases that did not pass.
 pub(super) fn failures(results: &Results) -> Markup {
     html! {
         @for column in &results.columns {
@@ -43,7 +43,7 @@ pub(super) fn failures(results: &Results) -> Markup {
     }
 }
 
-/// A contract's table, and what is lacking below it.
+/// Returns a contract's table, and the missing features below it.
 pub(super) fn section(contract: &'static Contract, results: &Results) -> Markup {
     let columns: Vec<_> = results
         .of(contract)
@@ -74,15 +74,15 @@ fn legend(columns: &[&Column]) -> Markup {
     let any = |is: fn(&Verdict) -> bool| columns.iter().any(|column| column.cases.values().any(is));
     html! {
         ul.legend aria-label="Marks" {
-            li { span.count.good { "✓" } " does what the case says" }
+            li { span.count.good { "✓" } " passes" }
             @if any(|verdict| !verdict.without().is_empty()) {
-                li { span.count.without { "○" } " cannot: the case asserts what is documented to happen instead" }
+                li { span.count.without { "○" } " lacks the feature: the case asserts what is documented to happen instead" }
             }
             @if any(|verdict| matches!(verdict, Verdict::Failed(_))) {
                 li { span.count.bad { "✗" } " failed" }
             }
             @if any(|verdict| *verdict == Verdict::NotRun) {
-                li { span.count.bad { "–" } " was not run, which is a failure" }
+                li { span.count.bad { "–" } " was not run, which counts as a failure" }
             }
         }
     }
@@ -114,7 +114,7 @@ fn head(columns: &[&Column]) -> Markup {
     }
 }
 
-/// The columns of the same folder, which stand side by side.
+/// Returns the columns of the same folder, which are next to each other.
 fn of_folder<'a>(columns: &[&'a Column], column: &Column) -> Vec<&'a Column> {
     let columns = columns.iter().copied();
     columns
@@ -154,7 +154,7 @@ fn group(title: &str, names: &[&'static str], columns: &[&Column]) -> Markup {
     }
 }
 
-/// How many cases of a group a column does, does not, and fails.
+/// Returns how many cases of a group a column passes, lacks, and fails.
 fn counts(column: &Column, names: &[&'static str]) -> Markup {
     let verdicts = || names.iter().filter_map(|name| column.cases.get(name));
     let failing = verdicts().filter(|verdict| !verdict.passed()).count();
@@ -163,8 +163,8 @@ fn counts(column: &Column, names: &[&'static str]) -> Markup {
         .count();
     let doing = verdicts().count() - failing - without;
     html! {
-        @if doing > 0 { span.count.good title={ (doing) " it does" } { (doing) } }
-        @if without > 0 { span.count.without title={ (without) " it cannot do, and does as documented instead" } { (without) " ○" } }
+        @if doing > 0 { span.count.good title={ (doing) " passed" } { (doing) } }
+        @if without > 0 { span.count.without title={ (without) " lack a feature, and assert what is documented to happen instead" } { (without) " ○" } }
         @if failing > 0 { span.count.bad title={ (failing) " failed or not run" } { (failing) " ✗" } }
     }
 }
@@ -190,7 +190,7 @@ fn row(name: &'static str, columns: &[&Column]) -> Markup {
 fn mark(column: &Column, name: &str, verdict: &Verdict) -> Markup {
     match verdict {
         Verdict::Passed { without } if without.is_empty() => html! {
-            span.count.good title={ (column.name()) " does" } { "✓" }
+            span.count.good title={ (column.name()) " passes" } { "✓" }
         },
         Verdict::Passed { without } => html! {
             span.count.without title={ (column.name()) " lacks " (without.join(", ")) ": what happens instead is asserted" } { "○" }
@@ -207,10 +207,10 @@ fn mark(column: &Column, name: &str, verdict: &Verdict) -> Markup {
 fn lacks(columns: &[&Column]) -> Markup {
     html! {
         @if columns.iter().any(|column| !column.lacks.is_empty()) {
-            h3 { "What they cannot do, and why" }
-            div.scroll tabindex="0" role="region" aria-label="What they cannot do, and why" {
+            h3 { "Missing features, and the reasons" }
+            div.scroll tabindex="0" role="region" aria-label="Missing features, and the reasons" {
                 table.lacks {
-                    thead { tr { th scope="col" { "who" } th scope="col" { "cannot" } th scope="col" { "why" } } }
+                    thead { tr { th scope="col" { "column" } th scope="col" { "missing" } th scope="col" { "reason" } } }
                     @for column in columns.iter().filter(|column| !column.lacks.is_empty()) {
                         tbody.(column.folder) {
                             @for (index, lack) in column.lacks.iter().enumerate() {
@@ -232,14 +232,14 @@ fn lacks(columns: &[&Column]) -> Markup {
     }
 }
 
-/// The colour of a framework. Nothing else has one.
+/// Returns the colour of a framework; other columns have none.
 fn swatch(column: &Column) -> Markup {
     html! {
         @if matches!(column.contract.name, "server" | "service") { span.swatch aria-hidden="true" {} }
     }
 }
 
-/// A sentence with code between backticks.
+/// Returns a sentence with code between backticks.
 fn with_code(text: &str) -> Markup {
     html! {
         @for (index, part) in text.split('`').enumerate() {
@@ -248,12 +248,12 @@ fn with_code(text: &str) -> Markup {
     }
 }
 
-/// The name of a failure's place on the page.
+/// Returns the anchor of a failure on the page.
 fn anchor(column: &Column, case: &str) -> String {
     format!("contract-{}-{case}", column.name().replace(' ', "-"))
 }
 
-/// A case's name as a sentence; between digits stands a dot.
+/// Returns a case's name as a sentence, with a dot between digits.
 fn words(case: &str) -> String {
     let mut words = String::with_capacity(case.len());
     let mut letters = case.chars().peekable();

@@ -4,17 +4,17 @@ use maud::{Markup, html};
 
 use crate::real::{HELD_UP, Outcome, TRANSPORTS, Through, Transport};
 
-/// What the transports are, for the tables of the services.
+/// Returns the descriptions of the transports, for the tables of the services.
 pub(super) fn transports() -> Markup {
     html! {
         p.about {
-            "Where the tracer is one of these, the services send to a real Jaeger, and what is checked came back from its query API:"
+            "With these tracers the services send to a real Jaeger, and the checked traces come from its query API:"
         }
         ul.about { @for transport in TRANSPORTS { li { strong { (transport.name) } ": " (transport.about) } } }
     }
 }
 
-/// The cases that do not hold, for the list of what does not hold.
+/// Returns the cases that do not hold.
 pub(super) fn failures(all: &[Through]) -> Markup {
     html! {
         @for through in all {
@@ -25,7 +25,7 @@ pub(super) fn failures(all: &[Through]) -> Markup {
     }
 }
 
-/// Cases as rows, transports as columns.
+/// Returns a table with cases as rows and transports as columns.
 pub(super) fn section(all: &[Through]) -> Markup {
     let transports: Vec<_> = TRANSPORTS
         .iter()
@@ -42,8 +42,8 @@ pub(super) fn section(all: &[Through]) -> Markup {
             section.contract id="real-jaeger" {
                 h2 { "Through a real Jaeger" }
                 p.about {
-                    "The contract of the tracers once more, with a real Jaeger as the far end: ids, parents, references, tags with their types, logs and times, "
-                    "as the query API returns them. Left out are the " (HELD_UP.len()) " cases that hold the far end up."
+                    "The contract of the tracers with a real Jaeger as the backend: ids, parents, references, tags with their types, logs and times, "
+                    "as the query API returns them. The " (HELD_UP.len()) " cases that stall the backend are left out."
                 }
                 div.scroll tabindex="0" role="region" aria-label="Through a real Jaeger" {
                     table.matrix {

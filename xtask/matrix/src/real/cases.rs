@@ -13,7 +13,7 @@ use crate::filter::Filter;
 use crate::real::contract::told;
 use crate::real::{Loss, TRANSPORTS, Transport};
 
-/// A case of the tracer contract over one transport, and what came of it.
+/// A case of the tracer contract over one transport, with its result.
 #[derive(Debug)]
 pub(crate) struct Through {
     pub(crate) transport: &'static Transport,
@@ -21,13 +21,13 @@ pub(crate) struct Through {
     pub(crate) outcome: Outcome,
 }
 
-/// What came of a case.
+/// The result of a case.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Holds,
-    /// Jaeger itself loses what the case is about, for this reason.
+    /// Jaeger itself loses what the case checks, for this reason.
     Lost(&'static str),
-    /// It does not hold, for this reason, where it should.
+    /// It does not hold, for this reason, although it should.
     Fails(String),
 }
 
@@ -46,12 +46,12 @@ impl fmt::Display for Through {
     }
 }
 
-/// What a case is called, for filters and people.
+/// Returns the name of a case, for filters and output.
 fn name(transport: &Transport, case: &str) -> String {
     format!("{} tracer {case}", transport.name)
 }
 
-/// The cases that the filter leaves, by transport; none of those without any.
+/// Returns the cases that the filter selects, by transport; without transports that have none.
 pub(crate) fn chosen(filter: &Filter) -> Vec<(&'static Transport, Vec<&'static str>)> {
     let of = |transport: &'static Transport| {
         let names = (transport.cases)().into_iter().map(|(case, _)| case);
@@ -63,7 +63,7 @@ pub(crate) fn chosen(filter: &Filter) -> Vec<(&'static Transport, Vec<&'static s
     TRANSPORTS.iter().filter_map(of).collect()
 }
 
-/// Runs the cases of a transport in a process of its own.
+/// Runs the cases of a transport in a separate process.
 pub(crate) fn run(
     transport: &'static Transport,
     cases: &[&'static str],
@@ -92,7 +92,7 @@ pub(crate) fn run(
     Ok(through.collect())
 }
 
-/// The verdict on a case, of which this is told; nothing if it was not run.
+/// Returns the result of a case from the process' output; a case without output was not run.
 fn outcome(transport: &Transport, case: &str, told: Option<Option<&str>>) -> Outcome {
     let message = match told {
         None => return Outcome::Fails("not run".to_owned()),

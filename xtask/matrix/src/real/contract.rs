@@ -1,4 +1,4 @@
-//! The tracer contract with a real Jaeger as the far end. It runs in a process of its own, because the cases print.
+//! The tracer contract with a real Jaeger as the backend. It runs in a separate process, because the cases print.
 
 use std::any::Any;
 use std::marker::PhantomData;
@@ -20,20 +20,20 @@ use xtask_jaeger::{Addresses, Query, Received};
 use crate::parallel;
 use crate::real::TRANSPORTS;
 
-/// How many cases are run at the same time.
+/// Number of cases that run at the same time.
 const AT_ONCE: usize = 8;
 
-/// How long to wait until Jaeger is asked again.
+/// Time between two queries to Jaeger.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// In how many of its latest traces a case's spans are looked for: more than any case makes.
+/// Number of the latest traces in which a case's spans are searched: more than any case creates.
 const LATEST: usize = 50_000;
 
-/// What begins a line that is about a case.
+/// The start of a line about a case.
 const CASE: &str = "case";
 
-/// The cases that hold the far end up, which a real Jaeger does not let anybody do: those are for a collector in the test's
-/// own process.
+/// The cases that stall the backend, which is not possible with a real Jaeger: they need a collector in the test's own
+/// process.
 pub(crate) const HELD_UP: [&str; 4] = [
     "flush_with_a_stuck_exporter_returns_in_time",
     "full_queue_drops_and_counts",
@@ -41,52 +41,52 @@ pub(crate) const HELD_UP: [&str; 4] = [
     "survives_a_full_queue",
 ];
 
-/// A case: its name, and what panics if it does not hold.
+/// A case: its name, and a function that panics if it does not hold.
 pub(crate) type TracerCase = (&'static str, fn());
 
-/// What sends to a real Jaeger.
+/// A tracer that sends to a real Jaeger.
 pub(super) trait Sender: Sized + 'static {
     /// The tracer.
     type Tracer: Tracer + 'static;
 
-    /// What comes back from Jaeger of what it sends.
+    /// What Jaeger returns of the spans that it sends.
     const CAPABILITIES: Capabilities;
 
-    /// What the services of its cases are called by, of letters and digits.
+    /// The name of its services, of letters and digits.
     const NAME: &str;
 
-    /// What Jaeger's warnings about spans of the cases begin with; `None` if there are to be none.
+    /// The start of Jaeger's warnings about spans of the cases; `None` if there must be none.
     const WARNING: Option<&str>;
 
-    /// A tracer of a service that sends to this Jaeger, and not by itself.
+    /// Creates a tracer of a service that sends to this Jaeger, and only when it is flushed.
     fn tracer(service: &str, jaeger: &Addresses) -> Self::Tracer;
 
-    /// Undoes what the way to Jaeger and back makes of a span, beyond what [`Received`] undoes for all, and reads what the
-    /// policy's limits left out.
+    /// Reverts changes to a span on the way to Jaeger and back, beyond those that [`Received`] reverts, and reads what
+    /// the policy's limits left out.
     fn restore(received: &Received, span: &mut ReceivedSpan);
 }
 
-/// All cases for a sender, but those that hold up the far end.
+/// Returns all cases for a sender, except those that stall the backend.
 pub(super) fn cases<S: Sender>() -> Vec<TracerCase> {
     macro_rules! collected {
         ([$backend:ty] $($group:literal { $($case:ident)* })*) => {
             vec![$($((stringify!($case), tracer::cases::$case::<$backend> as fn()),)*)*]
         };
     }
-    let mut cases: Vec<TracerCase> = for_each_tracer_case!(collected, RealJaeger<S>);
+    let mut cases: Vec<TracerCase> = for_each_tracer_case!(collected, JaegerService<S>);
     cases.retain(|(name, _)| !HELD_UP.contains(name));
     cases
 }
 
-/// A service of its own in the Jaeger that this process was told of.
+/// A service in the Jaeger of the environment's variables.
 #[derive(Debug)]
-struct RealJaeger<S> {
+struct JaegerService<S> {
     service: String,
     query: Query,
     sender: PhantomData<S>,
 }
 
-impl<S: Sender> Backend for RealJaeger<S> {
+impl<S: Sender> Backend for JaegerService<S> {
     type Tracer = S::Tracer;
 
     const CAPABILITIES: Capabilities = S::CAPABILITIES;
@@ -94,7 +94,7 @@ impl<S: Sender> Backend for RealJaeger<S> {
     fn start() -> (Self, S::Tracer) {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let jaeger = Addresses::from_variables()
-            .unwrap_or_else(|| panic!("nobody has told where a Jaeger listens"));
+            .unwrap_or_else(|| panic!("the variables do not name a Jaeger"));
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let service = format!("{}-{number}", S::NAME);
         let tracer = S::tracer(&service, &jaeger);
@@ -111,7 +111,7 @@ impl<S: Sender> Backend for RealJaeger<S> {
         loop {
             let latest = self.query.latest(&self.service, LATEST);
             let mut spans = latest.unwrap_or_else(|problem| panic!("{problem}"));
-            // Cases choose ids: others' spans may stand in the same trace.
+            // Cases choose ids, so spans of others may be in the same trace.
             spans.retain(|span| span.service == self.service);
             if spans.len() >= count || Instant::now() >= deadline {
                 return spans.iter().map(arrived::<S>).collect();
@@ -150,7 +150,7 @@ fn arrived<S: Sender>(span: &Received) -> ReceivedSpan {
     arrived
 }
 
-/// Takes what the policy's limits left out from the tag that tells of it.
+/// Removes the tag about omissions, and returns its content.
 pub(super) fn take_omitted(span: &mut ReceivedSpan) {
     let mut tags = span.tags.iter();
     if let Some(place) = tags.position(|tag| tag.key == OMITTED) {
@@ -158,7 +158,7 @@ pub(super) fn take_omitted(span: &mut ReceivedSpan) {
     }
 }
 
-/// Reads a text such as `3 tags, 1 logs`.
+/// Parses a text such as `3 tags, 1 logs`.
 fn omitted(text: &str) -> Omitted {
     let mut omitted = Omitted::default();
     for part in text.split(", ") {
@@ -169,11 +169,11 @@ fn omitted(text: &str) -> Omitted {
             "log fields" => &mut omitted.log_fields,
             "references" => &mut omitted.references,
             "ends of values" => &mut omitted.cut_values,
-            other => panic!("{other:?} is left out, of which nothing is known"),
+            other => panic!("{other:?} is an unknown omission"),
         };
         *place = count
             .parse()
-            .unwrap_or_else(|_| panic!("{part:?} is left out"));
+            .unwrap_or_else(|_| panic!("{part:?} is not an omission"));
     }
     omitted
 }
@@ -200,8 +200,7 @@ fn tags(tags: &[collector::Tag]) -> Vec<Tag> {
         .collect()
 }
 
-/// What a process does that is asked for cases: the first argument is the transport, the others are the cases. It prints a
-/// line for each.
+/// Runs cases: the first argument is the transport, the others are the cases. Prints a line for each.
 pub(crate) fn serve(arguments: &[String]) -> Result<(), String> {
     let (name, wanted) = arguments.split_first().ok_or("no transport is named")?;
     let transport = TRANSPORTS
@@ -219,7 +218,7 @@ pub(crate) fn serve(arguments: &[String]) -> Result<(), String> {
     Ok(())
 }
 
-/// Reads such a line: the case, and why it does not hold. `None` if it is about something else.
+/// Parses such a line: the case, and why it does not hold. Returns `None` if it is another line.
 pub(super) fn told(line: &str) -> Option<(&str, Option<&str>)> {
     let (case, message) = match line
         .strip_prefix(CASE)?

@@ -1,8 +1,8 @@
-//! A real Jaeger at the far end.
+//! A real Jaeger as the backend.
 //!
-//! Each transport that reaches it has fleets of services that send to it, whose cells check what comes back from the query
-//! API by the same expectations as everywhere, and the cases of the tracer contract, which look at every type, every kind
-//! of reference and every time.
+//! For each transport that reaches it there are fleets of services, whose cells check the traces that the query API
+//! returns with the same expectations as all others, and the cases of the tracer contract, which check every type,
+//! every kind of reference and every time.
 
 mod cases;
 mod contract;
@@ -18,15 +18,15 @@ use crate::fleet::Variables;
 pub(crate) use self::cases::{Outcome, Through, chosen, run};
 pub(crate) use self::contract::{HELD_UP, TracerCase, serve};
 
-/// A way from a service to a real Jaeger. A further one is an entry in [`TRANSPORTS`].
+/// A transport from a service to a real Jaeger. To add one, add an entry to [`TRANSPORTS`].
 pub(crate) struct Transport {
-    /// What it is called in rows, filters and files.
+    /// Its name in rows, filters and files.
     pub(crate) name: &'static str,
-    /// What it is, in one sentence.
+    /// Its description, in one sentence.
     pub(crate) about: &'static str,
-    /// What tells an example service to use it.
+    /// The variables that make an example service use it.
     pub(crate) variables: fn(&Addresses) -> Variables,
-    /// The process's own tags as they come back: the key, and what the value begins with.
+    /// The process' own tags that are returned: the key, and the start of the value.
     pub(crate) process_tags: &'static [(&'static str, &'static str)],
     /// The tracer contract's cases, with its tracer and this Jaeger.
     pub(crate) cases: fn() -> Vec<TracerCase>,
@@ -34,12 +34,12 @@ pub(crate) struct Transport {
     pub(crate) lost: &'static [Loss],
 }
 
-/// Something that Jaeger itself loses. Another version of it may not.
+/// Something that Jaeger itself loses. Another version of Jaeger may not.
 #[derive(Debug)]
 pub(crate) struct Loss {
     /// The case that does not hold.
     pub(crate) case: &'static str,
-    /// What its message has in it. A case that fails with another message fails for another reason.
+    /// A part of the failure's message. A case that fails with another message fails for another reason.
     pub(crate) message: &'static str,
     pub(crate) reason: &'static str,
 }
@@ -51,7 +51,7 @@ const EVENT_WITHOUT_TEXT: Loss = Loss {
     reason: "Jaeger makes the field `event` the name of an event, and an event without a name has no such field.",
 };
 
-/// All of them.
+/// All transports.
 pub(crate) static TRANSPORTS: &[Transport] = &[otlp::OVER_HTTP, otlp::OVER_GRPC, udp::TRANSPORT];
 
 impl PartialEq for Transport {

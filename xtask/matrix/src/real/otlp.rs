@@ -44,10 +44,10 @@ fn variables(protocol: &str, collector: SocketAddr) -> Variables {
     ]
 }
 
-/// What waits at most.
+/// Maximum number of waiting spans.
 const QUEUE: usize = 1_000;
 
-/// Jaeger has no span that takes no time: it makes it last a nanosecond, and warns.
+/// Jaeger has no span without duration: it changes the duration to a nanosecond, and warns.
 const WARNING: Option<&str> = Some("Negative duration detected");
 
 const CAPABILITIES: Capabilities = Capabilities {
@@ -56,9 +56,9 @@ const CAPABILITIES: Capabilities = Capabilities {
     lacks: &[
         (
             Feature::NonFinite,
-            "Jaeger cannot show a trace that has such a number",
+            "Jaeger cannot show a trace that contains one",
         ),
-        (Feature::Baggage, "OTLP's spans have no place for it"),
+        (Feature::Baggage, "OTLP's spans have no field for it"),
     ],
     ..Capabilities::ALL
 };
@@ -110,7 +110,7 @@ fn tracer(service: &str, protocol: Protocol, collector: SocketAddr) -> OtlpTrace
         .protocol(protocol)
         .endpoint(format!("http://{collector}"))
         .queue_spans(QUEUE)
-        // A case that flushes would not notice if it were sent by itself.
+        // A case that flushes would not notice it if the spans were sent by the interval.
         .batch_interval(Duration::from_secs(3600))
         .build()
         .unwrap_or_else(|error| panic!("the tracer is configured wrongly: {error}"))
@@ -118,7 +118,7 @@ fn tracer(service: &str, protocol: Protocol, collector: SocketAddr) -> OtlpTrace
 
 fn restore(received: &Received, span: &mut ReceivedSpan) {
     for log in &mut span.logs {
-        // The name of an event that was a log without one.
+        // Jaeger has made the log's field the name of the event.
         let event = log.fields.first();
         if event.is_some_and(|event| event.value.as_str() == Some("log")) {
             log.fields.remove(0);

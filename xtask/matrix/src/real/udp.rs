@@ -37,7 +37,7 @@ pub(super) const TRANSPORT: Transport = Transport {
     ],
 };
 
-/// What waits at most.
+/// Maximum number of waiting spans.
 const QUEUE: usize = 1_000;
 
 /// The Jaeger tracer.
@@ -54,10 +54,10 @@ impl Sender for Udp {
         lacks: &[
             (
                 Feature::NonFinite,
-                "Jaeger cannot show a trace that has such a number",
+                "Jaeger cannot show a trace that contains one",
             ),
-            (Feature::Baggage, "Jaeger's spans have no place for it"),
-            (Feature::Tracestate, "Thrift's spans have no place for it"),
+            (Feature::Baggage, "Jaeger's spans have no field for it"),
+            (Feature::Tracestate, "Thrift's spans have no field for it"),
         ],
     };
 
@@ -69,7 +69,7 @@ impl Sender for Udp {
         JaegerTracer::builder(service)
             .agent(jaeger.udp)
             .queue_spans(QUEUE)
-            // A case that flushes would not notice if it were sent by itself.
+            // A case that flushes would not notice it if the spans were sent by the interval.
             .batch_interval(Duration::from_secs(3600))
             .build()
             .unwrap_or_else(|error| panic!("the tracer is configured wrongly: {error}"))
@@ -83,7 +83,7 @@ impl Sender for Udp {
     }
 }
 
-/// Jaeger makes the field `event` an event's name, and moves the last field to the place where it was: here the first.
+/// Jaeger makes the field `event` an event's name, and moves the last field to its position: here the first.
 fn in_order(fields: &mut [Tag]) {
     if let [Tag { key, .. }, others @ ..] = fields
         && key == "event"

@@ -83,7 +83,7 @@ async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, port: u16, shared: A
         tokio::select! {
             accepted = connection.accept() => match accepted {
                 Some(Ok((request, respond))) => {
-                    tokio::spawn(answer(request, respond, port, shared.clone(), hang_up.clone()));
+                    tokio::spawn(respond_to(request, respond, port, shared.clone(), hang_up.clone()));
                 }
                 _ => return,
             },
@@ -92,7 +92,7 @@ async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, port: u16, shared: A
     }
 }
 
-async fn answer(
+async fn respond_to(
     request: Request<RecvStream>,
     mut respond: SendResponse<Bytes>,
     port: u16,

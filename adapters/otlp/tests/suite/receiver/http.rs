@@ -78,7 +78,7 @@ impl Drop for Server {
     }
 }
 
-/// Answers requests until one side hangs up.
+/// Responds to requests until one side closes the connection.
 fn serve(mut stream: impl Read + Write, port: u16, shared: &Shared) {
     let mut buffer = Vec::new();
     while let Some(call) = read(&mut stream, &mut buffer, port) {

@@ -1,4 +1,4 @@
-//! A collector for tests: decodes what arrives with OpenTelemetry's own generated code, and answers as it is told.
+//! A collector for tests: decodes requests with OpenTelemetry's own generated code, and responds as the test specifies.
 
 #[cfg(feature = "grpc")]
 mod grpc;
@@ -77,7 +77,7 @@ impl Call {
     }
 }
 
-/// What a collector answers.
+/// The response of a collector.
 #[derive(Debug, Clone)]
 pub(crate) enum Reply {
     Taken,
@@ -89,7 +89,7 @@ pub(crate) enum Reply {
     Grpc(u32, &'static str, Vec<u8>),
     /// The connection is closed.
     HangUp,
-    /// There is no answer for as long as the collector runs.
+    /// There is no response as long as the collector runs.
     Silence,
 }
 
@@ -108,14 +108,14 @@ impl Reply {
 
 type Decide = dyn FnMut(&Call) -> Reply + Send;
 
-/// What the threads of a collector share.
+/// The state that the threads of a collector share.
 pub(crate) struct Shared {
     decide: Mutex<Box<Decide>>,
     calls: Sender<Call>,
 }
 
 impl Shared {
-    /// Keeps the call; and what to answer.
+    /// Stores the call, and returns the response.
     fn take(&self, call: Call) -> Reply {
         let mut decide = self.decide.lock().unwrap_or_else(PoisonError::into_inner);
         let reply = decide(&call);
@@ -132,7 +132,7 @@ pub(crate) enum Wire {
     Grpc,
 }
 
-/// Every way that this build has.
+/// All protocols of this build.
 pub(crate) const WIRES: &[Wire] = &[
     Wire::Http,
     #[cfg(feature = "grpc")]
@@ -153,7 +153,7 @@ impl Receiver {
         Self::start_at(wire, own_address(), |_| Reply::Taken)
     }
 
-    pub(crate) fn answering(
+    pub(crate) fn responding(
         wire: Wire,
         decide: impl FnMut(&Call) -> Reply + Send + 'static,
     ) -> Self {
@@ -235,13 +235,13 @@ impl Receiver {
         names
     }
 
-    /// The requests that were not looked at.
+    /// Returns the requests that no test has read.
     pub(crate) fn rest(&self) -> Vec<Call> {
         self.calls.try_iter().collect()
     }
 }
 
-/// A port of an address of the test's own, where there are such: it can be given up and taken again.
+/// A port on an address that only this test uses, if the system supports that: it can be closed and opened again.
 pub(crate) fn own_address() -> SocketAddr {
     static NEXT: AtomicU16 = AtomicU16::new(1);
     let [high, low] = NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
@@ -251,7 +251,7 @@ pub(crate) fn own_address() -> SocketAddr {
     }
 }
 
-/// A port on which nobody listens.
+/// Returns a port on which nothing listens.
 pub(crate) fn free_address() -> SocketAddr {
     let listener = TcpListener::bind(own_address()).unwrap();
     listener.local_addr().unwrap()

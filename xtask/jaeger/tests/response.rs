@@ -1,4 +1,4 @@
-//! What Jaeger's query API answers, from answers that were recorded from Jaeger 2.13 and texts made from them.
+//! Tests of decoded responses of Jaeger's query API: responses that were recorded from Jaeger 2.13, and changed ones.
 
 #![allow(clippy::unwrap_used)]
 
@@ -7,11 +7,11 @@ use std::time::Duration;
 use xtask_collector::{Reference, ReferenceKind, Span, TraceId, Value};
 use xtask_jaeger::{Left, Received, read};
 
-/// Four answers, one after the other: references, errors, types, kinds.
-const RECORDED: &str = include_str!("answers/recorded.jsonl");
+/// Four responses, one after the other: references, errors, types, kinds.
+const RECORDED: &str = include_str!("responses/recorded.jsonl");
 
-/// An answer with one span, which has these fields besides its ids.
-fn answer(fields: &str) -> String {
+/// Returns a response with one span, which has these fields besides its ids.
+fn response(fields: &str) -> String {
     format!(
         r#"{{"result":{{"resourceSpans":[{{
             "resource":{{"attributes":[{{"key":"service.name","value":{{"stringValue":"shop"}}}}]}},
@@ -23,7 +23,7 @@ fn answer(fields: &str) -> String {
 }
 
 fn only(fields: &str) -> Received {
-    let mut spans = read(&answer(fields)).unwrap();
+    let mut spans = read(&response(fields)).unwrap();
     assert_eq!(spans.len(), 1);
     spans.remove(0)
 }
@@ -46,7 +46,7 @@ fn reference(kind: ReferenceKind, trace_id: u128, span_id: u64) -> Reference {
 }
 
 #[test]
-fn answers_that_come_as_a_stream_are_all_read() {
+fn responses_in_a_stream_are_all_read() {
     let spans = read(RECORDED).unwrap();
     let services: Vec<_> = spans.iter().map(|span| span.service.as_str()).collect();
     let expected = [
@@ -194,16 +194,16 @@ fn what_is_not_understood_is_an_error_and_not_left_out() {
         "{}".to_owned(),
         RECORDED[..RECORDED.len() - 3].to_owned(),
         r#"{"error":{"httpCode":500,"message":"unsupported value"}}"#.to_owned(),
-        format!("{}{}", answer(r#""name":"x""#), r#"{"error":"later"}"#),
-        answer(pairs),
-        answer(r#""attributes":[{"key":"a","value":{}}]"#),
-        answer(r#""parentSpanId":"0c""#),
-        answer(r#""startTimeUnixNano":"soon""#),
-        answer(
+        format!("{}{}", response(r#""name":"x""#), r#"{"error":"later"}"#),
+        response(pairs),
+        response(r#""attributes":[{"key":"a","value":{}}]"#),
+        response(r#""parentSpanId":"0c""#),
+        response(r#""startTimeUnixNano":"soon""#),
+        response(
             r#""links":[{"traceId":"0000000000000000000000000000000a","spanId":"000000000000000c"}]"#,
         ),
-        answer(r#""name":"x""#).replace("service.name", "service"),
-        answer(r#""name":"x""#).replace("000000000000000a", "00000000000000xy"),
+        response(r#""name":"x""#).replace("service.name", "service"),
+        response(r#""name":"x""#).replace("000000000000000a", "00000000000000xy"),
     ] {
         assert!(read(&wrong).is_err(), "{wrong}");
     }

@@ -7,15 +7,15 @@ const QUIET: Duration = Duration::from_secs(60);
 
 /// Decides when losses are reported, and to which policies: the first loss at once, later ones at most once a minute.
 #[derive(Debug, Default)]
-pub(super) struct News {
+pub(super) struct Losses {
     listeners: Vec<Diagnostics>,
     /// How many lost spans the last report counted, and its time.
-    told: Option<(u64, Instant)>,
+    reported: Option<(u64, Instant)>,
     /// The exporter's last error for a batch that was lost.
     pub(super) cause: Option<String>,
 }
 
-impl News {
+impl Losses {
     /// Adds a policy, unless it was added before.
     pub(super) fn attach(&mut self, diagnostics: &Diagnostics) {
         self.listeners
@@ -26,14 +26,14 @@ impl News {
     /// Returns the policies to report to after this many losses. If two threads call it at the same time, one of them
     /// gets the policies.
     pub(super) fn due(&mut self, lost: u64, now: Instant) -> Option<Vec<Diagnostics>> {
-        let is_due = match self.told {
+        let is_due = match self.reported {
             None => lost > 0,
             Some((told, at)) => lost > told && now.saturating_duration_since(at) >= QUIET,
         };
         if !is_due || self.listeners.iter().all(Diagnostics::is_gone) {
             return None;
         }
-        self.told = Some((lost, now));
+        self.reported = Some((lost, now));
         Some(self.listeners.clone())
     }
 }
@@ -44,15 +44,15 @@ mod tests {
     use crate::delivery::Hook;
 
     #[test]
-    fn the_first_loss_is_told_at_once_and_then_the_totals_once_a_minute() {
+    fn the_first_loss_is_reported_at_once_and_totals_once_a_minute() {
         let hook = Hook::new(|_| ());
-        let mut news = News::default();
+        let mut losses = Losses::default();
         let start = Instant::now();
-        assert!(news.due(3, start).is_none(), "nobody listens");
-        news.attach(&hook.handle());
+        assert!(losses.due(3, start).is_none(), "nobody listens");
+        losses.attach(&hook.handle());
         let mut due = |lost, seconds| {
             let now = start + Duration::from_secs(seconds);
-            news.due(lost, now).map(|listeners| listeners.len())
+            losses.due(lost, now).map(|listeners| listeners.len())
         };
         assert_eq!(due(0, 1), None, "nothing is lost");
         assert_eq!(due(1, 1), Some(1));
@@ -65,15 +65,18 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_is_told_once_and_not_after_its_end() {
+    fn a_policy_is_added_once_and_removed_after_its_end() {
         let (one, other) = (Hook::new(|_| ()), Hook::new(|_| ()));
-        let mut news = News::default();
+        let mut losses = Losses::default();
         for hook in [&one, &other, &one] {
-            news.attach(&hook.handle());
+            losses.attach(&hook.handle());
         }
         let start = Instant::now();
-        assert_eq!(news.due(1, start).map(|listeners| listeners.len()), Some(2));
+        assert_eq!(
+            losses.due(1, start).map(|listeners| listeners.len()),
+            Some(2)
+        );
         drop((one, other));
-        assert!(news.due(2, start + 2 * QUIET).is_none());
+        assert!(losses.due(2, start + 2 * QUIET).is_none());
     }
 }

@@ -1,59 +1,60 @@
-//! What the query API answers, version 3: a stream of JSON values, each an error or a part of the result as OTLP's JSON.
+//! Decodes responses of the query API, version 3: a stream of JSON values, each an error or a part of the result in
+//! OTLP's JSON.
 //!
-//! Jaeger 2.13 sends one value; later ones may send several, one after the other.
+//! Jaeger 2.13 sends one value; later versions may send several, one after the other.
 
 use std::time::Duration;
 
 use serde_json::{Deserializer, Value as Json};
 use xtask_collector::{Log, Reference, ReferenceKind, Span, Tag, TraceId, Value};
 
-/// A span as it came back.
+/// A span that Jaeger returned.
 ///
-/// What Jaeger turned into fields of OTLP's is a tag, a field or a reference again: the kind is the tag `span.kind`, the
-/// status of an error is the tag `error`, an event's name is the field `event`, an exception is the log of an error, and the
-/// parent is the first reference if no link names it.
+/// Fields of OTLP into which Jaeger converted tags, fields or references are converted back: the kind is the tag
+/// `span.kind`, the status of an error is the tag `error`, an event's name is the field `event`, an exception is the
+/// log of an error, and the parent is the first reference if no link names it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Received {
-    /// The service that the reporting process calls itself.
+    /// The service's name.
     pub service: String,
-    /// The process's own tags: the attributes of the resource, without the service's name.
+    /// The process' own tags: the resource's attributes, without the service's name.
     pub process_tags: Vec<Tag>,
-    /// The trace.
+    /// The trace id.
     pub trace_id: TraceId,
-    /// The span.
+    /// The span id.
     pub id: u64,
-    /// The parent, 0 for a root.
+    /// The parent's span id, 0 for a root.
     pub parent_id: u64,
-    /// What it refers to, the parent first.
+    /// The references, the parent first.
     pub references: Vec<Reference>,
-    /// W3C's flag `sampled`, where the flags arrive: over Thrift they do not.
+    /// W3C's flag `sampled`, if the flags arrive: over Thrift they do not.
     pub flags: Option<i32>,
-    /// W3C's `tracestate`; empty for none.
+    /// W3C's `tracestate`; empty if there is none.
     pub tracestate: String,
     /// The operation's name.
     pub name: String,
-    /// The start, from the epoch on.
+    /// The start, as time since the epoch.
     pub start: Duration,
-    /// The end, from the epoch on.
+    /// The end, as time since the epoch.
     pub end: Duration,
-    /// The tags in the order in which they came.
+    /// The tags in their order.
     pub tags: Vec<Tag>,
-    /// The logs in the order in which they came: each with its time, from the epoch on.
+    /// The logs in their order: each with its time since the epoch.
     pub logs: Vec<(Duration, Vec<Tag>)>,
-    /// What the sender says that it left out.
+    /// What the sender left out, as it reports.
     pub left: Left,
-    /// What Jaeger thinks is wrong with the span.
+    /// Jaeger's warnings about the span.
     pub warnings: Vec<String>,
 }
 
-/// How much the sender of a span left out, by its own account.
+/// The numbers of parts that a span's sender left out, as it reports.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Left {
     /// Tags.
     pub tags: u64,
     /// Logs.
     pub logs: u64,
-    /// Fields of logs that came.
+    /// Fields of logs that were sent.
     pub log_fields: u64,
     /// References.
     pub references: u64,
@@ -85,11 +86,11 @@ impl From<Received> for Span {
 
 type Result<T> = std::result::Result<T, String>;
 
-/// Reads the spans of an answer.
+/// Decodes the spans of a response.
 ///
 /// # Errors
 ///
-/// What the answer says that went wrong, and where it is not what it should be.
+/// Returns the error in the response, or an error if it is malformed.
 pub fn read(body: &str) -> Result<Vec<Received>> {
     let (mut spans, mut parts) = (Vec::new(), 0);
     for part in Deserializer::from_str(body).into_iter::<Json>() {
@@ -153,7 +154,7 @@ fn read_span(span: &Json, service: &str, process_tags: &[Tag]) -> Result<Receive
         id: span_id(span, "spanId")?,
         parent_id,
         references: references(span, trace_id, parent_id)?,
-        // The other bits tell of what happened before, such as that the id is random.
+        // The other bits describe the past, for example that the id is random.
         flags: match count(span, "flags")? {
             0 => None,
             flags => Some(i32::from(flags & 1 == 1)),
@@ -169,7 +170,7 @@ fn read_span(span: &Json, service: &str, process_tags: &[Tag]) -> Result<Receive
     })
 }
 
-/// Jaeger keeps its warnings among the attributes.
+/// Jaeger stores its warnings among the attributes.
 fn take_warnings(tags: &mut Vec<Tag>) -> Vec<String> {
     let place = tags.iter().position(|tag| tag.key == "@jaeger@warnings");
     match place.map(|place| tags.remove(place).value) {
@@ -179,7 +180,8 @@ fn take_warnings(tags: &mut Vec<Tag>) -> Vec<String> {
     }
 }
 
-/// The attributes of an event as the fields of a log, its name first. OpenTelemetry's `exception` is OpenTracing's `error`.
+/// Returns the attributes of an event as the fields of a log, its name first. OpenTelemetry's `exception` becomes
+/// OpenTracing's `error`.
 fn fields(event: &Json) -> Result<Vec<Tag>> {
     let mut fields = tags(event)?;
     let mut name = text(event, "name");
@@ -200,7 +202,7 @@ fn fields(event: &Json) -> Result<Vec<Tag>> {
     Ok(fields)
 }
 
-/// The attributes, with the kind before and the error after them.
+/// Returns the attributes, preceded by the kind and followed by the error.
 fn span_tags(span: &Json) -> Result<Vec<Tag>> {
     let kind = match enumeration(&span["kind"], "SPAN_KIND_") {
         Some((2, _) | (_, "SERVER")) => Some("server"),
@@ -219,7 +221,7 @@ fn span_tags(span: &Json) -> Result<Vec<Tag>> {
     Ok(all)
 }
 
-/// A number or a name, as JSON has enumerations.
+/// Parses an enumeration of JSON: a number or a name.
 fn enumeration<'a>(value: &'a Json, prefix: &str) -> Option<(u64, &'a str)> {
     let name = value
         .as_str()
@@ -281,7 +283,7 @@ fn tag(key: &str, value: Value) -> Tag {
     }
 }
 
-/// A value of one of the types that spans have here; any other is an error.
+/// Parses a value of one of the types that spans have here; any other type is an error.
 fn value(value: &Json) -> Result<Value> {
     let typed = value.as_object().and_then(|typed| typed.iter().next());
     let found = typed.and_then(|(kind, value)| match kind.as_str() {
@@ -299,7 +301,7 @@ fn value(value: &Json) -> Result<Value> {
     found.ok_or_else(|| value.to_string())
 }
 
-/// JSON's numbers have 53 bits: longer ones are texts.
+/// Numbers of JSON have 53 bits: longer ones are texts.
 fn whole<T: std::str::FromStr>(value: &Json) -> Option<T> {
     match value {
         Json::String(text) => text.parse().ok(),
@@ -315,7 +317,7 @@ fn text<'a>(of: &'a Json, name: &str) -> &'a str {
     of[name].as_str().unwrap_or_default()
 }
 
-/// A number; 0 if there is none.
+/// Parses a number; 0 if there is none.
 fn count(of: &Json, name: &str) -> Result<u64> {
     match &of[name] {
         Json::Null => Ok(0),
@@ -332,7 +334,7 @@ fn span_id(of: &Json, name: &str) -> Result<u64> {
     u64::try_from(id).map_err(|error| error.to_string())
 }
 
-/// An id of so many hexadecimal digits.
+/// Parses an id with this many hexadecimal digits.
 fn id(of: &Json, name: &str, digits: usize) -> Result<u128> {
     let text = text(of, name);
     let id = u128::from_str_radix(text, 16);

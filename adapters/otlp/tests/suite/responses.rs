@@ -1,4 +1,4 @@
-//! What a collector answers.
+//! Responses of a collector.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -42,7 +42,7 @@ fn statuses_are_retried_as_the_specification_says() {
             grpc(4, true),
             grpc(5, false),
             grpc(7, false),
-            // Only with a time to wait.
+            // Only with a delay.
             grpc(8, false),
             grpc(10, true),
             grpc(11, true),
@@ -53,7 +53,7 @@ fn statuses_are_retried_as_the_specification_says() {
             grpc(16, false),
             grpc(99, false),
         ]);
-        // What a proxy may answer in place of the collector.
+        // Responses of a proxy instead of the collector.
         let proxy = |status, is_retry| {
             let reply = Reply::Http(status, Vec::new(), b"why".to_vec());
             (Wire::Grpc, reply, is_retry)
@@ -66,7 +66,7 @@ fn statuses_are_retried_as_the_specification_says() {
         ]);
     }
     for (wire, reply, is_retry) in table {
-        let receiver = Receiver::answering(wire, {
+        let receiver = Receiver::responding(wire, {
             let reply = reply.clone();
             move |_| reply.clone()
         });
@@ -96,7 +96,7 @@ fn refused_status_keeps_nothing_from_the_next_batch() {
             #[cfg(feature = "grpc")]
             Wire::Grpc => Reply::Grpc(3, "", Vec::new()),
         };
-        let receiver = Receiver::answering(*wire, move |_| {
+        let receiver = Receiver::responding(*wire, move |_| {
             calls += 1;
             if calls == 1 {
                 refusal.clone()
@@ -116,7 +116,7 @@ fn refused_status_keeps_nothing_from_the_next_batch() {
 #[test]
 fn partial_success_counts_what_was_refused_and_tells_why() {
     for wire in WIRES {
-        let receiver = Receiver::answering(*wire, |_| Reply::Partly(2, "too old"));
+        let receiver = Receiver::responding(*wire, |_| Reply::Partly(2, "too old"));
         let (builder, errors) = told(quick(builder(&receiver)));
         let (tracing, tracer) = start(builder.batch_interval(Duration::from_secs(3600)));
         report(&tracing, 5);
@@ -132,7 +132,7 @@ fn partial_success_counts_what_was_refused_and_tells_why() {
 fn partial_success_of_nothing_or_of_more_than_was_sent_is_counted_right() {
     for (refused, delivered, rejected) in [(0, 5, 0), (5, 0, 5), (100, 0, 5), (-1, 5, 0)] {
         let receiver =
-            Receiver::answering(Wire::Http, move |_| Reply::Partly(refused, "a warning"));
+            Receiver::responding(Wire::Http, move |_| Reply::Partly(refused, "a warning"));
         let builder = quick(builder(&receiver)).batch_interval(Duration::from_secs(3600));
         let (tracing, tracer) = start(builder);
         report(&tracing, 5);
@@ -151,7 +151,7 @@ fn what_was_refused_of_one_request_is_counted_although_the_next_is_retried() {
             #[cfg(feature = "grpc")]
             Wire::Grpc => Reply::Grpc(14, "", Vec::new()),
         };
-        let receiver = Receiver::answering(*wire, move |_| {
+        let receiver = Receiver::responding(*wire, move |_| {
             calls += 1;
             match calls {
                 1 => Reply::Partly(1, "one is too many"),
@@ -248,7 +248,7 @@ fn pause_that_is_asked_for_is_kept() {
     for (wire, busy, pause) in table {
         let (tell, times) = channel();
         let mut calls = 0;
-        let receiver = Receiver::answering(wire, move |_| {
+        let receiver = Receiver::responding(wire, move |_| {
             tell.send(Instant::now()).unwrap();
             calls += 1;
             if calls == 1 {
@@ -270,7 +270,7 @@ fn pause_that_is_asked_for_is_kept() {
 #[test]
 fn date_of_the_past_means_at_once() {
     let mut calls = 0;
-    let receiver = Receiver::answering(Wire::Http, move |_| {
+    let receiver = Receiver::responding(Wire::Http, move |_| {
         calls += 1;
         let date = "Sun, 06 Nov 1994 08:49:37 GMT".to_owned();
         match calls {
@@ -287,7 +287,7 @@ fn date_of_the_past_means_at_once() {
 
 #[test]
 fn redirect_is_not_followed_and_the_error_tells_where_it_leads() {
-    let receiver = Receiver::answering(Wire::Http, |_| {
+    let receiver = Receiver::responding(Wire::Http, |_| {
         let to = ("location", "https://elsewhere.example/v1/traces".to_owned());
         Reply::Http(308, vec![to], Vec::new())
     });
@@ -307,7 +307,7 @@ fn redirect_is_not_followed_and_the_error_tells_where_it_leads() {
 fn long_response_is_cut() {
     for wire in WIRES {
         let receiver =
-            Receiver::answering(*wire, |_| Reply::Http(400, Vec::new(), vec![b'x'; 3 << 20]));
+            Receiver::responding(*wire, |_| Reply::Http(400, Vec::new(), vec![b'x'; 3 << 20]));
         let (builder, errors) = told(quick(builder(&receiver)));
         let (tracing, tracer) = start(builder);
         tracing.span("x").start().finish();
