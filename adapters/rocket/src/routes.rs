@@ -40,8 +40,8 @@ use crate::sentinel;
 /// Rocket refuses to launch traced routes without a fairing: [`launch`](rocket::Rocket::launch), [`ignite`](rocket::Rocket::ignite)
 /// and the local clients return [`SentinelAborts`](rocket::error::ErrorKind::SentinelAborts), and the line to add is logged as an error.
 /// Rocket takes a [`Sentinel`](rocket::Sentinel) only together with a route, so one route is added to those that are given:
-/// `CONNECT /`, which passes every request on. Where it is taken out of the list, or where a handler is called by another one,
-/// nothing is refused, and without a fairing nothing is traced.
+/// `CONNECT /`, which passes every request on. If that route is taken out of the list, the launch is not refused, and without a
+/// fairing nothing is traced.
 #[must_use = "routes are traced when they are mounted"]
 pub fn traced(mount_point: impl Into<MountPoint>, routes: impl Into<Vec<Route>>) -> Vec<Route> {
     let instrumentation = Instrumentation::new(mount_point, crate::COMPONENT);
