@@ -33,7 +33,7 @@ fn empty() -> Bare {
 #[test]
 fn a_scope_can_be_entered_and_left_by_two_calls() {
     let tracer = InMemoryTracer::new();
-    let place = Instrumentation::new(&HttpTracing::new(tracer.clone()), "test");
+    let place = Instrumentation::new(HttpTracing::new(tracer.clone()), "test");
     let mut request = place.begin(&get(None));
     let scope = request.enter();
     assert_eq!(Span::current().context(), request.span().context());

@@ -226,12 +226,12 @@ fn what_is_wrong_is_named_with_a_remedy() {
         (
             "OTEL_EXPORTER_OTLP_ENDPOINT",
             "http://a:0",
-            "no number from 1 to 65535",
+            "not a number from 1 to 65535",
         ),
         (
             "OTEL_EXPORTER_OTLP_ENDPOINT",
             "http://a:70000",
-            "no number from 1 to 65535",
+            "not a number from 1 to 65535",
         ),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://a:x", "give"),
         (
@@ -277,7 +277,7 @@ fn what_is_wrong_is_named_with_a_remedy() {
             "neither `true` nor `false`",
         ),
         ("OTEL_EXPORTER_OTLP_HEADERS", "secret", "pair 1 has no `=`"),
-        ("OTEL_EXPORTER_OTLP_HEADERS", "a b=1", "no name of a header"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "a b=1", "not a header's name"),
         (
             "OTEL_EXPORTER_OTLP_HEADERS",
             "a=x%0Ay",
@@ -359,9 +359,9 @@ fn options_that_cannot_work_are_errors() {
     assert_wrong("traces_endpoint", "write it like", |x| {
         x.traces_endpoint("a:1")
     });
-    assert_wrong("header", "no name of a header", |x| x.header("a b", ""));
+    assert_wrong("header", "not a header's name", |x| x.header("a b", ""));
     assert_wrong("header", "set by the protocol", |x| x.header("Host", "x"));
-    assert_wrong("timeout", "give a longer one", |x| {
+    assert_wrong("timeout", "give a longer time", |x| {
         x.timeout(Duration::ZERO)
     });
     assert_wrong("request_bytes", "give at least", |x| x.request_bytes(1_000));

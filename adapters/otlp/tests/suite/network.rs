@@ -353,9 +353,9 @@ fn port_of_the_other_protocol_is_told() {
     const HTTP1: &[u8] = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n";
     for wire in WIRES {
         let (words, hint) = match wire {
-            Wire::Http => (HTTP2, "does OTLP over HTTP come in at this port"),
+            Wire::Http => (HTTP2, "does this port accept OTLP over HTTP"),
             #[cfg(feature = "grpc")]
-            Wire::Grpc => (HTTP1, "does OTLP over gRPC come in at this port"),
+            Wire::Grpc => (HTTP1, "does this port accept OTLP over gRPC"),
         };
         let (builder, errors) = told(quick(builder_to(*wire, chatter(words))).retries(1));
         let (tracing, _) = start(builder);
