@@ -89,6 +89,46 @@ fn paths_that_are_not_checked_yet_exist() {
     }
 }
 
+/// The least number of lines of documentation for each line of code in the core.
+const LEAST_DENSITY: f64 = 0.25;
+
+/// Run with `--nocapture` to see the number for each folder.
+#[test]
+fn core_is_documented_densely() {
+    let mut all = (0, 0);
+    for entry in fs::read_dir(root().join("core/src")).expect("the core") {
+        let folder = entry.expect("a readable folder").path();
+        if folder.is_dir() {
+            let (documentation, code) = lines(&folder);
+            println!("{}: {documentation} for {code}", shown(&folder));
+            all = (all.0 + documentation, all.1 + code);
+        }
+    }
+    let density = f64::from(all.0) / f64::from(all.1);
+    println!("core/src: {density:.2} lines of documentation for each line of code");
+    assert!(
+        density >= LEAST_DENSITY,
+        "{density:.2} is less than {LEAST_DENSITY}"
+    );
+}
+
+/// Returns the numbers of lines of documentation and of code in a folder, without tests.
+fn lines(folder: &Path) -> (u32, u32) {
+    let (mut documentation, mut code) = (0, 0);
+    for file in files(folder) {
+        let text = fs::read_to_string(&file).expect("a source file");
+        let lines = text.lines().map(str::trim);
+        for line in lines.take_while(|line| !line.starts_with("#[cfg(test)]")) {
+            match line {
+                _ if line.starts_with("///") || line.starts_with("//!") => documentation += 1,
+                _ if line.is_empty() || line.starts_with("//") => {}
+                _ => code += 1,
+            }
+        }
+    }
+    (documentation, code)
+}
+
 /// Returns the forbidden words of a text, each with the number of the line where it ends.
 ///
 /// Lines that follow each other are read as one text, so that a phrase is also found across their ends.
