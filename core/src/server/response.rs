@@ -74,7 +74,7 @@ impl Request {
             None => None,
         };
         let streams = head.body == BodySize::Unknown;
-        let is_bodyless = head.body == BodySize::Empty
+        let is_bodyless = matches!(head.body, BodySize::Empty | BodySize::Exact(0))
             || head.is_upgrade
             || self.is_head
             || matches!(head.status, Some(100..200 | 204 | 304));
