@@ -89,6 +89,7 @@ impl<F> InRequest<F> {
     }
 
     /// Returns the request's span, until the future has ended.
+    #[must_use]
     pub fn span(self: Pin<&mut Self>) -> Option<&mut RequestSpan> {
         self.project().span.as_mut()
     }
