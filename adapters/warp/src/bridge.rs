@@ -11,14 +11,14 @@
 //! - `warp::trace` enters the span while it calls the filter, and `tracing`'s `Instrumented` at each poll and in its drop.
 //! - A panic in the filter passes through `exit`.
 //!
-//! It was read and run with warp 0.4.3, tracing 0.1.44 and tracing-core 0.1.36. The tests below fail if any of this changes.
+//! It was read and run with warp 0.4.3, tracing 0.1.44 and tracing-core 0.1.36. The tests of this package fail if any of this changes.
 
 use std::cell::{Cell, RefCell};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use opentracing_http::server::{RequestScope, SharedRequestSpan};
-use sharded_slab::Slab;
+use sharded_slab::{Entry, Slab};
 use tracing_core::callsite::{Callsite, Identifier};
 use tracing_core::field::{Field, FieldSet, Value};
 use tracing_core::metadata::Kind;
@@ -32,31 +32,29 @@ use crate::traced_request::TracedRequest;
 /// Returns a span that runs the request: entered, it makes the request's span current; its last handle ends the request.
 pub(crate) fn open(request: TracedRequest) -> tracing::Span {
     const NO_VALUES: [(&Field, Option<&dyn Value>); 0] = [];
+    // Made for the first request. This asks the application's subscribers, so it comes before the key is set.
+    let dispatch: &Dispatch = &DISPATCH;
     let handles = AtomicUsize::new(1);
     let Some(key) = KEPT.insert(Kept { handles, request }) else {
+        // No memory holds as many requests as it takes to fill the slab.
         return tracing::Span::none();
     };
     OPENING.set(key);
-    tracing::Span::new_with(
-        &METADATA,
-        &METADATA.fields().value_set(&NO_VALUES),
-        &DISPATCH,
-    )
+    let no_values = METADATA.fields().value_set(&NO_VALUES);
+    tracing::Span::new_with(&METADATA, &no_values, dispatch)
 }
 
 /// Calls `f` with the innermost request that this thread is in.
 pub(crate) fn with_innermost<R>(f: impl FnOnce(&TracedRequest) -> R) -> Option<R> {
-    let innermost = ENTERED.try_with(|entered| Some(entered.borrow().last()?.key));
+    let innermost = ENTERED.try_with(|entered| Some(entered.borrow().last()?.kept.key()));
+    // Nothing is borrowed while `f` runs: it may call what is not ours.
     let kept = KEPT.get(innermost.ok().flatten()?)?;
     Some(f(&kept.request))
 }
 
 /// Returns whether one of the mount points that this thread is in has begun this very request.
 pub(crate) fn has_begun(request: Identity) -> bool {
-    let has_begun = |entered: &Entered| {
-        let kept = KEPT.get(entered.key);
-        kept.is_some_and(|kept| kept.request.has_begun(request))
-    };
+    let has_begun = |entered: &Entered| entered.kept.request.has_begun(request);
     ENTERED
         .try_with(|entered| entered.borrow().iter().any(has_begun))
         .unwrap_or(false)
@@ -70,7 +68,8 @@ struct Kept {
 
 /// A request that a thread is in.
 struct Entered {
-    key: usize,
+    kept: Entry<'static, Kept>,
+    /// None where the request was begun by an outer mount point.
     scope: Option<RequestScope>,
 }
 
@@ -80,6 +79,8 @@ thread_local! {
     static ENTERED: RefCell<Vec<Entered>> = const { RefCell::new(Vec::new()) };
 }
 
+/// Each thread inserts into its own part, without a lock. On 64-bit systems there is room for 4096 threads at the same time, the
+/// same as in tracing-subscriber's registry, which is made of such a slab as well.
 static KEPT: LazyLock<Slab<Kept>> = LazyLock::new(Slab::new);
 static DISPATCH: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(Bridge));
 static METADATA: Metadata<'static> = Metadata::new(
@@ -106,22 +107,23 @@ impl Subscriber for Bridge {
     }
 
     fn enter(&self, id: &Id) {
-        let key = key_of(id);
-        let scope = KEPT.get(key);
-        let scope = scope.and_then(|kept| Some(kept.request.begun()?.enter()));
-        let _ = ENTERED.try_with(|all| all.borrow_mut().push(Entered { key, scope }));
+        if let Some(kept) = KEPT.get(key_of(id)) {
+            let scope = kept.request.begun().map(SharedRequestSpan::enter);
+            let _ = ENTERED.try_with(|entered| entered.borrow_mut().push(Entered { kept, scope }));
+        }
     }
 
     fn exit(&self, id: &Id) {
         let key = key_of(id);
         let left = ENTERED.try_with(|entered| {
             let mut entered = entered.borrow_mut();
-            let position = entered.iter().rposition(|entered| entered.key == key)?;
-            entered.remove(position).scope
+            let position = entered
+                .iter()
+                .rposition(|entered| entered.kept.key() == key)?;
+            Some(entered.remove(position))
         });
-        if let Ok(Some(scope)) = left
-            && let Some(kept) = KEPT.get(key)
-            && let Some(span) = kept.request.begun()
+        if let Ok(Some(Entered { kept, scope })) = left
+            && let (Some(span), Some(scope)) = (kept.request.begun(), scope)
         {
             span.leave(scope);
         }
@@ -144,6 +146,7 @@ impl Subscriber for Bridge {
         }
         // A panic of the request's own was noted in `exit`; one that comes from outside is not the request's.
         drop(kept.request.begun().and_then(SharedRequestSpan::take));
+        drop(kept);
         KEPT.remove(key)
     }
 

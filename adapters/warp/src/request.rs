@@ -134,7 +134,8 @@ impl RequestView for View<'_> {
         Some(self.version)
     }
 
-    /// Asked of the requests in whose scopes this thread is; there is no telling them apart, and the innermost is the one.
+    /// Filters cannot leave a mark, so this is the same for every mark: of the requests in whose scopes this thread is, the
+    /// innermost is joined.
     fn has_mark(&self, _: Mark) -> bool {
         self.facts.traced.is_some() || bridge::has_begun(self.identity())
     }

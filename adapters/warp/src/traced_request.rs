@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use http::StatusCode;
 use opentracing_http::server::{Instrumentation, RequestSpan, SharedRequestSpan};
 use opentracing_http::{Route, Span};
+use opentracing_tower::follow;
 use warp::reject::MethodNotAllowed;
 use warp::{Rejection, Reply as _};
 
@@ -35,10 +36,7 @@ enum Role {
     /// It has begun the span, and ends it.
     Outermost(SharedRequestSpan),
     /// It joins the span of an outer mount point, if its route is the one that responds.
-    Inner {
-        span: Span,
-        instrumentation: Instrumentation,
-    },
+    Inner(Span, Instrumentation),
 }
 
 impl TracedRequest {
@@ -56,10 +54,7 @@ impl TracedRequest {
             facts: &facts,
         };
         let role = match instrumentation.joinable(&view) {
-            Some(span) => Role::Inner {
-                span,
-                instrumentation: instrumentation.clone(),
-            },
+            Some(span) => Role::Inner(span, instrumentation.clone()),
             None => Role::Outermost(SharedRequestSpan::new(instrumentation.begin(&view))),
         };
         Self {
@@ -75,7 +70,7 @@ impl TracedRequest {
     pub(crate) fn begun(&self) -> Option<&SharedRequestSpan> {
         match &self.role {
             Role::Outermost(span) => Some(span),
-            Role::Inner { .. } => None,
+            Role::Inner(..) => None,
         }
     }
 
@@ -100,17 +95,11 @@ impl TracedRequest {
     /// Called with the status of the reply or the rejection, before the reply itself is at hand.
     pub(crate) fn responded(&self, info: &warp::log::Info<'_>) {
         let is_rejected = self.is_rejected.load(Ordering::Relaxed);
-        let is_other_routes = self.coverage == Coverage::Route
-            && is_rejected
-            && matches!(
-                info.status(),
-                StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED
-            );
+        let has_no_match =
+            [StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED].contains(&info.status());
+        let is_other_routes = is_rejected && has_no_match && self.coverage == Coverage::Route;
         match &self.role {
-            Role::Inner {
-                span,
-                instrumentation,
-            } if !is_other_routes => {
+            Role::Inner(span, instrumentation) if !is_other_routes => {
                 let view = View {
                     method: info.method(),
                     path: info.path(),
@@ -123,10 +112,7 @@ impl TracedRequest {
             Role::Outermost(span) if is_rejected => match span.take() {
                 Some(span) if is_other_routes => span.discard(),
                 // warp makes the reply outside of all filters, with a body in memory.
-                Some(span) => drop(opentracing_tower::follow(
-                    info.status().into_response(),
-                    span,
-                )),
+                Some(span) => drop(follow(info.status().into_response(), span)),
                 None => {}
             },
             _ => {}
