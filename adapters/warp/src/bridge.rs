@@ -192,7 +192,7 @@ mod tests {
     use crate::traced_request::Coverage;
 
     fn begin(tracer: &InMemoryTracer, info: &Info<'_>) -> tracing::Span {
-        let instrumentation = Instrumentation::new(&HttpTracing::new(tracer.clone()), "warp");
+        let instrumentation = Instrumentation::new(HttpTracing::new(tracer.clone()), "warp");
         open(TracedRequest::begin(&instrumentation, Coverage::App, info))
     }
 

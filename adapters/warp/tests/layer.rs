@@ -144,7 +144,7 @@ fn warp_does_not_know_the_peer_there_and_the_span_does() {
     let routes = warp::addr::remote()
         .map(|peer: Option<std::net::SocketAddr>| format!("{peer:?}"))
         .boxed();
-    let server = serve(TracingLayer::new(&HttpTracing::new(tracer.clone())), routes);
+    let server = serve(TracingLayer::new(HttpTracing::new(tracer.clone())), routes);
     assert_eq!(ask(&server, "GET", "/", &[]).text(), "None");
     assert_eq!(
         tracer.wait_for(1, PATIENCE)[0].tag("peer.ipv4"),
