@@ -19,7 +19,9 @@ pin_project! {
 }
 
 impl<B> TracingBody<B> {
-    pub(crate) fn new(followed: FollowedBody<B>) -> Self {
+    /// Wraps a body that is followed, for an adapter of a framework on `http_body`; see [`follow`](crate::follow).
+    #[must_use]
+    pub fn new(followed: FollowedBody<B>) -> Self {
         Self { followed }
     }
 

@@ -51,6 +51,28 @@ where
 
 /// Notes a request's response, and follows its body to its end: what the layer does, for an adapter of a framework that cannot
 /// be wrapped in one.
+///
+/// ```
+/// use http::{Request, Response};
+/// use http_body_util::Full;
+/// use opentracing_tower::server::{InRequest, Instrumentation};
+/// use opentracing_tower::{TracingBody, follow};
+///
+/// type Body = Full<&'static [u8]>;
+///
+/// async fn handler(_: Request<()>) -> Response<Body> {
+///     Response::new(Full::new(b"hello"))
+/// }
+///
+/// async fn traced(
+///     instrumentation: &Instrumentation,
+///     request: Request<()>,
+/// ) -> Response<TracingBody<Body>> {
+///     let span = instrumentation.begin(&request);
+///     let (response, span) = InRequest::new(span, || handler(request)).await;
+///     follow(response, span)
+/// }
+/// ```
 #[must_use]
 pub fn follow<B: Body>(mut response: Response<B>, span: RequestSpan) -> Response<TracingBody<B>> {
     let body = span.respond(&mut View(&mut response));

@@ -6,7 +6,7 @@ use std::ops::Deref;
 use opentracing_http::Span;
 use warp::Filter;
 
-/// What [`current_span`] extracts: the request's span; derefs to [`Span`].
+/// The request's span; derefs to [`Span`]. The filter [`current_span`] extracts it.
 #[derive(Debug, Clone)]
 pub struct CurrentSpan(pub Span);
 
@@ -18,7 +18,14 @@ impl Deref for CurrentSpan {
     }
 }
 
-/// The filter that extracts the request's span. It never rejects: in an untraced request it extracts the empty handle.
+impl From<CurrentSpan> for Span {
+    fn from(CurrentSpan(span): CurrentSpan) -> Self {
+        span
+    }
+}
+
+/// Returns the filter that extracts the request's span. It never rejects: in an untraced request it extracts the empty handle,
+/// on which nothing is recorded.
 ///
 /// ```
 /// use opentracing_warp::{CurrentSpan, current_span};
@@ -36,11 +43,12 @@ pub fn current_span()
     warp::any().map(|| CurrentSpan(Span::current()))
 }
 
-/// The filter that tells the route, which names the request's span `GET /users/{id}` and is its tag `http.route`. It
-/// extracts nothing and never rejects.
+/// Returns a filter that sets the route of the request's span: its name becomes `GET /users/{id}`, and its tag `http.route` is
+/// `/users/{id}`. The filter extracts nothing and never rejects.
 ///
-/// warp has no templates, so the whole one is written out here, also where paths are nested. It belongs behind the filters
-/// that match the path; if several tell a route, the last one counts. Without it the name is the method.
+/// warp has no templates of routes, so the template is written out here, as a whole, also where paths are nested. Put the filter
+/// behind those that match the path. Where several set a route, the last one counts. Without a route the span is named after the
+/// method alone.
 ///
 /// ```
 /// use opentracing_warp::route;

@@ -1,17 +1,17 @@
 //! The tower layer for `warp::service`.
 
-use std::borrow::Cow;
-
-use opentracing_http::{Attribute, HttpTracing, SpanEnd};
-use opentracing_tower::{Extensions, TracingService};
+use opentracing_http::MountPoint;
+use opentracing_tower::{Framework, TracingService};
 use tower_layer::Layer;
 
 /// Traces every request of a [`warp::service`], from outside of warp.
 ///
-/// It sees what warp sends: also the replies that warp itself makes of rejections, and every byte of every body. A request
-/// that is not recorded costs no allocation of ours. In exchange the server is not `warp::serve`'s, and with it goes
-/// [`warp::addr::remote`], which answers `None` inside: warp keeps the address where nobody else can put it. The tag of
-/// the peer's address is set where the server leaves a [`SocketAddr`](std::net::SocketAddr) in the request's extensions.
+/// It sees everything that warp sends: the replies that warp itself makes of rejections, and every byte of every body. It uses
+/// documented interfaces only, and costs less than the filter form ([`Traced`](crate::Traced)).
+///
+/// The server is not `warp::serve`'s then, and [`warp::addr::remote`] returns `None`: warp keeps the address under a type that
+/// only `warp::serve` can set. The span has the peer's address where the server leaves a
+/// [`SocketAddr`](std::net::SocketAddr) in the request's extensions, as this one does:
 ///
 /// ```no_run
 /// use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -44,47 +44,33 @@ use tower_layer::Layer;
 /// ```
 #[derive(Debug, Clone)]
 pub struct TracingLayer {
-    layer: opentracing_tower::TracingLayer,
+    layer: opentracing_tower::TracingLayer<Warp>,
+}
+
+/// warp as tower's adapter sees it.
+#[derive(Debug, Clone)]
+pub enum Warp {}
+
+impl Framework for Warp {
+    const COMPONENT: &'static str = "warp";
+    // Filters can look for one type only.
+    const LEAVES_TRACED: bool = true;
 }
 
 impl TracingLayer {
-    /// Traces after this policy.
+    /// Creates the layer of a mount point: `&tracing`, or [options](opentracing_http::HttpTracing::mount_point) of its own.
     #[must_use]
-    pub fn new(tracing: &HttpTracing) -> Self {
+    pub fn new(mount_point: impl Into<MountPoint>) -> Self {
         Self {
-            layer: opentracing_tower::TracingLayer::with_extensions(
-                tracing,
-                Extensions::of("warp").leaving_traced(),
-            ),
+            layer: opentracing_tower::TracingLayer::for_framework(mount_point),
         }
-    }
-
-    /// Tags these attributes as well.
-    #[must_use]
-    pub fn attributes(mut self, attributes: impl IntoIterator<Item = Attribute>) -> Self {
-        self.layer = self.layer.attributes(attributes);
-        self
-    }
-
-    /// Names the spans so, instead of after method and [`route`](crate::route).
-    #[must_use]
-    pub fn name(mut self, name: impl Into<Cow<'static, str>>) -> Self {
-        self.layer = self.layer.name(name);
-        self
-    }
-
-    /// Has the spans end at this moment, instead of the policy's.
-    #[must_use]
-    pub fn ends(mut self, end: SpanEnd) -> Self {
-        self.layer = self.layer.ends(end);
-        self
     }
 }
 
 impl<S> Layer<S> for TracingLayer {
-    type Service = TracingService<S>;
+    type Service = TracingService<S, Warp>;
 
-    fn layer(&self, inner: S) -> TracingService<S> {
+    fn layer(&self, inner: S) -> Self::Service {
         self.layer.layer(inner)
     }
 }

@@ -5,12 +5,12 @@ mod bridge;
 mod extract;
 mod filter;
 mod layer;
-mod place;
 mod request;
+mod traced_request;
 
 pub use self::extract::{CurrentSpan, current_span, route};
-pub use self::filter::{Rejects, Traced, TracingFilter};
-pub use self::layer::TracingLayer;
+pub use self::filter::{Rejects, Traced};
+pub use self::layer::{TracingLayer, Warp};
 
 // Everything of the core, so that a service needs no other package.
 pub use opentracing_http::*;

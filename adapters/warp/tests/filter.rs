@@ -12,9 +12,7 @@ use opentracing_http::{FinishedSpan, InMemoryTracer, Outcome, Route, Value};
 use opentracing_testkit::app;
 use opentracing_testkit::client::{Connection, Response};
 use opentracing_testkit::server::Running;
-use opentracing_warp::{
-    Attribute, CurrentSpan, HttpTracing, Span, Traced, TracingFilter, current_span, route,
-};
+use opentracing_warp::{Attribute, CurrentSpan, HttpTracing, Span, Traced, current_span, route};
 use warp::reject::Reject;
 use warp::{Filter, Rejection, Reply, reply};
 
@@ -253,20 +251,20 @@ fn a_route_that_does_not_match_leaves_no_span() {
 fn in_a_traced_app_only_the_route_that_answers_adds_to_the_span() {
     let (tracing, tracer) = traced();
     let options = |name: &'static str, attribute: Attribute| {
-        TracingFilter::new(tracing.mount_point().name(name).attributes([attribute]))
+        tracing.mount_point().name(name).attributes([attribute])
     };
     let one = warp::path("one")
         .map(|| "1")
-        .traced_route(&options("first", Attribute::URL));
+        .traced_route(options("first", Attribute::URL));
     let two = warp::path("two")
         .map(|| "2")
-        .traced_route(&options("second", Attribute::QUERY));
+        .traced_route(options("second", Attribute::QUERY));
     let renamed = warp::path("renamed")
         .map(|| {
             Span::current().set_name("by the handler");
             "3"
         })
-        .traced_route(&options("third", Attribute::PATH));
+        .traced_route(options("third", Attribute::PATH));
     let server = serve(one.or(two).or(renamed).traced(&tracing));
     for (path, name, key, value) in [
         (
@@ -435,18 +433,31 @@ async fn filters_of_hidden_types_can_be_traced() {
     }
     fn infallible(
         tracing: &HttpTracing,
-    ) -> impl Filter<Extract = (reply::Response,), Error = Infallible> + Clone + use<> {
+    ) -> impl Filter<Extract = (reply::Response,), Error = Infallible> + Clone + 'static {
         let routes = hidden().recover(|_: Rejection| async { Ok::<_, Infallible>("recovered") });
         routes.traced(tracing)
+    }
+    fn captures_nothing(
+        tracing: &HttpTracing,
+    ) -> impl Filter<Extract = (reply::Response,), Error = Rejection> + Clone + use<> {
+        hidden().traced(tracing.clone())
     }
 
     let (tracing, tracer) = traced();
     let routes = hidden().traced(&tracing);
     let recovered = infallible(&tracing);
+    let captures_nothing = captures_nothing(&tracing);
     drop(tracing);
     for (response, body) in [
         (
             warp::test::request().path("/hidden").reply(&routes).await,
+            "seen",
+        ),
+        (
+            warp::test::request()
+                .path("/hidden")
+                .reply(&captures_nothing)
+                .await,
             "seen",
         ),
         (
@@ -459,7 +470,7 @@ async fn filters_of_hidden_types_can_be_traced() {
             (200, body.as_bytes())
         );
     }
-    assert_eq!(tracer.take().len(), 2);
+    assert_eq!(tracer.take().len(), 3);
 }
 
 #[test]

@@ -8,9 +8,7 @@ use std::time::Duration;
 use opentracing_http::{InMemoryTracer, Outcome, Route, Value};
 use opentracing_testkit::client::{Connection, Response};
 use opentracing_testkit::server::Running;
-use opentracing_warp::{
-    Attribute, HttpTracing, Span, Traced as _, TracingFilter, TracingLayer, route,
-};
+use opentracing_warp::{Attribute, HttpTracing, Span, Traced as _, TracingLayer, route};
 use tower::Layer as _;
 use warp::filters::BoxedFilter;
 use warp::reject::Reject;
@@ -76,20 +74,14 @@ fn both_forms_and_a_route_make_one_span() {
     let tracing = HttpTracing::new(tracer.clone());
     let one = warp::path("one")
         .map(|| String::from("1"))
-        .traced_route(&TracingFilter::new(
-            tracing.mount_point().attributes([Attribute::URL]),
-        ));
+        .traced_route(tracing.mount_point().attributes([Attribute::URL]));
     let two = warp::path!("two" / u32)
         .and(route("/two/{n}"))
         .map(|n: u32| n.to_string())
-        .traced_route(&TracingFilter::new(
-            tracing.mount_point().attributes([Attribute::PATH]),
-        ));
+        .traced_route(tracing.mount_point().attributes([Attribute::PATH]));
     let routes = one.or(two).unify();
     let app = routes
-        .traced(&TracingFilter::new(
-            tracing.mount_point().attributes([Attribute::METHOD]),
-        ))
+        .traced(tracing.mount_point().attributes([Attribute::METHOD]))
         .boxed();
     let server = serve(
         TracingLayer::new(tracing.mount_point().attributes([Attribute::HOST])),
@@ -153,7 +145,7 @@ fn warp_does_not_know_the_peer_there_and_the_span_does() {
     let routes = warp::addr::remote()
         .map(|peer: Option<std::net::SocketAddr>| format!("{peer:?}"))
         .boxed();
-    let server = serve(TracingLayer::new(&HttpTracing::new(tracer.clone())), routes);
+    let server = serve(TracingLayer::new(HttpTracing::new(tracer.clone())), routes);
     assert_eq!(ask(&server, "GET", "/", &[]).text(), "None");
     assert_eq!(
         tracer.wait_for(1, PATIENCE)[0].tag("peer.ipv4"),

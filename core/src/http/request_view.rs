@@ -65,7 +65,8 @@ pub trait RequestView {
         None
     }
 
-    /// Returns the scheme. The default is unknown; `http` is assumed where it is not known.
+    /// Returns the scheme of the request's target: of one in absolute form, or `:scheme` of HTTP/2 and HTTP/3; else `https` on a
+    /// connection with TLS, and `http` on one without. The default is unknown; `http` is assumed where it is not known.
     fn scheme(&self) -> Option<&str> {
         None
     }

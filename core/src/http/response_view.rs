@@ -57,6 +57,8 @@ pub trait ResponseView {
     }
 
     /// Returns how much body there is. The default is not known.
+    ///
+    /// Of an empty body nothing is polled, so the request ends with its head only if this is `Empty` or `Exact(0)`.
     fn body_size(&self) -> BodySize {
         BodySize::Unknown
     }

@@ -94,8 +94,7 @@ impl Instrumentation {
         match self.joinable(view) {
             Some(span) => {
                 self.add_to(&span, view);
-                // Its scope is that of the outer one, which this thread is in.
-                RequestSpan::new(Request::NONE)
+                RequestSpan::new(Request::joined(span, true))
             }
             None => self.start_request(view),
         }
@@ -116,7 +115,7 @@ impl Instrumentation {
     /// its scopes make the span current.
     pub fn join(&self, span: &Span, view: &dyn RequestView) -> RequestSpan {
         self.add_to(span, view);
-        RequestSpan::new(Request::joined(span.clone()))
+        RequestSpan::new(Request::joined(span.clone(), false))
     }
 
     fn add_to(&self, span: &Span, view: &dyn RequestView) {

@@ -15,6 +15,8 @@ pub(super) struct Request {
     is_open: bool,
     calls_back: bool,
     pub(super) is_head: bool,
+    /// Whether the scope of an outer mount point, which has the same span, is the current one already.
+    is_in_scope: bool,
 }
 
 impl Request {
@@ -24,6 +26,7 @@ impl Request {
         is_open: false,
         calls_back: false,
         is_head: false,
+        is_in_scope: true,
     };
 
     pub(super) fn new(span: Span, calls_back: bool, method: &str) -> Self {
@@ -31,6 +34,7 @@ impl Request {
             is_open: true,
             calls_back,
             is_head: method == "HEAD",
+            is_in_scope: false,
             span,
         }
     }
@@ -54,15 +58,19 @@ impl Request {
         self.is_open && (self.calls_back || self.span.is_recorded())
     }
 
-    /// A request that has its span from an outer mount point, in whose scope this thread may already be: its scopes make the
-    /// span current, its end is the outer one's.
-    pub(super) fn joined(span: Span) -> Self {
-        Self { span, ..Self::NONE }
+    /// A request that has its span from an outer mount point, which ends it. `is_in_scope` where this thread is in that one's
+    /// scope.
+    pub(super) fn joined(span: Span, is_in_scope: bool) -> Self {
+        Self {
+            span,
+            is_in_scope,
+            ..Self::NONE
+        }
     }
 
     /// Runs a part of the request with its span current; notes a panic that leaves `f`.
     pub(super) fn scope<R>(&mut self, f: impl FnOnce() -> R) -> R {
-        if self.span.is_none() {
+        if self.is_in_scope {
             return f();
         }
         current::lend(&mut self.span, Kind::Request, f, note_panic)
@@ -74,9 +82,10 @@ impl Request {
         }
     }
 
+    /// Notes the route. An inner mount point may be the only one that knows it.
     pub(super) fn set_route(&self, route: Route<'_>) {
-        if let Some((cell, policy)) = self.watched() {
-            let limit = policy.limits.value_bytes;
+        if let Some(cell) = self.span.cell().filter(|_| route != Route::Unknown) {
+            let limit = cell.policy().limits.value_bytes;
             cell.change_facts(|http| {
                 http.set_route(route, limit);
                 Some(())
@@ -159,10 +168,10 @@ impl Request {
 
     /// Gives the request up: its span ends without a report, and no callback is called.
     pub(super) fn discard(&mut self) {
-        self.is_open = false;
-        if let Some(cell) = self.span.cell() {
+        if let Some(cell) = self.span.cell().filter(|_| self.is_open) {
             cell.close(|_| Duration::ZERO);
         }
+        self.is_open = false;
     }
 }
 

@@ -14,7 +14,7 @@ use crate::span::Span;
 ///
 /// It ends exactly once: in [`respond`](Self::respond) it becomes a [`BodySpan`], in [`fail`](Self::fail) a handler's error, and
 /// dropped it is a request that was [cancelled](Outcome::Cancelled), or [panicked](Outcome::Panicked) if a panic left one of its
-/// [scopes](Self::scope). One of a request that has its span from an outer mount point ends nothing.
+/// [scopes](Self::scope). One of a request that has its span from an outer mount point [ends nothing](Self::is_outermost).
 #[derive(Debug)]
 #[must_use = "dropping it ends the request as cancelled"]
 pub struct RequestSpan {
@@ -26,10 +26,21 @@ impl RequestSpan {
         Self { request }
     }
 
-    /// The request's span.
+    /// Returns the request's span.
     #[must_use]
     pub fn span(&self) -> &Span {
         self.request.span()
+    }
+
+    /// Returns whether this is the outermost mount point of the request, which ends it. `false` where an outer one has begun the
+    /// request: then [`respond`](Self::respond) and [`set_route`](Self::set_route) note the route, and the other methods that
+    /// change the request do nothing.
+    ///
+    /// An adapter that turns a handler's error into a response does so only where this is `true`: error handlers of the service
+    /// may stand between an inner mount point and the outermost one.
+    #[must_use]
+    pub fn is_outermost(&self) -> bool {
+        self.request.is_open()
     }
 
     /// Runs a part of the request with its span current: the call of the handler, one poll of its future, its drop.
@@ -81,6 +92,7 @@ impl RequestSpan {
     }
 
     /// Notes the route, for a framework that knows it neither when the request begins nor from its response.
+    /// [`Route::Unknown`] changes nothing, and [`Route::Unmatched`] nothing where a template is known.
     pub fn set_route(&mut self, route: Route<'_>) {
         self.request.set_route(route);
     }
@@ -115,9 +127,10 @@ impl RequestSpan {
         self.request.set_error(error);
     }
 
-    /// Ends the request without a response of the handler's: an error reached the tracing layer.
+    /// Ends the request without a response: the handler returned an error that the framework makes a response of further out.
     ///
-    /// `status` is the one that the framework will make of the error, where that is known.
+    /// `status` is that response's, where it is known: the request [failed](Outcome::is_failure) if it is 500 or above, or not
+    /// known.
     pub fn fail(mut self, status: Option<u16>, error: &dyn Display) {
         self.request.set_status(status);
         self.request.set_error(error);

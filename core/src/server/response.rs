@@ -29,6 +29,10 @@ enum Body {
 impl Request {
     /// Notes the response. Returns what follows its body, or nothing where the body needs no following.
     pub(super) fn respond(mut self, response: &mut dyn ResponseView) -> Option<BodySpan> {
+        if !self.is_open() {
+            self.read_route(response);
+            return None;
+        }
         match self.read_response(response)? {
             Body::None { bytes } => {
                 self.end(Outcome::Completed, bytes);
@@ -44,8 +48,16 @@ impl Request {
         }
     }
 
+    /// Reads the route of a request that an outer mount point ends.
+    fn read_route(&self, response: &dyn ResponseView) {
+        if let Some(policy) = self.span().policy().filter(|_| self.span().is_recorded()) {
+            let route = policy.guard(|| response.route()).unwrap_or_default();
+            self.set_route(route);
+        }
+    }
+
     fn read_response(&self, response: &mut dyn ResponseView) -> Option<Body> {
-        let policy = self.span().policy().filter(|_| self.is_open())?;
+        let policy = self.span().policy()?;
         self.write_trace_id(policy, response);
         let head = policy.guard(|| Head {
             status: Some(response.status()),
@@ -62,7 +74,7 @@ impl Request {
             None => None,
         };
         let streams = head.body == BodySize::Unknown;
-        let is_bodyless = head.body == BodySize::Empty
+        let is_bodyless = matches!(head.body, BodySize::Empty | BodySize::Exact(0))
             || head.is_upgrade
             || self.is_head
             || matches!(head.status, Some(100..200 | 204 | 304));

@@ -71,7 +71,7 @@ fn a_request_that_another_ones_poll_takes_up_joins_neither_of_them() {
         bob.scope(|| {
             // As a middleware does that collects requests and sends them on together.
             assert!(harness.instrumentation.joinable(&alice).is_none());
-            assert!(!inner.begin(&alice).span().is_none());
+            assert!(inner.begin(&alice).is_outermost());
         });
         let id = context(waiting.span()).span_id();
         let mut waiting = waiting;

@@ -1,5 +1,7 @@
 //! Names and attributes of requests' spans.
 
+use opentracing_http::server::ResponseView;
+
 use super::*;
 
 #[test]
@@ -118,14 +120,15 @@ fn an_inner_mount_point_adds_to_the_same_span() {
     let request = get("http://a.example/b?c=d", &[]);
     let mut span = outer.begin(&request);
     span.scope(|| {
-        assert!(inner.begin(&Marked(&request)).span().is_none());
+        assert!(!inner.begin(&Marked(&request)).is_outermost());
         // A middleware between the two mount points runs the inner one in its own span.
         Span::current().child("between").in_scope(|| {
-            assert!(third.begin(&Marked(&request)).span().is_none());
+            assert!(!third.begin(&Marked(&request)).is_outermost());
         });
         // Another request, made from within: no mark.
-        assert!(!inner.begin(&get("/other", &[])).span().is_none());
+        assert!(inner.begin(&get("/other", &[])).is_outermost());
     });
+    assert!(span.is_outermost());
     let mut headers = HeaderMap::new();
     headers.insert("x-cache", "hit".parse().unwrap());
     let _body = span.respond(&mut response(200, &mut headers, BodySize::Unknown));
@@ -224,4 +227,64 @@ fn what_is_cut_off_takes_no_room() {
     let message = logs[0].fields.iter().find(|field| field.key == "message");
     let message = message.and_then(|field| field.value.as_str()).unwrap();
     assert_eq!((message.len(), span.omitted().cut_values), (4096, 1));
+}
+
+#[test]
+fn a_route_that_only_an_inner_mount_point_knows_names_the_span() {
+    let harness = defaults();
+    let request = get("/users/7", &[]);
+    for (by_response, name) in [(false, "GET /set/{id}"), (true, "GET /of/{response}")] {
+        let mut outer = harness.begin(&request);
+        outer.scope(|| {
+            let mut inner = harness.instrumentation.begin(&Marked(&request));
+            match by_response {
+                false => inner.set_route(Route::Template("/set/{id}")),
+                true => assert!(inner.respond(&mut OfRoute).is_none()),
+            }
+        });
+        // Further out an error handler has made another response, which has no route.
+        assert!(respond(outer, 500, BodySize::Empty).is_none());
+        let span = harness.only();
+        assert_eq!(span.name(), name);
+        assert_eq!(span.http().unwrap().status(), Some(500));
+    }
+}
+
+#[test]
+fn an_inner_mount_point_that_gives_the_request_up_leaves_it_as_it_is() {
+    let harness = defaults();
+    let request = get("/", &[]);
+    let mut outer = harness.begin(&request);
+    outer.scope(|| {
+        let begin = || harness.instrumentation.begin(&Marked(&request));
+        begin().discard();
+        begin().fail(Some(503), &"no luck");
+        begin().panicked();
+        begin().set_error(&"no luck");
+    });
+    assert!(respond(outer, 200, BodySize::Empty).is_none());
+    let span = harness.only();
+    assert_eq!(
+        (outcome(&span), span.is_error()),
+        (Outcome::Completed, false)
+    );
+    assert!(span.logs().is_empty());
+}
+
+/// A response whose route is known.
+struct OfRoute;
+
+impl ResponseView for OfRoute {
+    fn status(&self) -> u16 {
+        404
+    }
+
+    fn headers(&self) -> &dyn HeaderView {
+        const NONE: &[(&str, &str); 0] = &[];
+        NONE
+    }
+
+    fn route(&self) -> Route<'_> {
+        Route::Template("/of/{response}")
+    }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use example_shared::{Answer, BaggageQuery, SlowQuery, ToQuery};
 use futures_util::StreamExt;
-use opentracing_warp::{Attribute, CurrentSpan, Traced, TracingFilter, current_span, route};
+use opentracing_warp::{Attribute, CurrentSpan, MountPoint, Traced, current_span, route};
 use tokio::net::TcpListener;
 use warp::filters::BoxedFilter;
 use warp::http::StatusCode;
@@ -18,13 +18,10 @@ use warp::{Filter, Rejection, Reply, path, query};
 async fn main() -> Result<(), Box<dyn Error>> {
     let tracing = example_shared::tracing("example-warp");
     // The spans of one route have these attributes as tags, in addition to the default tags.
-    let chosen = TracingFilter::new(
-        tracing
-            .mount_point()
-            .attributes([Attribute::URL, "header:x-request-id".parse()?]),
-    );
+    let attributes = [Attribute::URL, "header:x-request-id".parse()?];
+    let chosen = tracing.mount_point().attributes(attributes);
     // Traces every route, and the 404 of all others.
-    let routes = routes(&chosen).recover(recover).traced(&tracing);
+    let routes = routes(chosen).recover(recover).traced(&tracing);
 
     let listener = TcpListener::bind(example_shared::address(0)).await?;
     example_shared::ready(listener.local_addr()?);
@@ -37,7 +34,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn routes(chosen: &TracingFilter) -> BoxedFilter<(Response,)> {
+fn routes(chosen: MountPoint) -> BoxedFilter<(Response,)> {
     let hello = path::end().and(route("/")).map(|| "hello");
     let item = path!("items" / String).and(route("/shops/{shop}/items/{id}"));
     let shops = path!("shops" / String / ..)

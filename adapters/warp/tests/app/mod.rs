@@ -10,7 +10,7 @@ use http::{Method, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use http_body_util::combinators::UnsyncBoxBody;
 use opentracing_testkit::app::{self, App, Body, Position};
-use opentracing_warp::{CurrentSpan, SpanEnd, Traced as _, TracingFilter, current_span, route};
+use opentracing_warp::{CurrentSpan, MountPoint, SpanEnd, Traced as _, current_span, route};
 use tower::util::BoxCloneService;
 use tower::{Service, ServiceExt as _};
 use warp::filters::BoxedFilter;
@@ -194,12 +194,10 @@ fn named(app: &App) -> BoxedFilter<(Response,)> {
 fn traced_at(
     app: &App,
     filter: BoxedFilter<(Response,)>,
-    place: impl FnOnce(TracingFilter) -> TracingFilter,
+    options: impl FnOnce(MountPoint) -> MountPoint,
 ) -> BoxedFilter<(Response,)> {
     match app.mount_points() {
-        Some(tracing) => filter
-            .traced_route(&place(TracingFilter::new(tracing)))
-            .boxed(),
+        Some(tracing) => filter.traced_route(options(tracing.mount_point())).boxed(),
         None => filter,
     }
 }

@@ -1,0 +1,121 @@
+//! A request in a traced filter, from its start to its reply or its rejection.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use http::StatusCode;
+use opentracing_http::server::{Instrumentation, RequestSpan, SharedRequestSpan};
+use opentracing_http::{Route, Span};
+use opentracing_tower::follow;
+use warp::reject::MethodNotAllowed;
+use warp::{Rejection, Reply as _};
+
+use crate::request::{Facts, Identity, View};
+
+/// What a filter covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Coverage {
+    /// The whole application: warp makes a reply of every rejection.
+    App,
+    /// One of several routes: after `404 Not Found` and `405 Method Not Allowed` warp tries another one.
+    Route,
+}
+
+/// A request in a traced filter.
+#[derive(Debug)]
+pub(crate) struct TracedRequest {
+    identity: Identity,
+    facts: Facts,
+    coverage: Coverage,
+    role: Role,
+    is_rejected: AtomicBool,
+}
+
+/// What a mount point has to do with the request's span.
+#[derive(Debug)]
+enum Role {
+    /// It has begun the span, and ends it.
+    Outermost(SharedRequestSpan),
+    /// It joins the span of an outer mount point, if its route is the one that responds.
+    Inner(Span, Instrumentation),
+}
+
+impl TracedRequest {
+    pub(crate) fn begin(
+        instrumentation: &Instrumentation,
+        coverage: Coverage,
+        info: &warp::trace::Info<'_>,
+    ) -> Self {
+        let facts = Facts::handed_over();
+        let view = View {
+            method: info.method(),
+            path: info.path(),
+            version: info.version(),
+            headers: info.request_headers(),
+            facts: &facts,
+        };
+        let role = match instrumentation.joinable(&view) {
+            Some(span) => Role::Inner(span, instrumentation.clone()),
+            None => Role::Outermost(SharedRequestSpan::new(instrumentation.begin(&view))),
+        };
+        Self {
+            identity: view.identity(),
+            facts,
+            coverage,
+            role,
+            is_rejected: AtomicBool::new(false),
+        }
+    }
+
+    /// Returns the request's span, where this mount point has begun it. Where an outer one has, it also makes it current.
+    pub(crate) fn begun(&self) -> Option<&SharedRequestSpan> {
+        match &self.role {
+            Role::Outermost(span) => Some(span),
+            Role::Inner(..) => None,
+        }
+    }
+
+    /// Returns whether this very request was begun here.
+    pub(crate) fn has_begun(&self, request: Identity) -> bool {
+        self.identity == request && self.begun().is_some()
+    }
+
+    /// Notes a rejection. Its status is known only in [`responded`](Self::responded).
+    pub(crate) fn rejected(&self, rejection: &Rejection) {
+        self.is_rejected.store(true, Ordering::Relaxed);
+        let note = |span: &mut RequestSpan| {
+            if rejection.is_not_found() {
+                span.set_route(Route::Unmatched);
+            } else if rejection.find::<MethodNotAllowed>().is_none() {
+                span.set_error(&format_args!("{rejection:?}"));
+            }
+        };
+        self.begun().and_then(|span| span.with(note));
+    }
+
+    /// Called with the status of the reply or the rejection, before the reply itself is at hand.
+    pub(crate) fn responded(&self, info: &warp::log::Info<'_>) {
+        let is_rejected = self.is_rejected.load(Ordering::Relaxed);
+        let has_no_match =
+            [StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED].contains(&info.status());
+        let is_other_routes = is_rejected && has_no_match && self.coverage == Coverage::Route;
+        match &self.role {
+            Role::Inner(span, instrumentation) if !is_other_routes => {
+                let view = View {
+                    method: info.method(),
+                    path: info.path(),
+                    version: info.version(),
+                    headers: info.request_headers(),
+                    facts: &self.facts,
+                };
+                drop(instrumentation.join(span, &view));
+            }
+            Role::Outermost(span) if is_rejected => match span.take() {
+                Some(span) if is_other_routes => span.discard(),
+                // warp makes the reply outside of all filters, with a body in memory.
+                Some(span) => drop(follow(info.status().into_response(), span)),
+                None => {}
+            },
+            _ => {}
+        }
+    }
+}
