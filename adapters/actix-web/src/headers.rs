@@ -8,7 +8,7 @@ use opentracing_http::propagation::{Carrier, Field, HeaderFilter, HeaderView, Kn
 
 /// actix-web's header map, of a request or a response, or of a request that `awc` is to send.
 ///
-/// A span is injected into one that can be changed:
+/// Of a `&HeaderMap` it is a [`HeaderView`], of a `&mut HeaderMap` also a [`Carrier`], into which a span is injected:
 ///
 /// ```
 /// use actix_web::http::header::HeaderMap;

@@ -11,9 +11,9 @@ pub(crate) fn yields(pattern: &str, captured: &Path<Url>) -> Option<bool> {
     let mut captured = captured.iter();
     let mut pattern = pattern;
     while let Some((before, value, behind)) = split_at_value(pattern) {
-        let name = value.split(':').next();
+        let name = value.split_once(':').map_or(value, |(name, _)| name);
         // A regular expression may capture more than is named here.
-        let (_, text) = captured.find(|(captured, _)| Some(*captured) == name)?;
+        let (_, text) = captured.find(|(captured, _)| *captured == name)?;
         path = path.strip_prefix(before)?.strip_prefix(text)?;
         pattern = behind;
     }
