@@ -11,10 +11,10 @@ use std::sync::Arc;
 
 use allocation_counter::measure;
 use opentracing_http::sampler::Never;
-use opentracing_http::values::TagWriter;
+use opentracing_http::values::{TagWriter, Text};
 use opentracing_http::{
     FinishedSpan, HttpTracing, InMemoryTracer, Limits, LogFields, NoopTracer, Span, Tag, TagValue,
-    Text, Value,
+    Value,
 };
 
 /// The span after this was done with it.

@@ -14,7 +14,8 @@ use crate::text::{BoundedText, has_spare_room, prefix};
 /// is taken over. [`from_static`](Self::from_static) holds text of any length and never allocates.
 ///
 /// ```
-/// use opentracing_http::{Text, Value};
+/// use opentracing_http::Value;
+/// use opentracing_http::values::Text;
 ///
 /// let name = String::from("Ada");
 /// let text = Text::from(&*name);
@@ -29,7 +30,8 @@ impl Text {
     /// Creates text that holds static text of any length, and never allocates.
     ///
     /// ```
-    /// use opentracing_http::{Span, Text};
+    /// use opentracing_http::Span;
+    /// use opentracing_http::values::Text;
     ///
     /// const RULE: Text = Text::from_static("orders above the limit need an approval");
     /// Span::current().set_tag("rule", RULE);
