@@ -40,10 +40,10 @@ impl Asked {
     }
 
     /// A field with this value, which can have each of these.
-    pub(crate) fn field<T: fmt::Debug + PartialEq>(name: &str, value: T, all: &[T]) -> Self {
+    pub(crate) fn field<T: fmt::Debug + PartialEq>(name: &str, value: &T, all: &[T]) -> Self {
         let path = std::any::type_name::<T>();
         let kind = path.rsplit("::").next().unwrap_or(path);
-        let others = all.iter().filter(|other| **other != value);
+        let others = all.iter().filter(|other| **other != *value);
         let others = others.map(|other| format!("{name}: {kind}::{other:?}"));
         Self::Has {
             capability: format!("{name}: {kind}::{value:?}"),

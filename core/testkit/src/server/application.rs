@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use crate::app::{Broken, GREETING, Gate, Position, Reply};
 use crate::client::{Http2, Response};
 use crate::hint::{check_nothing_on_failure, message};
-use crate::server::cases::{CHUNKS, in_chunks, sized, with_trailer};
+use crate::server::cases::{CHUNKS, gated, in_chunks, sized, with_trailer};
 use crate::server::{Feature, Kit, Server, Setup};
 
 /// The headers of a websocket's handshake (RFC 6455).
@@ -196,36 +196,22 @@ fn every_method<S: Server>(problems: &mut Problems) {
 
 /// The bodies of [`Reply`], and how they end.
 fn bodies<S: Server>(problems: &mut Problems) {
-    let gate = Gate::default();
-    let opened = gate.clone();
-    let kit = untraced::<S, _>(move |query| {
-        let gate = gate.clone();
-        async move {
-            match query.as_str() {
-                "empty" => Reply::status(204),
-                "sized" => sized(),
-                "trailer" => with_trailer().await,
-                "error" => Reply::stream(async |number| {
-                    Some(match number {
-                        0 => Ok(CHUNKS[0].as_bytes().to_vec()),
-                        _ => Err(Broken),
-                    })
-                }),
-                "panic" => Reply::stream(async |number| {
-                    assert!(number == 0, "as asked for");
-                    Some(Ok(CHUNKS[0].as_bytes().to_vec()))
-                }),
-                "gated" => Reply::stream(move |number| {
-                    let gate = gate.clone();
-                    async move {
-                        if number == 1 {
-                            gate.wait().await;
-                        }
-                        Some(Ok(CHUNKS.get(number)?.as_bytes().to_vec()))
-                    }
-                }),
-                _ => in_chunks("").await,
-            }
+    let kit = untraced::<S, _>(|query| async move {
+        match query.as_str() {
+            "empty" => Reply::status(204),
+            "sized" => sized(),
+            "trailer" => with_trailer().await,
+            "error" => Reply::stream(async |number| {
+                Some(match number {
+                    0 => Ok(CHUNKS[0].as_bytes().to_vec()),
+                    _ => Err(Broken),
+                })
+            }),
+            "panic" => Reply::stream(async |number| {
+                assert!(number == 0, "as asked for");
+                Some(Ok(CHUNKS[0].as_bytes().to_vec()))
+            }),
+            _ => in_chunks("").await,
         }
     })
     .start();
@@ -269,10 +255,13 @@ fn bodies<S: Server>(problems: &mut Problems) {
         problems.compare(&request, &returned, expected, Some(feature));
     }
     if has::<S>(Feature::Streams) {
+        let gate = Gate::default();
+        let kit = Kit::<S>::setup().untraced();
+        let kit = kit.play(gated(&gate, "text/plain")).start();
         let mut connection = kit.connect();
-        connection.request("GET", "/play?gated", &[]);
+        connection.request("GET", "/play", &[]);
         let first = connection.head().and_then(|_| connection.chunk()).flatten();
-        opened.open();
+        gate.open();
         let first = first.map(|chunk| String::from_utf8_lossy(&chunk).into_owned());
         let request = "GET /play, of a handler whose second chunk waits for the first to arrive,";
         let first = format!("{:?} first", first.unwrap_or_default());

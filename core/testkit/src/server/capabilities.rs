@@ -66,7 +66,7 @@ impl HangUp {
 
 /// The value of a field, of which the running case takes note.
 pub(crate) fn asked<T: fmt::Debug + Copy + PartialEq>(field: &str, value: T, all: &[T]) -> T {
-    Asked::field(field, value, all).note();
+    Asked::field(field, &value, all).note();
     value
 }
 

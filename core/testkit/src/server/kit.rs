@@ -240,6 +240,42 @@ impl<S: Server> Kit<S> {
         connection.response(method).expect("the server answers")
     }
 
+    /// Sends a `GET`, whose response must be 200.
+    ///
+    /// # Panics
+    ///
+    /// If it is not.
+    #[track_caller]
+    pub fn get_ok(&self, path: &str) {
+        self.get_ok_with(path, &[]);
+    }
+
+    /// Sends a `GET` with headers, whose response must be 200.
+    ///
+    /// # Panics
+    ///
+    /// If it is not.
+    #[track_caller]
+    pub fn get_ok_with(&self, path: &str, headers: &[(&str, &str)]) {
+        let status = self.get_with(path, headers).status;
+        assert_eq!(status, 200, "GET {path} with {headers:?}");
+    }
+
+    /// Returns the one span of a `GET`, whose response must be 200.
+    #[must_use]
+    #[track_caller]
+    pub fn span_of(&self, path: &str) -> FinishedSpan {
+        self.span_of_with(path, &[])
+    }
+
+    /// Returns the one span of a `GET` with headers, whose response must be 200.
+    #[must_use]
+    #[track_caller]
+    pub fn span_of_with(&self, path: &str, headers: &[(&str, &str)]) -> FinishedSpan {
+        self.get_ok_with(path, headers);
+        self.span()
+    }
+
     /// Waits for this many spans to end, and takes them, in the order in which they ended.
     ///
     /// # Panics

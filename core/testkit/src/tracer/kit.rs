@@ -81,7 +81,12 @@ impl<B: Backend> Kit<B> {
     /// What has arrived when so many were to, sorted out where it is not so many.
     #[track_caller]
     pub(crate) fn wait_for(&self, count: usize) -> Vec<ReceivedSpan> {
-        let spans = self.backend.arrived(count);
+        self.counted(count, self.backend.arrived(count))
+    }
+
+    /// These spans, which must be so many.
+    #[track_caller]
+    fn counted(&self, count: usize, spans: Vec<ReceivedSpan>) -> Vec<ReceivedSpan> {
         assert!(
             spans.len() == count,
             "{count} spans were to arrive, and {} did{}:{}",
@@ -102,15 +107,7 @@ impl<B: Backend> Kit<B> {
     /// What has arrived, which is so many spans and no more, nothing lost.
     #[track_caller]
     pub(crate) fn arrived(&self, count: usize) -> Vec<ReceivedSpan> {
-        let spans = self.close(count);
-        assert!(
-            spans.len() == count,
-            "{count} spans were to arrive, and {} did{}:{}",
-            spans.len(),
-            self.hint(),
-            Listed(&spans)
-        );
-        spans
+        self.counted(count, self.close(count))
     }
 
     /// What has arrived, which is one span of each of these names and no other, nothing lost.

@@ -18,17 +18,18 @@ pub fn sampling_rules_go_by_method_and_path<S: Server>() {
             .rule(pattern("/play"), Always)
     };
     let kit = Kit::<S>::with(|policy| policy.sampler(rules()));
-    assert_eq!(kit.get("/play").status, 200);
+    kit.get_ok("/play");
     assert_eq!(kit.send("POST", "/play", &[]).status, 200);
     let sampler = |span: &opentracing_http::FinishedSpan| text(span, "sampler.type");
     assert_eq!(sampler(&kit.span()).as_deref(), Some("const"));
-    assert_eq!(kit.get("/items/7").status, 200);
-    assert_eq!(sampler(&kit.span()), None);
+    assert_eq!(sampler(&kit.span_of("/items/7")), None);
     let unsampled = [("traceparent", UNSAMPLED)];
-    assert_eq!(kit.get_with("/items/7", &unsampled).status, 200);
+    kit.get_ok_with("/items/7", &unsampled);
     let kit = Kit::<S>::with(|policy| policy.sampler(rules().otherwise(Always)));
-    assert_eq!(kit.get_with("/items/7", &unsampled).status, 200);
-    assert_eq!(sampler(&kit.span()).as_deref(), Some("const"));
+    assert_eq!(
+        sampler(&kit.span_of_with("/items/7", &unsampled)).as_deref(),
+        Some("const")
+    );
 }
 
 /// A share of traces is chosen by the random part of the trace id, the same one in every service.
@@ -43,10 +44,7 @@ pub fn probability_goes_by_the_trace_id<S: Server>() {
         ("000000000000000000ffffffffffffff", true),
     ] {
         let header = format!("00-{id}-{PARENT}-01");
-        assert_eq!(
-            kit.get_with("/play", &[("traceparent", &header)]).status,
-            200
-        );
+        kit.get_ok_with("/play", &[("traceparent", &header)]);
         for span in kit.spans(usize::from(sampled)) {
             assert_eq!(trace(&span), id);
             assert_eq!(
@@ -61,7 +59,7 @@ pub fn probability_goes_by_the_trace_id<S: Server>() {
             policy.sampler(Probability::new(share).expect("a probability"))
         });
         for _ in 0..20 {
-            assert_eq!(kit.get("/play").status, 200);
+            kit.get_ok("/play");
         }
         assert_eq!(kit.spans(sampled).len(), sampled);
     }
@@ -73,7 +71,7 @@ pub fn rate_limit_bounds_what_is_recorded<S: Server>() {
         let kit =
             Kit::<S>::with(|policy| policy.sampler(RateLimit::per_second(rate).expect("a rate")));
         for _ in 0..10 {
-            assert_eq!(kit.get("/play").status, 200);
+            kit.get_ok("/play");
         }
         for span in kit.spans(sampled) {
             assert_eq!(text(&span, "sampler.type").as_deref(), Some("ratelimiting"));
@@ -89,16 +87,11 @@ pub fn parent_based_sampler_follows_the_caller<S: Server>() {
             false => policy.sampler(ParentBased::new(Never)),
         });
         assert_eq!(
-            kit.get_with("/play", &[("traceparent", TRACEPARENT)])
-                .status,
-            200
+            parent(&kit.span_of_with("/play", &[("traceparent", TRACEPARENT)])).as_deref(),
+            Some(PARENT)
         );
-        assert_eq!(parent(&kit.span()).as_deref(), Some(PARENT));
-        assert_eq!(
-            kit.get_with("/play", &[("traceparent", UNSAMPLED)]).status,
-            200
-        );
-        assert_eq!(kit.get("/play").status, 200);
+        kit.get_ok_with("/play", &[("traceparent", UNSAMPLED)]);
+        kit.get_ok("/play");
         assert_eq!(kit.spans(records).len(), records);
     }
 }
@@ -117,22 +110,13 @@ pub fn undecided_sampler_leaves_it_to_the_tracer<S: Server>() {
         }
     }
     let undecided = Kit::<S>::with(|policy| policy.sampler(Undecided));
-    assert_eq!(
-        undecided
-            .get_with("/play", &[("traceparent", UNSAMPLED)])
-            .status,
-        200
-    );
-    assert_eq!(undecided.get("/play").status, 200);
-    let _ = undecided.span();
+    undecided.get_ok_with("/play", &[("traceparent", UNSAMPLED)]);
+    let _ = undecided.span_of("/play");
     let always = Kit::<S>::with(|policy| policy.sampler(Always));
     assert_eq!(
-        always
-            .get_with("/play", &[("traceparent", UNSAMPLED)])
-            .status,
-        200
+        trace(&always.span_of_with("/play", &[("traceparent", UNSAMPLED)])),
+        TRACE
     );
-    assert_eq!(trace(&always.span()), TRACE);
 }
 
 /// Without a caller, and without a sampler, everything is sampled.

@@ -8,7 +8,8 @@ use crate::app::{Gate, Reply, injected as inject, turn};
 use crate::client::Connection;
 use crate::server::cases::outcomes::logged;
 use crate::server::cases::{
-    CHUNK, CHUNKS, PARENT, assert_current, assert_tags, in_chunks, trace, traceparent,
+    CHUNK, CHUNKS, PARENT, assert_current, assert_own_traces, assert_tags, in_chunks, trace,
+    traceparent,
 };
 use crate::server::{Feature, Kit, Server};
 
@@ -80,7 +81,7 @@ pub fn child_of_the_active_span_is_a_child<S: Server>() {
         span.child("child").finish();
         Reply::text("")
     });
-    assert_eq!(kit.get("/play").status, 200);
+    kit.get_ok("/play");
     let spans = kit.spans(2);
     let (child, request) = (&spans[0], &spans[1]);
     assert_tags(request, &[("user.id", 7)]);
@@ -99,8 +100,7 @@ pub fn handler_can_rename_its_span<S: Server>() {
         Reply::text("")
     });
     for path in ["/play", "/chosen", "/scope/chosen"] {
-        assert_eq!(kit.get(path).status, 200);
-        assert_eq!(kit.span().name(), "checkout", "{path}");
+        assert_eq!(kit.span_of(path).name(), "checkout", "{path}");
     }
 }
 
@@ -143,10 +143,7 @@ pub fn two_hundred_interleaved_requests_keep_their_spans<S: Server>() {
         assert_eq!(seen.len(), 1, "{lines}");
         assert!(seen[0].contains(&sent(number)[..36]), "{lines}");
     }
-    let mut traces: Vec<_> = kit.spans(requests).iter().map(trace).collect();
-    traces.sort_unstable();
-    traces.dedup();
-    assert_eq!(traces.len(), requests);
+    assert_own_traces(&kit, requests);
 }
 
 /// After traced requests of every kind, the threads that served them have no span left over for an untraced one.

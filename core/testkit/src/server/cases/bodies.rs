@@ -10,8 +10,8 @@ use crate::server::cases::same_response::{of_every_kind, sized};
 use crate::server::cases::{CHUNK, CHUNKS, TRACEPARENT, assert_tags, in_chunks, outcome, text};
 use crate::server::{Feature, Kit, Server};
 
-/// A handler that streams two chunks, the second once the gate is open, of a content type.
-fn gated(
+/// A handler that streams the first two of [`CHUNKS`], the second once the gate is open, of a content type.
+pub(crate) fn gated(
     gate: &Gate,
     content_type: &'static str,
 ) -> impl Fn(&str) -> Playing + Send + Sync + use<> {
@@ -256,7 +256,7 @@ pub fn slow_writer_is_served<S: Server>() {
     for part in ["slow", "ly, "] {
         connection.send(part.as_bytes());
         // Another request in between, so that the server has had to wait for the rest.
-        assert_eq!(kit.get("/items/7").status, 200);
+        kit.get_ok("/items/7");
         others.push(kit.span());
     }
     connection.send(b"slow");
@@ -288,9 +288,8 @@ pub fn slow_reader_is_covered_to_the_end<S: Server>() {
     let since = Instant::now();
     assert!(connection.chunk().is_some());
     for _ in 0..5 {
-        assert_eq!(kit.get("/items/7").status, 200);
         assert_eq!(
-            kit.span().name(),
+            kit.span_of("/items/7").name(),
             S::CAPABILITIES.name("GET", "/items/{id}")
         );
     }

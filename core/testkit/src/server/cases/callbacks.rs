@@ -39,10 +39,7 @@ pub fn start_callback_sees_the_request<S: Server>() {
         &[("user", "ada"), ("seen", "GET /play Some(\"page=2\")")],
     );
     // Not for what is not recorded.
-    assert_eq!(
-        kit.get_with("/play", &[("traceparent", UNSAMPLED)]).status,
-        200
-    );
+    kit.get_ok_with("/play", &[("traceparent", UNSAMPLED)]);
 }
 
 /// Finish callbacks are called for every request, recorded or not, with what metrics need.
@@ -65,14 +62,10 @@ pub fn finish_callback_is_called_for_every_request<S: Server>() {
             })
         })
     };
-    assert_eq!(kit.get("/items/7").status, 200);
+    kit.get_ok("/items/7");
     called.wait_for_arrivals(1);
     let _ = kit.span();
-    assert_eq!(
-        kit.get_with("/items/7", &[("traceparent", UNSAMPLED)])
-            .status,
-        200
-    );
+    kit.get_ok_with("/items/7", &[("traceparent", UNSAMPLED)]);
     called.wait_for_arrivals(2);
     assert_eq!(kit.send("POST", "/play", &[]).status, 200);
     called.wait_for_arrivals(3);
@@ -86,8 +79,7 @@ pub fn finish_callback_is_called_for_every_request<S: Server>() {
 /// The finished span has the facts of the request for tracers, beside its tags.
 pub fn finished_span_has_the_facts_of_the_request<S: Server>() {
     let kit = Kit::<S>::new();
-    assert_eq!(kit.get("/items/7?page=2").status, 200);
-    let span = kit.span();
+    let span = kit.span_of("/items/7?page=2");
     let http = span.http().expect("a request's span");
     assert_eq!((http.method(), http.path()), ("GET", "/items/7"));
     let template = S::CAPABILITIES.template("/items/{id}");

@@ -6,8 +6,8 @@ use crate::app::{Gate, Reply, injected as inject};
 use crate::server::cases::bodies::with_trailer;
 use crate::server::cases::outcomes::{assert_abandoned, assert_hung_up, assert_whole};
 use crate::server::cases::{
-    CHUNKS, PARENT, TRACEPARENT, assert_current, assert_tags, endless, injected, outcome, parent,
-    text, trace, version, waiting,
+    CHUNKS, PARENT, TRACEPARENT, assert_current, assert_own_traces, assert_tags, endless, injected,
+    outcome, parent, text, version, waiting,
 };
 use crate::server::{Feature, HangUp, Kit, Server};
 
@@ -111,10 +111,7 @@ pub fn http2_streams_keep_their_own_spans<S: Server>() {
         let found = injected(&response, "traceparent").expect("a span is current");
         assert_eq!(found[..36], sent(number)[..36]);
     }
-    let mut traces: Vec<_> = kit.spans(streams).iter().map(trace).collect();
-    traces.sort_unstable();
-    traces.dedup();
-    assert_eq!(traces.len(), streams);
+    assert_own_traces(&kit, streams);
 }
 
 /// A stream that is reset before its head ends the span as cancelled, or the handler runs to its end.

@@ -49,7 +49,7 @@ pub use self::scopes::*;
 pub use self::trace_context::*;
 pub use self::trust::*;
 
-pub(crate) use self::bodies::with_trailer;
+pub(crate) use self::bodies::{gated, with_trailer};
 pub(crate) use self::outgoing::call;
 pub(crate) use self::same_response::sized;
 pub(crate) use self::trust::DEBUG;
@@ -126,6 +126,15 @@ pub(crate) fn assert_current(response: &Response, span: &FinishedSpan) {
         "the handler's current span is the request's, which injects {ours}; it told {:?}",
         response.text()
     );
+}
+
+/// Asserts that so many requests were recorded, each in a trace of its own.
+#[track_caller]
+pub(crate) fn assert_own_traces<S: Server>(kit: &Kit<S>, requests: usize) {
+    let mut traces: Vec<_> = kit.spans(requests).iter().map(trace).collect();
+    traces.sort_unstable();
+    traces.dedup();
+    assert_eq!(traces.len(), requests);
 }
 
 /// The `traceparent` that a span injects.

@@ -42,8 +42,7 @@ pub fn route_is_known_at_the_end<S: Server>() {
             }
         })
     });
-    assert_eq!(kit.get("/items/7").status, 200);
-    let span = kit.span();
+    let span = kit.span_of("/items/7");
     assert_eq!(text(&span, "told"), S::CAPABILITIES.template("/items/{id}"));
     assert_eq!(span.name(), S::CAPABILITIES.name("GET", "/items/{id}"));
 }
@@ -139,7 +138,7 @@ pub fn names_can_be_made_by_a_rule<S: Server>() {
         })
         .play(|_| async { Reply::text("") })
         .start();
-    assert_eq!(kit.get("/items/7").status, 200);
+    kit.get_ok("/items/7");
     let template = S::CAPABILITIES.template("/items/{id}");
     let expected = template.map_or("GET".to_owned(), |template| format!("{template} (GET)"));
     assert_eq!(kit.span().name(), expected);

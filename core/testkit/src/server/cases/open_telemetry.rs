@@ -112,8 +112,7 @@ pub fn host_is_split_into_address_and_port<S: Server>() {
         ("[2001:db8::1]:8080", "2001:db8::1", 8080),
         ("127.0.0.1:8080", "127.0.0.1", 8080),
     ] {
-        assert_eq!(kit.get_with("/play", &[("host", host)]).status, 200);
-        let span = kit.span();
+        let span = kit.span_of_with("/play", &[("host", host)]);
         assert_tags(&span, &[("server.address", address)]);
         assert_tags(&span, &[("server.port", port)]);
     }
@@ -134,7 +133,7 @@ pub fn request_without_a_host_has_no_address<S: Server>() {
 /// The protocol's version is `1.1`; that of HTTP/2 is `2`.
 pub fn protocol_version_is_short<S: Server>() {
     let kit = kit::<S>();
-    assert_eq!(kit.get("/play").status, 200);
+    kit.get_ok("/play");
     let told = |kit: &Kit<S>| text(&kit.span(), "network.protocol.version");
     assert_eq!(told(&kit), version::<S>("1.1"));
     if kit.connect_http2().get("/play", &[]).is_some() {

@@ -155,7 +155,7 @@ pub fn scope_hooks_see_every_scope<S: Server>() {
             })
             .start()
     };
-    assert_eq!(kit.get("/play").status, 200);
+    kit.get_ok("/play");
     let spans = kit.spans(2);
     kit.tracing().span("elsewhere").start().finish();
     let elsewhere = kit.span();
