@@ -113,9 +113,9 @@ fn a_request_that_is_not_recorded_costs_its_mark() {
     // The mark for inner layers itself has no size; with it the request's extensions outgrow the three that axum puts there.
     const MARK: u64 = 1;
 
-    let traced = app().layer(TracingLayer::new(&tracing()));
+    let traced = app().layer(TracingLayer::new(tracing()));
     assert_eq!(allocations(traced, UNSAMPLED), with_any_layer() + MARK);
-    let noop = app().layer(TracingLayer::new(&HttpTracing::new(
+    let noop = app().layer(TracingLayer::new(HttpTracing::new(
         opentracing_http::NoopTracer,
     )));
     assert_eq!(allocations(noop, SAMPLED), with_any_layer() + MARK);
@@ -123,7 +123,7 @@ fn a_request_that_is_not_recorded_costs_its_mark() {
 
 #[test]
 fn a_recorded_request_costs_two() {
-    let traced = app().layer(TracingLayer::new(&tracing()));
+    let traced = app().layer(TracingLayer::new(tracing()));
     // The boxed body; and the mark for inner layers, with which the request's extensions outgrow the three that axum puts
     // there.
     let ours = allocations(traced, SAMPLED) - with_any_layer();

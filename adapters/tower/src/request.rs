@@ -42,6 +42,7 @@ pub trait Framework: Clone + fmt::Debug {
     const LEAVES_TRACED: bool = false;
 
     /// Returns the route that was chosen. The default is [`Route::Unknown`].
+    #[must_use]
     fn route(extensions: &Extensions) -> Route<'_> {
         let _ = extensions;
         Route::Unknown
@@ -49,6 +50,7 @@ pub trait Framework: Clone + fmt::Debug {
 
     /// Returns the path as the client sent it, where the framework takes away what it has matched. The default is the
     /// request's.
+    #[must_use]
     fn path(extensions: &Extensions) -> Option<&str> {
         let _ = extensions;
         None
@@ -56,6 +58,7 @@ pub trait Framework: Clone + fmt::Debug {
 
     /// Returns the address of the connection's other end. The default is a [`SocketAddr`] that stands in the extensions by
     /// itself.
+    #[must_use]
     fn peer(extensions: &Extensions) -> Option<SocketAddr> {
         extensions.get().copied()
     }

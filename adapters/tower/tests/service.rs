@@ -15,7 +15,7 @@ use tower::{Layer as _, Service as _, ServiceExt as _, service_fn};
 
 fn tracing() -> (InMemoryTracer, TracingLayer) {
     let tracer = InMemoryTracer::new();
-    (tracer.clone(), TracingLayer::new(&HttpTracing::new(tracer)))
+    (tracer.clone(), TracingLayer::new(HttpTracing::new(tracer)))
 }
 
 fn only(tracer: &InMemoryTracer) -> FinishedSpan {

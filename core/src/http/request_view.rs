@@ -50,6 +50,11 @@ use crate::propagation::HeaderView;
 /// ```
 ///
 /// A method may panic: what it would have returned is then missing, and the panic is [counted](crate::HttpTracing::caught_panics).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no request that can be traced",
+    label = "not a view of a request",
+    note = "pass an `http::Request`, or implement `RequestView` for a type that wraps a reference to your framework's request: only `method`, `path` and `headers` have to be written"
+)]
 pub trait RequestView {
     /// Returns the method, as it came.
     fn method(&self) -> &str;

@@ -420,12 +420,6 @@ impl Span {
         Entered::new(self)
     }
 
-    /// Runs `f` with the span current, as a part of the request whose span this is: for adapters that share the handle instead
-    /// of holding a [`RequestSpan`](crate::server::RequestSpan). What `f` makes within the process is a part of the request.
-    pub fn in_request_scope<R>(&self, f: impl FnOnce() -> R) -> R {
-        current::in_scope(self, Kind::Request, f)
-    }
-
     /// Runs `f` with the span current.
     pub fn in_scope<R>(&self, f: impl FnOnce() -> R) -> R {
         current::in_scope(self, Kind::Call, f)

@@ -1,7 +1,7 @@
 //! poem does what every adapter must do: the server contract, over real sockets.
 
 use std::io::Error;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 
 use bytes::Bytes;
 use example_poem::{CurrentSpan, Tracing};
@@ -9,9 +9,9 @@ use futures_util::StreamExt;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use opentracing_http::{HttpTracing, SpanEnd};
-use opentracing_testkit::app::{self, App, Chunks, Place, Reply};
-use opentracing_testkit::for_each_server_case;
-use opentracing_testkit::server::{self, Capabilities, Feature, HangUp, Server, Task, cases};
+use opentracing_testkit::app::{self, App, Chunks, Position, Reply};
+use opentracing_testkit::server::{Capabilities, Feature, HangUp, Running, Server, Task};
+use opentracing_testkit::server_contract;
 use poem::endpoint::BoxEndpoint;
 use poem::error::{NotFoundError, ResponseError};
 use poem::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -20,12 +20,8 @@ use poem::middleware::CatchPanic;
 use poem::web::{Data, Path};
 use poem::{Endpoint, EndpointExt, IntoEndpoint, Request, Response, Route, get, handler, post};
 use tokio::io::AsyncWriteExt;
-use tokio::runtime::{self, Runtime};
 
-struct Poem {
-    addr: SocketAddr,
-    _runtime: Runtime,
-}
+struct Poem(Running);
 
 impl Server for Poem {
     const CAPABILITIES: Capabilities = Capabilities {
@@ -35,14 +31,14 @@ impl Server for Poem {
         lacks: &[
             (
                 Feature::DecliningRoutes,
-                "A path has one endpoint, and what that answers is the answer.",
+                "A path has one endpoint, and what that returns is the response.",
             ),
             (
                 Feature::HandlerError,
                 "An error of any kind is a response too, which the adapter makes of it.",
             ),
             (
-                Feature::BrokenBodies,
+                Feature::BodyError,
                 "The server polls the connection of a failed body again, which sends the end of its chunks.",
             ),
             (
@@ -54,74 +50,11 @@ impl Server for Poem {
     };
 
     fn start(app: App) -> Self {
-        let runtime = runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .expect("a runtime");
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let addr = listener.local_addr().expect("an address");
-        listener
-            .set_nonblocking(true)
-            .expect("a socket that does not block");
-        runtime.spawn(async move {
+        Self(Running::tokio(async move |listener| {
             let acceptor = TcpAcceptor::from_std(listener).expect("a listener");
-            poem::Server::new_with_acceptor(acceptor)
-                .run(application(&app))
-                .await
-        });
-        Self {
-            addr,
-            _runtime: runtime,
-        }
-    }
-
-    fn addr(&self) -> SocketAddr {
-        self.addr
-    }
-
-    fn spawn(task: Task) {
-        tokio::spawn(task);
-    }
-}
-
-macro_rules! tests {
-    ([] $($group:literal { $($case:ident)* })*) => {
-        $($(tests!($case);)*)*
-    };
-    (panic_in_the_body_is_a_panic) => {
-        #[test]
-        fn panic_in_the_body_is_a_panic() {
-            cases::panic_in_the_body_is_a_panic::<BreaksOff>();
-        }
-    };
-    ($case:ident) => {
-        #[test]
-        fn $case() {
-            cases::$case::<Poem>();
-        }
-    };
-}
-
-// `server_contract!(Poem)`, but for one case.
-for_each_server_case!(tests,);
-
-#[test]
-fn declares_its_capabilities() {
-    server::declare::<Poem>();
-}
-
-/// A body that panics does break off: the panic takes the connection with it.
-struct BreaksOff(Poem);
-
-impl Server for BreaksOff {
-    const CAPABILITIES: Capabilities = Capabilities {
-        lacks: &[],
-        ..Poem::CAPABILITIES
-    };
-
-    fn start(app: App) -> Self {
-        Self(Poem::start(app))
+            let server = poem::Server::new_with_acceptor(acceptor);
+            server.run(application(&app)).await.expect("a server");
+        }))
     }
 
     fn addr(&self) -> SocketAddr {
@@ -129,9 +62,11 @@ impl Server for BreaksOff {
     }
 
     fn spawn(task: Task) {
-        Poem::spawn(task);
+        tokio::spawn(task);
     }
 }
+
+server_contract!(Poem);
 
 fn application(app: &App) -> BoxEndpoint<'static> {
     let routes = Route::new()
@@ -146,13 +81,13 @@ fn application(app: &App) -> BoxEndpoint<'static> {
         .at("/rewritten", get(not_found).catch_error(teapot))
         .at("/declined/:id", get(item))
         .at("/upgrade", get(upgrade));
-    let routes = places(routes, app.places()).data(app.clone());
-    let inside = middleware(routes, app, Place::Inside);
+    let routes = with_mount_points(routes, app.mount_points()).data(app.clone());
+    let inside = middleware(routes, app, Position::Inside);
     let traced = match app.everywhere() {
         Some(tracing) => inside.with(Tracing::new(tracing)).boxed(),
         None => inside.boxed(),
     };
-    let outside = middleware(traced, app, Place::Outside);
+    let outside = middleware(traced, app, Position::Outside);
     if app.catches_panics() {
         outside.with(CatchPanic::new()).boxed()
     } else {
@@ -160,7 +95,7 @@ fn application(app: &App) -> BoxEndpoint<'static> {
     }
 }
 
-fn places(routes: Route, tracing: Option<&HttpTracing>) -> Route {
+fn with_mount_points(routes: Route, tracing: Option<&HttpTracing>) -> Route {
     let Some(tracing) = tracing else {
         return routes
             .at("/chosen", get(play))
@@ -185,7 +120,7 @@ fn places(routes: Route, tracing: Option<&HttpTracing>) -> Route {
 fn middleware(
     inner: impl IntoEndpoint<Endpoint: 'static>,
     app: &App,
-    place: Place,
+    place: Position,
 ) -> impl Endpoint<Output = Response> + 'static {
     let app = app.clone();
     inner.map_to_response().around(move |inner, request| {

@@ -12,7 +12,7 @@ fn missing() -> Result<(), NotFoundError> {
     Err(NotFoundError)
 }
 
-fn answer(app: impl Endpoint<Output = Response>) -> Response {
+fn response(app: impl Endpoint<Output = Response>) -> Response {
     app.get_response(Request::builder().uri_str("/").finish())
         .now_or_never()
         .expect("nothing waits")
@@ -27,7 +27,7 @@ fn error_between_two_mount_points_can_be_caught() {
         .at("/", route)
         .catch_error(|_: NotFoundError| async { StatusCode::IM_A_TEAPOT })
         .with(Tracing::new(&tracing));
-    assert_eq!(answer(app).status(), StatusCode::IM_A_TEAPOT);
+    assert_eq!(response(app).status(), StatusCode::IM_A_TEAPOT);
     let spans = tracer.finished();
     assert_eq!(spans.len(), 1);
     assert_eq!(spans[0].name(), "GET /");
@@ -41,7 +41,7 @@ fn error_has_the_trace_id_in_its_response() {
         .return_trace_id(TraceIdHeader::TraceResponse)
         .build()
         .expect("a policy");
-    let response = answer(get(missing).with(Tracing::new(&tracing)));
+    let response = response(get(missing).with(Tracing::new(&tracing)));
     assert_eq!(response.status(), StatusCode::NOT_FOUND);
     assert!(response.header("traceresponse").is_some());
 }
