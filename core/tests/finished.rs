@@ -13,7 +13,7 @@ use opentracing_http::{
     SpanContext, SpanId, SpanKind, Tag, TraceFlags, TraceId, TraceState,
 };
 
-/// A span without parent and name, after `use_it`.
+/// Returns a finished span without parent and name, after `use_it` has used it.
 fn bare(use_it: impl FnOnce(&Span)) -> FinishedSpan {
     built(|span| span, use_it)
 }
@@ -171,10 +171,10 @@ fn the_size_counts_tags_logs_and_references_by_their_number() {
 #[test]
 fn the_size_counts_what_travels_once() {
     let below = |baggage: usize| built(|span| span.child_of(carrying(baggage)), |_| {}).size();
-    // Both hold the same.
+    // Both have the same allocation.
     let own = below(3000) - below(2000);
     assert_eq!(own, 1000);
-    // The span's own is a copy from now on.
+    // From now on the span has a copy of its own.
     let changed = |baggage: usize| {
         let build = |span: SpanBuilder| span.child_of(carrying(baggage));
         built(build, |span| span.set_baggage_item("k2", "v")).size()

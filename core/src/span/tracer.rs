@@ -56,7 +56,11 @@ use crate::span::handle::Span;
 ///
 /// impl Tracer for Names {
 ///     fn sample(&self, params: &SamplingParams<'_>) -> SamplingResult {
-///         params.follow_caller() // as the default does
+///         // As the default does:
+///         match params.parent {
+///             Some(parent) if !parent.flags().is_sampled() => SamplingResult::drop(),
+///             _ => SamplingResult::record_and_sample(),
+///         }
 ///     }
 ///     fn started(&self, _: &Span) {
 ///         self.started.fetch_add(1, Ordering::Relaxed);

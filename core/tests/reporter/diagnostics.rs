@@ -124,7 +124,7 @@ fn a_panic_of_the_hook_is_counted_and_harms_nobody() {
     assert!(tracing.flush(LONG).is_complete());
 }
 
-/// A hook that ends spans, flushes, and holds a lock meanwhile which it cannot take twice.
+/// A hook that ends spans and flushes while it holds a lock that cannot be taken twice.
 #[test]
 fn a_hook_that_itself_loses_spans_is_not_called_by_itself() {
     // On the request's thread with a full queue, on the reporter's with a batch that is refused.
@@ -143,7 +143,7 @@ fn a_hook_that_itself_loses_spans_is_not_called_by_itself() {
                 let policy = policy.try_lock().unwrap();
                 calls.fetch_add(1, Ordering::Relaxed);
                 if let Some(tracing) = &*policy {
-                    // There is no room for one of these, in each of the two.
+                    // Each of the two queues has no room for one of these spans.
                     finish(tracing, &["x", "y", "z"]);
                     tracing.flush(Duration::ZERO);
                 }
