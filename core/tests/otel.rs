@@ -86,7 +86,7 @@ fn span_of_a_request_has_its_fields() {
 }
 
 #[test]
-fn status_says_what_failed_where_the_attributes_do_not() {
+fn status_has_the_error_that_attributes_do_not_show() {
     let status = |code| OtelSpan::of(&served(|policy| policy, code)).status;
     assert_eq!(status(Some(404)), Status::Unset);
     assert_eq!(status(Some(503)), Status::Error(None));

@@ -39,7 +39,7 @@ fn kept(pooled: usize, spans: usize) -> i64 {
 fn what_is_kept_is_bounded_and_used() {
     what_is_kept_of_one_span_is_bounded();
     what_is_kept_is_bounded_by_the_option();
-    spans_come_back_from_a_reporters_thread();
+    memory_of_spans_returns_from_a_reporters_thread();
 }
 
 fn what_is_kept_of_one_span_is_bounded() {
@@ -85,7 +85,7 @@ impl Exporter for DiscardBatches {
     }
 }
 
-fn spans_come_back_from_a_reporters_thread() {
+fn memory_of_spans_returns_from_a_reporters_thread() {
     let reporter = Reporter::with_defaults(DiscardBatches).expect("a thread starts");
     let tracing = HttpTracing::new(reporter);
     let some = || {

@@ -198,7 +198,7 @@ fn a_long_tracestate_leaves_room_for_the_ids_and_keeps_512_bytes() {
 }
 
 #[test]
-fn large_members_of_a_tracestate_leave_first_then_the_last_ones() {
+fn large_members_of_a_tracestate_are_left_out_first_then_the_last_ones() {
     let list = format!("a={0},b={1},c={0},d={1}", "v".repeat(98), "v".repeat(198));
     let list = TraceState::parse([list.as_bytes()]).unwrap();
     let sent = |bytes: usize| {

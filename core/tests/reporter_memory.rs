@@ -61,7 +61,7 @@ fn two_million_spans_against_a_stalled_exporter_stay_within_the_bound() {
     assert!(grown < BOUND, "{grown}");
 }
 
-/// Returns the memory of this process in bytes. `None` if the operating system does not report it; then only the queue's counts are
+/// Returns the memory of this process in bytes; 0 if the operating system does not report it. Then only the queue's counts are
 /// checked.
 fn resident() -> usize {
     let pages = std::fs::read_to_string("/proc/self/statm")

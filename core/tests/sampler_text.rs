@@ -41,7 +41,7 @@ fn records_request(tracing: &HttpTracing, method: &str, path: &str) -> bool {
 }
 
 #[test]
-fn each_text_is_the_sampler_that_it_names() {
+fn each_text_is_parsed_as_the_sampler_that_it_names() {
     for (text, expected) in [
         ("always", [true, true, true]),
         ("never", [false, false, false]),

@@ -151,7 +151,7 @@ fn probability_looks_at_the_last_56_bits_of_the_trace_id_only() {
 }
 
 #[test]
-fn probability_keeps_its_share() {
+fn probability_records_the_configured_share() {
     for share in [0.1, 0.3] {
         let (tracing, tracer) = policy(Probability::new(share).unwrap());
         for _ in 0..20_000 {

@@ -479,7 +479,7 @@ fn baggage_of_one_span_that_is_not_recorded_is_not_adopted_by_another() {
 }
 
 #[test]
-fn a_request_whose_scope_went_with_one_further_out_ends_all_the_same() {
+fn a_request_whose_scope_ended_with_an_outer_one_ends_as_usual() {
     let tracer = InMemoryTracer::new();
     let tracing = HttpTracing::new(tracer.clone());
     let instrumentation = Instrumentation::new(&tracing, "test");

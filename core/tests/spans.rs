@@ -268,7 +268,7 @@ fn values_may_use_the_span_that_they_are_set_on() {
 }
 
 #[test]
-fn a_spans_size_counts_what_travels_with_it() {
+fn size_of_a_span_counts_propagated_data() {
     let (tracer, tracing) = tracing();
     let mut baggage = Baggage::new();
     baggage.set("k", &"v".repeat(8000));

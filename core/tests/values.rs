@@ -17,7 +17,7 @@ use opentracing_http::{
     Value,
 };
 
-/// Returns the finished span after `f` has used it.
+/// Returns the finished span after `use_it` has used it.
 fn after(limits: Limits, use_it: impl FnOnce(&Span)) -> FinishedSpan {
     let tracer = InMemoryTracer::new();
     let policy = HttpTracing::builder(tracer.clone()).limits(limits);
@@ -365,7 +365,7 @@ impl LogFields for Retry<'_> {
 }
 
 #[test]
-fn fields_of_ones_own_are_logged() {
+fn fields_of_a_users_type_are_logged() {
     let span = after(Limits::default(), |span| {
         for reason in [None, Some("timeout")] {
             span.log(Retry { attempt: 2, reason });

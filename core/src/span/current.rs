@@ -213,14 +213,14 @@ pub(crate) fn enter(span: Span, kind: Kind) -> u64 {
     let is_hooked = span.is_hooked();
     let number = with_stack(|stack| stack.enter(span, kind, false));
     if is_hooked {
-        tell_hooks();
+        call_enter_hooks();
     }
     number.unwrap_or_default()
 }
 
 /// Calls the hooks for the scope that was entered last.
 #[cold]
-fn tell_hooks() {
+fn call_enter_hooks() {
     let span = current();
     span.call_hooks(|hook| hook.enter(&span));
 }
@@ -354,7 +354,7 @@ pub(crate) fn lend<R>(
         on_panic,
     };
     if is_hooked {
-        tell_hooks();
+        call_enter_hooks();
     }
     let result = f();
     if with_stack(|stack| stack.take_back(lent.slot, number)) != Some(true) {

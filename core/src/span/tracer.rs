@@ -57,9 +57,9 @@ use crate::span::handle::Span;
 /// impl Tracer for Names {
 ///     fn sample(&self, params: &SamplingParams<'_>) -> SamplingResult {
 ///         // As the default does:
-///         match params.parent {
-///             Some(parent) if !parent.flags().is_sampled() => SamplingResult::drop(),
-///             _ => SamplingResult::record_and_sample(),
+///         match params.caller_decision() {
+///             Some(false) => SamplingResult::drop(),
+///             Some(true) | None => SamplingResult::record_and_sample(),
 ///         }
 ///     }
 ///     fn started(&self, _: &Span) {

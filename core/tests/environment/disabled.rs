@@ -55,7 +55,7 @@ fn disabled(
     (change(builder).build().unwrap(), dropped)
 }
 
-/// Returns the headers that a handler of a request with these headers sends out, after it has run `f`.
+/// Returns the headers that a handler of a request with these headers sends out, after it has run `handler`.
 fn passed_on(
     tracing: &HttpTracing,
     headers: &[(&str, &str)],

@@ -35,7 +35,7 @@ fn with(variables: &[(&str, &str)]) -> HttpTracing {
     traced(|builder| builder.env_with(table(variables))).0
 }
 
-/// Returns the message of the error that these variables cause.
+/// Returns the option and the message of the error that these variables cause.
 fn fault(variables: &[(&str, &str)]) -> (String, String) {
     let builder = HttpTracing::builder(InMemoryTracer::new());
     let error = builder.env_with(table(variables)).build().unwrap_err();

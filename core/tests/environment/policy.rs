@@ -21,7 +21,7 @@ const SAMPLER: &str = "OTEL_TRACES_SAMPLER";
 const SHARE: &str = "OTEL_TRACES_SAMPLER_ARG";
 
 #[test]
-fn each_sampler_is_the_one_that_it_names() {
+fn each_name_of_a_sampler_selects_that_sampler() {
     for (variables, expected) in [
         (&[(SAMPLER, "always_on")][..], [true, true, true]),
         (&[(SAMPLER, "always_off")], [false, false, false]),
@@ -93,7 +93,7 @@ fn an_unknown_sampler_is_an_error_with_the_known_ones() {
 }
 
 #[test]
-fn variables_go_over_what_was_set_before_and_under_what_is_set_later() {
+fn variables_override_options_set_before_and_not_those_set_later() {
     let off = [(SAMPLER, "always_off")];
     for (tracing, expected) in [
         (
@@ -135,7 +135,7 @@ fn variables_go_over_what_was_set_before_and_under_what_is_set_later() {
 }
 
 #[test]
-fn rules_are_asked_before_the_sampler_of_the_environment() {
+fn rules_decide_before_the_sampler_of_the_environment() {
     let off = [(SAMPLER, "always_off")];
     let rules = ["/checkout/* = always"];
     for (tracing, _tracer) in [
@@ -152,7 +152,7 @@ fn rules_are_asked_before_the_sampler_of_the_environment() {
 }
 
 #[test]
-fn the_first_wrong_thing_is_the_error() {
+fn the_first_wrong_option_is_the_error() {
     let wrong = [(SAMPLER, "often")];
     let builder = || HttpTracing::builder(InMemoryTracer::new());
     let first = builder()

@@ -189,7 +189,7 @@ fn baggage_without_ids_reaches_the_request_and_what_it_calls() {
 }
 
 #[test]
-fn formats_go_over_those_set_before_and_under_those_set_later_within_the_same_budget() {
+fn formats_of_variables_override_earlier_ones_and_not_later_ones_within_the_same_budget() {
     let jaeger = || Propagation::none().read(Jaeger).write(Jaeger);
     let b3 = [(NAME, "b3")];
     let (over, _) = traced(|policy| policy.propagation(jaeger()).env_with(table(&b3)));

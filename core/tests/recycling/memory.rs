@@ -45,7 +45,7 @@ fn two_million_requests_take_no_more_memory() {
     assert!(grown < 16 << 20, "{grown}");
 }
 
-/// Returns the memory of this process in bytes; `None` if the operating system does not report it.
+/// Returns the memory of this process in bytes; 0 if the operating system does not report it.
 fn resident() -> usize {
     let pages = std::fs::read_to_string("/proc/self/statm")
         .ok()

@@ -95,7 +95,7 @@ fn a_shutdown_ends_the_reporter_for_all_handles() {
 }
 
 #[test]
-fn an_exporter_that_panics_as_it_ends_ends() {
+fn a_shutdown_completes_if_the_exporters_end_panics() {
     struct Panics(#[allow(dead_code, reason = "tells of its drop")] Sender<()>);
 
     impl Exporter for Panics {

@@ -38,7 +38,7 @@ fn a_batch_is_due_after_the_delay() {
 }
 
 #[test]
-fn variables_go_over_what_was_set_before_and_under_what_is_set_later() {
+fn variables_override_options_set_before_and_not_those_set_later() {
     let two = [(BATCH, "2"), (QUEUE, ""), (DELAY, " ")];
     let (tracing, _reporter, backend) = start(prompt().batch_spans(1).env_with(table(&two)));
     finish(&tracing, &["a", "b"]);
@@ -49,7 +49,7 @@ fn variables_go_over_what_was_set_before_and_under_what_is_set_later() {
 }
 
 #[test]
-fn what_is_wrong_is_named_with_the_remedy() {
+fn wrong_options_are_errors_that_name_the_remedy() {
     let builder = Reporter::builder;
     for (builder, variables, option, remedy) in [
         (builder(), &[(DELAY, "0")][..], DELAY, "above 0, such as"),

@@ -12,7 +12,7 @@ fn nothing_is_dropped_to_begin_with() {
 }
 
 #[test]
-fn what_is_wrong_is_named_with_the_remedy() {
+fn wrong_options_are_errors_that_name_the_remedy() {
     let builder = Reporter::builder;
     let millisecond = Duration::from_millis(1);
     for (builder, option, remedy) in [
@@ -69,7 +69,7 @@ fn what_is_wrong_is_named_with_the_remedy() {
 }
 
 #[test]
-fn times_beyond_every_clock_are_no_problem() {
+fn times_that_overflow_every_clock_are_accepted() {
     let (tracing, reporter, backend) = start(
         prompt()
             .batch_interval(Duration::MAX)

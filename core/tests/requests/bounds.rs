@@ -14,7 +14,7 @@ fn roomy(text: &str) -> String {
     roomy
 }
 
-/// Returns the number of bytes that a span holds after `f` has used it.
+/// Returns the number of bytes that a span holds after `make` has used it.
 fn held(make: impl Fn(&Span)) -> usize {
     held_of(|| "work".to_owned(), make)
 }
@@ -103,7 +103,7 @@ fn a_route_that_changes_for_ever_takes_the_room_of_one() {
 }
 
 #[test]
-fn a_route_told_after_other_text_leaves_that_as_it_is() {
+fn a_route_set_after_other_text_does_not_change_it() {
     let harness = defaults();
     let request = get("http://a.example/b?c=d", &[("user-agent", "kit")]);
     let mut span = harness.begin(&request);

@@ -142,7 +142,7 @@ const ALL: [&str; 11] = [
 ];
 
 #[test]
-fn a_view_may_use_the_current_span_when_it_begins_joins_and_answers() {
+fn a_view_may_use_the_current_span_at_begin_join_and_respond() {
     let harness = policy(|policy| policy.attribute_names(ALL));
     let attributes = ALL.map(|name| name.parse::<Attribute>().unwrap());
     let inner = harness.mount(|mount_point| mount_point.attributes(attributes));

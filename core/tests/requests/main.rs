@@ -230,7 +230,7 @@ fn the_end_of_a_span_is_set_by_the_policy_and_by_the_mount_point() {
 }
 
 #[test]
-fn a_panic_is_noted_where_it_passes_and_told_whatever_comes_after() {
+fn a_panic_in_a_scope_is_the_outcome_whatever_comes_after() {
     let harness = defaults();
     let mut span = harness.begin(&get("/", &[]));
     let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {

@@ -147,7 +147,7 @@ fn an_inner_mount_point_adds_to_the_same_span() {
 }
 
 #[test]
-fn attributes_are_redacted_bounded_and_silent_when_missing() {
+fn attributes_are_redacted_and_bounded_and_left_out_when_missing() {
     let mut limits = opentracing_http::Limits::default();
     limits.value_bytes = 64;
     let harness = policy(|policy| {

@@ -355,7 +355,7 @@ fn injected(span: &Span) -> HeaderMap {
 }
 
 #[test]
-fn what_is_left_untraced_has_no_children_and_passes_everything_on() {
+fn an_untraced_request_has_no_recorded_children_and_passes_its_context_on() {
     use opentracing_http::propagation::{B3, Propagation};
     let skipping = policy(|policy| policy.skip("/*"));
     let span = skipping.begin(&get("/", &[("traceparent", TRACEPARENT)]));

@@ -10,7 +10,7 @@ use opentracing_http::server::ResponseView;
 use super::*;
 
 /// Returns everything that a view returns, in one line.
-fn told(view: &dyn RequestView) -> String {
+fn described(view: &dyn RequestView) -> String {
     let mut headers = Vec::new();
     let all = view.headers();
     all.each_header(&mut |name, value| headers.push(format!("{name}={}", value.len())));
@@ -31,7 +31,7 @@ fn told(view: &dyn RequestView) -> String {
 }
 
 #[test]
-fn a_request_and_its_parts_tell_the_same() {
+fn a_request_and_its_parts_have_the_same_facts() {
     let request = Request::put("https://test.example:8443/a/b?page=2")
         .version(Version::HTTP_2)
         .header("x-tag", "one")
@@ -41,15 +41,15 @@ fn a_request_and_its_parts_tell_the_same() {
         .unwrap();
     let expected = "PUT /a/b Some(\"page=2\") Some(\"https\") Some(\"test.example:8443\") Some(HTTP/2.0) Unknown \
         [\"x-tag=3\", \"x-tag=5\", \"host=13\"] 2 Some([111, 110, 101])";
-    assert_eq!(told(&request), expected);
-    assert_eq!(told(&request.into_parts().0), expected);
+    assert_eq!(described(&request), expected);
+    assert_eq!(described(&request.into_parts().0), expected);
 
     let request = Request::get("/").header("host", "test.example");
     let request = request.version(Version::HTTP_10).body(()).unwrap();
     let expected =
         "GET / None None Some(\"test.example\") Some(HTTP/1.0) Unknown [\"host=12\"] 0 None";
-    assert_eq!(told(&request), expected);
-    assert_eq!(told(&request.into_parts().0), expected);
+    assert_eq!(described(&request), expected);
+    assert_eq!(described(&request.into_parts().0), expected);
 }
 
 #[test]
@@ -121,7 +121,10 @@ impl RequestView for Untold {
 #[test]
 fn a_minimal_view_yields_minimal_facts() {
     let bare = Untold::default();
-    assert_eq!(told(&bare), "GET / None None None None Unknown [] 0 None");
+    assert_eq!(
+        described(&bare),
+        "GET / None None None None Unknown [] 0 None"
+    );
     assert_eq!(bare.peer(), None);
     assert_eq!(bare.asked.get(), 1);
 }
@@ -159,7 +162,7 @@ impl ResponseView for AskedForRoute {
 }
 
 #[test]
-fn a_request_is_watched_if_it_is_recorded_or_someone_listens() {
+fn a_request_is_watched_if_it_is_recorded_or_has_finish_callbacks() {
     let unsampled = get(
         "/",
         &[(
