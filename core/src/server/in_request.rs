@@ -110,8 +110,8 @@ impl<F> InRequest<F> {
         }
     }
 
-    /// Calls the handler with the request's span current, and keeps the future that it returns. A panic of the call is recorded as
-    /// the request's outcome and continues to the caller. See [`before`](Self::before) for an example.
+    /// Calls the handler with the request's span current, and keeps the future that it returns. A panic of the call is recorded
+    /// as the request's outcome and continues to the caller. See [`before`](Self::before) for an example.
     pub fn start(&mut self, call: impl FnOnce() -> F) {
         if let Some(span) = &mut self.span {
             self.future = Some(span.scope(call));

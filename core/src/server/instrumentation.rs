@@ -82,8 +82,8 @@ impl Instrumentation {
         &self.mount.tracing
     }
 
-    /// Counts one mount point of the policy. An adapter calls this once for each service of a layer, each middleware and each filter
-    /// that it creates.
+    /// Counts one mount point of the policy. An adapter calls this once for each service of a layer, each middleware and each
+    /// filter that it creates.
     ///
     /// As long as a policy has only one mount point, no request can reach a second one, and requests need no
     /// [mark](RequestSpan::leave_mark). Without this call, all requests get marks.
@@ -169,8 +169,8 @@ impl Instrumentation {
         current::request(|mark| policy.guard(|| view.has_mark(mark)).unwrap_or(false))
     }
 
-    /// Adds the options of this mount point to a request's span: attributes, name, route, and when the span ends. The value that is
-    /// returned ends nothing; its scopes make the span current. See [`joinable`](Self::joinable) for an example.
+    /// Adds the options of this mount point to a request's span: attributes, name, route, and when the span ends. The value
+    /// that is returned ends nothing; its scopes make the span current. See [`joinable`](Self::joinable) for an example.
     pub fn join(&self, span: &Span, view: &dyn RequestView) -> RequestSpan {
         self.add_to(span, view);
         RequestSpan::new(Request::joined(span.clone(), false))

@@ -112,16 +112,16 @@ impl RequestSpan {
         RequestScope::enter(self.span())
     }
 
-    /// Leaves a scope that was [entered](Self::enter). If a panic that began in the scope is unwinding the thread, it is recorded as
-    /// the request's outcome. See [`enter`](Self::enter) for an example.
+    /// Leaves a scope that was [entered](Self::enter). If a panic that began in the scope is unwinding the thread, it is
+    /// recorded as the request's outcome. See [`enter`](Self::enter) for an example.
     pub fn leave(&mut self, scope: RequestScope) {
         if scope.leave() {
             self.panicked();
         }
     }
 
-    /// Records that the handler panicked, for a framework that catches the panic and sends a response. See [`enter`](Self::enter) for
-    /// an example.
+    /// Records that the handler panicked, for a framework that catches the panic and sends a response. See
+    /// [`enter`](Self::enter) for an example.
     pub fn panicked(&mut self) {
         self.request.note_panic();
     }
@@ -150,8 +150,8 @@ impl RequestSpan {
         (!is_only_mount).then(|| self.span().mark()).flatten()
     }
 
-    /// Sets the route, for a framework that knows it neither when the request begins nor from its response. See [`RequestSpan`] for
-    /// an example.
+    /// Sets the route, for a framework that knows it neither when the request begins nor from its response. See [`RequestSpan`]
+    /// for an example.
     ///
     /// [`Route::Unknown`] changes nothing. [`Route::Unmatched`] changes nothing if a template is known.
     pub fn set_route(&mut self, route: Route<'_>) {
@@ -248,8 +248,8 @@ impl RequestSpan {
     /// Records the route, the error, the status and the headers that are attributes. Writes the trace id into the response's
     /// headers if the policy returns it to callers.
     ///
-    /// Returns the [`BodySpan`] that follows the body, for [`FollowedBody::new`](crate::server::FollowedBody::new), or `None` if the
-    /// body can be sent as it is. Then the request has ended, or an outer mount point ends it.
+    /// Returns the [`BodySpan`] that follows the body, for [`FollowedBody::new`](crate::server::FollowedBody::new), or `None`
+    /// if the body can be sent as it is. Then the request has ended, or an outer mount point ends it.
     #[must_use = "dropping it ends the request as an abandoned body"]
     pub fn respond(mut self, response: &mut dyn ResponseView) -> Option<BodySpan> {
         mem::replace(&mut self.request, Request::NONE).respond(response)

@@ -69,16 +69,16 @@ impl SharedRequestSpan {
         RequestScope::enter(&self.span)
     }
 
-    /// Leaves a scope that was [entered](Self::enter). If a panic that began in the scope is unwinding the thread, it is recorded as
-    /// the request's outcome. See [`SharedRequestSpan`] for an example.
+    /// Leaves a scope that was [entered](Self::enter). If a panic that began in the scope is unwinding the thread, it is
+    /// recorded as the request's outcome. See [`SharedRequestSpan`] for an example.
     pub fn leave(&self, scope: RequestScope) {
         if scope.leave() && self.is_open() {
             note_panic(&self.span);
         }
     }
 
-    /// Calls `f` with the span and returns its result; `None` if the span was [taken](Self::take). While `f` runs, the span counts
-    /// as taken. See [`SharedRequestSpan`] for an example.
+    /// Calls `f` with the span and returns its result; `None` if the span was [taken](Self::take). While `f` runs, the span
+    /// counts as taken. See [`SharedRequestSpan`] for an example.
     pub fn with<R>(&self, f: impl FnOnce(&mut RequestSpan) -> R) -> Option<R> {
         // Not locked while `f` runs, because it may call foreign code.
         let mut request = self.take()?;

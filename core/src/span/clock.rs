@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
-/// A source of time. Set it with [`HttpTracingBuilder::clock`](crate::HttpTracingBuilder::clock), so that a test sees exact times.
+/// A source of time. Set it with [`HttpTracingBuilder::clock`](crate::HttpTracingBuilder::clock), so that a test sees exact
+/// times.
 ///
 /// The first span of a trace in this process reads [`wall`](Self::wall) once, at its start. All other times of the trace are
 /// computed from that and from [`monotonic`](Self::monotonic). So a span never ends before it starts, and a child never starts

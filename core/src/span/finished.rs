@@ -119,8 +119,8 @@ impl FinishedSpan {
         record.parent.iter().chain(&record.references)
     }
 
-    /// Returns `true` if the span follows from its parent (OpenTracing's `FollowsFrom`), and is not its child. See [`FinishedSpan`]
-    /// for an example.
+    /// Returns `true` if the span follows from its parent (OpenTracing's `FollowsFrom`), and is not its child. See
+    /// [`FinishedSpan`] for an example.
     #[must_use]
     pub fn is_follower(&self) -> bool {
         let parent = self.record().parent.as_ref();
@@ -152,8 +152,8 @@ impl FinishedSpan {
         self.record().duration
     }
 
-    /// Returns all tags, each key once: the tags of the policy's convention, the chosen attributes, and the tags that code has set.
-    /// If several of these have the same key, the tag that code has set is returned. See [`FinishedSpan`] for an example.
+    /// Returns all tags, each key once: the tags of the policy's convention, the chosen attributes, and the tags that code has
+    /// set. If several of these have the same key, the tag that code has set is returned. See [`FinishedSpan`] for an example.
     ///
     /// Each call creates a new vector.
     #[must_use]
@@ -212,8 +212,8 @@ impl FinishedSpan {
             .map_or(NONE, |extra| &extra.baggage)
     }
 
-    /// Returns `true` if the span failed. The tag `error` decides; without it, the outcome of the request. See [`FinishedSpan`] for an
-    /// example.
+    /// Returns `true` if the span failed. The tag `error` decides; without it, the outcome of the request. See [`FinishedSpan`]
+    /// for an example.
     #[must_use]
     pub fn is_error(&self) -> bool {
         let tag = self.record().tags.iter().find(|tag| tag.key == "error");
@@ -236,8 +236,8 @@ impl FinishedSpan {
         self.record().omitted
     }
 
-    /// Returns the approximate size of the span in memory, in bytes, for queues that are bounded in bytes. See [`FinishedSpan`] for an
-    /// example.
+    /// Returns the approximate size of the span in memory, in bytes, for queues that are bounded in bytes. See [`FinishedSpan`]
+    /// for an example.
     #[must_use]
     pub fn size(&self) -> usize {
         let record = self.record();
@@ -343,8 +343,8 @@ impl<'a> RequestInfo<'a> {
         self.facts.method()
     }
 
-    /// Returns the path as the client sent it, cut to [`Limits::value_bytes`](crate::Limits::value_bytes). See [`RequestInfo`] for an
-    /// example.
+    /// Returns the path as the client sent it, cut to [`Limits::value_bytes`](crate::Limits::value_bytes). See [`RequestInfo`]
+    /// for an example.
     #[must_use]
     pub fn path(self) -> &'a str {
         self.facts.shown().path()

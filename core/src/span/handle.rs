@@ -78,8 +78,8 @@ impl Span {
         Self { cell: None }
     }
 
-    /// Returns the current span of this thread, or the empty handle if there is none. In a traced handler it is the request's span.
-    /// See [`Span`] for an example.
+    /// Returns the current span of this thread, or the empty handle if there is none. In a traced handler it is the request's
+    /// span. See [`Span`] for an example.
     ///
     /// A spawned task or thread does not inherit it: pass it on with [`scope`](Self::scope) or [`enter`](Self::enter).
     #[must_use]
@@ -142,8 +142,8 @@ impl Span {
         self.cell.is_none()
     }
 
-    /// Returns `true` if the span is recorded and has not ended, so that tags and logs are kept. Use it to skip the computation of an
-    /// expensive tag.
+    /// Returns `true` if the span is recorded and has not ended, so that tags and logs are kept. Use it to skip the computation
+    /// of an expensive tag.
     ///
     /// ```
     /// use opentracing_http::Span;
@@ -270,8 +270,8 @@ impl Span {
         }
     }
 
-    /// Marks the span as failed and logs the error: sets the tag `error`, and logs `event=error` with the field `message` and, if the
-    /// error has a source, `error.cause`.
+    /// Marks the span as failed and logs the error: sets the tag `error`, and logs `event=error` with the field `message` and,
+    /// if the error has a source, `error.cause`.
     ///
     /// ```
     /// use opentracing_http::Span;
@@ -318,8 +318,9 @@ impl Span {
         }
     }
 
-    /// Sets the route of the request whose span this is, such as `/users/{id}`, for frameworks without route templates. It becomes a
-    /// tag and, after the method, the name of the span, unless the span was given a name. On other spans this does nothing.
+    /// Sets the route of the request whose span this is, such as `/users/{id}`, for frameworks without route templates. It
+    /// becomes a tag and, after the method, the name of the span, unless the span was given a name. On other spans this does
+    /// nothing.
     ///
     /// ```
     /// use opentracing_http::Span;
@@ -412,8 +413,8 @@ impl Span {
         SpanBuilder::below(self.clone(), ReferenceKind::ChildOf, name.into())
     }
 
-    /// Writes the span's context and baggage into the headers of an outgoing request, in the formats of the policy. Headers of these
-    /// formats that are there already are removed or replaced.
+    /// Writes the span's context and baggage into the headers of an outgoing request, in the formats of the policy. Headers of
+    /// these formats that are there already are removed or replaced.
     ///
     /// The empty handle writes nothing.
     ///
@@ -443,9 +444,9 @@ impl Span {
 
     /// Makes the span current on this thread until the guard is dropped.
     ///
-    /// Do not hold the guard across an `.await`: the task may continue on another thread, and other tasks run on this one meanwhile.
-    /// Wrap the future with [`scope`](Self::scope) instead. Do not [forget](std::mem::forget) the guard either: outside of every
-    /// [`scope`](Self::scope) and request, only its drop ends the scope.
+    /// Do not hold the guard across an `.await`: the task may continue on another thread, and other tasks run on this one
+    /// meanwhile. Wrap the future with [`scope`](Self::scope) instead. Do not [forget](std::mem::forget) the guard either:
+    /// outside of every [`scope`](Self::scope) and request, only its drop ends the scope.
     ///
     /// ```
     /// use opentracing_http::{HttpTracing, InMemoryTracer, Span};
@@ -460,8 +461,8 @@ impl Span {
         Entered::new(self)
     }
 
-    /// Makes the span current on this thread until the guard is dropped, like [`enter`](Self::enter). This guard owns its handle, so
-    /// it can be a field of a struct, or be returned.
+    /// Makes the span current on this thread until the guard is dropped, like [`enter`](Self::enter). This guard owns its
+    /// handle, so it can be a field of a struct, or be returned.
     ///
     /// The guard of a handle does not end the span. The guard of an [`OwnedSpan`] [does](OwnedSpan::entered).
     ///

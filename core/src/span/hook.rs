@@ -9,9 +9,9 @@ use crate::span::handle::Span;
 /// A hook that is called for every scope of every span, so that another context system (OpenTelemetry's, `tracing`'s) has the
 /// same current span.
 ///
-/// Add it with [`HttpTracingBuilder::scope_hook`](crate::HttpTracingBuilder::scope_hook). All methods are called on the thread that
-/// enters and leaves the scope. A panic in one is [counted](crate::HttpTracing::caught_panics) and changes nothing else. Scopes of
-/// the [empty handle](Span::none) are not followed, because it belongs to no policy.
+/// Add it with [`HttpTracingBuilder::scope_hook`](crate::HttpTracingBuilder::scope_hook). All methods are called on the thread
+/// that enters and leaves the scope. A panic in one is [counted](crate::HttpTracing::caught_panics) and changes nothing else.
+/// Scopes of the [empty handle](Span::none) are not followed, because it belongs to no policy.
 ///
 /// ```
 /// use std::cell::Cell;

@@ -1,4 +1,5 @@
-//! Spans from their start to their end: handles, the current span, records, the policy as spans hold it, and the trait of tracers.
+//! Spans from their start to their end: handles, the current span, records, the policy as spans hold it, and the trait of
+//! tracers.
 
 mod callbacks;
 mod cell;

@@ -34,8 +34,8 @@ impl OwnedSpan {
         Self { span }
     }
 
-    /// Wraps a future so that the span is current whenever the future is polled or dropped, and ends when the future completes, panics
-    /// or is dropped. Use it to give a spawned task a span of its own.
+    /// Wraps a future so that the span is current whenever the future is polled or dropped, and ends when the future completes,
+    /// panics or is dropped. Use it to give a spawned task a span of its own.
     ///
     /// To keep the span open after the future, use the handle's [`Span::scope`]: `(*span).scope(future)`.
     ///

@@ -41,7 +41,8 @@ pub(crate) struct Policy {
     /// The number of mount points of this policy.
     pub(crate) mounts: AtomicUsize,
     pub(crate) diagnostics: Arc<Hook>,
-    /// A cell of this policy is kept for another span only if the stock of the process has fewer cells than this. 0: none is kept.
+    /// A cell of this policy is kept for another span only if the stock of the process has fewer cells than this. 0: none is
+    /// kept.
     pub(crate) pooled_spans: usize,
     has_ended: AtomicBool,
     /// The number of caught panics of callbacks, hooks, clocks, id sources, samplers, propagators and tracers.

@@ -190,9 +190,9 @@ impl Shelf {
     }
 }
 
-/// Cells are freed, and change their policy, only while their list is locked. A policy that ends locks each list in turn, while its
-/// last handle still exists. So a cell in a list never holds the last reference to its policy, and when the policy has ended, no list
-/// has a cell of it.
+/// Cells are freed, and change their policy, only while their list is locked. A policy that ends locks each list in turn, while
+/// its last handle still exists. So a cell in a list never holds the last reference to its policy, and when the policy has
+/// ended, no list has a cell of it.
 impl Cells {
     /// Takes a cell out, and assigns it to this policy.
     fn take(&mut self, policy: &Arc<Policy>) -> Option<Arc<SpanCell>> {
@@ -223,8 +223,8 @@ pub(crate) fn end(policy: &Policy) {
     each_list(|cells| cells.free(|cell| std::ptr::eq(&**cell.policy(), policy)));
 }
 
-/// Frees the lists of cells that were not used since the last time. Does nothing if that was less than [`UNUSED`] ago. The threads of
-/// reporters call this from time to time.
+/// Frees the lists of cells that were not used since the last time. Does nothing if that was less than [`UNUSED`] ago. The
+/// threads of reporters call this from time to time.
 pub(crate) fn trim(now: Instant) {
     let mut trimmed = lock(&POOL.trimmed);
     let is_due = |last| now.saturating_duration_since(last) >= UNUSED;

@@ -7,8 +7,8 @@ use std::marker::PhantomData;
 /// An error that [`Span::record_error`](crate::Span::record_error) accepts: any type that implements [`Error`], `dyn Error`, and
 /// boxed errors.
 ///
-/// The compiler infers `Kind`, which differs between the two implementations. It is needed because `Box<dyn Error>` does not implement
-/// [`Error`] but could in the future, so that a trait without `Kind` could not be implemented for both.
+/// The compiler infers `Kind`, which differs between the two implementations. It is needed because `Box<dyn Error>` does not
+/// implement [`Error`] but could in the future, so that a trait without `Kind` could not be implemented for both.
 ///
 /// ```
 /// use std::error::Error;

@@ -15,8 +15,8 @@ use crate::span::policy::Policy;
 use crate::span::pool;
 use crate::tag::{SpanKind, Tag, TagValue};
 
-/// Sets a span's parent, references, tags, kind and start time, and starts it. [`HttpTracing::span`](crate::HttpTracing::span) and
-/// [`Span::build_child`] return one.
+/// Sets a span's parent, references, tags, kind and start time, and starts it. [`HttpTracing::span`](crate::HttpTracing::span)
+/// and [`Span::build_child`] return one.
 ///
 /// If no parent is set, the span becomes a child of the current span, or a root if there is none.
 ///
@@ -105,8 +105,8 @@ impl SpanBuilder {
         self.refer_to(Reference::child_of(context))
     }
 
-    /// Makes the span follow from a span whose context came from elsewhere (OpenTracing's `FollowsFrom`). If it has a parent already,
-    /// this adds a reference. See [`child_of`](Self::child_of) for an example.
+    /// Makes the span follow from a span whose context came from elsewhere (OpenTracing's `FollowsFrom`). If it has a parent
+    /// already, this adds a reference. See [`child_of`](Self::child_of) for an example.
     pub fn follows_from(self, context: SpanContext) -> Self {
         self.refer_to(Reference::follows_from(context))
     }
@@ -175,8 +175,8 @@ impl SpanBuilder {
         self
     }
 
-    /// Starts the span. It ends when the value that is returned is dropped or [finished](OwnedSpan::finish). See [`SpanBuilder`] for an
-    /// example.
+    /// Starts the span. It ends when the value that is returned is dropped or [finished](OwnedSpan::finish). See
+    /// [`SpanBuilder`] for an example.
     pub fn start(self) -> OwnedSpan {
         let Self { maker, parent, .. } = self;
         let Some(policy) = maker.policy() else {

@@ -11,8 +11,8 @@ use crate::span::handle::Span;
 
 /// A tracing backend. It decides whether a span is recorded, and receives the span after its end.
 ///
-/// Everything else is in the core: ids, tags, logs, baggage, times and trace headers are the same with every tracer. So a tracer of
-/// your own is short:
+/// Everything else is in the core: ids, tags, logs, baggage, times and trace headers are the same with every tracer. So a
+/// tracer of your own is short:
 ///
 /// ```
 /// use opentracing_http::{FinishedSpan, HttpTracing, Tracer};
@@ -32,8 +32,8 @@ use crate::span::handle::Span;
 /// To send spans to a backend, implement [`Exporter`](crate::report::Exporter) instead, and pass it to a
 /// [`Reporter`](crate::report::Reporter), which is a tracer with a bounded queue, batches, retries and a thread.
 ///
-/// If a method panics, the panic is [counted](crate::HttpTracing::caught_panics). Spans of its own policy that a tracer starts while
-/// it is called are not recorded.
+/// If a method panics, the panic is [counted](crate::HttpTracing::caught_panics). Spans of its own policy that a tracer starts
+/// while it is called are not recorded.
 ///
 /// A tracer that uses all methods:
 ///
@@ -88,26 +88,26 @@ use crate::span::handle::Span;
 /// tracing.span("warm up").start().finish();
 /// ```
 pub trait Tracer: Send + Sync {
-    /// Returns whether a span is recorded and sampled. Called before it starts, on the thread that starts it, so it must not block. See
-    /// [`Tracer`] for an example.
+    /// Returns whether a span is recorded and sampled. Called before it starts, on the thread that starts it, so it must not
+    /// block. See [`Tracer`] for an example.
     ///
     /// Not called if the policy's own sampler decides. The default follows the parent's decision, and samples a span without one.
     fn sample(&self, request: &SamplingParams<'_>) -> SamplingResult {
         request.follow_caller()
     }
 
-    /// Called when a recorded span has started, before any other code can use it. Called on the thread that starts it, so it must not
-    /// block. The default does nothing. See [`Tracer`] for an example.
+    /// Called when a recorded span has started, before any other code can use it. Called on the thread that starts it, so it
+    /// must not block. The default does nothing. See [`Tracer`] for an example.
     fn started(&self, span: &Span) {
         let _ = span;
     }
 
-    /// Receives a sampled span after its end, exactly once. Called on the thread that ended it, so it must not block. See [`Tracer`] for
-    /// an example.
+    /// Receives a sampled span after its end, exactly once. Called on the thread that ended it, so it must not block. See
+    /// [`Tracer`] for an example.
     fn report(&self, span: FinishedSpan);
 
-    /// Delivers the spans that were reported so far, within `timeout`. Returns whether all of them were handled in that time, and how
-    /// many were lost. See [`Tracer`] for an example.
+    /// Delivers the spans that were reported so far, within `timeout`. Returns whether all of them were handled in that time,
+    /// and how many were lost. See [`Tracer`] for an example.
     ///
     /// The default returns [`Flushed::COMPLETE`], for tracers that have delivered a span when [`report`](Self::report) returns.
     fn flush(&self, timeout: Duration) -> Flushed {
@@ -115,21 +115,23 @@ pub trait Tracer: Send + Sync {
         Flushed::COMPLETE
     }
 
-    /// Flushes for the last time, when the last clone of a policy is dropped. Called on the thread that drops it. See [`Tracer`] for an
-    /// example.
+    /// Flushes for the last time, when the last clone of a policy is dropped. Called on the thread that drops it. See
+    /// [`Tracer`] for an example.
     ///
-    /// The default calls [`flush`](Self::flush). Unlike there, a tracer that knows that its backend does not respond need not wait here.
+    /// The default calls [`flush`](Self::flush). Unlike there, a tracer that knows that its backend does not respond need not
+    /// wait here.
     fn end(&self, timeout: Duration) -> Flushed {
         self.flush(timeout)
     }
 
-    /// Receives the [`Diagnostics`] of a policy that was built with this tracer, through which it reports losses. A tracer that several
-    /// policies share receives those of each. The default does nothing. See [`Tracer`] for an example.
+    /// Receives the [`Diagnostics`] of a policy that was built with this tracer, through which it reports losses. A tracer that
+    /// several policies share receives those of each. The default does nothing. See [`Tracer`] for an example.
     fn attach(&self, diagnostics: &Diagnostics) {
         let _ = diagnostics;
     }
 
-    /// Returns the number of reported spans that were lost so far, for any reason. The default is 0. See [`Tracer`] for an example.
+    /// Returns the number of reported spans that were lost so far, for any reason. The default is 0. See [`Tracer`] for an
+    /// example.
     fn dropped(&self) -> u64 {
         0
     }

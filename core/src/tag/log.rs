@@ -10,7 +10,7 @@ pub struct Log {
     /// When the event happened: the time of the call of [`Span::log`](crate::Span::log), or the one given to
     /// [`Span::log_at`](crate::Span::log_at).
     pub time: SystemTime,
-    /// The fields that describe the event. OpenTracing's semantic conventions name the fields `event`, `message`, `error.kind`, `error.object`
-    /// and `stack`.
+    /// The fields that describe the event. OpenTracing's semantic conventions name the fields `event`, `message`, `error.kind`,
+    /// `error.object` and `stack`.
     pub fields: Vec<Tag>,
 }

@@ -54,7 +54,7 @@ fn a_request_and_its_parts_have_the_same_facts() {
 
 #[test]
 fn a_version_is_shown_as_its_number() {
-    for (version, told) in [
+    for (version, number) in [
         (Version::HTTP_09, "0.9"),
         (Version::HTTP_10, "1.0"),
         (Version::HTTP_11, "1.1"),
@@ -65,7 +65,7 @@ fn a_version_is_shown_as_its_number() {
         let harness = policy(|policy| policy.attributes([Attribute::VERSION]));
         assert_eq!(
             tag(&harness.answer(&request, 200), "version").as_deref(),
-            Some(told)
+            Some(number)
         );
     }
 }
