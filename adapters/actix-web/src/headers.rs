@@ -54,15 +54,6 @@ impl<M: BorrowMut<HeaderMap>> Carrier for ActixHeaders<M> {
         }
     }
 
-    fn remove(&mut self, name: &str) {
-        self.0.borrow_mut().remove(name);
-    }
-
-    fn remove_prefixed(&mut self, prefix: &str) {
-        let headers = self.0.borrow_mut();
-        headers.retain(|name, _| !name.as_str().starts_with(prefix));
-    }
-
     fn remove_fields(&mut self, fields: &[Field]) {
         // One pass: outgoing requests have few headers, and a look-up for each field costs more.
         let covers = |name: &HeaderName| fields.iter().any(|field| field.covers(name.as_str()));
@@ -120,9 +111,9 @@ mod tests {
         carrier.set("not a name", "x");
         carrier.set("x-broken", "line\nbreak");
         carrier.append("server-timing", "traceparent");
-        carrier.remove("b3");
+        carrier.remove_fields(&[Field::named("b3")]);
         carrier.set("uberctx-old", "x");
-        carrier.remove_prefixed("uberctx-o");
+        carrier.remove_fields(&[Field::prefixed("uberctx-o")]);
         carrier.set("x-b3-flags", "1");
         carrier.set("x-house-a", "1");
         carrier.remove_fields(&[

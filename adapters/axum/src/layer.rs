@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use axum::body::{Body, Bytes};
 use http::{Request, Response};
 use opentracing_http::MountPoint;
+use opentracing_tower::TracingBody;
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -110,10 +111,10 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let response = ready!(self.project().inner.poll(cx))?;
         Poll::Ready(Ok(response.map(|body| {
-            match body.into_bare() {
+            match body.into_followed().into_bare() {
                 // axum's own body is taken as it is.
                 Ok(bare) => Body::new(bare),
-                Err(traced) => Body::new(traced),
+                Err(followed) => Body::new(TracingBody::new(followed)),
             }
         })))
     }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use opentracing_http::propagation::{Carrier, HeaderView};
+use opentracing_http::propagation::{Carrier, Field, HeaderView};
 use rocket::http::HeaderMap;
 use rocket::response::Response;
 
@@ -63,12 +63,8 @@ impl Carrier for Headers<&mut HeaderMap<'_>> {
         self.0.add_raw(name.to_owned(), value.to_owned());
     }
 
-    fn remove(&mut self, name: &str) {
-        self.0.remove(name);
-    }
-
-    fn remove_prefixed(&mut self, prefix: &str) {
-        for name in names(self.0, prefix) {
+    fn remove_fields(&mut self, fields: &[Field]) {
+        for name in covered(self.0, fields) {
             self.0.remove(&name);
         }
     }
@@ -83,31 +79,23 @@ impl Carrier for Headers<&mut Response<'_>> {
         self.0.adjoin_raw_header(name.to_owned(), value.to_owned());
     }
 
-    fn remove(&mut self, name: &str) {
-        self.0.remove_header(name);
-    }
-
-    fn remove_prefixed(&mut self, prefix: &str) {
-        for name in names(self.0.headers(), prefix) {
+    fn remove_fields(&mut self, fields: &[Field]) {
+        for name in covered(self.0.headers(), fields) {
             self.0.remove_header(&name);
         }
     }
 }
 
-/// Returns the names that start with this prefix. Mostly there are none, and then nothing is allocated.
-fn names(headers: &HeaderMap<'_>, prefix: &str) -> Vec<String> {
-    let is_prefixed = |name: &str| {
-        let start = name.get(..prefix.len());
-        start.is_some_and(|start| start.eq_ignore_ascii_case(prefix))
-    };
+/// Returns the names that one of the fields covers. Mostly there are none, and then nothing is allocated.
+fn covered(headers: &HeaderMap<'_>, fields: &[Field]) -> Vec<String> {
     let names = headers.iter().map(|header| header.name);
-    let names = names.filter(|name| is_prefixed(name.as_str()));
+    let names = names.filter(|name| fields.iter().any(|field| field.covers(name.as_str())));
     names.map(|name| name.to_string()).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use opentracing_http::propagation::{Field, KnownHeader};
+    use opentracing_http::propagation::KnownHeader;
 
     use super::*;
 
@@ -139,8 +127,8 @@ mod tests {
             map.add_raw(name, "old");
             response.adjoin_raw_header(name, "old");
         }
-        Headers(&mut map).remove_prefixed("uberctx-");
-        Headers(&mut response).remove_prefixed("uberctx-");
+        Headers(&mut map).remove_fields(&[Field::prefixed("uberctx-")]);
+        Headers(&mut response).remove_fields(&[Field::prefixed("uberctx-")]);
         for headers in [&map, response.headers()] {
             assert!(headers.contains("uber-trace-id") && headers.len() == 1);
         }

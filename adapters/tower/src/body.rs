@@ -25,24 +25,11 @@ impl<B> TracingBody<B> {
         Self { followed }
     }
 
-    /// Returns the body itself where nothing follows it, for a framework that would box the wrapper.
-    ///
-    /// # Errors
-    ///
-    /// The wrapper unchanged, where it has to stay.
-    #[allow(
-        clippy::result_large_err,
-        reason = "it is the same value that came in, and boxing it would allocate"
-    )]
-    pub fn into_bare(self) -> Result<B, Self> {
-        self.followed.into_bare().map_err(Self::new)
-    }
-
-    /// Returns the body itself, for a framework that can be given no other. It counts as sent, with this many bytes, and the
-    /// request ends now. `None` if the body has been dropped already.
+    /// Returns the body and what follows it, for an adapter of a framework that boxes bodies or takes no others; see
+    /// [`FollowedBody::into_bare`] and [`FollowedBody::into_unfollowed`] for examples.
     #[must_use]
-    pub fn into_unfollowed(self, bytes: usize) -> Option<B> {
-        self.followed.into_unfollowed(bytes)
+    pub fn into_followed(self) -> FollowedBody<B> {
+        self.followed
     }
 }
 

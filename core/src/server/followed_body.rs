@@ -83,6 +83,13 @@ impl<B> FollowedBody<B> {
 
     /// Returns the body itself where nothing follows it, so that it need not be wrapped.
     ///
+    /// ```
+    /// use opentracing_http::server::FollowedBody;
+    ///
+    /// let body = FollowedBody::new("hello", None);
+    /// assert_eq!(body.into_bare().unwrap(), "hello");
+    /// ```
+    ///
     /// # Errors
     ///
     /// The same value, where it has to stay.
@@ -101,7 +108,19 @@ impl<B> FollowedBody<B> {
     }
 
     /// Returns the body itself, for a framework that takes no other. It counts as sent, with this many bytes, and the request
-    /// ends now.
+    /// ends now. `None` only while the body is being dropped.
+    ///
+    /// ```
+    /// use opentracing_http::server::{FollowedBody, Instrumentation};
+    /// use opentracing_http::{HttpTracing, InMemoryTracer};
+    ///
+    /// let tracer = InMemoryTracer::new();
+    /// let instrumentation = Instrumentation::new(&HttpTracing::new(tracer.clone()), "my-framework");
+    /// let span = instrumentation.begin(&http::Request::new(()));
+    /// let body = FollowedBody::new("hello", span.respond(&mut http::Response::new(())));
+    /// assert_eq!(body.into_unfollowed(5), Some("hello"));
+    /// assert_eq!(tracer.finished()[0].http().unwrap().body_bytes(), 5);
+    /// ```
     #[must_use]
     pub fn into_unfollowed(mut self, bytes: usize) -> Option<B> {
         if let Some(span) = &mut self.span {

@@ -33,8 +33,7 @@ impl RequestSpan {
     }
 
     /// Returns whether this is the outermost mount point of the request, which ends it. `false` where an outer one has begun the
-    /// request: then [`respond`](Self::respond) and [`set_route`](Self::set_route) note the route, and the other methods that
-    /// change the request do nothing.
+    /// request: then [`set_route`](Self::set_route) notes the route, and the other methods that change the request do nothing.
     ///
     /// An adapter that turns a handler's error into a response does so only where this is `true`: error handlers of the service
     /// may stand between an inner mount point and the outermost one.
@@ -91,7 +90,9 @@ impl RequestSpan {
         (!is_only_mount).then(|| self.span().mark()).flatten()
     }
 
-    /// Notes the route, for a framework that knows it neither when the request begins nor from its response.
+    /// Notes the route, for a framework that knows it neither when the request begins nor from its response; or only from a
+    /// response that a middleware between an inner mount point and the outermost one may replace. Also an inner one notes it.
+    ///
     /// [`Route::Unknown`] changes nothing, and [`Route::Unmatched`] nothing where a template is known.
     pub fn set_route(&mut self, route: Route<'_>) {
         self.request.set_route(route);
@@ -144,7 +145,7 @@ impl RequestSpan {
         self.request.discard();
     }
 
-    /// Ends the handler's part of the request with its response: notes the route, the error, the status and the headers that
+    /// Ends the handler's part of the request with its response, at the outermost mount point: notes the route, the error, the status and the headers that
     /// are attributes, and writes the trace id into the response's headers if the policy returns it to callers.
     ///
     /// Returns what follows the body, for [`FollowedBody::new`](crate::server::FollowedBody::new): `None` where the body needs

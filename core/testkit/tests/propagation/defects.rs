@@ -219,7 +219,7 @@ fn writing_it_wrong_fails_the_case_that_says_so() {
             "inject_leaves_the_headers_of_others",
             |outgoing, carrier| {
                 Datadog.inject(outgoing, carrier);
-                carrier.remove("traceparent");
+                carrier.remove_fields(&[Field::named("traceparent")]);
             },
         ),
         ("inject_of_nothing_leaves_nothing", |outgoing, carrier| {
