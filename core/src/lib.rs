@@ -33,7 +33,7 @@ pub use self::span::{
 pub use self::tag::{Limits, Log, LogFields, Omitted, SpanKind, Tag, TagValue, Value};
 pub use self::tracer::{FanOut, InMemoryTracer, NoopTracer};
 
-/// Errors of what is written as text, and what spans take for errors.
+/// The errors of configuration and of parsing, and the trait of errors that a span can record.
 pub mod error {
     pub use crate::config_error::ConfigError;
     pub use crate::context::{ParseIdError, ParseTraceStateError};
@@ -41,12 +41,12 @@ pub mod error {
     pub use crate::span::RecordableError;
 }
 
-/// What keeps a span current, and what can follow it into other systems of contexts.
+/// Guards and futures that keep a span current, and the hook that connects other context systems.
 pub mod scope {
     pub use crate::span::{Entered, ScopeHook, Scoped};
 }
 
-/// What several tags, and the fields of logs, can be written as.
+/// The types that values, sets of tags and log fields can be written as.
 pub mod values {
     pub use crate::tag::{DisplayValue, IntoTag, LogFields, TagValue, TagWriter, Tags, Text};
 }

@@ -1,4 +1,4 @@
-//! What spans and requests cost in allocations. The counts are exact, and part of what the core promises.
+//! The number of allocations of spans and requests. The counts are exact, and part of the core's guarantees.
 
 #![allow(clippy::unwrap_used)]
 
@@ -22,7 +22,7 @@ impl Tracer for Discard {
     fn report(&self, _: FinishedSpan) {}
 }
 
-/// Allocations of a second run; the first fills thread-locals and lazy statics.
+/// Returns the number of allocations of a second run. The first run fills thread-locals and lazy statics.
 fn allocations(mut run: impl FnMut()) -> u64 {
     run();
     measure(run).count_total
@@ -134,7 +134,7 @@ fn a_span_with_eight_tags_costs_none() {
     };
     assert_eq!(allocations(|| drop(span())), 0);
     assert_eq!(allocations(|| tags(&span())), 0);
-    // Set at once, they are collected first.
+    // Tags that are set at once are collected in a vector first.
     let eight = ["a", "b", "c", "d", "e", "f", "g", "h"].map(|key| (key, 1));
     let at_once = || {
         span().set_tags(eight);
@@ -171,7 +171,7 @@ fn handles_scopes_and_injection_cost_none() {
     assert!(bytes > 0);
 }
 
-/// A caller's request with as much of everything as it may send, and the key of one baggage item.
+/// Returns a request with as much tracestate and baggage as is accepted, and the key of one baggage item.
 fn with_everything(traceparent: &str) -> Request<()> {
     let members: Vec<_> = (0..64).map(|n| format!("key{n}=%41")).collect();
     let states: Vec<_> = (0..32).map(|n| format!("vendor{n}=1")).collect();
@@ -226,7 +226,7 @@ fn baggage_of_a_request_that_is_not_recorded_is_read_once() {
     let tracing = HttpTracing::new(Discard);
     let instrumentation = Instrumentation::new(&tracing, "test");
     let (request, mut headers) = (with_everything(UNSAMPLED), HeaderMap::new());
-    // Text and lengths of the baggage, the buffer to decode in, the tracestate, and what holds both.
+    // Text and lengths of the baggage, the buffer to decode it, the tracestate, and the structure that has both.
     let counted = allocations(|| serve(&instrumentation, &request, &mut headers));
     assert!(counted <= 8, "{counted}");
 }

@@ -1,4 +1,4 @@
-//! What the compiler tells a user whose code cannot compile: the remedy.
+//! The compiler's messages for code that cannot compile name the remedy.
 //!
 //! Each sample is compiled alone against the library that this test is linked with. Only the words of the remedy are looked
 //! for, which are ours: the compiler's own change from one release to the next.
@@ -12,7 +12,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
-/// Compiles a function's body; returns what the compiler complains of, and [`None`] if it does not.
+/// Compiles a function's body. Returns the compiler's errors, or [`None`] if there are none.
 fn compile(library: &Path, name: &str, body: &str) -> Option<String> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiler_messages");
     fs::create_dir_all(&folder).unwrap();
@@ -45,7 +45,7 @@ fn compile(library: &Path, name: &str, body: &str) -> Option<String> {
     (!compiled.status.success()).then_some(message)
 }
 
-/// The folder of this test, in which the libraries are that it was built with.
+/// Returns the folder of this test, which contains the libraries that it was built with.
 fn dependencies() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     test.parent().unwrap().to_owned()
@@ -79,7 +79,7 @@ fn assert_compiles(name: &str, body: &str) {
     assert_eq!(message, None, "{body}");
 }
 
-/// `wrong` is refused with each of these texts in the message; `right` is what they advise.
+/// Asserts that `wrong` is refused with each of these texts in the message, and that `right`, which they advise, compiles.
 fn assert_advised(name: &str, wrong: &str, advice: &[&str], right: &str) {
     let message = compile(library(), name, wrong).unwrap_or_else(|| panic!("compiles: {wrong}"));
     for advice in advice {
@@ -241,7 +241,7 @@ fn guards_belong_to_their_thread() {
     }
 }
 
-/// What a user would write first.
+/// Code that a user is likely to write first.
 #[test]
 fn everyday_code_compiles() {
     assert_compiles(
@@ -257,7 +257,7 @@ fn everyday_code_compiles() {
         span.set_tag("ip", peer.ip());
         span.log((("event", "retry"), ("attempt", 2)));
         span.set_tags((("a", "text"), ("b", 1.5), ("c", None::<bool>)));
-        // A temporary's method may end a closure.
+        // A closure may end with a method of a temporary.
         let end = || Span::current().log("done");
         end();
         [1, 2].iter().for_each(|n| span.set_tag("n", n));

@@ -1,4 +1,4 @@
-//! What is read from text and written as text, made of parts, or put behind a pointer.
+//! Conversions: from and to text, from and to parts, and traits behind pointers.
 
 #![allow(clippy::unwrap_used)]
 
@@ -19,7 +19,7 @@ use opentracing_http::{
     Pattern, RandomIds, Span, SpanContext, SpanId, TraceFlags, TraceId, TraceState,
 };
 
-/// Each text is read, and written the same.
+/// Asserts that each text is parsed, and displayed as the same text.
 fn assert_round_trips<T>(texts: &[&str])
 where
     T: FromStr<Err: Debug> + Display + PartialEq + Debug,

@@ -1,4 +1,4 @@
-//! Fan-outs: which tracers are asked, which decide, which receive spans.
+//! Fan-outs: which tracers sample, whose decision is used, which receive spans.
 
 #![allow(clippy::unwrap_used)]
 
@@ -198,7 +198,7 @@ fn a_nested_fan_out_decides_for_each_of_its_tracers() {
         assert_eq!(outer.heard(), ["started", "x"]);
         assert_eq!(inner.heard(), ["started", "x"]);
         assert_eq!(refuses.heard(), NOTHING);
-        // Hidden, it counts as one tracer.
+        // A fan-out behind `dyn Tracer` counts as one tracer.
         assert_eq!(!inner_refuses.heard().is_empty(), hidden);
     }
 }

@@ -13,7 +13,7 @@ use opentracing_http::{
     SpanContext, SpanId, SpanKind, Tag, TraceFlags, TraceId, TraceState,
 };
 
-/// A span without parent and name, after `use_it`.
+/// Returns a finished span without parent and name, after `use_it` has used it.
 fn bare(use_it: impl FnOnce(&Span)) -> FinishedSpan {
     built(|span| span, use_it)
 }
@@ -30,7 +30,7 @@ fn built(
     tracer.take().remove(0)
 }
 
-fn carrying(baggage: usize) -> SpanContext {
+fn context_with_baggage(baggage: usize) -> SpanContext {
     let mut items = Baggage::new();
     if baggage > 0 {
         items.set("k", &"v".repeat(baggage));
@@ -79,7 +79,7 @@ fn a_span_failed_if_its_error_tag_is_true() {
 }
 
 #[test]
-fn a_request_is_told_whatever_the_convention() {
+fn request_facts_do_not_depend_on_the_convention() {
     let tracer = InMemoryTracer::new();
     let tracing = HttpTracing::new(tracer.clone());
     let server = Instrumentation::new(&tracing, "test");
@@ -157,8 +157,8 @@ fn the_size_counts_tags_logs_and_references_by_their_number() {
     // The parent is part of the span.
     let child = |more: usize| {
         let build = |span: SpanBuilder| {
-            let span = span.child_of(carrying(0));
-            (0..more).fold(span, |span, _| span.child_of(carrying(0)))
+            let span = span.child_of(context_with_baggage(0));
+            (0..more).fold(span, |span, _| span.child_of(context_with_baggage(0)))
         };
         built(build, |_| {}).size()
     };
@@ -169,22 +169,23 @@ fn the_size_counts_tags_logs_and_references_by_their_number() {
 }
 
 #[test]
-fn the_size_counts_what_travels_once() {
-    let below = |baggage: usize| built(|span| span.child_of(carrying(baggage)), |_| {}).size();
-    // Both hold the same.
+fn size_counts_propagated_data_once() {
+    let below =
+        |baggage: usize| built(|span| span.child_of(context_with_baggage(baggage)), |_| {}).size();
+    // Both have the same allocation.
     let own = below(3000) - below(2000);
     assert_eq!(own, 1000);
-    // The span's own is a copy from now on.
+    // From now on the span has a copy of its own.
     let changed = |baggage: usize| {
-        let build = |span: SpanBuilder| span.child_of(carrying(baggage));
+        let build = |span: SpanBuilder| span.child_of(context_with_baggage(baggage));
         built(build, |span| span.set_baggage_item("k2", "v")).size()
     };
     assert_eq!(changed(3000) - changed(2000), 2000);
     let referring = |baggage: usize| {
         let build = |span: SpanBuilder| {
-            let span = span.child_of(carrying(0));
-            span.follows_from(carrying(baggage))
-                .follows_from(carrying(baggage))
+            let span = span.child_of(context_with_baggage(0));
+            span.follows_from(context_with_baggage(baggage))
+                .follows_from(context_with_baggage(baggage))
         };
         built(build, |_| {}).size()
     };
@@ -193,7 +194,7 @@ fn the_size_counts_what_travels_once() {
     let state = |text: &str| {
         let state = TraceState::parse([text.as_bytes()]).unwrap();
         built(
-            |span| span.child_of(carrying(1).with_tracestate(state)),
+            |span| span.child_of(context_with_baggage(1).with_tracestate(state)),
             |_| {},
         )
         .size()

@@ -1,5 +1,5 @@
-//! Code within a request's scope can set its route, its name and its scope: for frameworks that call back around each poll,
-//! and have no routes.
+//! Frameworks that call back around each poll and have no routes: code within a request's scope sets its route, its name and
+//! its scopes.
 
 mod support;
 
@@ -91,7 +91,7 @@ fn a_route_set_by_the_handler_names_the_span() {
     assert!(request.respond(&mut empty()).is_none());
     let span = tracer.named("GET /users/{id}").remove(0);
     assert_eq!(span.tag("http.route"), Some(Value::from("/users/{id}")));
-    // Spans of other kinds have none, and empty handles do nothing.
+    // Spans that are not requests have no route, and empty handles do nothing.
     let span = tracing.span("job").start();
     span.set_route("/users/{id}");
     span.finish();

@@ -12,7 +12,7 @@ use opentracing_http::sampler::{Sampler, SamplingParams};
 use opentracing_http::{FinishedSpan, HttpTracing, InMemoryTracer, SpanContext};
 use opentracing_http::{SpanId, TraceFlags, TraceId};
 
-/// Longer than any step takes.
+/// A timeout that is longer than any step takes.
 const LONG: Duration = Duration::from_secs(20);
 
 fn tracing() -> (InMemoryTracer, HttpTracing) {
@@ -87,7 +87,7 @@ fn a_span_that_is_its_own_parent_is_drawn_once() {
     let root = policy.unwrap().span("root").start();
     root.child("loop").finish();
     root.finish();
-    // Of two with one id, the one without a parent begins.
+    // Of two spans with the same id, the one without a parent comes first.
     assert!(
         tracer
             .tree(TraceId::new(1).unwrap())
@@ -148,7 +148,7 @@ fn waiting_ends_with_the_last_span_or_with_the_time() {
     let (spans, took) = waits.join().unwrap();
     assert_eq!(spans, 2);
     assert!(took < LONG, "{took:?}");
-    // More than was waited for.
+    // There can be more spans than were waited for.
     assert_eq!(tracer.wait_for(1, LONG).len(), 2);
 
     let _open = tracing.span("still open").start();

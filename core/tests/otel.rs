@@ -86,7 +86,7 @@ fn span_of_a_request_has_its_fields() {
 }
 
 #[test]
-fn status_says_what_failed_where_the_attributes_do_not() {
+fn status_has_the_error_that_attributes_do_not_show() {
     let status = |code| OtelSpan::of(&served(|policy| policy, code)).status;
     assert_eq!(status(Some(404)), Status::Unset);
     assert_eq!(status(Some(503)), Status::Error(None));
@@ -139,7 +139,7 @@ fn logs_are_events_named_after_their_event() {
         ]
     );
     assert_eq!(span.status, Status::Error(Some("too late".to_owned())));
-    // Nothing but true and false is the status alone.
+    // Only `true` and `false` become the status; other values stay a tag.
     assert_eq!(value(&span.attributes, "error"), Some(&text("in words")));
 }
 
@@ -164,7 +164,7 @@ fn references_are_links_except_for_the_parent_of_a_child() {
     assert_eq!(*child.links[0].context, context(&other));
     assert_eq!(child.links[0].ref_type, "follows_from");
     assert_eq!(Link::REF_TYPE, "opentracing.ref_type");
-    // It stands below the other, and the link says that it is no child.
+    // Its parent id is the other span's, and the link shows that it is not a child.
     assert_eq!(follower.parent_id, Some(context(&first).span_id()));
     assert_eq!(*follower.links[0].context, context(&first));
     assert_eq!(follower.links[0].ref_type, "follows_from");
@@ -179,7 +179,7 @@ fn references_are_links_except_for_the_parent_of_a_child() {
 fn parent_is_remote_where_it_is_a_requests_caller_and_not_where_it_is_a_span_of_this_process() {
     let request = served(|policy| policy, Some(200));
     assert_eq!(OtelSpan::of(&request).parent_is_remote, Some(true));
-    // A stranger is no parent.
+    // An untrusted caller is not a parent.
     let stranger = served(|policy| policy.trust(Trust::nobody()), Some(200));
     assert_eq!(OtelSpan::of(&stranger).parent_is_remote, None);
 

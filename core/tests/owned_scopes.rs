@@ -20,7 +20,7 @@ fn traced() -> (InMemoryTracer, OwnedSpan) {
     (tracer, span)
 }
 
-/// Whether the span had ended when this was dropped, and was current.
+/// Records, when it is dropped, whether the span has ended and whether it is current.
 struct StateOnDrop(Span, Arc<Mutex<Option<(bool, bool)>>>);
 
 impl Drop for StateOnDrop {
@@ -50,7 +50,7 @@ fn future_that_owns_its_span_ends_it_when_it_completes() {
         assert!(handle.is_recording() && Span::current().is_none());
     }
     assert_eq!(future.as_mut().poll(&mut cx), Poll::Ready("done"));
-    // What the future held went before the span's end, within its scope.
+    // The values of the future were dropped before the span's end, within its scope.
     assert_eq!(*state.lock().unwrap(), Some((false, true)));
     assert!(!handle.is_recording());
     assert_eq!(tracer.take()[0].tag("polls").unwrap().as_i64(), Some(2));
@@ -73,7 +73,7 @@ fn future_that_owns_its_span_ends_it_when_it_is_dropped() {
     drop(future);
     assert_eq!(*state.lock().unwrap(), Some((false, true)));
     assert_eq!(tracer.finished().len(), 1);
-    // One that was never polled as well.
+    // The same for a future that was never polled.
     let (tracer, span) = traced();
     drop(span.scope(async {}));
     assert_eq!(tracer.finished().len(), 1);

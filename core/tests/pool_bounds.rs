@@ -1,4 +1,4 @@
-//! How much memory of spans waits to be used again. Alone in its process, because the stock is one for all policies.
+//! The amount of memory that is kept for later spans. Alone in its process, because all policies share one stock.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ impl Tracer for Discard {
     fn report(&self, _: FinishedSpan) {}
 }
 
-/// Bytes that are kept when so many spans, all alive at once, have been dropped.
+/// Returns the bytes that are kept after this many spans, all alive at once, were dropped.
 fn kept(pooled: usize, spans: usize) -> i64 {
     let tracing = HttpTracing::builder(Discard)
         .pooled_spans(pooled)
@@ -23,7 +23,7 @@ fn kept(pooled: usize, spans: usize) -> i64 {
         drop(spans);
     };
     let kept = measure(flood).bytes_current;
-    // No matter how often.
+    // The same however often it is repeated.
     let more = measure(|| (0..10).for_each(|_| flood())).bytes_current;
     assert!(more <= 0, "{more} more bytes");
     let freed = measure(|| drop(tracing)).bytes_current;
@@ -39,14 +39,14 @@ fn kept(pooled: usize, spans: usize) -> i64 {
 fn what_is_kept_is_bounded_and_used() {
     what_is_kept_of_one_span_is_bounded();
     what_is_kept_is_bounded_by_the_option();
-    spans_come_back_from_a_reporters_thread();
+    memory_of_spans_returns_from_a_reporters_thread();
 }
 
 fn what_is_kept_of_one_span_is_bounded() {
     let tracing = HttpTracing::new(Discard);
     let kept = kept_of_a_large_one(&tracing);
     assert!((500..6 << 10).contains(&kept), "{kept}");
-    // It is used again, whatever the next one has.
+    // The memory is used again, whatever the next span records.
     let more = kept_of_a_large_one(&tracing);
     assert!(more <= 0, "{more}");
 }
@@ -62,7 +62,7 @@ fn what_is_kept_is_bounded_by_the_option() {
     assert!(by_default < 4 << 20, "{by_default}");
 }
 
-/// Bytes that are kept of a span that held as much as it may.
+/// Returns the bytes that are kept of a span that held as much as the limits allow.
 fn kept_of_a_large_one(tracing: &HttpTracing) -> i64 {
     let large = "x".repeat(4000);
     let made = measure(|| {
@@ -85,7 +85,7 @@ impl Exporter for DiscardBatches {
     }
 }
 
-fn spans_come_back_from_a_reporters_thread() {
+fn memory_of_spans_returns_from_a_reporters_thread() {
     let reporter = Reporter::with_defaults(DiscardBatches).expect("a thread starts");
     let tracing = HttpTracing::new(reporter);
     let some = || {
@@ -94,6 +94,6 @@ fn spans_come_back_from_a_reporters_thread() {
     };
     some();
     let allocations = measure(some).count_total;
-    // Not one for each: but for the few that stay with the reporter's thread, and the list that they come in.
+    // No allocation for each span; only for the few that stay with the reporter's thread, and for their list.
     assert!(allocations < 200, "{allocations}");
 }

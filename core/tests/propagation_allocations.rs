@@ -32,7 +32,7 @@ const CONTEXTS: &[&[(&str, &str)]] = &[
         "80f198ee56343ba864fe8b2a57d3eff7:e457b5a2e4d86bd1:0:1",
     )],
     &[("uber-trace-id", "abc%3a12%3a0%3a1")],
-    // Refusing is free, too.
+    // Headers that are refused cost no allocation either.
     &[
         ("traceparent", "00-bad"),
         ("b3", "bad"),
@@ -102,7 +102,7 @@ fn tracestate_is_copied_once() {
         HeaderValue::from_static("rojo=00f067aa0ba902b7, congo=t61rcWkgMzE"),
     );
     let propagation = Propagation::default();
-    // The text, and the place behind the context's pointer.
+    // The text, and the structure that the context points to.
     assert_eq!(measure(|| drop(propagation.extract(&map))).count_total, 2);
 
     // The same for the longest list that the grammar allows; more blanks need no more room.
@@ -118,7 +118,7 @@ fn tracestate_is_copied_once() {
     }
 }
 
-/// As many members of three bytes, with their commas, as go into 8 KB.
+/// As many members of three bytes, with their commas, as fit into 8 KB.
 fn many_members() -> String {
     (0..2_048)
         .map(|n| {
@@ -147,7 +147,7 @@ fn baggage_costs_the_same_few_allocations_however_many_members_it_has() {
     for (baggage, members, most) in [
         // The text, and the lengths of its parts.
         ("a=1".to_owned(), 1, 2),
-        // What was reserved for those that are refused is given back.
+        // Memory that was reserved for refused members is freed.
         (many_members(), 64, 3),
         // Decoding needs one buffer, whatever the number of values.
         (escaped.join(","), 64, 3),

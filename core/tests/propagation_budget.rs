@@ -1,4 +1,4 @@
-//! What one injection writes, and what it leaves out.
+//! The headers that one injection writes, and those that it leaves out.
 
 #![allow(clippy::unwrap_used)]
 
@@ -85,7 +85,7 @@ fn eight_kilobytes_of_baggage_go_out_once() {
         names(&headers)[..3],
         ["traceparent", "baggage", "uber-trace-id"]
     );
-    // Jaeger's items have what is left, whole ones only; the others are counted.
+    // Jaeger's items use the bytes that are left, whole items only. The others are counted.
     let items = headers.len() - 3;
     assert!(items > 5, "{items}");
     let left_out = 64 - items as u64;
@@ -133,7 +133,7 @@ fn the_order_is_one_for_all_formats_whatever_order_they_are_named_in() {
     ];
     let headers = written(&all(), &context);
     assert_eq!(names(&headers), complete);
-    // With each byte less what comes last is lost first, and a format's ids all at once.
+    // With each byte less the last headers are left out first, and a format's ids all at once.
     let total = bytes(&headers);
     let mut seen = vec![complete.len()];
     for budget in (0..total).rev() {
@@ -198,7 +198,7 @@ fn a_long_tracestate_leaves_room_for_the_ids_and_keeps_512_bytes() {
 }
 
 #[test]
-fn large_members_of_a_tracestate_leave_first_then_the_last_ones() {
+fn large_members_of_a_tracestate_are_left_out_first_then_the_last_ones() {
     let list = format!("a={0},b={1},c={0},d={1}", "v".repeat(98), "v".repeat(198));
     let list = TraceState::parse([list.as_bytes()]).unwrap();
     let sent = |bytes: usize| {
@@ -274,7 +274,7 @@ fn a_custom_format_shares_the_budget() {
             "x-pair-item-1"
         ]
     );
-    // Half of its ids is worse than none, and what is small enough goes out all the same.
+    // Half of the ids would be worse than none. Other headers that are small enough are still written.
     for less in 1..30 {
         let ids = bytes(&headers[..3]);
         let small = propagation().max_bytes(ids - less);
@@ -288,7 +288,7 @@ fn a_custom_format_shares_the_budget() {
         assert!(omissions(&small)[1].1 > 0);
     }
 
-    // Used without a policy nothing is bounded.
+    // Without a policy there is no limit.
     let (alone, mut pairs) = (Outgoing::new(&context), Vec::new());
     assert_eq!(alone.room_for("anything"), usize::MAX);
     alone.omit();

@@ -1,5 +1,4 @@
-//! What the formats do together, and what lists and carriers do besides: all that is not one format's grammar, which
-//! the contract has as tables.
+//! Formats together, lists of formats, and carriers. The grammar of each single format is tested by the tables of the contract.
 
 #![allow(clippy::unwrap_used)]
 
@@ -157,7 +156,7 @@ fn carriers_can_have_a_header_beside_another() {
     Carrier::append(&mut pairs, "a", "2");
     assert_eq!(pairs.len(), 2);
 
-    // Where a name stands only once it is set.
+    // The position of a name is known only after it is set.
     let (mut sorted, mut hashed) = (BTreeMap::new(), HashMap::<String, String>::new());
     let mut told = Vec::new();
     for value in ["1", "2"] {
@@ -230,7 +229,7 @@ fn every_view_returns_the_same_headers() {
     }
 }
 
-/// Reads whatever it can, wanted or not, from a header of its own, and owns others besides.
+/// A format that reads everything, wanted or not, from a header of its own, and has further headers.
 #[derive(Debug)]
 struct Greedy;
 
@@ -406,7 +405,7 @@ fn a_handle_without_a_context_changes_no_header() {
     let span = Instrumentation::new(&tracing, "test").begin(&request);
     span.span().inject(&mut headers);
     assert_eq!(headers, copied);
-    // Baggage alone goes out, and takes the place of what was there.
+    // Only baggage is injected, and replaces the headers that were there.
     span.span().set_baggage_item("a", "1");
     span.span().inject(&mut headers);
     let names: Vec<_> = headers.iter().map(|(name, _)| name.as_str()).collect();

@@ -1,4 +1,4 @@
-//! What holds of every format, whatever a caller sends and whatever goes out.
+//! Properties of every format, for any headers that a caller sends and any context that is injected.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -30,7 +30,7 @@ const NAMES: &[&str] = &[
     "accept",
 ];
 
-/// Bytes of every kind, and with the grammars' own characters so often that some of them hold.
+/// Bytes of every kind, with the grammars' own characters so often that some texts are valid.
 fn value() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         vec(any::<u8>(), 0..80),
@@ -100,7 +100,7 @@ fn flags() -> impl Strategy<Value = TraceFlags> {
     (decided, any::<bool>()).prop_map(|(flags, random)| flags.with_random(random))
 }
 
-/// What comes back after going out through every kind of carrier, which must agree.
+/// Returns the context after injection and extraction through every kind of carrier, which must agree.
 fn round_trip(propagation: &Propagation, context: &SpanContext) -> SpanContext {
     let (mut map, mut hashed, mut sorted, mut pairs) = (
         HeaderMap::new(),
@@ -169,7 +169,7 @@ fn without_properties(baggage: &Baggage) -> Baggage {
     plain
 }
 
-/// Baggage as a list that is looked through from its start: what each operation must give.
+/// A model of baggage: a list that is searched from its start. It gives the expected result of each operation.
 #[derive(Default)]
 struct Model(Vec<(String, String, String)>);
 
@@ -231,7 +231,7 @@ proptest! {
             prop_assert_eq!(baggage.get(&key), value);
             prop_assert_eq!(baggage.len(), model.0.len());
         }
-        // However it came about, what is the same is equal.
+        // Equal items make equal baggage, however it was built.
         let mut again = Baggage::new();
         again.merge(&baggage);
         prop_assert_eq!(again, baggage);
@@ -276,7 +276,7 @@ proptest! {
         }
         let found = propagation.extract(&map);
 
-        // What was read can be sent on, and reads as the same again.
+        // A context that was read can be injected, and is read as the same again.
         if let Some(context) = found.context() {
             let w3c = Propagation::none().read(W3c).write(W3c);
             let back = round_trip(&w3c, &context);
@@ -303,7 +303,7 @@ proptest! {
         let context = SpanContext::new(trace, span, flags);
         let decided = match flags.is_sampled() {
             true => flags,
-            // B3's debug flag implies sampled, so this one does not go out.
+            // B3's debug flag implies sampled, so this one is not injected.
             false => flags.without_debug(),
         };
         let known = context.clone().with_flags(decided.with_random(false));

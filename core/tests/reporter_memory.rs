@@ -1,4 +1,4 @@
-//! A backend that has stopped costs dropped spans, not memory.
+//! If the backend has stopped, spans are dropped, and memory does not grow.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
@@ -49,7 +49,7 @@ fn two_million_spans_against_a_stalled_exporter_stay_within_the_bound() {
     assert!(queued <= 2048, "{queued}");
     let bytes = reporter.queued_bytes();
     assert!(bytes <= 8 << 20, "{bytes}");
-    // What was neither dropped nor waits is the one batch that the exporter has.
+    // The spans that neither were dropped nor wait are the one batch that the exporter has.
     let in_hand = SPANS - tracing.dropped() - queued as u64;
     assert!((1..=512).contains(&in_hand), "{in_hand}");
     assert_eq!(reporter.drops().queue_full, tracing.dropped());
@@ -61,7 +61,8 @@ fn two_million_spans_against_a_stalled_exporter_stay_within_the_bound() {
     assert!(grown < BOUND, "{grown}");
 }
 
-/// The memory that this process holds, where the system tells; nothing elsewhere, which leaves the queue's own counts.
+/// Returns the memory of this process in bytes; 0 if the operating system does not report it. Then only the queue's counts are
+/// checked.
 fn resident() -> usize {
     let pages = std::fs::read_to_string("/proc/self/statm")
         .ok()

@@ -1,4 +1,4 @@
-//! Samplers and rules as a configuration file has them.
+//! Samplers and rules as text in a configuration file.
 
 #![allow(clippy::unwrap_used)]
 
@@ -16,7 +16,7 @@ fn builder() -> HttpTracingBuilder {
     HttpTracing::builder(InMemoryTracer::new())
 }
 
-/// Whether a root is recorded, and the children of callers who sampled theirs and who did not.
+/// Returns whether a root is recorded, and the children of callers who did and who did not sample their span.
 fn records(tracing: &HttpTracing) -> [bool; 3] {
     ["", SAMPLED, UNSAMPLED].map(|caller| {
         let mut span = tracing.span("x");
@@ -27,7 +27,7 @@ fn records(tracing: &HttpTracing) -> [bool; 3] {
     })
 }
 
-/// Whether a request without a caller is recorded.
+/// Returns whether a request without a caller is recorded.
 fn records_request(tracing: &HttpTracing, method: &str, path: &str) -> bool {
     let request = Request::builder()
         .method(method)
@@ -41,7 +41,7 @@ fn records_request(tracing: &HttpTracing, method: &str, path: &str) -> bool {
 }
 
 #[test]
-fn each_text_is_the_sampler_that_it_names() {
+fn each_text_is_parsed_as_the_sampler_that_it_names() {
     for (text, expected) in [
         ("always", [true, true, true]),
         ("never", [false, false, false]),
@@ -167,7 +167,7 @@ fn rules_are_read_from_lines() {
                 "{method} {path}"
             );
         }
-        // What is no request matches no rule.
+        // A span that is not a request's matches no rule.
         assert_eq!(records(&tracing), [true, true, false]);
     }
 }

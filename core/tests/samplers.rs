@@ -1,4 +1,4 @@
-//! Samplers as a service configures them: in the policy, and in a reporter.
+//! Samplers in the policy and in a reporter, as services configure them.
 
 #![allow(clippy::unwrap_used)]
 
@@ -110,7 +110,7 @@ fn services_with_the_same_share_keep_the_same_traces() {
     let (one, kept_by_one) = policy(Probability::new(0.5).unwrap());
     let (other, kept_by_other) = policy(Arc::new(Probability::new(0.5).unwrap()));
     for id in 1..=200u128 {
-        // Spreads the ids over the bits that count.
+        // Distributes the ids over the bits that the sampler reads.
         let trace =
             TraceId::new(id.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)).unwrap();
         let context = SpanContext::new(trace, SpanId::new(1).unwrap(), TraceFlags::DEFERRED);
@@ -126,7 +126,7 @@ fn services_with_the_same_share_keep_the_same_traces() {
     assert_eq!(kept, traces(&kept_by_other));
 }
 
-/// Whether this keeps a trace with this id.
+/// Returns whether this sampler records a trace with this id.
 fn keeps(tracing: &HttpTracing, trace_id: u128) -> bool {
     let context = SpanContext::new(
         TraceId::new(trace_id).unwrap(),
@@ -151,14 +151,14 @@ fn probability_looks_at_the_last_56_bits_of_the_trace_id_only() {
 }
 
 #[test]
-fn probability_keeps_its_share() {
+fn probability_records_the_configured_share() {
     for share in [0.1, 0.3] {
         let (tracing, tracer) = policy(Probability::new(share).unwrap());
         for _ in 0..20_000 {
             tracing.span("x").start().finish();
         }
         let (kept, expected) = (tracer.finished().len() as f64, 20_000.0 * share);
-        // More than eight standard deviations.
+        // The tolerance is more than eight standard deviations.
         assert!((kept - expected).abs() < 600.0, "{share}: {kept}");
     }
 }
@@ -211,7 +211,7 @@ fn the_first_rule_that_matches_decides() {
         ("GET", "/health", false),
         ("POST", "/health?x=/other", true),
         ("GET", "/other", false),
-        // A rule whose sampler leaves it open asks the tracer, not the rules below it.
+        // If the sampler of a rule is undecided, the tracer decides, not the rules after it.
         ("GET", "/inner", true),
     ] {
         let request = http::Request::builder()

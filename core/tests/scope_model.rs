@@ -1,7 +1,7 @@
 //! The current span against a model: random programs of scopes, guards, polls and requests, on several threads.
 //!
-//! The model is a list. A guard that is dropped takes its own entry out, wherever that stands. The end of a call, a poll or a
-//! request's part takes its own entry out and all that were entered after it.
+//! The model is a list. A guard that is dropped removes its own entry, at any position. The end of a call, a poll or a request's
+//! part removes its own entry and all that were entered after it.
 
 #![allow(clippy::unwrap_used)]
 
@@ -27,7 +27,7 @@ use rand::{Rng, SeedableRng};
 /// How many steps all threads do together.
 const STEPS: usize = 1_000_000;
 
-/// How many steps one program has: short ones go wrong in more ways.
+/// The number of steps of one program: short programs find more kinds of errors.
 const PROGRAM: usize = 400;
 
 const THREADS: usize = 4;
@@ -46,7 +46,7 @@ struct Program<'s> {
     futures: RefCell<Vec<Task<'s>>>,
     requests: RefCell<Vec<RequestSpan>>,
     tracing: &'s HttpTracing,
-    /// What the futures need to reach their own program.
+    /// The data that futures need to continue this program.
     own: RefCell<std::rc::Weak<Self>>,
 }
 
@@ -69,7 +69,7 @@ impl Model {
         self.entered
     }
 
-    /// The end of a call: with it goes what was entered within.
+    /// The end of a call, which removes all entries within it.
     fn leave(&mut self, number: usize) {
         self.entries.retain(|(entry, _)| *entry < number);
     }
@@ -118,7 +118,7 @@ impl<'s> Program<'s> {
         assert_eq!(found, expected, "{:?}", self.model.borrow());
     }
 
-    /// Takes one out at random, if there is any.
+    /// Removes a random one, if there is any.
     fn take<T>(&self, from: &RefCell<Vec<T>>) -> Option<T> {
         let count = from.borrow().len();
         (count > 0).then(|| from.borrow_mut().swap_remove(self.below(count)))
@@ -303,7 +303,7 @@ fn run_programs(spans: &[Span], tracing: &HttpTracing, seeds: impl Iterator<Item
         let ended = catch_unwind(AssertUnwindSafe(|| {
             let program = Program::new(spans, tracing, seed);
             assert!(Span::current().is_none());
-            // What it forgets ends with this scope.
+            // Guards that the program forgets end with this scope.
             let number = program.model.borrow_mut().enter(id(&spans[0]));
             spans[0].in_scope(|| {
                 while *program.steps_left.borrow() > 0 {
@@ -313,7 +313,7 @@ fn run_programs(spans: &[Span], tracing: &HttpTracing, seeds: impl Iterator<Item
             program.model.borrow_mut().leave(number);
             program.check();
             assert!(Span::current().is_none());
-            // Guards that outlive their scope take nothing out that is not theirs.
+            // Guards that outlive their scope remove no other entry.
             program.guards.borrow_mut().clear();
             program.futures.borrow_mut().clear();
             assert!(Span::current().is_none());

@@ -1,4 +1,4 @@
-//! The current span: what a scope shows, and what it brings back.
+//! The current span within a scope and after it.
 
 #![allow(clippy::unwrap_used)]
 
@@ -182,7 +182,7 @@ fn guards_of_every_kind_may_be_dropped_in_any_order() {
             Some(Box::new((*shared).clone().entered())),
             Some(Box::new(owned.entered())),
         ];
-        // Entered last, and so the innermost.
+        // It was entered last, so it is the innermost.
         let mut innermost = Some(borrowed.enter());
         let mut left = vec![1, 2, 0];
         for at in order {
@@ -296,7 +296,7 @@ fn guards_may_be_dropped_within_other_scopes() {
     assert!(Span::current().is_none());
 }
 
-/// Reports to nobody, so that nobody keeps the spans.
+/// A tracer that keeps no spans.
 struct Forgetful;
 
 impl Tracer for Forgetful {
@@ -391,7 +391,7 @@ fn a_thread_is_free_again_when_many_tasks_that_misused_guards_have_ended() {
     let mut guards: Vec<_> = spans.iter().map(Span::enter).collect();
     while !guards.is_empty() {
         drop(guards.remove(0));
-        // Requests come and go meanwhile.
+        // Requests begin and end meanwhile.
         spans[7].in_scope(|| assert!(is_current(&spans[7])));
     }
     assert!(Span::current().is_none());
@@ -479,7 +479,7 @@ fn baggage_of_one_span_that_is_not_recorded_is_not_adopted_by_another() {
 }
 
 #[test]
-fn a_request_whose_scope_went_with_one_further_out_ends_all_the_same() {
+fn a_request_whose_scope_ended_with_an_outer_one_ends_as_usual() {
     let tracer = InMemoryTracer::new();
     let tracing = HttpTracing::new(tracer.clone());
     let instrumentation = Instrumentation::new(&tracing, "test");
@@ -494,7 +494,7 @@ fn a_request_whose_scope_went_with_one_further_out_ends_all_the_same() {
         assert_eq!(Span::current().context().unwrap().span_id(), inner_id);
         outer.leave(scope);
         assert!(Span::current().is_none());
-        // Another one in between.
+        // Another scope is entered in between.
         tracing.span("work").start().in_scope(|| ());
     });
     assert_eq!(inner.span().context().unwrap().span_id(), inner_id);

@@ -1,4 +1,4 @@
-//! Spans and their handles: what is kept, what is bounded, what travels.
+//! Spans and their handles: what is recorded, what is limited, what is propagated.
 
 #![allow(clippy::unwrap_used)]
 
@@ -235,7 +235,7 @@ fn threads_that_set_the_first_baggage_at_once_lose_none() {
     }
 }
 
-/// Uses the span while it is turned into what is to be set on it.
+/// Uses the span while it is converted into a value that is set on that span.
 struct Nosy(Span);
 
 impl LogFields for Nosy {
@@ -268,7 +268,7 @@ fn values_may_use_the_span_that_they_are_set_on() {
 }
 
 #[test]
-fn a_spans_size_counts_what_travels_with_it() {
+fn size_of_a_span_counts_propagated_data() {
     let (tracer, tracing) = tracing();
     let mut baggage = Baggage::new();
     baggage.set("k", &"v".repeat(8000));
@@ -289,7 +289,7 @@ fn a_spans_size_counts_what_travels_with_it() {
 
 #[test]
 fn a_start_at_the_end_of_the_calendar_is_no_panic() {
-    /// An hour passes between any two looks.
+    /// The time advances by an hour with each call.
     #[derive(Debug, Default)]
     struct Hourly(AtomicU64);
     impl Clock for Hourly {

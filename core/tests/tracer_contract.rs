@@ -12,7 +12,7 @@ use opentracing_http::{FanOut, FinishedSpan, InMemoryTracer};
 use opentracing_testkit::tracer::{Backend, Capabilities, Delivery, PATIENCE, ReceivedSpan, Sink};
 use opentracing_testkit::tracer_contract;
 
-/// What waits at most in the reporters here.
+/// The largest number of spans in the queues of the reporters here.
 const QUEUE: usize = 200;
 
 const QUEUED: Capabilities = Capabilities {
@@ -114,11 +114,11 @@ mod fan_out_of_two {
             (Self(sink, memory), tracer)
         }
 
-        /// What arrived behind the reporter, which the other tracer must have received as well; more only while the
+        /// Returns the spans that arrived behind the reporter. The other tracer must have received the same; more only while the
         /// reporter holds spans back or has dropped some.
         fn arrived(&self, count: usize) -> Vec<ReceivedSpan> {
             let spans = self.0.arrived(count);
-            // As text, in which what is not a number is like itself.
+            // Compared as text, in which NaN is equal to itself.
             let text = |span: &ReceivedSpan| format!("{span:?}");
             let kept = self.1.finished();
             let kept: HashSet<String> = kept

@@ -1,4 +1,4 @@
-//! The trait of tracers: what one is asked and told, and what a pointer to one hands on.
+//! The trait of tracers: which methods are called when, and that pointers to tracers forward all of them.
 
 #![allow(clippy::unwrap_used)]
 
@@ -91,7 +91,7 @@ fn pointers_forward_every_call() {
     assert_hands_on(Arc::new(tracer.clone()), &tracer);
     assert_hands_on(Box::new(tracer.clone()) as Box<dyn Tracer>, &tracer);
     assert_hands_on(Arc::new(tracer.clone()) as Arc<dyn Tracer>, &tracer);
-    // A policy owns its tracer: one that is borrowed has to live for ever.
+    // A policy owns its tracer, so a borrowed one has to be `'static`.
     let borrowed: &'static Listens = Box::leak(Box::new(tracer.clone()));
     assert_hands_on(borrowed, &tracer);
 }

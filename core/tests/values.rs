@@ -1,4 +1,4 @@
-//! What becomes of values that are set on spans: their types, their bounds, and when they are converted at all.
+//! Values that are set on spans: their types, their limits, and when they are converted.
 
 #![allow(clippy::unwrap_used)]
 
@@ -17,7 +17,7 @@ use opentracing_http::{
     Value,
 };
 
-/// The span after this was done with it.
+/// Returns the finished span after `use_it` has used it.
 fn after(limits: Limits, use_it: impl FnOnce(&Span)) -> FinishedSpan {
     let tracer = InMemoryTracer::new();
     let policy = HttpTracing::builder(tracer.clone()).limits(limits);
@@ -117,7 +117,7 @@ fn fields_and_tags_can_have_several_types() {
     assert_eq!(span.tag("g"), Some(Value::I64(7)));
 }
 
-/// Shows itself without end, and counts how much of that was asked for.
+/// Displays an endless text, and counts the bytes that were requested.
 struct Endless<'a>(&'a Cell<usize>);
 
 impl fmt::Display for Endless<'_> {
@@ -165,7 +165,7 @@ fn values_of_just_the_limit_are_not_cut() {
     }
 }
 
-/// Uses the span, or panics, while it shows itself.
+/// Uses the span, or panics, while it is displayed.
 struct Foreign<'a> {
     span: &'a Span,
     panics: bool,
@@ -173,7 +173,7 @@ struct Foreign<'a> {
 
 impl fmt::Display for Foreign<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Would wait for ever, if the span were locked.
+        // Would block forever if the span were locked.
         self.span.set_tag("seen", true);
         assert!(!self.panics, "as asked for");
         f.write_str("shown")
@@ -239,13 +239,13 @@ fn values_are_converted_only_where_they_are_kept() {
     handle.set_tag("key", Counted(&count));
     handle.set_tags([("key", Counted(&count))]);
     assert_eq!(count.get(), 0);
-    // Fields beyond the limit are counted, not made.
+    // Fields beyond the limit are counted, not converted.
     let limits = Limits::default().with_log_fields(1);
     let span = after(limits, |span| {
         span.log([1, 2, 3].map(|_| ("key", Counted(&count))));
     });
     assert_eq!((count.get(), span.omitted().log_fields), (1, 2));
-    // It decides, so it is always looked at.
+    // It decides about sampling, so it is always converted.
     unrecorded.set_tag("sampling.priority", Counted(&count));
     unrecorded.set_tags((
         ("other", Counted(&count)),
@@ -266,7 +266,7 @@ fn priority_that_is_set_with_other_tags_decides() {
 
 const LONG: &str = "a text that is much longer than the 24 bytes that are held inline";
 
-/// Allocations of a second call.
+/// Returns the number of allocations of a second call.
 fn allocations(mut run: impl FnMut()) -> u64 {
     run();
     measure(run).count_total
@@ -365,7 +365,7 @@ impl LogFields for Retry<'_> {
 }
 
 #[test]
-fn fields_of_ones_own_are_logged() {
+fn fields_of_a_users_type_are_logged() {
     let span = after(Limits::default(), |span| {
         for reason in [None, Some("timeout")] {
             span.log(Retry { attempt: 2, reason });

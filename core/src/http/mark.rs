@@ -1,22 +1,82 @@
-//! The mark by which an inner mount point knows the request that an outer one has begun.
+//! The mark by which an inner mount point recognizes a request that an outer one has begun.
 
 use http::Extensions;
 
-/// Tells a request from the others that are under way.
+/// A mark that identifies one of the requests that are running.
 ///
-/// [`RequestSpan::leave_mark`](crate::server::RequestSpan::leave_mark) leaves it with the request, and
-/// [`RequestView::has_mark`](crate::RequestView::has_mark) finds it there. It has no size, so it costs no allocation of its own:
-/// its value is the choice of two types out of 128. With 12 bits it can be another request's by chance; it is compared only with
-/// the marks of those requests in whose scopes the thread is.
+/// [`RequestSpan::leave_mark`](crate::server::RequestSpan::leave_mark) stores it with the request, and
+/// [`RequestView::has_mark`](crate::RequestView::has_mark) looks it up there. See [`Marked`] for an example.
+///
+/// A mark is stored as two values of zero-sized types, chosen from 128 types, so that storing it needs no memory of its own. It
+/// has 12 bits, so two requests can have the same mark by chance. It is compared only with the marks of those requests in whose
+/// scopes the current thread is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mark(u16);
 
-/// What a framework keeps with a request by its type. [`http::Extensions`] are.
+/// A collection of values that a framework stores with a request, one for each type. Implemented for [`http::Extensions`].
+///
+/// ```
+/// use std::any::TypeId;
+/// use std::collections::HashSet;
+///
+/// use opentracing_http::propagation::HeaderView;
+/// use opentracing_http::server::{Instrumentation, Mark, Marked};
+/// use opentracing_http::{HttpTracing, InMemoryTracer, RequestView};
+///
+/// /// A framework's collection: zero-sized values need no more than their type.
+/// #[derive(Default)]
+/// struct Types(HashSet<TypeId>);
+///
+/// impl Marked for Types {
+///     fn insert<T: Clone + Send + Sync + 'static>(&mut self, _: T) {
+///         self.0.insert(TypeId::of::<T>());
+///     }
+///     fn contains<T: Clone + Send + Sync + 'static>(&self) -> bool {
+///         self.0.contains(&TypeId::of::<T>())
+///     }
+/// }
+///
+/// #[derive(Default)]
+/// struct Request {
+///     headers: Vec<(String, String)>,
+///     types: Types,
+/// }
+///
+/// impl RequestView for Request {
+///     fn method(&self) -> &str {
+///         "GET"
+///     }
+///     fn path(&self) -> &str {
+///         "/"
+///     }
+///     fn headers(&self) -> &dyn HeaderView {
+///         &self.headers
+///     }
+///     fn has_mark(&self, mark: Mark) -> bool {
+///         mark.is_on(&self.types)
+///     }
+/// }
+///
+/// let tracer = InMemoryTracer::new();
+/// let instrumentation = Instrumentation::new(&HttpTracing::new(tracer.clone()), "my-framework");
+/// let mut request = Request::default();
+///
+/// // The outer mount point begins the request and marks it.
+/// let mut outer = instrumentation.begin(&request);
+/// outer.leave_mark(&mut request.types);
+/// outer.scope(|| {
+///     // The inner mount point recognizes the mark, and uses the same span.
+///     let inner = instrumentation.begin(&request);
+///     assert!(!inner.is_outermost());
+/// });
+/// drop(outer.respond(&mut http::StatusCode::OK));
+/// assert_eq!(tracer.finished().len(), 1);
+/// ```
 pub trait Marked {
-    /// Keeps a value of this type.
+    /// Stores a value under its type. See [`Marked`] for an example.
     fn insert<T: Clone + Send + Sync + 'static>(&mut self, value: T);
 
-    /// Returns whether there is a value of this type.
+    /// Returns `true` if a value of this type is stored. See [`Marked`] for an example.
     fn contains<T: Clone + Send + Sync + 'static>(&self) -> bool;
 }
 
@@ -30,29 +90,30 @@ impl Marked for Extensions {
     }
 }
 
-/// One half of a mark.
+/// One half of a mark: `HALF` is 0 for the lower bits and 1 for the upper bits, `VALUE` is their value.
 #[derive(Clone)]
-struct Half<const PLACE: u8, const VALUE: u16>;
+struct Half<const HALF: u8, const VALUE: u16>;
 
+/// The number of bits of one half.
 const BITS: u16 = 6;
 
-/// Uses the half with this value.
+/// Evaluates `$use` with `$half` bound to the half of this value. The lower [`BITS`] bits of `$value` count.
 macro_rules! with_half {
-    ($place:literal, $value:expr, $half:ident => $use:expr) => {
-        with_half! { $place, $value, $half => $use;
+    ($which:literal, $value:expr, $half:ident => $use:expr) => {
+        with_half! { $which, $value, $half => $use;
             0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31
             32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60
             61 62
         }
     };
-    ($place:literal, $value:expr, $half:ident => $use:expr; $($number:literal)*) => {
+    ($which:literal, $value:expr, $half:ident => $use:expr; $($number:literal)*) => {
         match $value & ((1 << BITS) - 1) {
             $($number => {
-                let $half = Half::<$place, $number>;
+                let $half = Half::<$which, $number>;
                 $use
             })*
             _ => {
-                let $half = Half::<$place, 63>;
+                let $half = Half::<$which, 63>;
                 $use
             }
         }
@@ -60,17 +121,18 @@ macro_rules! with_half {
 }
 
 impl Mark {
+    /// Creates a mark of the lower bits of a number.
     pub(crate) const fn new(value: u32) -> Self {
         Self(value as u16)
     }
 
-    /// Leaves the mark with a request.
+    /// Stores the mark with a request.
     pub(crate) fn leave(self, request: &mut impl Marked) {
         with_half!(0, self.0, half => request.insert(half));
         with_half!(1, self.0 >> BITS, half => request.insert(half));
     }
 
-    /// Returns whether the mark was left with this request.
+    /// Returns `true` if the mark is stored with this request. See [`Marked`] for an example.
     #[must_use]
     pub fn is_on(self, request: &impl Marked) -> bool {
         fn has<T: Clone + Send + Sync + 'static>(request: &impl Marked, _: T) -> bool {

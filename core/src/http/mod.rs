@@ -1,4 +1,4 @@
-//! Facts about an HTTP request, as plain data: what is read from it, what is stored, and the tags for it.
+//! Facts about an HTTP request, as plain data: how they are read, how they are stored, and which tags they become.
 
 mod attribute;
 mod chosen;

@@ -1,4 +1,4 @@
-//! What the core reads of a framework's request.
+//! Read access to a framework's request.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -7,7 +7,7 @@ use http::{Version, header, request};
 use crate::http::mark::Mark;
 use crate::propagation::HeaderView;
 
-/// Borrowed access to a framework's request: all that the core reads of it.
+/// Borrowed access to everything that the core reads of a framework's request.
 ///
 /// Implemented for [`http::Request`] of any body and for [`http::request::Parts`]. An adapter of another framework wraps a
 /// reference to its own request, so that nothing is converted or copied:
@@ -49,57 +49,118 @@ use crate::propagation::HeaderView;
 /// assert_eq!((view.path(), view.query(), view.host()), ("/users", Some("page=2"), Some("example.com")));
 /// ```
 ///
-/// A method may panic: what it would have returned is then missing, and the panic is [counted](crate::HttpTracing::caught_panics).
+/// All methods are called on the thread that begins the request, before its handler runs. If a method panics, its result counts
+/// as missing, and [`caught_panics`](crate::HttpTracing::caught_panics) counts the panic.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no request that can be traced",
     label = "not a view of a request",
     note = "pass an `http::Request`, or implement `RequestView` for a type that wraps a reference to your framework's request: only `method`, `path` and `headers` have to be written"
 )]
 pub trait RequestView {
-    /// Returns the method, as it came.
+    /// Returns the method as the client sent it. See [`RequestView`] for an example.
     fn method(&self) -> &str;
 
-    /// Returns the path, as it came: neither decoded nor normalised, without the query.
+    /// Returns the path as the client sent it, without the query: neither decoded nor normalised. See [`RequestView`] for an
+    /// example.
     fn path(&self) -> &str;
 
-    /// Returns the headers.
+    /// Returns the headers. See [`RequestView`] for an example.
     fn headers(&self) -> &dyn HeaderView;
 
-    /// Returns the query, without the question mark. The default is none.
+    /// Returns the query, without the question mark. The default is `None`. See [`RequestView`] for an example.
     fn query(&self) -> Option<&str> {
         None
     }
 
-    /// Returns the scheme of the request's target: of one in absolute form, or `:scheme` of HTTP/2 and HTTP/3; else `https` on a
-    /// connection with TLS, and `http` on one without. The default is unknown; `http` is assumed where it is not known.
+    /// Returns the scheme of the request's target: of a target in absolute form, or `:scheme` of HTTP/2 and HTTP/3. If the target
+    /// has none, returns `https` for a connection with TLS, and `http` for one without. See [`peer`](Self::peer) for an example.
+    ///
+    /// The default is `None`, unknown: URLs are then recorded with `http`.
     fn scheme(&self) -> Option<&str> {
         None
     }
 
-    /// Returns the authority of the request's target: of one in absolute form (RFC 9112, section 3.2.2), or `:authority` of
-    /// HTTP/2 and HTTP/3 (RFC 9113, section 8.3.1). The default is unknown.
+    /// Returns the authority of the request's target: of a target in absolute form (RFC 9112, section 3.2.2), or `:authority`
+    /// of HTTP/2 and HTTP/3 (RFC 9113, section 8.3.1). The default is `None`, unknown. See [`peer`](Self::peer) for an example.
     fn authority(&self) -> Option<&str> {
         None
     }
 
-    /// Returns the address of the connection's other end. The default is unknown.
+    /// Returns the address of the peer of the connection. The default is `None`, unknown.
+    ///
+    /// ```
+    /// use std::net::SocketAddr;
+    ///
+    /// use http::Version;
+    /// use opentracing_http::propagation::HeaderView;
+    /// use opentracing_http::server::{Instrumentation, Mark};
+    /// use opentracing_http::{HttpTracing, InMemoryTracer, RequestView, Route};
+    ///
+    /// /// A request, and what the framework knows of its connection and its route.
+    /// struct View<'r> {
+    ///     request: &'r http::Request<()>,
+    ///     peer: SocketAddr,
+    ///     template: Option<&'r str>,
+    /// }
+    ///
+    /// impl RequestView for View<'_> {
+    ///     fn method(&self) -> &str {
+    ///         self.request.method().as_str()
+    ///     }
+    ///     fn path(&self) -> &str {
+    ///         self.request.uri().path()
+    ///     }
+    ///     fn headers(&self) -> &dyn HeaderView {
+    ///         self.request.headers()
+    ///     }
+    ///     fn scheme(&self) -> Option<&str> {
+    ///         Some("https")
+    ///     }
+    ///     fn authority(&self) -> Option<&str> {
+    ///         Some(self.request.uri().authority()?.as_str())
+    ///     }
+    ///     fn peer(&self) -> Option<SocketAddr> {
+    ///         Some(self.peer)
+    ///     }
+    ///     fn version(&self) -> Option<Version> {
+    ///         Some(self.request.version())
+    ///     }
+    ///     fn route(&self) -> Route<'_> {
+    ///         self.template.map_or(Route::Unmatched, Route::Template)
+    ///     }
+    ///     fn has_mark(&self, mark: Mark) -> bool {
+    ///         mark.is_on(self.request.extensions())
+    ///     }
+    /// }
+    ///
+    /// let tracer = InMemoryTracer::new();
+    /// let instrumentation = Instrumentation::new(&HttpTracing::new(tracer.clone()), "my-framework");
+    /// let request = http::Request::get("/users/7").body(()).unwrap();
+    /// let peer = ([192, 0, 2, 1], 50_000).into();
+    /// let view = View { request: &request, peer, template: Some("/users/{id}") };
+    /// let span = instrumentation.begin(&view);
+    /// drop(span.respond(&mut http::StatusCode::OK));
+    /// assert_eq!(tracer.finished()[0].name(), "GET /users/{id}");
+    /// ```
     fn peer(&self) -> Option<SocketAddr> {
         None
     }
 
-    /// Returns the HTTP version. The default is unknown.
+    /// Returns the HTTP version. The default is `None`, unknown. See [`peer`](Self::peer) for an example.
     fn version(&self) -> Option<Version> {
         None
     }
 
-    /// Returns the route that the framework has chosen, if it has chosen one by now. Called for recorded requests, and for
-    /// those with a finish callback.
+    /// Returns the route that the framework has chosen for the request. The default is [`Route::Unknown`]: not chosen yet. See
+    /// [`peer`](Self::peer) for an example.
+    ///
+    /// Called for requests that are recorded, and for all requests if the policy has a finish callback.
     fn route(&self) -> Route<'_> {
         Route::Unknown
     }
 
-    /// Returns whether this mark was [left](crate::server::RequestSpan::leave_mark) with the request: an outer mount point has
-    /// begun it then. The default is `false`.
+    /// Returns `true` if an outer mount point has [stored](crate::server::RequestSpan::leave_mark) this mark with the request: it
+    /// has begun the request then. The default is `false`. See [`peer`](Self::peer) for an example.
     fn has_mark(&self, mark: Mark) -> bool {
         let _ = mark;
         false
@@ -107,11 +168,12 @@ pub trait RequestView {
 }
 
 impl dyn RequestView + '_ {
-    /// Returns the host that the client asked for, with its port, as it came: the [`authority`](RequestView::authority), else the
-    /// one `Host` header. There is no host where several such headers name one.
+    /// Returns the host that the client requested, with its port if it has one, as the client sent it: the
+    /// [`authority`](RequestView::authority), else the value of the `Host` header. Returns `None` if there are several `Host`
+    /// headers. See [`RequestView`] for an example.
     ///
-    /// The text may be anything. On a span it appears without user information, and only if the rest is a host with or
-    /// without a port: `uri-host [ ":" port ]` (RFC 9110, section 7.2), not empty, without a comma, the port empty or from 0
+    /// The text is not checked. A span shows it without user information, and only if the rest is a host with or without a port:
+    ///  `uri-host [ ":" port ]` (RFC 9110, section 7.2), not empty, without a comma, the port empty or from 0
     /// to 65535.
     #[must_use]
     pub fn host(&self) -> Option<&str> {
@@ -119,7 +181,7 @@ impl dyn RequestView + '_ {
         self.authority().or_else(named)
     }
 
-    /// Returns the first value of a header, whatever the name's case.
+    /// Returns the first value of a header. The case of the name does not matter.
     ///
     /// ```
     /// use opentracing_http::RequestView;
@@ -134,7 +196,7 @@ impl dyn RequestView + '_ {
     }
 }
 
-/// The one `Host` header; `None` where several name one.
+/// Returns the value of the `Host` header; `None` if there are several such headers.
 pub(crate) fn host_header(headers: &dyn HeaderView) -> Option<&[u8]> {
     let (mut host, mut count) = (None, 0_usize);
     headers.header_values(header::HOST.as_str(), &mut |value| {
@@ -144,11 +206,11 @@ pub(crate) fn host_header(headers: &dyn HeaderView) -> Option<&[u8]> {
     host.filter(|_| count == 1)
 }
 
-/// What a framework knows of a request's route.
+/// The route of a request, as far as the framework knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Route<'a> {
-    /// The framework has no routes, or has not chosen one yet.
+    /// The framework has no routes, or has not chosen one yet. The default.
     #[default]
     Unknown,
     /// No route matched.
@@ -225,7 +287,7 @@ impl RequestView for request::Parts {
     }
 }
 
-/// The version as attributes show it (OpenTelemetry's `network.protocol.version`): without `HTTP/`.
+/// Returns the version as OpenTelemetry's attribute `network.protocol.version` shows it: without `HTTP/`.
 pub(crate) fn version_number(version: Version) -> Option<&'static str> {
     match version {
         Version::HTTP_09 => Some("0.9"),
@@ -237,7 +299,7 @@ pub(crate) fn version_number(version: Version) -> Option<&'static str> {
     }
 }
 
-/// An IPv4 address that came over an IPv6 socket is an IPv4 address.
+/// Returns the address, as an IPv4 address if it is one that an IPv6 socket reports (`::ffff:192.0.2.1`).
 pub(crate) fn canonical(peer: SocketAddr) -> SocketAddr {
     match peer.ip().to_canonical() {
         IpAddr::V4(address) => SocketAddr::from((address, peer.port())),

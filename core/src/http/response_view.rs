@@ -1,4 +1,4 @@
-//! What the core reads of a framework's response, and writes into it.
+//! Access to a framework's response.
 
 use std::fmt::Display;
 
@@ -7,22 +7,23 @@ use http::StatusCode;
 use crate::http::request_view::Route;
 use crate::propagation::{Carrier, HeaderView};
 
-/// Access to a framework's response, before its body is sent: all that the core reads of it and writes into it.
+/// Access to a framework's response before its body is sent: everything that the core reads of it and writes into it.
 ///
-/// Implemented for [`http::Response`], whose body's size it does not know, and for [`http::StatusCode`], as a response that has
-/// neither headers nor a body. An adapter wraps the response with what else the
-/// framework knows of it, and gives it to [`RequestSpan::respond`](crate::server::RequestSpan::respond), which asks only for
-/// what is needed. A method may panic: what it would have returned is then missing.
+/// Implemented for [`http::Response`] with an unknown body size, and for [`http::StatusCode`] as a response without headers and
+/// without a body. An adapter wraps its response together with what else the framework knows of it, and passes the wrapper to
+/// [`RequestSpan::respond`](crate::server::RequestSpan::respond), which calls only the methods that it needs, on the thread that
+/// called it. If a method panics, its result counts as missing.
 ///
 /// ```
 /// use opentracing_http::Route;
 /// use opentracing_http::propagation::{Carrier, HeaderView};
 /// use opentracing_http::server::{BodySize, ResponseView};
 ///
-/// /// A response with the template of its route, and a body that is at hand.
+/// /// A response whose body is in memory, with the template of its route and the handler's error.
 /// struct Response<'a> {
 ///     inner: &'a mut http::Response<Vec<u8>>,
 ///     template: Option<&'a str>,
+///     error: Option<String>,
 /// }
 ///
 /// impl ResponseView for Response<'_> {
@@ -41,42 +42,51 @@ use crate::propagation::{Carrier, HeaderView};
 ///     fn route(&self) -> Route<'_> {
 ///         self.template.map_or(Route::Unmatched, Route::Template)
 ///     }
+///     fn error(&self) -> Option<&dyn std::fmt::Display> {
+///         Some(self.error.as_ref()?)
+///     }
+///     fn is_upgrade(&self) -> bool {
+///         false
+///     }
 /// }
 /// ```
 pub trait ResponseView {
-    /// Returns the status that the client will get.
+    /// Returns the status that the client receives. See [`ResponseView`] for an example.
     fn status(&self) -> u16;
 
-    /// Returns the headers.
+    /// Returns the headers. See [`ResponseView`] for an example.
     fn headers(&self) -> &dyn HeaderView;
 
-    /// Returns what the trace id is written into, if the policy [returns it to callers](crate::HttpTracingBuilder::return_trace_id).
-    /// The default is nothing, for a response whose headers can no longer be changed.
+    /// Returns the headers to write the trace id into, if the policy
+    /// [returns it to callers](crate::HttpTracingBuilder::return_trace_id). The default is `None`: the headers cannot be changed,
+    /// and no trace id is written. See [`ResponseView`] for an example.
     fn headers_mut(&mut self) -> Option<&mut dyn Carrier> {
         None
     }
 
-    /// Returns how much body there is. The default is not known.
+    /// Returns the size of the body. The default is [`BodySize::Unknown`]. See [`ResponseView`] for an example.
     ///
-    /// Of an empty body nothing is polled, so the request ends with its head only if this is `Empty` or `Exact(0)`.
+    /// Servers do not poll an empty body. Return `Empty` or `Exact(0)` for one, so that the request ends with its head.
     fn body_size(&self) -> BodySize {
         BodySize::Unknown
     }
 
-    /// Returns the route, where it is known only now; asked for only if somebody wants it. The default is
-    /// [`Unknown`](Route::Unknown), which changes nothing.
+    /// Returns the route, for a framework that knows it only after the handler. The default is [`Unknown`](Route::Unknown), which
+    /// changes nothing. See [`ResponseView`] for an example.
+    ///
+    /// Called only if the request is recorded or the policy has a finish callback.
     fn route(&self) -> Route<'_> {
         Route::Unknown
     }
 
-    /// Returns the error of the handler that the framework made this response of, for the error log of a request that failed.
-    /// The default is none.
+    /// Returns the handler's error that the framework turned into this response. It becomes the message in the error log of a
+    /// request that failed. The default is `None`. See [`ResponseView`] for an example.
     fn error(&self) -> Option<&dyn Display> {
         None
     }
 
-    /// Returns whether the connection changes its protocol where the status does not show it: rocket sets 101 later. The
-    /// default is `false`.
+    /// Returns `true` if the connection changes its protocol although [`status`](Self::status) is not 101 yet: rocket sets 101
+    /// after this. The default is `false`. See [`ResponseView`] for an example.
     fn is_upgrade(&self) -> bool {
         false
     }
@@ -111,7 +121,7 @@ impl ResponseView for StatusCode {
     }
 }
 
-/// A response of which the framework knows how much body it has, where the view of the rest does not.
+/// A response together with the size of its body, for a view that does not know the size.
 ///
 /// ```
 /// use opentracing_http::server::{BodySize, ResponseView, WithBodySize};
@@ -153,13 +163,13 @@ impl<R: ResponseView> ResponseView for WithBodySize<'_, R> {
     }
 }
 
-/// How much body a response has, as far as its framework knows.
+/// The size of a response's body, as far as the framework knows it. See [`ResponseView`] for an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodySize {
-    /// None: nothing will be polled.
+    /// There is no body: the server polls nothing.
     Empty,
-    /// This many bytes.
+    /// A body of this many bytes.
     Exact(u64),
-    /// A stream whose end is not known yet.
+    /// A stream, whose size is not known yet.
     Unknown,
 }

@@ -1,14 +1,14 @@
-//! The policy at one mount point.
+//! The policy together with the options of one mount point.
 
 use std::borrow::Cow;
 
 use crate::http::{Attribute, Options, SpanEnd};
 use crate::http_tracing::HttpTracing;
 
-/// The policy plus the options of one mount point: of a layer, a middleware, a filter or traced routes.
+/// The policy plus the options of one mount point. A mount point is a layer, a middleware, a filter or a set of traced routes.
 ///
-/// Every adapter's constructor takes anything that converts into it: `&tracing` for a mount point without options, otherwise the
-/// result of [`HttpTracing::mount_point`] and the methods below.
+/// Every adapter's constructor takes anything that converts into a `MountPoint`: `&tracing` for a mount point without options,
+/// otherwise the result of [`HttpTracing::mount_point`] and of the methods below.
 ///
 /// ```
 /// use opentracing_http::server::Instrumentation;
@@ -42,7 +42,7 @@ pub struct MountPoint {
 }
 
 impl HttpTracing {
-    /// Creates a mount point without options, to add some; see [`MountPoint`] for an example.
+    /// Creates a mount point of this policy, to which options can be added. See [`MountPoint`] for an example.
     pub fn mount_point(&self) -> MountPoint {
         MountPoint {
             tracing: self.clone(),
@@ -52,9 +52,9 @@ impl HttpTracing {
 }
 
 impl MountPoint {
-    /// Adds attributes to those of the policy, as tags of the spans.
+    /// Adds attributes to those of the policy. They become tags of the spans. See [`MountPoint`] for an example.
     ///
-    /// If a request passes several mount points, its span has the attributes of all.
+    /// If a request passes several mount points, its span has the attributes of all of them.
     pub fn attributes(mut self, attributes: impl IntoIterator<Item = Attribute>) -> Self {
         self.options.attributes.extend(attributes);
         let mut attributes = self.options.attributes.iter();
@@ -62,14 +62,19 @@ impl MountPoint {
         self
     }
 
-    /// Sets the name of the spans; by default the policy's rule, method and route determine it. A handler can still
-    /// [rename](crate::Span::set_name) its span. Of several mount points the innermost that sets a name decides.
+    /// Sets the name of the spans. By default the policy's rule determines it, else the method and the route. See [`MountPoint`]
+    /// for an example.
+    ///
+    /// A handler can still [rename](crate::Span::set_name) its span. If a request passes several mount points, the innermost one
+    /// that sets a name decides.
     pub fn name(mut self, name: impl Into<Cow<'static, str>>) -> Self {
         self.options.name = Some(name.into());
         self
     }
 
-    /// Sets when the spans end; as the policy sets it by default. Of several mount points the innermost that sets it decides.
+    /// Sets when the spans end. The default is the policy's setting. See [`MountPoint`] for an example.
+    ///
+    /// If a request passes several mount points, the innermost one that sets this decides.
     pub fn ends(mut self, end: SpanEnd) -> Self {
         self.options.ends = Some(end);
         self

@@ -1,4 +1,4 @@
-//! The caller of a request: what it sent, as far as it is trusted, and what is decided by that.
+//! The caller of a request: its trace headers as far as it is trusted, and the sampling decision that follows from them.
 
 use std::sync::Arc;
 
@@ -9,25 +9,29 @@ use crate::propagation::{Extraction, IncomingHeaders, KnownHeader};
 use crate::sampler::{SamplingDecision, SamplingParams, SamplingResult, Subject};
 use crate::tag::SpanKind;
 
-/// What the caller sent, as far as it is trusted.
+/// The content of the caller's trace headers, as far as the caller is trusted.
 pub(super) struct Caller {
+    /// The context of a caller that is trusted. The span becomes its child.
     pub(super) parent: Option<SpanContext>,
-    /// A caller that is not trusted.
+    /// The context of a caller that is not trusted. The span refers to it, in a trace of its own.
     pub(super) untrusted: Option<SpanContext>,
-    /// A decision that came without ids.
+    /// A sampling decision that came without ids.
     decision: Option<bool>,
+    /// Whether the caller requested a debug trace, and may do so.
     pub(super) debug: bool,
+    /// The value of the header `jaeger-debug-id`, if the caller may request a debug trace.
     pub(super) debug_id: Option<Box<str>>,
     /// Baggage that came without ids.
     pub(super) baggage: Option<Arc<Extra>>,
 }
 
 impl Caller {
-    /// Whether the caller sent neither ids nor a decision.
+    /// Returns `true` if the caller sent neither ids nor a decision.
     pub(super) fn is_silent(&self) -> bool {
         self.parent.is_none() && self.untrusted.is_none() && self.decision.is_none() && !self.debug
     }
 
+    /// A caller without trace headers.
     pub(super) const SILENT: Self = Self {
         parent: None,
         untrusted: None,
@@ -37,7 +41,7 @@ impl Caller {
         baggage: None,
     };
 
-    /// Fills in what a caller sent of which nothing is known yet. `view` is guarded.
+    /// Reads the trace headers into a value that is [`SILENT`](Self::SILENT). `view` is guarded.
     pub(super) fn read(
         &mut self,
         view: &dyn RequestView,
@@ -47,8 +51,8 @@ impl Caller {
         let policy = tracing.policy();
         let settings = &policy.http;
         let judge = |trust: &Trust| trust.judge(view, |judge| policy.guard(judge));
-        // Judged before anything is read: of an untrusted caller nothing but ids and flags is. Only a format of the user's own
-        // may still find something where no known header is.
+        // Trust is judged before anything is read, because only ids and flags are read from an untrusted caller. If there is no
+        // known header, only the user's own format can find something.
         let trusted = settings.trust.fixed();
         let trusted = trusted.or_else(|| headers.any_known().then(|| judge(&settings.trust)));
         if trusted == Some(false) {
@@ -70,7 +74,7 @@ impl Caller {
             return;
         }
         if trusted == Some(true) && found.has_ids_only() {
-            // What nearly every caller sends.
+            // The usual case: ids and flags, nothing else.
             self.parent = found.take_context();
             return;
         }
@@ -118,6 +122,7 @@ impl Caller {
         self.parent = context;
     }
 
+    /// Returns the sampling decision for the request.
     pub(super) fn sampling(
         &self,
         tracing: &HttpTracing,
@@ -126,13 +131,13 @@ impl Caller {
     ) -> SamplingResult {
         let sampling = self.judge(tracing, view, trace_id);
         match (sampling.decision, self.decision) {
-            // There are no ids to pass through, but there is a no to pass on.
+            // There are no ids to pass through, but `sampled = 0` has to be propagated.
             (SamplingDecision::PassThrough, Some(false)) => SamplingResult::drop(),
             _ => sampling,
         }
     }
 
-    /// Skip rules, debug, the policy's sampler, the tracer: in this order.
+    /// Returns the first decision of: skip rules, debug, the policy's sampler, the tracer.
     fn judge(
         &self,
         tracing: &HttpTracing,

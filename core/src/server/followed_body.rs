@@ -1,4 +1,4 @@
-//! A response body together with what follows it.
+//! A response body together with its request's span.
 
 use std::fmt;
 use std::pin::Pin;
@@ -9,12 +9,13 @@ use pin_project_lite::pin_project;
 use crate::server::body_span::{BodyPart, BodySpan};
 
 pin_project! {
-    /// A response body that is followed to its end: an adapter's body type wraps one, and its poll calls [`poll`](Self::poll).
+    /// A response body together with the [`BodySpan`] that ends its request. An adapter's body type wraps one, and its `poll_*`
+    /// method calls [`poll`](Self::poll).
     ///
-    /// The request's span is current while the body is polled and while it is dropped. Where nothing follows the body, the
-    /// wrapper only passes it on.
+    /// The request's span is current while the body is polled and while it is dropped. Without a [`BodySpan`], the wrapper only
+    /// forwards to the body.
     ///
-    /// A body of a framework whose bodies are iterators of chunks:
+    /// An example for a framework whose bodies are iterators of chunks:
     ///
     /// ```
     /// use opentracing_http::server::{BodyPart, FollowedBody, Instrumentation};
@@ -67,7 +68,8 @@ pin_project! {
 }
 
 impl<B> FollowedBody<B> {
-    /// Follows `body`, if [`respond`](crate::server::RequestSpan::respond) returned something to follow it with.
+    /// Wraps `body`. `span` is the result of [`respond`](crate::server::RequestSpan::respond). See [`FollowedBody`] for an
+    /// example.
     pub fn new(body: B, span: Option<BodySpan>) -> Self {
         Self {
             body: Some(body),
@@ -75,13 +77,27 @@ impl<B> FollowedBody<B> {
         }
     }
 
-    /// Returns the body itself; `None` only while it is being dropped.
+    /// Returns the body; `None` only while it is being dropped.
+    ///
+    /// ```
+    /// use opentracing_http::server::FollowedBody;
+    ///
+    /// let followed = FollowedBody::new("hello", None);
+    /// assert_eq!(followed.body(), Some(&"hello"));
+    /// ```
     #[must_use]
     pub fn body(&self) -> Option<&B> {
         self.body.as_ref()
     }
 
-    /// Returns the body itself where nothing follows it, so that it need not be wrapped.
+    /// Returns the body if it has no [`BodySpan`], so that the adapter can send it without a wrapper.
+    ///
+    /// ```
+    /// use opentracing_http::server::FollowedBody;
+    ///
+    /// let followed = FollowedBody::new("hello", None);
+    /// assert_eq!(followed.into_bare().unwrap(), "hello");
+    /// ```
     ///
     /// ```
     /// use opentracing_http::server::FollowedBody;
@@ -92,7 +108,7 @@ impl<B> FollowedBody<B> {
     ///
     /// # Errors
     ///
-    /// The same value, where it has to stay.
+    /// Returns the value itself if it has a [`BodySpan`] and has to stay wrapped.
     #[allow(
         clippy::result_large_err,
         reason = "it is the same value that came in, and boxing it would allocate"
@@ -107,8 +123,8 @@ impl<B> FollowedBody<B> {
         }
     }
 
-    /// Returns the body itself, for a framework that takes no other. It counts as sent, with this many bytes, and the request
-    /// ends now. `None` only while the body is being dropped.
+    /// Returns the body without its wrapper, for a framework that accepts no other body type. The request ends now, as completed,
+    /// with this many bytes of body. Returns `None` only while the body is being dropped.
     ///
     /// ```
     /// use opentracing_http::server::{FollowedBody, Instrumentation};
@@ -117,8 +133,10 @@ impl<B> FollowedBody<B> {
     /// let tracer = InMemoryTracer::new();
     /// let instrumentation = Instrumentation::new(&HttpTracing::new(tracer.clone()), "my-framework");
     /// let span = instrumentation.begin(&http::Request::new(()));
-    /// let body = FollowedBody::new("hello", span.respond(&mut http::Response::new(())));
-    /// assert_eq!(body.into_unfollowed(5), Some("hello"));
+    /// let body = span.respond(&mut http::Response::new(()));
+    ///
+    /// let followed = FollowedBody::new("hello", body);
+    /// assert_eq!(followed.into_unfollowed(5), Some("hello"));
     /// assert_eq!(tracer.finished()[0].http().unwrap().body_bytes(), 5);
     /// ```
     #[must_use]
@@ -129,9 +147,34 @@ impl<B> FollowedBody<B> {
         self.body.take()
     }
 
-    /// Polls the body in the request's scope, and notes what it brought: `part` is called with that, and with the body.
+    /// Polls the body with the request's span current, and records the result.
     ///
-    /// Returns `Pending` where the body is being dropped, when nobody can poll it.
+    /// If `poll` returns `Ready`, `part` is called with that result and with the body, and returns the [`BodyPart`] to record. It
+    /// is not called without a [`BodySpan`]. Returns `Pending` while the body is being dropped.
+    ///
+    /// ```
+    /// use std::pin::Pin;
+    /// use std::task::{Context, Poll};
+    ///
+    /// use opentracing_http::server::{BodyPart, FollowedBody};
+    ///
+    /// trait Body {
+    ///     fn poll_chunk(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Vec<u8>>>;
+    /// }
+    ///
+    /// fn poll_traced<B: Body>(
+    ///     followed: Pin<&mut FollowedBody<B>>,
+    ///     cx: &mut Context<'_>,
+    /// ) -> Poll<Option<Vec<u8>>> {
+    ///     followed.poll(
+    ///         |body| body.poll_chunk(cx),
+    ///         |chunk, _body| match chunk {
+    ///             Some(chunk) => BodyPart::Data(chunk.len()),
+    ///             None => BodyPart::End,
+    ///         },
+    ///     )
+    /// }
+    /// ```
     pub fn poll<T>(
         self: Pin<&mut Self>,
         poll: impl FnOnce(Pin<&mut B>) -> Poll<T>,
@@ -151,7 +194,9 @@ impl<B> FollowedBody<B> {
         polled
     }
 
-    /// Does the same for a body that is not polled: that blocks, or is an iterator. `None` where the body is being dropped.
+    /// Runs `f` with the request's span current and records the result, as [`poll`](Self::poll) does, for a body that is not
+    /// polled: one that blocks, or an iterator. Returns `None` while the body is being dropped. See [`FollowedBody`] for an
+    /// example.
     pub fn run<T>(
         &mut self,
         f: impl FnOnce(&mut B) -> T,

@@ -1,4 +1,4 @@
-//! A request as its adapter shows it, read under the policy's guard.
+//! Views of requests and headers whose methods are foreign code, called under the policy's guard.
 
 use std::net::SocketAddr;
 
@@ -8,14 +8,14 @@ use crate::http::{Mark, RequestView, Route};
 use crate::propagation::{HeaderFilter, HeaderView};
 use crate::span::Policy;
 
-/// Headers whose methods may be anybody's. A panic in one is counted, and loses what that one would have returned.
+/// Headers whose methods are foreign code. If one panics, its result counts as missing, and the panic is counted.
 pub(crate) struct GuardedHeaders<'v> {
     headers: &'v dyn HeaderView,
     policy: &'v Policy,
 }
 
 impl<'v> GuardedHeaders<'v> {
-    /// Asks for the headers; there are none where that panics.
+    /// Calls `headers` for the headers. If that panics, there are none.
     pub(crate) fn of(policy: &'v Policy, headers: impl FnOnce() -> &'v dyn HeaderView) -> Self {
         let none: &'static [(&str, &str); 0] = &[];
         let headers = policy.guard(headers).unwrap_or(none);
@@ -43,8 +43,8 @@ impl HeaderView for GuardedHeaders<'_> {
     }
 }
 
-/// A view whose methods may be anybody's: an adapter's, or functions that an application gave to one. A panic in one is
-/// counted, and loses what that one would have returned.
+/// A view whose methods are foreign code: an adapter's, or functions that an application passed to an adapter. If one panics,
+/// its result counts as missing, and the panic is counted.
 pub(crate) struct GuardedRequest<'v> {
     view: &'v dyn RequestView,
     headers: GuardedHeaders<'v>,

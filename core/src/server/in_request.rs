@@ -1,4 +1,4 @@
-//! A future that is a part of a request.
+//! A handler's future within its request's scope.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,11 +9,11 @@ use pin_project_lite::pin_project;
 use crate::server::request_span::RequestSpan;
 
 pin_project! {
-    /// A handler's future, polled and dropped with its request's span current.
+    /// A handler's future that is polled and dropped with its request's span current.
     ///
-    /// Returns what the handler returned, and the request's span, for [`respond`](RequestSpan::respond) or
-    /// [`fail`](RequestSpan::fail). Dropped before that, it ends the request: as cancelled, or as panicked, if a panic left one of
-    /// the polls.
+    /// Its output is the handler's output and the request's span, for [`respond`](RequestSpan::respond) or
+    /// [`fail`](RequestSpan::fail). If it is dropped before it is ready, the request ends as cancelled, or as panicked if one of
+    /// the polls panicked.
     ///
     /// ```
     /// use opentracing_http::server::{InRequest, Instrumentation};
@@ -66,14 +66,43 @@ pin_project! {
 }
 
 impl<F> InRequest<F> {
-    /// Calls the handler in the request's scope, for its future. A panic of the call ends the request.
+    /// Calls the handler with the request's span current, and wraps the future that it returns. If the call panics, the request
+    /// ends as panicked. See [`InRequest`] for an example.
     pub fn new(span: RequestSpan, call: impl FnOnce() -> F) -> Self {
         let mut request = Self::before(span);
         request.start(call);
         request
     }
 
-    /// Holds the request's span, and no future yet; for an adapter that has to act when the [call](Self::start) panics.
+    /// Wraps the request's span without a future, for an adapter that has to do something when the [call](Self::start) of the
+    /// handler panics.
+    ///
+    /// ```
+    /// use std::panic::{AssertUnwindSafe, catch_unwind};
+    /// use std::pin::pin;
+    ///
+    /// use opentracing_http::server::{InRequest, Instrumentation};
+    /// use opentracing_http::{HttpTracing, InMemoryTracer, Outcome};
+    ///
+    /// fn handler(_: http::Request<()>) -> std::future::Ready<()> {
+    ///     panic!("no future")
+    /// }
+    ///
+    /// let tracer = InMemoryTracer::new();
+    /// let instrumentation = Instrumentation::new(&HttpTracing::new(tracer.clone()), "my-framework");
+    /// let request = http::Request::new(());
+    ///
+    /// let mut traced = InRequest::before(instrumentation.begin(&request));
+    /// let called = catch_unwind(AssertUnwindSafe(|| traced.start(|| handler(request))));
+    /// assert!(called.is_err());
+    /// {
+    ///     let mut traced = pin!(traced);
+    ///     if let Some(span) = traced.as_mut().span() {
+    ///         span.set_error(&"the handler panicked");
+    ///     }
+    /// }
+    /// assert_eq!(tracer.finished()[0].http().unwrap().outcome(), Outcome::Panicked);
+    /// ```
     pub fn before(span: RequestSpan) -> Self {
         Self {
             future: None,
@@ -81,14 +110,15 @@ impl<F> InRequest<F> {
         }
     }
 
-    /// Calls the handler in the request's scope, for its future.
+    /// Calls the handler with the request's span current, and keeps the future that it returns. A panic of the call is recorded as
+    /// the request's outcome and continues to the caller. See [`before`](Self::before) for an example.
     pub fn start(&mut self, call: impl FnOnce() -> F) {
         if let Some(span) = &mut self.span {
             self.future = Some(span.scope(call));
         }
     }
 
-    /// Returns the request's span, until the future has ended.
+    /// Returns the request's span; `None` after the future was ready. See [`before`](Self::before) for an example.
     #[must_use]
     pub fn span(self: Pin<&mut Self>) -> Option<&mut RequestSpan> {
         self.project().span.as_mut()
@@ -98,7 +128,7 @@ impl<F> InRequest<F> {
 impl<F: Future> Future for InRequest<F> {
     type Output = (F::Output, RequestSpan);
 
-    /// Returns `Pending` if it is polled once more after its end.
+    /// Returns `Pending` if it is polled after it was ready, or before [`start`](Self::start).
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         let Some(span) = this.span else {

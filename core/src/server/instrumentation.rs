@@ -1,4 +1,4 @@
-//! Where tracing meets a framework: the policy plus the options of one mount point.
+//! The value that begins requests: the policy plus the options of one mount point.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -28,7 +28,7 @@ use crate::tag::SpanKind;
 ///
 /// let request = http::Request::get("/").header("user-agent", "curl").body(()).unwrap();
 /// let span = instrumentation.begin(&request);
-/// span.fail(None, &"no luck");
+/// span.fail(None, &"the database is not available");
 ///
 /// let spans = tracer.finished();
 /// assert_eq!(spans[0].name(), "GET");
@@ -36,7 +36,7 @@ use crate::tag::SpanKind;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Instrumentation {
-    // One pointer, because some frameworks clone what they call for every request.
+    // One pointer, because some frameworks clone their middleware for every request.
     mount: Arc<Mount>,
 }
 
@@ -45,12 +45,13 @@ struct Mount {
     tracing: HttpTracing,
     component: &'static str,
     options: Option<Arc<Options>>,
-    /// The headers of a request that are looked at, for the policy and the options.
+    /// The request headers that the policy and the options read.
     wanted: HeaderFilter,
 }
 
 impl Instrumentation {
     /// Creates the instrumentation of a mount point. `component` is the framework's name, the value of the tag `component`.
+    /// See [`Instrumentation`] for an example.
     #[must_use]
     pub fn new(mount_point: impl Into<MountPoint>, component: &'static str) -> Self {
         let MountPoint { tracing, options } = mount_point.into();
@@ -67,14 +68,41 @@ impl Instrumentation {
     }
 
     /// Returns the policy.
+    ///
+    /// ```
+    /// use opentracing_http::server::Instrumentation;
+    /// use opentracing_http::{HttpTracing, InMemoryTracer};
+    ///
+    /// let tracing = HttpTracing::new(InMemoryTracer::new());
+    /// let instrumentation = Instrumentation::new(&tracing, "my-framework");
+    /// instrumentation.tracing().span("warm up").start().finish();
+    /// ```
     #[must_use]
     pub fn tracing(&self) -> &HttpTracing {
         &self.mount.tracing
     }
 
-    /// Counts a mount point that an adapter has made: a layer's service, a middleware's, a filter. As long as a policy has only
-    /// one, no request can come to a second, and none needs a [mark](RequestSpan::leave_mark). An adapter that does not call
-    /// this is right as well: its requests all get marks.
+    /// Counts one mount point of the policy. An adapter calls this once for each service of a layer, each middleware and each filter
+    /// that it creates.
+    ///
+    /// As long as a policy has only one mount point, no request can reach a second one, and requests need no
+    /// [mark](RequestSpan::leave_mark). Without this call, all requests get marks.
+    ///
+    /// ```
+    /// use opentracing_http::MountPoint;
+    /// use opentracing_http::server::Instrumentation;
+    ///
+    /// /// An adapter's middleware.
+    /// struct Tracing(Instrumentation);
+    ///
+    /// impl Tracing {
+    ///     fn new(mount_point: impl Into<MountPoint>) -> Self {
+    ///         let instrumentation = Instrumentation::new(mount_point, "my-framework");
+    ///         instrumentation.mounted();
+    ///         Self(instrumentation)
+    ///     }
+    /// }
+    /// ```
     pub fn mounted(&self) {
         self.mount
             .tracing
@@ -83,13 +111,15 @@ impl Instrumentation {
             .fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Begins a request: starts its span or, where an outer mount point has [begun](RequestView::has_mark) this very request,
-    /// adds to that one's span what this mount point asks for. What is returned then ends nothing.
+    /// Begins a request and returns its span. See [`Instrumentation`] for an example.
     ///
-    /// A span starts from skip rules, the caller's context as far as it is trusted, samplers, and facts about the request. A
-    /// request that brings no context of its own becomes a child of the current span, if that was entered within a poll
-    /// ([`Span::scope`], [`RequestSpan::scope`]): it is one that a handler makes within the process. Neither a
-    /// [guard](Span::enter) nor an [`in_scope`](Span::in_scope) counts by itself.
+    /// If an outer mount point has [begun](RequestView::has_mark) this request already, no span starts. The options of this mount
+    /// point are added to the existing span, and the value that is returned [ends nothing](RequestSpan::is_outermost).
+    ///
+    /// Otherwise a span starts. Skip rules, the caller's context as far as it is trusted, and the samplers decide whether it is
+    /// recorded. A request without a caller's context becomes a child of the current span if that was entered within a poll
+    /// ([`Span::scope`], [`RequestSpan::scope`]): then a handler made the request within this process. A [guard](Span::enter) or
+    /// an [`in_scope`](Span::in_scope) outside of a poll does not count.
     pub fn begin(&self, view: &dyn RequestView) -> RequestSpan {
         match self.joinable(view) {
             Some(span) => {
@@ -100,31 +130,60 @@ impl Instrumentation {
         }
     }
 
-    /// Returns the span that [`begin`](Self::begin) would add to, for an adapter that can do so only later, when it knows
-    /// that its route is the one that responds.
+    /// Returns the span to which [`begin`](Self::begin) would add this mount point's options. An adapter that can add them only
+    /// later, when it knows that its route responds, passes the span to [`join`](Self::join).
     ///
-    /// It is that of the innermost request with a [mark](RequestView::has_mark) of those in whose [scope](RequestSpan::scope)
-    /// this thread is. `None` where there is no such scope, as in a task to which a middleware has handed the request.
+    /// The span is that of the innermost request in whose [scope](RequestSpan::scope) this thread is and whose
+    /// [mark](RequestView::has_mark) the request has. Returns `None` if there is none, as in a task to which a middleware has
+    /// moved the request.
+    ///
+    /// ```
+    /// use opentracing_http::server::Instrumentation;
+    /// use opentracing_http::{Attribute, HttpTracing, InMemoryTracer};
+    ///
+    /// let tracer = InMemoryTracer::new();
+    /// let tracing = HttpTracing::new(tracer.clone());
+    /// let everywhere = Instrumentation::new(&tracing, "my-framework");
+    /// let options = tracing.mount_point().attributes([Attribute::USER_AGENT]);
+    /// let single_route = Instrumentation::new(options, "my-framework");
+    ///
+    /// let mut request = http::Request::get("/").header("user-agent", "curl").body(()).unwrap();
+    /// let mut outer = everywhere.begin(&request);
+    /// outer.leave_mark(request.extensions_mut());
+    /// outer.scope(|| {
+    ///     // While the framework looks for a route:
+    ///     let joinable = single_route.joinable(&request).unwrap();
+    ///     // When the route has responded:
+    ///     let inner = single_route.join(&joinable, &request);
+    ///     drop(inner.respond(&mut http::StatusCode::OK));
+    /// });
+    /// drop(outer.respond(&mut http::StatusCode::OK));
+    ///
+    /// let spans = tracer.finished();
+    /// assert_eq!(spans.len(), 1);
+    /// assert_eq!(spans[0].tag("user_agent").unwrap(), "curl");
+    /// ```
     #[must_use]
     pub fn joinable(&self, view: &dyn RequestView) -> Option<Span> {
         let policy = self.mount.tracing.policy();
         current::request(|mark| policy.guard(|| view.has_mark(mark)).unwrap_or(false))
     }
 
-    /// Adds to a request's span what this mount point asks for: attributes, name, route, end. What is returned ends nothing;
-    /// its scopes make the span current.
+    /// Adds the options of this mount point to a request's span: attributes, name, route, and when the span ends. The value that is
+    /// returned ends nothing; its scopes make the span current. See [`joinable`](Self::joinable) for an example.
     pub fn join(&self, span: &Span, view: &dyn RequestView) -> RequestSpan {
         self.add_to(span, view);
         RequestSpan::new(Request::joined(span.clone(), false))
     }
 
+    /// Adds the options of this mount point, if the span is recorded.
     fn add_to(&self, span: &Span, view: &dyn RequestView) {
         let Some(cell) = span.cell().filter(|cell| cell.is_recorded()) else {
             return;
         };
         let policy = cell.policy();
         let limits = &policy.limits;
-        // All that is not ours is asked before the lock is taken: it may use the span.
+        // Foreign code is called before the lock is taken, because it may use the span.
         let view = GuardedRequest::new(view, policy);
         let route = view.route();
         let options = self.mount.options.as_ref();
@@ -142,6 +201,7 @@ impl Instrumentation {
         });
     }
 
+    /// Starts a span for a request that no outer mount point has begun.
     fn start_request(&self, view: &dyn RequestView) -> RequestSpan {
         let policy = self.mount.tracing.policy();
         let guarded = GuardedRequest::new(view, policy);
@@ -175,7 +235,7 @@ impl Instrumentation {
         RequestSpan::new(Request::new(span, calls_back, guarded.method()))
     }
 
-    /// Starts what a caller asked for.
+    /// Starts the span of a request that a caller sent from elsewhere.
     fn start_from(&self, arrival: Arrival<'_>, caller: &mut Caller) -> Span {
         let policy = self.mount.tracing.policy();
         let trace_id = match &caller.parent {
@@ -205,7 +265,8 @@ impl Instrumentation {
         start.recorded(policy, inherited, sampling)
     }
 
-    /// Starts a request that was made within this process, below the span that made it. That one's decision holds.
+    /// Starts the span of a request that was made within this process, as a child of the span that made it. It is recorded if its
+    /// parent is.
     fn start_below(
         &self,
         arrival: Arrival<'_>,

@@ -1,9 +1,14 @@
 //! The life of a request, for adapters to web frameworks: begin, run, respond.
 //!
-//! An adapter shows a request as a [`RequestView`] and begins it with [`Instrumentation::begin`], runs the handler in the
-//! [`RequestSpan`]'s [scope](RequestSpan::scope) or as an [`InRequest`] future, and hands the response to
-//! [`RequestSpan::respond`], which returns what follows the body: a [`FollowedBody`] does that. The guide is in the package
-//! `opentracing-testkit`, together with the contract that an adapter has to pass.
+//! An adapter does three things for each request:
+//!
+//! 1. It passes a [`RequestView`] of the request to [`Instrumentation::begin`], which returns a [`RequestSpan`].
+//! 2. It runs the handler in the span's [scope](RequestSpan::scope), or as an [`InRequest`] future.
+//! 3. It passes a [`ResponseView`] to [`RequestSpan::respond`]. If that returns a [`BodySpan`], the adapter wraps the body in a
+//!    [`FollowedBody`].
+//!
+//! [`InRequest`] shows the first two steps, [`FollowedBody`] the third. The guide is in the package `opentracing-testkit`,
+//! together with the contract that an adapter has to pass.
 
 mod body_span;
 mod caller;

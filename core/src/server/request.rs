@@ -1,4 +1,4 @@
-//! What is common to a request before its response head and after.
+//! The state of a request that its part before the response head and its part after it share.
 
 use std::fmt::Display;
 use std::mem;
@@ -8,19 +8,22 @@ use crate::http::{Outcome, Route};
 use crate::span::{Kind, Policy, Record, RequestEnd, Span, SpanCell, current};
 use crate::text::BoundedText;
 
-/// The right to end a request, once. All that is known of it is in its span's cell.
+/// The right to end a request, once. The facts about the request are in its span's cell.
 #[derive(Debug)]
 pub(super) struct Request {
     span: Span,
+    /// Whether this value still has to end the request.
     is_open: bool,
+    /// Whether finish callbacks are called at the end.
     calls_back: bool,
+    /// Whether the method is `HEAD`, so that the response has no body.
     pub(super) is_head: bool,
-    /// Whether the scope of an outer mount point, which has the same span, is the current one already.
+    /// Whether this thread is already in the scope of an outer mount point with the same span.
     is_in_scope: bool,
 }
 
 impl Request {
-    /// No request, or none any more.
+    /// A value that ends no request.
     pub(super) const NONE: Self = Self {
         span: Span::none(),
         is_open: false,
@@ -43,7 +46,7 @@ impl Request {
         &self.span
     }
 
-    /// The span's cell and policy, while the request is open and watched.
+    /// Returns the span's cell and policy, while the request is open and watched.
     pub(super) fn watched(&self) -> Option<(&SpanCell, &Policy)> {
         let cell = self.span.cell().filter(|_| self.is_watched())?;
         Some((cell, cell.policy()))
@@ -53,13 +56,13 @@ impl Request {
         self.is_open
     }
 
-    /// Whether its end matters to anybody: it is recorded, or finish callbacks are called.
+    /// Returns `true` if the request is open, and is recorded or has finish callbacks.
     pub(super) fn is_watched(&self) -> bool {
         self.is_open && (self.calls_back || self.span.is_recorded())
     }
 
-    /// A request that has its span from an outer mount point, which ends it. `is_in_scope` where this thread is in that one's
-    /// scope.
+    /// Creates the request of an inner mount point: the outer one, which has the same span, ends it. `is_in_scope` is `true` if
+    /// this thread is in the scope of the outer one.
     pub(super) fn joined(span: Span, is_in_scope: bool) -> Self {
         Self {
             span,
@@ -68,7 +71,7 @@ impl Request {
         }
     }
 
-    /// Runs a part of the request with its span current; notes a panic that leaves `f`.
+    /// Runs `f` with the request's span current. Records a panic of `f`, which continues.
     pub(super) fn scope<R>(&mut self, f: impl FnOnce() -> R) -> R {
         if self.is_in_scope {
             return f();
@@ -76,13 +79,14 @@ impl Request {
         current::lend(&mut self.span, Kind::Request, f, note_panic)
     }
 
+    /// Records that a part of the request has panicked now.
     pub(super) fn note_panic(&self) {
         if self.is_watched() {
             note_panic(&self.span);
         }
     }
 
-    /// Notes the route. An inner mount point may be the only one that knows it.
+    /// Sets the route, also after [`joined`](Self::joined): an inner mount point may be the only one that knows it.
     pub(super) fn set_route(&self, route: Route<'_>) {
         if let Some(cell) = self.span.cell().filter(|_| route != Route::Unknown) {
             let limit = cell.policy().limits.value_bytes;
@@ -93,6 +97,7 @@ impl Request {
         }
     }
 
+    /// Sets the error that the log of a failed request shows.
     pub(super) fn set_error(&self, error: &dyn Display) {
         if let Some((cell, policy)) = self.watched()
             && cell.is_recorded()
@@ -106,6 +111,7 @@ impl Request {
         }
     }
 
+    /// Sets the response's status, if the request is open.
     pub(super) fn set_status(&self, status: Option<u16>) {
         if let Some((cell, _)) = self.watched() {
             cell.change_facts(|http| {
@@ -115,7 +121,7 @@ impl Request {
         }
     }
 
-    /// Ends the request, once: callbacks first, then the span. Its handle stays, for what still runs.
+    /// Ends the request, once: calls the callbacks first, then ends the span. The handle stays usable for code that still runs.
     pub(super) fn end(&mut self, outcome: Outcome, body_bytes: u64) {
         let is_watched = self.is_watched();
         self.is_open = false;
@@ -133,7 +139,7 @@ impl Request {
         }
     }
 
-    /// Calls what is called at a request's end, while its span can still be changed.
+    /// Calls the finish callbacks and the naming rule, while the span can still be changed.
     #[cold]
     fn call_back(&self, cell: &SpanCell, end: &Ending) {
         let policy = cell.policy();
@@ -166,7 +172,7 @@ impl Request {
         policy.name_by_rule(cell);
     }
 
-    /// Gives the request up: its span ends without a report, and no callback is called.
+    /// Ends the span without a report and without callbacks.
     pub(super) fn discard(&mut self) {
         if let Some(cell) = self.span.cell().filter(|_| self.is_open) {
             cell.close(|_| Duration::ZERO);
@@ -175,7 +181,7 @@ impl Request {
     }
 }
 
-/// How and when a request ends, as far as its adapter knows.
+/// The outcome and the time of a request's end, as its adapter knows them.
 struct Ending {
     outcome: Outcome,
     body_bytes: u64,
@@ -183,7 +189,7 @@ struct Ending {
 }
 
 impl Ending {
-    /// Notes the end; returns how long the request has lasted.
+    /// Stores the end in the record. Returns the duration of the request.
     fn note(&self, record: &mut Record) -> Duration {
         let (at, outcome) = match record.panicked {
             Some(at) => (at, Outcome::Panicked),
@@ -202,7 +208,7 @@ impl Ending {
     }
 }
 
-/// Notes the moment of the first panic.
+/// Stores the time of the first panic.
 pub(super) fn note_panic(span: &Span) {
     if let Some(cell) = span.cell() {
         let now = cell.policy().monotonic();

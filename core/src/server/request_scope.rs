@@ -1,4 +1,4 @@
-//! A request's scope in two calls.
+//! A request's scope that is entered and left by two calls.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -6,16 +6,17 @@ use std::thread;
 
 use crate::span::{Kind, Span, current};
 
-/// A scope of a request that is entered by one call and left by another; see [`RequestSpan::enter`].
+/// A scope of a request that one call enters and another leaves; see [`RequestSpan::enter`] for an example.
 ///
-/// Dropped, it brings back what was current before, and nothing more is noted.
+/// If it is dropped instead, the span that was current before becomes current again, and a panic is not recorded. It belongs to
+/// its thread: it is not [`Send`].
 ///
 /// [`RequestSpan::enter`]: crate::server::RequestSpan::enter
 #[must_use = "dropping it leaves the scope"]
 pub struct RequestScope {
-    /// Its number; empty once it was left.
+    /// The number of the scope; `None` after it was left.
     scope: Option<u64>,
-    /// Whether a panic was on its way already when the scope was entered.
+    /// Whether the thread was already panicking when the scope was entered.
     unwinding: bool,
     // A scope belongs to its thread.
     not_send: PhantomData<*const ()>,
@@ -30,7 +31,7 @@ impl RequestScope {
         }
     }
 
-    /// Leaves the scope; answers whether it is a panic that does so.
+    /// Leaves the scope. Returns `true` if a panic that began within it is unwinding the thread.
     pub(crate) fn leave(mut self) -> bool {
         if let Some(scope) = self.scope.take() {
             current::leave(scope);

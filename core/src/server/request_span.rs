@@ -1,4 +1,4 @@
-//! The life of a request, from its start to its one outcome.
+//! A request from its start to its response head.
 
 use std::fmt::Display;
 use std::mem;
@@ -12,9 +12,44 @@ use crate::span::Span;
 
 /// The right to end a request's span, held by the adapter from the request's arrival to its response.
 ///
-/// It ends exactly once: in [`respond`](Self::respond) it becomes a [`BodySpan`], in [`fail`](Self::fail) a handler's error, and
-/// dropped it is a request that was [cancelled](Outcome::Cancelled), or [panicked](Outcome::Panicked) if a panic left one of its
-/// [scopes](Self::scope). One of a request that has its span from an outer mount point [ends nothing](Self::is_outermost).
+/// It is used up exactly once:
+///
+/// - [`respond`](Self::respond) turns it into a [`BodySpan`], or ends the request if there is no body to follow.
+/// - [`fail`](Self::fail) ends the request as a [handler's error](Outcome::HandlerError).
+/// - [`discard`](Self::discard) ends the span without a report.
+/// - If it is dropped, the request ends as [cancelled](Outcome::Cancelled), or as [panicked](Outcome::Panicked) if one of its
+///   [scopes](Self::scope) panicked.
+///
+/// At an inner mount point of a request it [ends nothing](Self::is_outermost).
+///
+/// ```
+/// use opentracing_http::server::Instrumentation;
+/// use opentracing_http::{HttpTracing, InMemoryTracer, Route, Span};
+///
+/// let tracer = InMemoryTracer::new();
+/// let instrumentation = Instrumentation::new(&HttpTracing::new(tracer.clone()), "my-framework");
+///
+/// let mut request = http::Request::get("/users/7").body(()).unwrap();
+/// let mut span = instrumentation.begin(&request);
+/// assert!(span.is_outermost());
+/// span.leave_mark(request.extensions_mut());
+///
+/// // The handler runs in the scope of the request.
+/// let mut response = span.scope(|| {
+///     Span::current().set_tag("user.kind", "guest");
+///     http::StatusCode::SERVICE_UNAVAILABLE
+/// });
+///
+/// // Facts that this framework knows only now, and that its `ResponseView` does not return.
+/// span.set_route(Route::Template("/users/{id}"));
+/// span.set_error(&"the database is not available");
+/// assert!(span.span().is_recording());
+/// drop(span.respond(&mut response));
+///
+/// let finished = &tracer.finished()[0];
+/// assert_eq!(finished.name(), "GET /users/{id}");
+/// assert!(finished.is_error());
+/// ```
 #[derive(Debug)]
 #[must_use = "dropping it ends the request as cancelled"]
 pub struct RequestSpan {
@@ -26,54 +61,78 @@ impl RequestSpan {
         Self { request }
     }
 
-    /// Returns the request's span.
+    /// Returns the request's span. See [`RequestSpan`] for an example.
     #[must_use]
     pub fn span(&self) -> &Span {
         self.request.span()
     }
 
-    /// Returns whether this is the outermost mount point of the request, which ends it. `false` where an outer one has begun the
-    /// request: then [`set_route`](Self::set_route) notes the route, and the other methods that change the request do nothing.
+    /// Returns `true` if this is the outermost mount point of the request, which ends it. See [`RequestSpan`] for an example.
     ///
-    /// An adapter that turns a handler's error into a response does so only where this is `true`: error handlers of the service
-    /// may stand between an inner mount point and the outermost one.
+    /// If it is `false`, an outer mount point has begun the request. Then [`set_route`](Self::set_route) sets the route, and the
+    /// other methods that change the request do nothing.
+    ///
+    /// An adapter that turns a handler's error into a response should do so only if this is `true`: the service may have error
+    /// handlers between an inner mount point and the outermost one.
     #[must_use]
     pub fn is_outermost(&self) -> bool {
         self.request.is_open()
     }
 
-    /// Runs a part of the request with its span current: the call of the handler, one poll of its future, its drop.
+    /// Runs `f`, a part of the request, with its span current on this thread: the call of the handler, one poll of its future, or
+    /// the drop of its future. See [`RequestSpan`] for an example.
     ///
-    /// A panic that leaves `f` is noted and goes on: on the stack is the only place where it can be told from a
-    /// cancellation, when a panic is caught further out before the future is dropped.
+    /// A panic of `f` is recorded as the request's outcome and continues to the caller. It has to be recorded here: if the
+    /// framework catches the panic before it drops the future, the drop looks like a cancellation.
     pub fn scope<R>(&mut self, f: impl FnOnce() -> R) -> R {
         self.request.scope(f)
     }
 
-    /// Makes the request's span current until [`leave`](Self::leave), on this thread: a [scope](Self::scope) for a framework
-    /// that does not let its futures be wrapped, but calls back before and after each poll.
+    /// Makes the request's span current on this thread until [`leave`](Self::leave). For a framework whose futures cannot be
+    /// wrapped, and that calls back before and after each poll; otherwise use [`scope`](Self::scope).
+    ///
+    /// ```
+    /// use opentracing_http::server::Instrumentation;
+    /// use opentracing_http::{HttpTracing, InMemoryTracer, Outcome, Span};
+    ///
+    /// let tracer = InMemoryTracer::new();
+    /// let instrumentation = Instrumentation::new(&HttpTracing::new(tracer.clone()), "my-framework");
+    /// let mut span = instrumentation.begin(&http::Request::new(()));
+    ///
+    /// let scope = span.enter();
+    /// Span::current().log("polled");
+    /// span.leave(scope);
+    ///
+    /// // The framework caught a panic of the handler, and responds with 500.
+    /// span.panicked();
+    /// drop(span.respond(&mut http::StatusCode::INTERNAL_SERVER_ERROR));
+    /// assert_eq!(tracer.finished()[0].http().unwrap().outcome(), Outcome::Panicked);
+    /// ```
     pub fn enter(&self) -> RequestScope {
         RequestScope::enter(self.span())
     }
 
-    /// Leaves a scope that was [entered](Self::enter). Called while a panic unwinds that began in it, this is where the
-    /// panic is noted.
+    /// Leaves a scope that was [entered](Self::enter). If a panic that began in the scope is unwinding the thread, it is recorded as
+    /// the request's outcome. See [`enter`](Self::enter) for an example.
     pub fn leave(&mut self, scope: RequestScope) {
         if scope.leave() {
             self.panicked();
         }
     }
 
-    /// Notes that the handler panicked, where the framework catches the panic and goes on to a response.
+    /// Records that the handler panicked, for a framework that catches the panic and sends a response. See [`enter`](Self::enter) for
+    /// an example.
     pub fn panicked(&mut self) {
         self.request.note_panic();
     }
 
-    /// Leaves the request's mark with it, by which an inner mount point [knows](crate::RequestView::has_mark) that it has its
-    /// span. Returns whether it left one: nothing is left where the policy has no [other mount
-    /// point](crate::server::Instrumentation::mounted), and where the request has its mark from an outer one.
+    /// Stores the request's mark with the request, so that an inner mount point [recognizes](crate::RequestView::has_mark) it and
+    /// uses the same span. See [`RequestSpan`] for an example.
     ///
-    /// Where the framework keeps values by their type with each request, this is called for every request before its handler,
+    /// Returns `true` if a mark was stored. None is stored if the policy has no
+    /// [other mount point](crate::server::Instrumentation::mounted), or if an outer mount point has stored one.
+    ///
+    /// An adapter whose framework stores values by type with each request calls this for every request before its handler,
     /// recorded or not.
     #[allow(clippy::must_use_candidate, reason = "few adapters need to know")]
     pub fn leave_mark(&self, request: &mut impl Marked) -> bool {
@@ -84,23 +143,41 @@ impl RequestSpan {
         mark.is_some()
     }
 
+    /// Returns the mark to store, if one is needed.
     fn mark(&self) -> Option<Mark> {
         let policy = self.span().policy().filter(|_| self.request.is_open())?;
         let is_only_mount = policy.mounts.load(Ordering::Relaxed) == 1;
         (!is_only_mount).then(|| self.span().mark()).flatten()
     }
 
-    /// Notes the route, for a framework that knows it neither when the request begins nor from its response; or only from a
-    /// response that a middleware between an inner mount point and the outermost one may replace. Also an inner one notes it.
+    /// Sets the route, for a framework that knows it neither when the request begins nor from its response. See [`RequestSpan`] for
+    /// an example.
     ///
-    /// [`Route::Unknown`] changes nothing, and [`Route::Unmatched`] nothing where a template is known.
+    /// It has an effect at every mount point. An adapter whose route comes with the response calls it at an inner mount point, if
+    /// a middleware further out can replace that response.
+    ///
+    /// [`Route::Unknown`] changes nothing. [`Route::Unmatched`] changes nothing if a template is known.
     pub fn set_route(&mut self, route: Route<'_>) {
         self.request.set_route(route);
     }
 
-    /// Notes the route of a request that is gone before the framework could tell it, if it can still be found by the path.
+    /// Looks up the route by the request's path, for a request that ends before the framework has reported its route.
     ///
-    /// `find` gets the path and returns the template. It is called only if the request is recorded and its route is not known.
+    /// `find` receives the path and returns the template. It is called only if the request is recorded and its route is not
+    /// known.
+    ///
+    /// ```
+    /// use opentracing_http::server::Instrumentation;
+    /// use opentracing_http::{HttpTracing, InMemoryTracer};
+    ///
+    /// let tracer = InMemoryTracer::new();
+    /// let instrumentation = Instrumentation::new(&HttpTracing::new(tracer.clone()), "my-framework");
+    /// let request = http::Request::get("/users/7").body(()).unwrap();
+    /// let mut span = instrumentation.begin(&request);
+    /// span.find_route(|path| path.starts_with("/users/").then(|| "/users/{id}".to_owned()));
+    /// drop(span); // the client has closed the connection
+    /// assert_eq!(tracer.finished()[0].name(), "GET /users/{id}");
+    /// ```
     pub fn find_route(&mut self, find: impl FnOnce(&str) -> Option<String>) {
         if !self.request.is_open() {
             return;
@@ -115,41 +192,67 @@ impl RequestSpan {
         let Some(path) = path.flatten() else {
             return;
         };
-        // Not while the span is locked: a framework's way to its routes is not ours, and may be long.
+        // Called while the span is not locked, because a framework's look-up is foreign code and can take long.
         let found = cell.policy().guard(|| find(&path));
         if let Some(template) = found.flatten() {
             self.set_route(Route::Template(&template));
         }
     }
 
-    /// Notes the error behind a response before that is known, for the error log of a request that failed; see
-    /// [`ResponseView::error`].
+    /// Sets the error that caused a response, before the response is known. It becomes the message in the error log of a request
+    /// that failed, as [`ResponseView::error`] does. See [`RequestSpan`] for an example.
     pub fn set_error(&mut self, error: &dyn Display) {
         self.request.set_error(error);
     }
 
-    /// Ends the request without a response: the handler returned an error that the framework makes a response of further out.
+    /// Ends the request without a response: the handler returned an error, which the framework turns into a response outside of
+    /// this mount point.
     ///
-    /// `status` is that response's, where it is known: the request [failed](Outcome::is_failure) if it is 500 or above, or not
-    /// known.
+    /// `status` is the status of that response, if it is known. The request counts as [failed](Outcome::is_failure) if it is 500
+    /// or above, or not known.
+    ///
+    /// ```
+    /// use opentracing_http::server::Instrumentation;
+    /// use opentracing_http::{HttpTracing, InMemoryTracer, Outcome};
+    ///
+    /// let tracer = InMemoryTracer::new();
+    /// let instrumentation = Instrumentation::new(&HttpTracing::new(tracer.clone()), "my-framework");
+    /// instrumentation.begin(&http::Request::new(())).fail(Some(404), &"no such user");
+    ///
+    /// let span = &tracer.finished()[0];
+    /// assert_eq!(span.http().unwrap().outcome(), Outcome::HandlerError);
+    /// assert!(!span.is_error());
+    /// ```
     pub fn fail(mut self, status: Option<u16>, error: &dyn Display) {
         self.request.set_status(status);
         self.request.set_error(error);
         self.request.end(Outcome::HandlerError, 0);
     }
 
-    /// Gives the request up: its span ends without a report, and no finish callback is called.
+    /// Ends the span without a report. No finish callback is called.
     ///
-    /// For an adapter that stands on single routes of a framework which can go on to another route afterwards.
+    /// For an adapter that is mounted on single routes of a framework that can try another route after this one.
+    ///
+    /// ```
+    /// use opentracing_http::server::Instrumentation;
+    /// use opentracing_http::{HttpTracing, InMemoryTracer};
+    ///
+    /// let tracer = InMemoryTracer::new();
+    /// let instrumentation = Instrumentation::new(&HttpTracing::new(tracer.clone()), "my-framework");
+    /// instrumentation.begin(&http::Request::new(())).discard();
+    /// assert!(tracer.finished().is_empty());
+    /// ```
     pub fn discard(mut self) {
         self.request.discard();
     }
 
-    /// Ends the handler's part of the request with its response, at the outermost mount point: notes the route, the error, the status and the headers that
-    /// are attributes, and writes the trace id into the response's headers if the policy returns it to callers.
+    /// Ends the handler's part of the request with its response. See [`RequestSpan`] for an example.
     ///
-    /// Returns what follows the body, for [`FollowedBody::new`](crate::server::FollowedBody::new): `None` where the body needs
-    /// no following and can be sent as it is.
+    /// Records the route, the error, the status and the headers that are attributes. Writes the trace id into the response's
+    /// headers if the policy returns it to callers.
+    ///
+    /// Returns the [`BodySpan`] that follows the body, for [`FollowedBody::new`](crate::server::FollowedBody::new), or `None` if the
+    /// body can be sent as it is. Then the request has ended, or an outer mount point ends it.
     #[must_use = "dropping it ends the request as an abandoned body"]
     pub fn respond(mut self, response: &mut dyn ResponseView) -> Option<BodySpan> {
         mem::replace(&mut self.request, Request::NONE).respond(response)

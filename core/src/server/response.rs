@@ -1,4 +1,4 @@
-//! The moment when a request's response is known, and its trailers.
+//! Reads a response's head and its trailers.
 
 use crate::http::{BodySize, HeaderValues, Outcome, ResponseView, Route, SpanEnd, Wanted};
 use crate::propagation::HeaderView;
@@ -8,26 +8,26 @@ use crate::server::request::Request;
 use crate::span::{Policy, SpanCell};
 use crate::text::BoundedText;
 
-/// What is read of a response.
+/// The facts that are read from every response.
 struct Head {
     status: Option<u16>,
     body: BodySize,
     is_upgrade: bool,
 }
 
-/// What comes after a response's head.
+/// The treatment of the body that follows a response's head.
 enum Body {
-    /// Nothing that anybody waits for: the request is complete, with this many bytes.
+    /// The body is not followed. The request is complete, with this many bytes.
     None { bytes: u64 },
-    /// A body whose request has ended already, or that nobody wants to know the end of: what runs while it is made still sees
-    /// its request.
+    /// The end of the body does not matter, because the request ends with its head or is not watched. The span is still current
+    /// while the body is polled.
     InScope { ends_request: bool },
-    /// A body to be followed. This many bytes were declared.
+    /// The body is followed to its end. `declared` is its size in bytes, if the response declares one.
     Followed { declared: Option<u64> },
 }
 
 impl Request {
-    /// Notes the response. Returns what follows its body, or nothing where the body needs no following.
+    /// Records the response. Returns the span that follows its body, or `None` if the body need not be followed.
     pub(super) fn respond(mut self, response: &mut dyn ResponseView) -> Option<BodySpan> {
         if !self.is_open() {
             return None;
@@ -47,6 +47,7 @@ impl Request {
         }
     }
 
+    /// Records the response, and returns how its body is to be treated. `None` for the empty handle.
     fn read_response(&self, response: &mut dyn ResponseView) -> Option<Body> {
         let policy = self.span().policy()?;
         self.write_trace_id(policy, response);
@@ -112,7 +113,7 @@ impl Request {
         }
     }
 
-    /// Reads the response's trailers for attributes that its head had no headers for.
+    /// Reads from the trailers those attributes whose headers the response head did not have.
     pub(super) fn read_trailers(&self, trailers: &dyn HeaderView) {
         if let Some((cell, policy)) = self.watched() {
             let mut wanted = Wanted {
@@ -128,8 +129,8 @@ impl Request {
     }
 }
 
-/// Notes the response head, and reads what the policy and every mount point that joined want of it. Returns when the span is to
-/// end.
+/// Records the response head, with the headers that the policy and every mount point of the request have as attributes. Returns
+/// when the span is to end.
 fn note_head(
     cell: &SpanCell,
     policy: &Policy,
@@ -137,7 +138,7 @@ fn note_head(
     response: &dyn ResponseView,
 ) -> Option<SpanEnd> {
     let (settings, limit) = (&policy.http, policy.limits.value_bytes);
-    // All that is not ours is asked before the lock is taken: it may use the span.
+    // Foreign code is called before the lock is taken, because it may use the span.
     let route = policy.guard(|| response.route()).unwrap_or_default();
     let error = policy.guard(|| {
         let error = response.error().filter(|_| cell.is_recorded())?;
@@ -169,8 +170,8 @@ fn note_head(
     Some(ends.unwrap_or(settings.ends))
 }
 
-/// Reads the headers that attributes are made of, from `header` on. They are looked up while the span is not locked: they are
-/// shown by code that is not ours.
+/// Reads the headers that are attributes, beginning with `header`. They are looked up while the span is not locked, because the
+/// view of the headers is foreign code.
 fn read_headers(
     cell: &SpanCell,
     policy: &Policy,
@@ -188,6 +189,7 @@ fn read_headers(
     }
 }
 
+/// Returns `true` for a response of server-sent events, by its content type.
 fn is_event_stream(headers: &dyn HeaderView) -> bool {
     let content_type = headers.header("content-type").unwrap_or_default();
     content_type
@@ -195,7 +197,7 @@ fn is_event_stream(headers: &dyn HeaderView) -> bool {
         .is_some_and(|start| start.eq_ignore_ascii_case(b"text/event-stream"))
 }
 
-/// How many bytes the client was promised.
+/// Returns the size of the body in bytes that the response declares to the client.
 fn declared_bytes(headers: &dyn HeaderView, body: BodySize) -> Option<u64> {
     match body {
         BodySize::Empty => Some(0),

@@ -1,4 +1,4 @@
-//! The functions of an application that a policy calls for each request.
+//! The callbacks of an application that a policy calls for its requests.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use crate::http::{RequestView, Route};
 use crate::span::handle::Span;
 use crate::span::request_end::RequestEnd;
 
-/// All of them. None runs under a lock, and all of them run under the policy's guard.
+/// All callbacks of a policy. They are called while no lock is held, and under the policy's guard.
 #[derive(Clone, Default)]
 pub(crate) struct Callbacks {
     pub(crate) skip_when: Vec<SkipWhen>,
@@ -15,11 +15,11 @@ pub(crate) struct Callbacks {
     pub(crate) naming: Option<Naming>,
 }
 
-/// Returns whether the request is not traced.
+/// Returns `true` if the request is not to be traced.
 pub(crate) type SkipWhen = Arc<dyn Fn(&dyn RequestView) -> bool + Send + Sync>;
-/// Is called with the span of a request that is recorded, when it starts.
+/// Called at the start of each request that is recorded, with its span.
 pub(crate) type OnStart = Arc<dyn Fn(&Span, &dyn RequestView) + Send + Sync>;
-/// Is called at the end of each request.
+/// Called at the end of each request, recorded or not.
 pub(crate) type OnFinish = Arc<dyn Fn(&RequestEnd<'_>) + Send + Sync>;
-/// Returns the name of a request's span, from its method and route.
+/// Returns the name of a request's span for its method and route; `None` for the derived name.
 pub(crate) type Naming = Arc<dyn Fn(&str, Route<'_>) -> Option<String> + Send + Sync>;

@@ -1,4 +1,4 @@
-//! What all handles of one span point to.
+//! The shared state of all handles of one span.
 
 use std::panic::RefUnwindSafe;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
@@ -14,43 +14,44 @@ use crate::span::policy::Policy;
 use crate::span::record::Record;
 use crate::tag::{LogFields, TagWriter};
 
-/// One span, recorded or not: an allocation that its handles, its end and the tracer share, and that is used again for another
-/// span when the last of them is gone; see [`pool`](crate::span::pool).
+/// The state of one span, recorded or not: an allocation that its handles, the value that ends it and the tracer share. When the
+/// last of them is dropped, it is used again for another span; see [`pool`](crate::span::pool).
 pub(crate) struct SpanCell {
     policy: Arc<Policy>,
-    /// Of the span if it has a context of its own, else of its caller; nothing where the caller sent nothing and we do not
-    /// trace.
+    /// The ids of the span if it has a context of its own, else those of its caller. `None` if the caller sent none and the
+    /// request is not traced.
     ids: Option<(TraceId, SpanId)>,
     is_recorded: bool,
     /// Whether the policy has hooks that follow scopes.
     is_hooked: bool,
     flags: AtomicU8,
-    /// What `sampling.priority` has decided of a span that is not recorded: nothing, no, yes.
+    /// The decision of `sampling.priority` for a span that is not recorded: 0 for none, 1 for no, 2 for yes.
     decision: AtomicU8,
-    /// Tells one cell from all others of the process, as long as there are not four billion of them.
+    /// The number of this cell, unique in the process until it wraps after four billion cells.
     number: u32,
-    /// How many spans it has been.
+    /// The number of spans that this cell was used for.
     uses: u32,
     hook_slot: HookSlot,
     live: Mutex<Live>,
-    /// Filled once, at the end; from then on read without a lock.
+    /// The record of the ended span. Set once, at the end; then read without a lock.
     done: OnceLock<Box<Record>>,
 }
 
-/// What can change as long as the span is open, and the baggage, which can change for ever.
+/// The state that can change: the record until the span's end, the baggage also after it.
 #[derive(Default)]
 struct Live {
-    /// Of a span that is recorded, and of a request that finish callbacks see the end of.
+    /// Present for a span that is recorded, and for a request whose end is passed to finish callbacks.
     record: Option<Box<Record>>,
+    /// Tracestate and baggage.
     extra: Option<Arc<Extra>>,
     /// The queues of reporters in which the ended span waits.
     queues: Queues,
 }
 
-// A panic while the lock is held leaves a span with one tag less, nothing worse; the lock is taken all the same.
+// A panic while the lock is held can lose one tag, nothing more. So the poison of the lock is ignored.
 impl RefUnwindSafe for SpanCell {}
 
-/// What a span starts with, in a cell that nobody else has yet.
+/// Preparation of a cell that no handle points to yet.
 impl SpanCell {
     pub(super) fn new(policy: Arc<Policy>) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
@@ -69,7 +70,7 @@ impl SpanCell {
         }
     }
 
-    /// Makes it a cell of this policy. Returns the policy that it belonged to, if that was another.
+    /// Assigns the cell to this policy. Returns its former policy, if that was another one.
     pub(super) fn adopt(&mut self, policy: &Arc<Policy>) -> Option<Arc<Policy>> {
         self.uses = self.uses.wrapping_add(1);
         if Arc::ptr_eq(&self.policy, policy) {
@@ -79,7 +80,7 @@ impl SpanCell {
         Some(std::mem::replace(&mut self.policy, policy.clone()))
     }
 
-    /// Sets what travels with the trace.
+    /// Sets the state that is propagated: ids, flags, tracestate and baggage.
     pub(super) fn set_context(
         &mut self,
         ids: Option<(TraceId, SpanId)>,
@@ -91,13 +92,13 @@ impl SpanCell {
         self.live_mut().extra = extra;
     }
 
-    /// Has the span recorded, by this record.
+    /// Marks the span as recorded, and returns its record.
     pub(super) fn record(&mut self) -> &mut Record {
         self.is_recorded = true;
         self.record_mut()
     }
 
-    /// The record of a request that finish callbacks see the end of.
+    /// Returns the record of a request that is not recorded, but whose end is passed to finish callbacks.
     pub(super) fn watch(&mut self) -> &mut Record {
         self.record_mut()
     }
@@ -107,7 +108,7 @@ impl SpanCell {
         record.get_or_insert_with(|| Box::new(Record::EMPTY))
     }
 
-    /// Forgets the span.
+    /// Removes all data of the span, so that the cell can be used again.
     pub(super) fn clear(&mut self) {
         self.ids = None;
         *self.decision.get_mut() = 0;
@@ -128,7 +129,7 @@ impl SpanCell {
         }
     }
 
-    /// Whether it holds a record, which most of its size is.
+    /// Returns `true` if the cell has a record, which is most of its size.
     pub(super) fn has_record(&mut self) -> bool {
         self.live_mut().record.is_some()
     }
@@ -138,7 +139,7 @@ impl SpanCell {
     }
 
     fn empty_hook_slot(&mut self) {
-        // What is in it is not ours.
+        // Its `Drop` is foreign code.
         if let Some(value) = self.hook_slot.take() {
             self.policy.guard(|| drop(value));
         }
@@ -151,7 +152,7 @@ impl Drop for SpanCell {
     }
 }
 
-/// What its handles do.
+/// The operations of the handles.
 impl SpanCell {
     fn live(&self) -> MutexGuard<'_, Live> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
@@ -173,8 +174,8 @@ impl SpanCell {
         &self.hook_slot
     }
 
-    /// The span's part in telling its request from others. Recycled cells and the ids that callers send repeat themselves;
-    /// this does not within thousands of requests.
+    /// Returns the mark of the request whose span this is. Cells are used again and callers can send the same ids twice, but a
+    /// mark does not repeat within thousands of requests.
     pub(crate) fn mark(&self) -> Mark {
         Mark::new(self.number.wrapping_mul(0x9e5).wrapping_add(self.uses))
     }
@@ -187,19 +188,19 @@ impl SpanCell {
         TraceFlags::from_raw(self.flags.load(Ordering::Relaxed))
     }
 
-    /// What a span caused by this one refers to.
+    /// Returns the context that children and outgoing calls of this span refer to.
     pub(crate) fn context(&self) -> Option<SpanContext> {
         let (trace_id, span_id) = self.ids?;
         let context = SpanContext::new(trace_id, span_id, self.flags());
         Some(context.with_extra(self.extra()))
     }
 
-    /// Tracestate and baggage, also where there is no context that they could belong to.
+    /// Returns tracestate and baggage, also if the span has no ids.
     pub(crate) fn extra(&self) -> Option<Arc<Extra>> {
         self.live().extra.clone()
     }
 
-    /// Has what is caused from now on sampled, or not. A span that is recorded changes only as long as it is open.
+    /// Sets whether this span and its later children are sampled. After the end of a recorded span this does nothing.
     pub(crate) fn decide(&self, sampled: bool) {
         if self.is_recorded {
             if !self.is_open() {
@@ -215,7 +216,7 @@ impl SpanCell {
         self.flags.store(flags.to_raw(), Ordering::Relaxed);
     }
 
-    /// What `sampling.priority` has decided of a span that is not recorded.
+    /// Returns the decision of `sampling.priority` for a span that is not recorded.
     pub(crate) fn decision(&self) -> Option<bool> {
         match self.decision.load(Ordering::Relaxed) {
             0 => None,
@@ -223,12 +224,12 @@ impl SpanCell {
         }
     }
 
-    /// Whether it is recorded and has not ended.
+    /// Returns `true` if the span is recorded and has not ended.
     pub(crate) fn is_open(&self) -> bool {
         self.is_recorded && self.done.get().is_none()
     }
 
-    /// Changes a span that is recorded and open; else nothing.
+    /// Calls `change` with the record, if the span is recorded and open. The span is locked meanwhile.
     pub(crate) fn change<R>(&self, change: impl FnOnce(&mut Record) -> R) -> Option<R> {
         if !self.is_recorded {
             return None;
@@ -236,12 +237,13 @@ impl SpanCell {
         self.change_request(change)
     }
 
-    /// The same, also of a request that is not recorded, if finish callbacks see its end.
+    /// Calls `change` with the record as [`change`](Self::change) does, also for a request that is not recorded but has finish
+    /// callbacks.
     pub(crate) fn change_request<R>(&self, change: impl FnOnce(&mut Record) -> R) -> Option<R> {
         self.live().record.as_deref_mut().map(change)
     }
 
-    /// Changes what is known of the request, if this is the span of one.
+    /// Calls `change` with the facts about the request, if this is the span of one.
     pub(crate) fn change_facts<R>(
         &self,
         change: impl FnOnce(&mut HttpFacts) -> Option<R>,
@@ -250,7 +252,7 @@ impl SpanCell {
             .flatten()
     }
 
-    /// Looks at the record of a span that is recorded, also after its end.
+    /// Calls `look` with the record of a span that is recorded, also after its end.
     pub(crate) fn look<R>(&self, look: impl FnOnce(&Record) -> R) -> Option<R> {
         match self.done() {
             Some(record) => Some(look(record)),
@@ -258,14 +260,14 @@ impl SpanCell {
         }
     }
 
-    /// The present on both clocks, counted from this span's start. A child takes its start from here, so that it lies within
-    /// this span whatever comes between the reading of two clocks.
+    /// Returns the present time on both clocks, computed from this span's start and the monotonic clock. A child uses it as its
+    /// start, so that it never starts before its parent.
     pub(crate) fn now(&self) -> Option<(SystemTime, Duration)> {
         let monotonic = self.policy.monotonic();
         self.look(|record| (record.moment(record.elapsed_at(monotonic)), monotonic))
     }
 
-    /// Changes what travels with the trace, which goes on after the span's end.
+    /// Calls `change` with tracestate and baggage, also after the span's end.
     pub(crate) fn change_extra<R>(&self, change: impl FnOnce(&mut Extra) -> R) -> R {
         let live = &mut *self.live();
         if live.queues.is_empty() {
@@ -277,7 +279,7 @@ impl SpanCell {
         result
     }
 
-    /// Bytes that are held beside what the span had at its end.
+    /// Returns the number of bytes of baggage that was set after the span's end.
     fn late_bytes(&self, live: &Live) -> usize {
         let ended = self.done().and_then(|record| record.extra.as_ref());
         match &live.extra {
@@ -288,33 +290,33 @@ impl SpanCell {
         }
     }
 
-    /// The span waits in this queue from now on.
+    /// Records that the span waits in this queue, which counts later baggage.
     pub(crate) fn enter_queue(&self, queue: &LateBytes) {
         let live = &mut *self.live();
         let late = self.late_bytes(live);
         live.queues.add(queue, late);
     }
 
-    /// The span waits in this queue no more.
+    /// Records that the span no longer waits in this queue.
     pub(crate) fn leave_queue(&self, queue: &LateBytes) {
         let live = &mut *self.live();
         let late = self.late_bytes(live);
         live.queues.remove(queue, late);
     }
 
-    /// Whether a log would find its place; one that would not is counted.
+    /// Returns `true` if there is room for another log; otherwise counts it as omitted.
     pub(crate) fn takes_log(&self) -> bool {
         self.change(|record| record.takes_log(&self.policy.limits)) == Some(true)
     }
 
-    /// Adds a log. The fields are collected before the lock is taken: they may be the user's code.
+    /// Adds a log. The fields are collected before the lock is taken, because their conversions may be the user's code.
     pub(crate) fn add_log(&self, time: SystemTime, fields: impl LogFields) {
         let limits = &self.policy.limits;
         let mut writer = TagWriter::new(limits.log_fields, limits, &self.policy.panics);
         fields.write(&mut writer);
         let (fields, omitted) = writer.finish();
         self.change(|record| {
-            // Other threads may have logged meanwhile.
+            // Another thread may have used the room in the meantime.
             if record.takes_log(limits) {
                 record.omitted.log_fields += omitted;
                 record.add_log(time, fields, limits);
@@ -322,7 +324,7 @@ impl SpanCell {
         });
     }
 
-    /// Closes the record, once; returns whether the span is to be reported. No data is moved but the pointer to it.
+    /// Ends the span, once. Returns `true` if it is to be reported. Only the pointer to the record is moved, no data.
     pub(crate) fn close(&self, end: impl FnOnce(&mut Record) -> Duration) -> bool {
         let mut live = self.live();
         let Some(mut record) = live.record.take() else {
@@ -332,12 +334,12 @@ impl SpanCell {
         record.flags = self.flags();
         record.extra.clone_from(&live.extra);
         let is_reported = self.is_recorded && record.flags.is_sampled();
-        // The only one to take the record is the only one to get here.
+        // Only the call that took the record out gets here, so this is never set twice.
         let _ = self.done.set(record);
         is_reported
     }
 
-    /// What the span collected, once it has ended.
+    /// Returns the record of a span that has ended.
     pub(crate) fn done(&self) -> Option<&Record> {
         self.done.get().map(|record| &**record)
     }

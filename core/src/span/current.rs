@@ -1,4 +1,4 @@
-//! The current span: the top of a stack that each thread has, filled only while a scope runs or a future is polled.
+//! The current span: the top of a stack of scopes that each thread has. Scopes are on it while they run or are polled.
 
 use std::borrow::Borrow;
 use std::cell::{Cell, RefCell};
@@ -15,38 +15,39 @@ use pin_project_lite::pin_project;
 use crate::http::Mark;
 use crate::span::handle::Span;
 
-/// The scopes that a thread is in. Scopes that are left out of order are taken out where they stand.
+/// The scopes that a thread is in. A scope that is left out of order is removed from its position.
 struct Stack {
-    /// The innermost, apart from the others: an ordinary request has no other, and touches no vector.
+    /// The innermost scope, kept apart from the others: an ordinary request has only this one, and uses no vector.
     top: Cell<Option<Scope>>,
+    /// The other scopes, the outermost first.
     below: RefCell<Vec<Scope>>,
-    /// How many those are: an ordinary scope looks at this alone.
+    /// The length of `below`: an ordinary scope reads only this.
     covered: Cell<usize>,
-    /// How many scopes have ever been entered: the number of the last one.
+    /// The number of scopes that were ever entered, which is the number of the last one.
     entered: Cell<u64>,
-    /// Lent handles of scopes that went with one further out, until their owners take them back.
+    /// Lent handles of scopes that were removed together with a scope further out. Their owners take them back.
     left_behind: RefCell<Vec<Scope>>,
 }
 
-/// A scope that a thread is in. Its guard or its frame knows it by its number, which grows along the stack.
+/// A scope that a thread is in. Its guard or its caller identifies it by its number; inner scopes have greater numbers.
 struct Scope {
     span: Span,
     number: u64,
     kind: Kind,
-    /// Whether the handle comes back to its owner.
+    /// Whether the handle has to be returned to its owner.
     is_lent: bool,
 }
 
-/// What a scope ends with.
+/// The kind of a scope, which determines what ends it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// A guard in the hands of the application, which can be dropped at any time, in any order, or never.
+    /// A guard that the application holds. It can be dropped at any time, in any order, or never.
     Guard,
-    /// A function call: everything entered within has to be left by its end.
+    /// A function call. At its end all scopes that were entered within it are left.
     Call,
-    /// The poll of a future, or its drop.
+    /// One poll of a future, or its drop.
     Poll,
-    /// A part of a request that its adapter runs: a call, a poll, a drop.
+    /// A part of a request that its adapter runs: a call, a poll or a drop.
     Request,
 }
 
@@ -81,7 +82,7 @@ impl Stack {
         self.covered.set(below.len());
     }
 
-    /// Takes the innermost scope out if it has this number and no hook follows it: what an ordinary scope ends with.
+    /// Removes the innermost scope if it has this number and no hook follows it. This is the fast path: ordinary scopes end here.
     fn pop(&self, number: u64) -> Option<Scope> {
         let top = self.top.take();
         match top {
@@ -127,7 +128,7 @@ impl Stack {
         }
     }
 
-    /// Uses all scopes as a list, the innermost last. `f` must not run or drop what is not ours.
+    /// Calls `f` with all scopes as a list, the innermost last. `f` must not run or drop foreign code.
     fn as_list<R>(&self, f: impl FnOnce(&mut Vec<Scope>) -> R) -> R {
         let scopes = &mut *self.below.borrow_mut();
         scopes.extend(self.top.take());
@@ -138,7 +139,7 @@ impl Stack {
     }
 }
 
-/// Where the scope stands; nowhere, if it went with one further out.
+/// Returns the position of a scope; `None` if it was removed together with a scope further out.
 fn position(scopes: &[Scope], number: u64) -> Option<usize> {
     scopes.iter().rposition(|scope| scope.number == number)
 }
@@ -155,12 +156,12 @@ thread_local! {
     };
 }
 
-/// Uses the stack of this thread, unless the thread is about to end. `f` must not run or drop what is not ours.
+/// Calls `f` with the stack of this thread; returns `None` if the thread is ending. `f` must not run or drop foreign code.
 fn with_stack<R>(f: impl FnOnce(&Stack) -> R) -> Option<R> {
     STACK.try_with(f).ok()
 }
 
-/// A copy of the current span; the empty one where none is, also while the thread ends.
+/// Returns a handle to the current span; the empty handle if there is none, or if the thread is ending.
 pub(crate) fn current() -> Span {
     let current = with_stack(|stack| {
         let top = stack.top.take();
@@ -171,7 +172,7 @@ pub(crate) fn current() -> Span {
     current.flatten().unwrap_or_default()
 }
 
-/// The innermost request of those that this thread runs a part of, and that `is_it` takes for the one.
+/// Returns the span of the innermost request in whose scope this thread is and for whose mark `is_it` returns `true`.
 pub(crate) fn request(is_it: impl Fn(Mark) -> bool) -> Option<Span> {
     if with_stack(Stack::is_empty) != Some(false) {
         return None;
@@ -185,15 +186,15 @@ pub(crate) fn request(is_it: impl Fn(Mark) -> bool) -> Option<Span> {
             requests.nth(nth).map(|scope| scope.span.clone())
         })
     };
-    // Asked while nothing is borrowed: it is not ours.
+    // Called while nothing is borrowed, because it is foreign code.
     let mut requests = (0..).map_while(nth);
     requests.find(|span| span.mark().is_some_and(&is_it))
 }
 
-/// The current span, if it is one that a request which begins now belongs to.
+/// Returns the current span, if a request that begins now is a child of it.
 ///
-/// That is one that was entered in a poll, or by one. A guard alone does not count: one that is held across an await outlives
-/// its task's turn, and what runs on the thread then is somebody else's. Nor does a call, round a whole server for example.
+/// It is if a poll is among the scopes of this thread. A guard alone does not count: if it is held across an `await`, other tasks
+/// run on the thread while it is there. A call alone does not count either: it can be around a whole server.
 pub(crate) fn parent() -> Option<Span> {
     with_scopes(|scopes| {
         let is_poll = |scope: &Scope| matches!(scope.kind, Kind::Poll | Kind::Request);
@@ -207,30 +208,29 @@ fn with_scopes<R>(look: impl FnOnce(&[Scope]) -> Option<R>) -> Option<R> {
     with_stack(|stack| stack.as_list(|scopes| look(scopes))).flatten()
 }
 
-/// Enters a scope and returns its number. A thread that ends enters none.
+/// Enters a scope and returns its number. On a thread that is ending this does nothing.
 pub(crate) fn enter(span: Span, kind: Kind) -> u64 {
     let is_hooked = span.is_hooked();
     let number = with_stack(|stack| stack.enter(span, kind, false));
     if is_hooked {
-        tell_hooks();
+        call_enter_hooks();
     }
     number.unwrap_or_default()
 }
 
-/// Calls the hooks of the scope that was entered last.
+/// Calls the hooks for the scope that was entered last.
 #[cold]
-fn tell_hooks() {
+fn call_enter_hooks() {
     let span = current();
     span.call_hooks(|hook| hook.enter(&span));
 }
 
-/// Leaves a scope, and with it every scope that was entered within and not left: guards that were forgotten, or that outlive
-/// their poll.
+/// Leaves a scope and every scope within it that was not left: guards that were forgotten, or that outlive their poll.
 pub(crate) fn leave(number: u64) {
     drop(take_out(number));
 }
 
-/// Leaves a scope as [`leave`] does. Returns the scope's own handle, unless a scope further out has taken it along.
+/// Leaves a scope as [`leave`] does. Returns the scope's handle; `None` if it was removed together with a scope further out.
 fn take_out(number: u64) -> Option<Span> {
     let scope = match with_stack(|stack| stack.pop(number)) {
         Some(Some(scope)) => scope,
@@ -242,7 +242,8 @@ fn take_out(number: u64) -> Option<Span> {
 
 #[cold]
 fn leave_all_within(number: u64) -> Option<Scope> {
-    // Hooks are not ours. What they enter and do not leave has greater numbers, and ends with the scope, unseen by them.
+    // Hooks are foreign code. Scopes that they enter and do not leave have greater numbers. These end with the scope, without
+    // calls of hooks.
     let mut last = u64::MAX;
     loop {
         let (next, hooked) = with_scopes(|scopes| {
@@ -262,7 +263,7 @@ fn leave_all_within(number: u64) -> Option<Scope> {
         last = next;
     }
     loop {
-        // One by one: each is dropped while the stack is not borrowed.
+        // One at a time, so that each is dropped while the stack is not borrowed.
         let top = with_stack(|stack| {
             stack.as_list(|scopes| {
                 position(scopes, number)?;
@@ -277,7 +278,7 @@ fn leave_all_within(number: u64) -> Option<Scope> {
     }
 }
 
-/// Keeps the scope's handle for its owner, if it was lent; else gives it back.
+/// Stores the scope's handle for its owner, if it was lent; otherwise returns the scope.
 fn keep_if_lent(scope: Scope) -> Option<Scope> {
     let mut scope = Some(scope);
     with_stack(|stack| {
@@ -287,7 +288,7 @@ fn keep_if_lent(scope: Scope) -> Option<Scope> {
     scope
 }
 
-/// Takes one scope out, wherever it stands.
+/// Removes one scope from its position, and no other.
 fn remove(number: u64) -> Option<Scope> {
     let removed = with_stack(|stack| {
         stack.as_list(|scopes| {
@@ -298,7 +299,7 @@ fn remove(number: u64) -> Option<Scope> {
     removed.flatten()
 }
 
-/// Leaves the scope of a guard, and no other.
+/// Leaves the scope of a guard. Scopes within it stay.
 fn leave_guard(number: u64, owner: &Span) {
     if owner.is_hooked() {
         let is_there = with_scopes(|scopes| position(scopes, number)).is_some();
@@ -311,7 +312,7 @@ fn leave_guard(number: u64, owner: &Span) {
     drop(innermost.or_else(|| remove(number)));
 }
 
-/// Runs `f` with `span` current, and brings back what was current before, also when `f` panics.
+/// Runs `f` with `span` current. Afterwards, also if `f` panics, the span that was current before is current again.
 pub(crate) fn in_scope<R>(span: &Span, kind: Kind, f: impl FnOnce() -> R) -> R {
     struct Leave(u64);
     impl Drop for Leave {
@@ -323,10 +324,10 @@ pub(crate) fn in_scope<R>(span: &Span, kind: Kind, f: impl FnOnce() -> R) -> R {
     f()
 }
 
-/// Runs `f` with the span in `slot` current, and brings back what was current before, also when `f` panics: then `on_panic` is
-/// called after that.
+/// Runs `f` with the span in `slot` current. Afterwards the span that was current before is current again. If `f` panics,
+/// `on_panic` is called after that.
 ///
-/// The handle itself goes onto the stack and comes back, which is several times cheaper than a copy.
+/// The handle itself is moved onto the stack and back, which is several times cheaper than a clone.
 pub(crate) fn lend<R>(
     slot: &mut Span,
     kind: Kind,
@@ -353,7 +354,7 @@ pub(crate) fn lend<R>(
         on_panic,
     };
     if is_hooked {
-        tell_hooks();
+        call_enter_hooks();
     }
     let result = f();
     if with_stack(|stack| stack.take_back(lent.slot, number)) != Some(true) {
@@ -363,7 +364,7 @@ pub(crate) fn lend<R>(
     result
 }
 
-/// Leaves the scope with this number, wherever it stands, and puts its handle back into `slot`.
+/// Leaves the scope with this number, at whatever position it is, and puts its handle back into `slot`.
 #[cold]
 fn take_back(slot: &mut Span, number: u64) {
     let lent = take_out(number).or_else(|| {
@@ -379,8 +380,8 @@ fn take_back(slot: &mut Span, number: u64) {
     }
 }
 
-/// Keeps a span current on this thread until it is dropped; made by [`Span::enter`], [`Span::entered`] and
-/// [`OwnedSpan::entered`](crate::OwnedSpan::entered). Belongs to its thread: it is not [`Send`].
+/// A guard that keeps a span current on its thread until it is dropped. [`Span::enter`], [`Span::entered`] and
+/// [`OwnedSpan::entered`](crate::OwnedSpan::entered) return it. It is not [`Send`], because a scope belongs to its thread.
 #[must_use = "the span is current only while this guard lives"]
 pub struct Entered<S: Borrow<Span>> {
     number: u64,
@@ -409,7 +410,7 @@ impl<S: Borrow<Span>> Deref for Entered<S> {
 
 impl<S: Borrow<Span>> Drop for Entered<S> {
     fn drop(&mut self) {
-        // An owned span ends after this, when it is no longer current.
+        // An owned span ends after this, when it is not current any more.
         leave_guard(self.number, self.span.borrow());
     }
 }
@@ -420,15 +421,16 @@ impl<S: Borrow<Span>> fmt::Debug for Entered<S> {
     }
 }
 
-/// By what a [`Scoped`] future holds its span.
+/// The two types by which a [`Scoped`] future holds its span: [`Span`] and [`OwnedSpan`](crate::OwnedSpan). See [`Scoped`] for an
+/// example.
 pub trait Held {
-    /// Whether the span ends with the future.
+    /// `true` if the span ends with the future.
     const ENDS: bool;
 
-    /// Returns the handle, to be lent to the stack.
+    /// Returns the handle, to be lent to the stack. See [`Scoped`] for an example.
     fn handle(&mut self) -> &mut Span;
 
-    /// Ends the span, if it ends with the future.
+    /// Ends the span, if [`ENDS`](Self::ENDS) is `true`. See [`Scoped`] for an example.
     fn end(&self);
 }
 
@@ -443,8 +445,27 @@ impl Held for Span {
 }
 
 pin_project! {
-    /// A future that has a span current whenever it is polled, and while it is dropped; see [`Span::scope`]. One that is made
-    /// of an owned span ends it; see [`OwnedSpan::scope`](crate::OwnedSpan::scope).
+    /// A future that has a span current whenever it is polled, and while it is dropped. [`Span::scope`] returns it. The one that
+    /// [`OwnedSpan::scope`](crate::OwnedSpan::scope) returns also ends its span.
+    ///
+    /// ```
+    /// use opentracing_http::scope::Scoped;
+    /// use opentracing_http::{OwnedSpan, Span};
+    ///
+    /// struct Job<F> {
+    ///     work: Scoped<F>,
+    ///     last_step: Scoped<F, OwnedSpan>,
+    /// }
+    ///
+    /// fn job<F: Future>(work: F, last_step: F) -> Job<F> {
+    ///     let span = Span::current();
+    ///     Job {
+    ///         work: span.scope(work),
+    ///         last_step: span.child("last step").scope(last_step),
+    ///     }
+    /// }
+    /// # let _ = job(std::future::ready(()), std::future::ready(()));
+    /// ```
     #[derive(Debug)]
     #[must_use = "futures do nothing unless awaited or polled"]
     pub struct Scoped<F, S: Held = Span> {
@@ -480,7 +501,7 @@ impl<F: Future, S: Held> Future for Scoped<F, S> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let mut this = self.project();
         if this.future.is_none() {
-            // It has completed, or is being dropped.
+            // The future has completed, or is being dropped.
             return Poll::Pending;
         }
         let polled = lend(
@@ -490,7 +511,7 @@ impl<F: Future, S: Held> Future for Scoped<F, S> {
                 let future = this.future.as_mut().as_pin_mut();
                 let polled = future.map_or(Poll::Pending, |future| future.poll(cx));
                 if S::ENDS && polled.is_ready() {
-                    // What the future still holds is a part of its work.
+                    // Values that the future still holds are dropped before the span ends.
                     this.future.set(None);
                 }
                 polled

@@ -1,4 +1,4 @@
-//! A span after its end, as tracers receive it.
+//! Spans that have ended, as tracers receive them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,24 +14,61 @@ use crate::span::suppression::PolicyId;
 use crate::tag::{Log, Omitted, SpanKind, Tag, Value};
 use crate::text::heap_size;
 
-/// A span after its end: everything that was recorded, unchanging, cheap to clone and to send to another thread.
+/// A span that has ended, with everything that it recorded. It does not change any more, and is cheap to clone and to send to
+/// another thread.
 ///
-/// A request's tags are made of its facts when [`tags`](Self::tags) is called: on the tracer's time, not the request's.
+/// [`tags`](Self::tags) creates the tags of a request when it is called: on the tracer's thread, not on the request's.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use opentracing_http::{HttpTracing, InMemoryTracer, SpanKind};
+///
+/// let tracer = InMemoryTracer::new();
+/// let span = HttpTracing::new(tracer.clone()).span("order").kind(SpanKind::Client).start();
+/// span.set_baggage_item("tenant", "blue");
+/// span.log("priced");
+/// let child = span.child("charge");
+/// child.set_tag("card", "visa");
+/// child.record_error(&std::io::Error::other("declined"));
+/// child.finish();
+/// span.finish();
+///
+/// let spans = tracer.finished();
+/// let (child, parent) = (&spans[0], &spans[1]);
+///
+/// assert_eq!((parent.name(), parent.kind()), ("order", SpanKind::Client));
+/// assert_eq!(parent.parent_id(), None);
+/// assert_eq!(parent.baggage().get("tenant"), Some("blue"));
+/// assert_eq!(parent.logs()[0].fields[0].value, "priced");
+/// assert_eq!(parent.end(), parent.start() + parent.duration());
+///
+/// assert_eq!(child.parent_id(), Some(parent.context().span_id()));
+/// assert!(!child.is_follower());
+/// assert_eq!(child.references().count(), 1);
+/// assert!(child.is_error());
+/// assert_eq!(child.tag("card").unwrap(), "visa");
+/// assert_eq!(child.tags().len(), 2); // `card` and `error`
+/// assert!(child.omitted().is_empty());
+/// assert!(child.size() < 4096);
+/// assert!(child.http().is_none()); // not a request
+/// assert!(child.duration() < Duration::from_secs(60));
+/// ```
 #[derive(Clone)]
 pub struct FinishedSpan {
-    /// A handle like any other: what it points to is not used for another span while this one is there.
+    /// An ordinary handle: the memory of the span is not used for another span as long as it exists.
     span: Span,
 }
 
 impl FinishedSpan {
-    /// Makes it of a span that has ended.
+    /// Wraps a handle to a span that has ended.
     pub(crate) const fn new(span: Span) -> Self {
         Self { span }
     }
 
     fn record(&self) -> &Record {
         const EMPTY: &Record = &Record::EMPTY;
-        // It is filled before it is handed out.
+        // A finished span is created after the record was set, so there is one.
         self.span.cell().and_then(SpanCell::done).unwrap_or(EMPTY)
     }
 
@@ -40,12 +77,12 @@ impl FinishedSpan {
     }
 
     fn ids(&self) -> (TraceId, SpanId) {
-        // A recorded span has its own.
+        // Every recorded span has ids.
         let ids = self.span.cell().and_then(SpanCell::ids);
         ids.unwrap_or((TraceId::MIN, SpanId::MIN))
     }
 
-    /// The operation name.
+    /// Returns the operation name. See [`FinishedSpan`] for an example.
     #[must_use]
     pub fn name(&self) -> &str {
         let given = self.record().name.text().map_or("", |name| name);
@@ -55,65 +92,70 @@ impl FinishedSpan {
         }
     }
 
-    /// What the span was known by: ids, flags, and the tracestate and baggage at its end.
+    /// Returns the span's context: its ids, its flags, and its tracestate and baggage at its end. See [`FinishedSpan`] for an
+    /// example.
     #[must_use]
     pub fn context(&self) -> SpanContext {
         let ((trace_id, span_id), record) = (self.ids(), self.record());
         SpanContext::new(trace_id, span_id, record.flags).with_extra(record.extra.clone())
     }
 
-    /// The span's place in its trace: the parent's id, or the id of the span that it follows from, if that belongs to the
-    /// same trace; `None` for a root.
+    /// Returns the id of the span's parent, or of the span that it follows from. `None` for a root, and if that span belongs to
+    /// another trace. See [`FinishedSpan`] for an example.
     #[must_use]
     pub fn parent_id(&self) -> Option<SpanId> {
         let parent = self.record().parent.as_ref()?;
         (parent.context.trace_id() == self.ids().0).then(|| parent.context.span_id())
     }
 
-    /// Whether the parent is a span of another process; `None` where that is not known.
+    /// Returns `true` if the parent is a span of another process; `None` if that is not known.
     pub(crate) fn parent_is_remote(&self) -> Option<bool> {
         self.record().parent_is_remote
     }
 
-    /// What the span refers to, its parent first.
+    /// Returns the references of the span, its parent first. See [`FinishedSpan`] for an example.
     pub fn references(&self) -> impl Iterator<Item = &Reference> {
         let record = self.record();
         record.parent.iter().chain(&record.references)
     }
 
-    /// Whether the span only follows from its parent.
+    /// Returns `true` if the span follows from its parent (OpenTracing's `FollowsFrom`), and is not its child. See [`FinishedSpan`]
+    /// for an example.
     #[must_use]
     pub fn is_follower(&self) -> bool {
         let parent = self.record().parent.as_ref();
         parent.is_some_and(|parent| parent.kind == ReferenceKind::FollowsFrom)
     }
 
-    /// On which side of a call it stands.
+    /// Returns the kind of the span. See [`FinishedSpan`] for an example.
     #[must_use]
     pub fn kind(&self) -> SpanKind {
         self.record().kind
     }
 
-    /// When it started.
+    /// Returns the time when the span started. See [`FinishedSpan`] for an example.
     #[must_use]
     pub fn start(&self) -> SystemTime {
         self.record().start
     }
 
-    /// When it ended: never before its start.
+    /// Returns the time when the span ended. It is never before the start. See [`FinishedSpan`] for an example.
     #[must_use]
     pub fn end(&self) -> SystemTime {
         let record = self.record();
         record.moment(record.duration)
     }
 
-    /// How long it lasted, on a clock that is never set back.
+    /// Returns the duration of the span, measured with a monotonic clock. See [`FinishedSpan`] for an example.
     #[must_use]
     pub fn duration(&self) -> Duration {
         self.record().duration
     }
 
-    /// All tags, each key once: those of the policy's convention, the chosen attributes, and those set by hand, which win.
+    /// Returns all tags, each key once: the tags of the policy's convention, the chosen attributes, and the tags that code has set.
+    /// If several of these have the same key, the tag that code has set is returned. See [`FinishedSpan`] for an example.
+    ///
+    /// Each call creates a new vector.
     #[must_use]
     pub fn tags(&self) -> Vec<Tag> {
         let (Some(policy), record) = (self.span.policy(), self.record()) else {
@@ -128,7 +170,9 @@ impl FinishedSpan {
         )
     }
 
-    /// One tag. To look at many, call [`tags`](Self::tags) once.
+    /// Returns the value of one tag; `None` if there is no tag with this key. See [`FinishedSpan`] for an example.
+    ///
+    /// Each call creates all tags. To read several of them, call [`tags`](Self::tags) once.
     #[must_use]
     pub fn tag(&self, key: &str) -> Option<Value> {
         self.tags()
@@ -137,7 +181,8 @@ impl FinishedSpan {
             .map(|tag| tag.value)
     }
 
-    /// The logs, in the order in which they were made; last, for a request that failed, the error.
+    /// Returns the logs in the order in which they were recorded. For a request that failed, a log of the error comes last. See
+    /// [`FinishedSpan`] for an example.
     #[must_use]
     pub fn logs(&self) -> Vec<Log> {
         let mut logs = self.record().logs.clone();
@@ -157,7 +202,7 @@ impl FinishedSpan {
         logs
     }
 
-    /// The baggage at the end.
+    /// Returns the baggage at the span's end. See [`FinishedSpan`] for an example.
     #[must_use]
     pub fn baggage(&self) -> &Baggage {
         const NONE: &Baggage = &Baggage::EMPTY;
@@ -167,7 +212,8 @@ impl FinishedSpan {
             .map_or(NONE, |extra| &extra.baggage)
     }
 
-    /// Whether the span failed: by its `error` tag, else by the request's outcome.
+    /// Returns `true` if the span failed. The tag `error` decides; without it, the outcome of the request. See [`FinishedSpan`] for an
+    /// example.
     #[must_use]
     pub fn is_error(&self) -> bool {
         let tag = self.record().tags.iter().find(|tag| tag.key == "error");
@@ -178,19 +224,20 @@ impl FinishedSpan {
         }
     }
 
-    /// What is known of the request, if this is the span of one.
+    /// Returns the facts about the request; `None` if this is not the span of a request. See [`RequestInfo`] for an example.
     #[must_use]
     pub fn http(&self) -> Option<RequestInfo<'_>> {
         self.facts().map(|facts| RequestInfo { facts })
     }
 
-    /// What was left out because of the policy's [`Limits`](crate::Limits).
+    /// Returns how much was left out because of the policy's [`Limits`](crate::Limits). See [`Omitted`] for an example.
     #[must_use]
     pub fn omitted(&self) -> Omitted {
         self.record().omitted
     }
 
-    /// About how many bytes it holds, for queues that are bounded in bytes.
+    /// Returns the approximate size of the span in memory, in bytes, for queues that are bounded in bytes. See [`FinishedSpan`] for an
+    /// example.
     #[must_use]
     pub fn size(&self) -> usize {
         let record = self.record();
@@ -202,7 +249,7 @@ impl FinishedSpan {
         let parent = self.record().parent.as_ref();
         let parents = parent.and_then(|parent| parent.context.extra());
         let own = record.extra.as_ref();
-        // Usually the same.
+        // Usually both are the same allocation, which is counted once.
         let parents = parents.filter(|theirs| own.is_none_or(|own| !Arc::ptr_eq(own, theirs)));
         let references = record.references.iter();
         size_of::<SpanCell>()
@@ -225,7 +272,7 @@ impl FinishedSpan {
             + record.http().map_or(0, HttpFacts::heap_size)
     }
 
-    /// The span waits in this queue from now on: the queue counts what handles add to the span meanwhile.
+    /// Records that the span waits in this queue. The queue counts baggage that handles add to the span meanwhile.
     pub(crate) fn enter_queue(&self, queue: &LateBytes) {
         if let Some(cell) = self.span.cell() {
             cell.enter_queue(queue);
@@ -242,7 +289,7 @@ impl FinishedSpan {
         Some(self.span.policy()?.id())
     }
 
-    /// Which tracers of a fan-out asked for the span, a bit each.
+    /// Returns which tracers of a fan-out record the span, one bit for each.
     pub(crate) fn wanted_by(&self) -> u64 {
         self.record().wanted_by
     }
@@ -262,50 +309,73 @@ impl fmt::Debug for FinishedSpan {
     }
 }
 
-/// What is known of the request that a [`FinishedSpan`] stands for, whatever convention its tags follow.
+/// The facts about the request of a [`FinishedSpan`], independent of the semantic convention of its tags.
+///
+/// ```
+/// use opentracing_http::server::Instrumentation;
+/// use opentracing_http::{HttpTracing, InMemoryTracer, Outcome, Route};
+///
+/// let tracer = InMemoryTracer::new();
+/// let instrumentation = Instrumentation::new(&HttpTracing::new(tracer.clone()), "my-framework");
+/// let request = http::Request::get("/users/7").body(()).unwrap();
+/// let mut span = instrumentation.begin(&request);
+/// span.set_route(Route::Template("/users/{id}"));
+/// drop(span.respond(&mut http::StatusCode::NO_CONTENT));
+///
+/// let spans = tracer.finished();
+/// let request = spans[0].http().unwrap();
+/// assert_eq!((request.method(), request.path()), ("GET", "/users/7"));
+/// assert_eq!(request.route(), Route::Template("/users/{id}"));
+/// assert_eq!(request.status(), Some(204));
+/// assert_eq!(request.outcome(), Outcome::Completed);
+/// assert_eq!(request.body_bytes(), 0);
+/// assert!(request.time_to_head().unwrap() <= spans[0].duration());
+/// ```
 #[derive(Clone, Copy)]
 pub struct RequestInfo<'a> {
     facts: &'a HttpFacts,
 }
 
 impl<'a> RequestInfo<'a> {
-    /// The method; `_OTHER` if it is no known one.
+    /// Returns the method; `_OTHER` if it is not a known one. See [`RequestInfo`] for an example.
     #[must_use]
     pub fn method(self) -> &'static str {
         self.facts.method()
     }
 
-    /// The path, as it came.
+    /// Returns the path as the client sent it, cut to [`Limits::value_bytes`](crate::Limits::value_bytes). See [`RequestInfo`] for an
+    /// example.
     #[must_use]
     pub fn path(self) -> &'a str {
         self.facts.shown().path()
     }
 
-    /// The route.
+    /// Returns the route. See [`RequestInfo`] for an example.
     #[must_use]
     pub fn route(self) -> Route<'a> {
         self.facts.shown().route()
     }
 
-    /// The response's status, if there was a response.
+    /// Returns the response's status; `None` if there was no response. See [`RequestInfo`] for an example.
     #[must_use]
     pub fn status(self) -> Option<u16> {
         self.facts.status
     }
 
-    /// How the request ended.
+    /// Returns how the request ended. See [`RequestInfo`] for an example.
     #[must_use]
     pub fn outcome(self) -> Outcome {
         self.facts.outcome.unwrap_or(Outcome::Completed)
     }
 
-    /// From the start to the response head, if there was a response.
+    /// Returns the time from the start to the response head; `None` if there was no response. See [`RequestInfo`] for an example.
     #[must_use]
     pub fn time_to_head(self) -> Option<Duration> {
         self.facts.head
     }
 
-    /// How many bytes of the body were handed to the server by the span's end.
+    /// Returns the number of bytes of the body that were handed to the server before the span's end. See [`RequestInfo`] for an
+    /// example.
     #[must_use]
     pub fn body_bytes(self) -> u64 {
         self.facts.body_bytes

@@ -1,4 +1,4 @@
-//! The handle to use a span by.
+//! Handles to spans.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -22,12 +22,14 @@ use crate::span::recordable_error::{Message, RecordableError};
 use crate::span::start::SpanBuilder;
 use crate::tag::{LogFields, Tag, TagValue, TagWriter, Tags, Text, Value};
 
-/// A cheap, cloneable handle to a span: tags, logs, baggage, children, injection.
+/// A handle to a span, cheap to clone: sets tags and baggage, logs events, starts children, writes trace headers.
 ///
-/// Every method works on every handle and none fails: on an [empty](Self::none) one and on one that is not
-/// [recorded](Self::is_recording) they do nothing, or only what concerns propagation. After the span's end its handles can
-/// no longer change it, but its context, injection, children and followers go on working: background work outlives its
-/// request.
+/// Every method can be called on every handle, and none fails. On an [empty](Self::none) handle, and on one whose span is not
+/// [recorded](Self::is_recording), methods do nothing, or only what propagation needs. After the span's end its handles cannot
+/// change its tags and logs any more. Its context, baggage, injection, children and followers continue to work, because
+/// background work can outlive its request.
+///
+/// Methods that change a span return nothing. To set tags before the span starts, use a [builder](Self::build_child).
 ///
 /// ```
 /// use opentracing_http::{HttpTracing, InMemoryTracer, Span};
@@ -61,16 +63,25 @@ impl Drop for Span {
 }
 
 impl Span {
-    /// The empty handle: no span, no context.
+    /// Returns the empty handle: it has no span and no context, and all its methods do nothing.
+    ///
+    /// ```
+    /// use opentracing_http::Span;
+    ///
+    /// let span = Span::none();
+    /// span.set_tag("ignored", true);
+    /// assert!(span.is_none());
+    /// assert!(span.context().is_none());
+    /// ```
     #[must_use]
     pub const fn none() -> Self {
         Self { cell: None }
     }
 
-    /// The current span of this thread: the request's, inside a traced handler; the empty handle where none is current.
+    /// Returns the current span of this thread, or the empty handle if there is none. In a traced handler it is the request's span.
+    /// See [`Span`] for an example.
     ///
-    /// A spawned task or thread does not inherit it: carry it there with [`scope`](Self::scope) or
-    /// [`enter`](Self::enter).
+    /// A spawned task or thread does not inherit it: pass it on with [`scope`](Self::scope) or [`enter`](Self::enter).
     #[must_use]
     pub fn current() -> Self {
         current::current()
@@ -84,7 +95,7 @@ impl Span {
         self.cell.as_deref()
     }
 
-    /// Whether it is recorded, also after its end.
+    /// Returns `true` if the span is recorded, also after its end.
     pub(crate) fn is_recorded(&self) -> bool {
         self.cell().is_some_and(SpanCell::is_recorded)
     }
@@ -93,12 +104,12 @@ impl Span {
         self.cell().map(SpanCell::policy)
     }
 
-    /// The mark of the request whose span this is: a part of what tells the span from all others.
+    /// Returns the mark of the request whose span this is.
     pub(crate) fn mark(&self) -> Option<Mark> {
         self.cell().map(SpanCell::mark)
     }
 
-    /// Which tracers of a fan-out asked for the span, a bit each.
+    /// Returns which tracers of a fan-out record the span, one bit for each.
     pub(crate) fn wanted_by(&self) -> u64 {
         let wanted = self
             .cell()
@@ -106,18 +117,18 @@ impl Span {
         wanted.unwrap_or(u64::MAX)
     }
 
-    /// Ends the span, once, and reports it if it is sampled: a second call does nothing.
+    /// Ends the span, and reports it if it is sampled. A second call does nothing.
     pub(crate) fn end(&self, end: impl FnOnce(&mut Record) -> Duration) {
         if let Some(cell) = self.cell()
             && cell.close(end)
         {
-            // A handle of its own, because the policy is reached through this one.
+            // A handle of its own, because the policy is borrowed from this one.
             let finished = FinishedSpan::new(self.clone());
             cell.policy().call_tracer(|tracer| tracer.report(finished));
         }
     }
 
-    /// Ends the span at the present moment.
+    /// Ends the span at the present time.
     pub(crate) fn end_now(&self) {
         if let Some(cell) = self.cell().filter(|cell| cell.is_recorded()) {
             let now = cell.policy().monotonic();
@@ -125,32 +136,45 @@ impl Span {
         }
     }
 
-    /// Whether this is the empty handle.
+    /// Returns `true` for the empty handle. See [`none`](Self::none) for an example.
     #[must_use]
     pub fn is_none(&self) -> bool {
         self.cell.is_none()
     }
 
-    /// Whether tags and logs set now are kept: the span is recorded and has not ended.
+    /// Returns `true` if the span is recorded and has not ended, so that tags and logs are kept. Use it to skip the computation of an
+    /// expensive tag.
+    ///
+    /// ```
+    /// use opentracing_http::Span;
+    ///
+    /// # fn checksum() -> u64 { 0 }
+    /// let span = Span::current();
+    /// if span.is_recording() {
+    ///     span.set_tag("checksum", checksum());
+    /// }
+    /// ```
     #[must_use]
     pub fn is_recording(&self) -> bool {
         self.cell().is_some_and(SpanCell::is_open)
     }
 
-    /// What a span caused by this one refers to; `None` for the empty handle, and for a request that is neither traced
-    /// here nor came with a context.
+    /// Returns the context that children and outgoing calls of this span refer to. See [`none`](Self::none) for an example.
+    ///
+    /// Returns `None` for the empty handle, and for a request that is not traced here and had no context when it came.
     #[must_use]
     pub fn context(&self) -> Option<SpanContext> {
         self.cell()?.context()
     }
 
-    /// Sets a tag, instead of one with the same key. [`TagValue`] lists what can be a value; [`None`] sets nothing.
+    /// Sets a tag. It replaces a tag with the same key. [`TagValue`] lists the types of values; [`None`] sets nothing.
     ///
-    /// On a span that is not recorded the value is not even converted.
+    /// On a span that is not recorded, the value is not converted. Text beyond
+    /// [`Limits::value_bytes`](crate::Limits::value_bytes) is cut, and a tag beyond the largest number of tags is left out.
     ///
-    /// `sampling.priority` with a number does what OpenTracing says: 0 keeps the span and what it causes from now on from
-    /// being sampled, a greater one has them sampled. A span that was not recorded from its start cannot be recorded
-    /// later, but its children then are.
+    /// A number as the value of `sampling.priority` works as OpenTracing's semantic conventions define: with 0 the span and its
+    /// later children are not sampled, with a greater number they are. A span that was not recorded from its start stays
+    /// unrecorded, but its later children are recorded.
     ///
     /// ```
     /// use opentracing_http::{Span, Value};
@@ -161,7 +185,7 @@ impl Span {
     ///     span.set_tag("items", items.len());
     ///     span.set_tag("first", items.first());
     ///     span.set_tag("peer", peer);
-    ///     span.set_tag("asked", Value::display(method));
+    ///     span.set_tag("method", Value::display(method));
     /// }
     /// # note("Ada", &[], ([127, 0, 0, 1], 80).into(), &http::Method::GET);
     /// ```
@@ -174,7 +198,7 @@ impl Span {
         if !is_priority && !cell.is_open() {
             return;
         }
-        // Converted under the guard and before the lock is taken: it may be the user's code.
+        // Converted under the guard and before the lock is taken, because it may be the user's code.
         let policy = cell.policy();
         let max_bytes = policy.limits.useful_bytes();
         let value = policy.guard(|| value.into_value(max_bytes));
@@ -185,7 +209,7 @@ impl Span {
         }
     }
 
-    /// Sets several tags at once, which is cheaper than one by one; see [`Tags`].
+    /// Sets several tags at once, which is cheaper than to set them one by one. [`Tags`] lists how sets are written.
     ///
     /// ```
     /// use opentracing_http::Span;
@@ -203,14 +227,22 @@ impl Span {
         if !cell.is_open() {
             writer = writer.only(SAMPLING_PRIORITY);
         }
-        // Collected before the lock is taken: it may be the user's code.
+        // Collected before the lock is taken, because it may be the user's code.
         tags.write(&mut writer);
         let (tags, _) = writer.finish();
         tags.iter().for_each(|tag| decide_by_priority(cell, tag));
         cell.change(|record| record.set_tags(tags, &policy.limits));
     }
 
-    /// Logs an event with the present time: its name, or fields. [`LogFields`] shows how they are written.
+    /// Logs an event with the present time. [`LogFields`] lists how its name or its fields are written.
+    ///
+    /// ```
+    /// use opentracing_http::Span;
+    ///
+    /// let span = Span::current();
+    /// span.log("cache miss");
+    /// span.log((("event", "retry"), ("attempt", 2)));
+    /// ```
     pub fn log(&self, fields: impl LogFields) {
         if let Some(cell) = self.cell()
             && cell.takes_log()
@@ -220,7 +252,16 @@ impl Span {
         }
     }
 
-    /// Logs an event that happened at another time; see [`log`](Self::log).
+    /// Logs an event that happened at another time; otherwise like [`log`](Self::log).
+    ///
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    ///
+    /// use opentracing_http::Span;
+    ///
+    /// let received = SystemTime::now() - Duration::from_millis(20);
+    /// Span::current().log_at(received, "received");
+    /// ```
     pub fn log_at(&self, time: SystemTime, fields: impl LogFields) {
         if let Some(cell) = self.cell()
             && cell.takes_log()
@@ -229,8 +270,8 @@ impl Span {
         }
     }
 
-    /// Marks the span as failed and logs the error: tag `error`, log `event=error` with `message` and, where the error
-    /// has a cause, `error.cause`.
+    /// Marks the span as failed and logs the error: sets the tag `error`, and logs `event=error` with the field `message` and, if the
+    /// error has a source, `error.cause`.
     ///
     /// ```
     /// use opentracing_http::Span;
@@ -243,7 +284,7 @@ impl Span {
         if let Some(cell) = self.cell().filter(|cell| cell.is_open()) {
             let policy = cell.policy();
             let limit = policy.limits.value_bytes;
-            // How an error shows itself is not ours, and may fail.
+            // `Display` of an error is foreign code, and may panic.
             let message = policy.guard(|| Text::shown(&Message::of(error), limit));
             let cause = policy.guard(|| Some(Text::shown(&error.cause()?, limit)));
             let mut fields = Vec::with_capacity(3);
@@ -259,8 +300,8 @@ impl Span {
         }
     }
 
-    /// Renames the span. The name of a request's span is no longer derived from its route after that. A name is
-    /// [bounded](crate::Limits::value_bytes) like a value.
+    /// Sets the name of the span. The name of a request's span is then not derived from its method and route any more. A name is
+    /// [cut](crate::Limits::value_bytes) like a value.
     ///
     /// ```
     /// use opentracing_http::Span;
@@ -271,14 +312,14 @@ impl Span {
     /// ```
     pub fn set_name(&self, name: impl Into<Cow<'static, str>>) {
         if let Some(cell) = self.cell() {
-            // Before the lock is taken: it is the user's code.
+            // Converted before the lock is taken, because it is the user's code.
             let name = name.into();
             cell.change(|record| record.set_name(name, &cell.policy().limits));
         }
     }
 
-    /// Sets the route of the request whose span this is, such as `/users/{id}`, for frameworks that know none: it becomes
-    /// the span's tag and, with the method, its name, unless the span was named. On other spans this does nothing.
+    /// Sets the route of the request whose span this is, such as `/users/{id}`, for frameworks without route templates. It becomes a
+    /// tag and, after the method, the name of the span, unless the span was given a name. On other spans this does nothing.
     ///
     /// ```
     /// use opentracing_http::Span;
@@ -295,10 +336,10 @@ impl Span {
         }
     }
 
-    /// Sets an item of the baggage, which every span caused by this one from now on gets, here and across the wire.
+    /// Sets an item of the baggage. All later children have it, and outgoing calls carry it to other services.
     ///
-    /// A key that is not an RFC 9110 token, and an item over the [bounds](crate::Baggage), change nothing. All
-    /// handles of the span have the item, on all threads.
+    /// If the key is not a token of RFC 9110, or the item exceeds the [bounds](crate::Baggage), nothing changes. The item is
+    /// visible through all handles of the span, on all threads, also after its end.
     ///
     /// ```
     /// use opentracing_http::{HttpTracing, InMemoryTracer};
@@ -313,7 +354,7 @@ impl Span {
         });
     }
 
-    /// Sets these items of the baggage.
+    /// Sets all these items of the baggage, with their properties.
     pub(crate) fn add_baggage(&self, added: &Baggage) {
         self.change_baggage(|baggage| {
             for (key, value, properties) in added.iter_with_properties() {
@@ -328,32 +369,51 @@ impl Span {
         }
     }
 
-    /// An item of the baggage.
+    /// Returns an item of the baggage. See [`set_baggage_item`](Self::set_baggage_item) for an example.
     #[must_use]
     pub fn baggage_item(&self, key: &str) -> Option<String> {
         self.cell()?.extra()?.baggage.get(key).map(str::to_owned)
     }
 
-    /// Starts a child of this span. It ends when it is dropped or [finished](OwnedSpan::finish).
+    /// Starts a child of this span. It ends when it is dropped or [finished](OwnedSpan::finish). See [`Span`] for an example.
     ///
-    /// A child of a span that is not recorded is not recorded either, and sends on the same context.
+    /// It is recorded if its parent is. If not, it propagates the same context as its parent.
     #[must_use = "the child ends when it is dropped"]
     pub fn child(&self, name: impl Into<Cow<'static, str>>) -> OwnedSpan {
         self.build_child(name).start()
     }
 
     /// Starts a span that this one caused but does not wait for (OpenTracing's `FollowsFrom`).
+    ///
+    /// ```
+    /// use opentracing_http::{HttpTracing, InMemoryTracer};
+    ///
+    /// let tracer = InMemoryTracer::new();
+    /// let span = HttpTracing::new(tracer.clone()).span("order").start();
+    /// let mail = span.follower("send mail");
+    /// span.finish();
+    /// mail.finish();
+    /// assert!(tracer.finished()[1].is_follower());
+    /// ```
     #[must_use = "the span ends when it is dropped"]
     pub fn follower(&self, name: impl Into<Cow<'static, str>>) -> OwnedSpan {
         SpanBuilder::below(self.clone(), ReferenceKind::FollowsFrom, name.into()).start()
     }
 
-    /// Prepares a child of this span: with tags, a kind, or a start time of its own.
+    /// Returns a builder for a child of this span, to set its tags, its kind or its start time.
+    ///
+    /// ```
+    /// use opentracing_http::{Span, SpanKind};
+    ///
+    /// let call = Span::current().build_child("ask the index").kind(SpanKind::Client).start();
+    /// call.finish();
+    /// ```
     pub fn build_child(&self, name: impl Into<Cow<'static, str>>) -> SpanBuilder {
         SpanBuilder::below(self.clone(), ReferenceKind::ChildOf, name.into())
     }
 
-    /// Writes the span's context and baggage into outgoing headers, in the formats that the policy names.
+    /// Writes the span's context and baggage into the headers of an outgoing request, in the formats of the policy. Headers of these
+    /// formats that are there already are removed or replaced.
     ///
     /// The empty handle writes nothing.
     ///
@@ -371,7 +431,7 @@ impl Span {
         };
         let policy = cell.policy();
         let context = cell.context();
-        // Baggage can come without ids that it could belong to.
+        // A caller can send baggage without ids.
         let extra = context.is_none().then(|| cell.extra()).flatten();
         let outgoing = match (&context, &extra) {
             (Some(context), _) => Outgoing::new(context),
@@ -383,9 +443,9 @@ impl Span {
 
     /// Makes the span current on this thread until the guard is dropped.
     ///
-    /// Do not hold the guard across an `.await`: the task may go on elsewhere, and others run here meanwhile. Use
-    /// [`scope`](Self::scope) round the future instead. Do not forget it either ([`std::mem::forget`]): outside of every
-    /// [`scope`](Self::scope) and request nothing else ends it.
+    /// Do not hold the guard across an `.await`: the task may continue on another thread, and other tasks run on this one meanwhile.
+    /// Wrap the future with [`scope`](Self::scope) instead. Do not [forget](std::mem::forget) the guard either: outside of every
+    /// [`scope`](Self::scope) and request, only its drop ends the scope.
     ///
     /// ```
     /// use opentracing_http::{HttpTracing, InMemoryTracer, Span};
@@ -400,10 +460,10 @@ impl Span {
         Entered::new(self)
     }
 
-    /// Makes the span current on this thread until the guard is dropped, like [`enter`](Self::enter), by a guard that
-    /// borrows nothing: it can be a field of a struct, or be returned.
+    /// Makes the span current on this thread until the guard is dropped, like [`enter`](Self::enter). This guard owns its handle, so
+    /// it can be a field of a struct, or be returned.
     ///
-    /// The guard of a handle does not end the span; that of an [`OwnedSpan`] [does](OwnedSpan::entered).
+    /// The guard of a handle does not end the span. The guard of an [`OwnedSpan`] [does](OwnedSpan::entered).
     ///
     /// ```
     /// use opentracing_http::Span;
@@ -420,12 +480,14 @@ impl Span {
         Entered::new(self)
     }
 
-    /// Runs `f` with the span current.
+    /// Runs `f` with the span current on this thread. Afterwards, also if `f` panics, the span that was current before is current
+    /// again. See [`Span`] for an example.
     pub fn in_scope<R>(&self, f: impl FnOnce() -> R) -> R {
         current::in_scope(self, Kind::Call, f)
     }
 
-    /// Wraps a future so that the span is current whenever it is polled: the way to carry it into a spawned task.
+    /// Wraps a future so that the span is current whenever the future is polled or dropped. Use it to pass the span to a spawned
+    /// task.
     ///
     /// ```
     /// use opentracing_http::Span;
@@ -437,12 +499,21 @@ impl Span {
     /// }));
     /// ```
     ///
-    /// An [`OwnedSpan`] is taken by the future, and ends with it; see [`OwnedSpan::scope`].
+    /// On an [`OwnedSpan`] the future takes the span, which ends with the future; see [`OwnedSpan::scope`].
     pub fn scope<F: Future>(&self, future: F) -> Scoped<F> {
         Scoped::new(self.clone(), future)
     }
 
-    /// Returns what a [`ScopeHook`] keeps with the span, filled once; `None` for a span that is not recorded.
+    /// Returns the slot in which a [`ScopeHook`] can store one value with the span, once; `None` for a span that is not recorded.
+    ///
+    /// ```
+    /// use opentracing_http::{HttpTracing, InMemoryTracer};
+    ///
+    /// let span = HttpTracing::new(InMemoryTracer::new()).span("import").start();
+    /// let slot = span.hook_slot().unwrap();
+    /// slot.get_or_init(|| Box::new("a value"));
+    /// assert!(span.hook_slot().unwrap().get().is_some());
+    /// ```
     #[doc(hidden)]
     #[must_use]
     pub fn hook_slot(&self) -> Option<&OnceLock<Box<dyn std::any::Any + Send + Sync>>> {
@@ -450,11 +521,12 @@ impl Span {
         Some(cell.hook_slot())
     }
 
-    /// Whether hooks follow its scopes.
+    /// Returns `true` if hooks follow the scopes of the span.
     pub(crate) fn is_hooked(&self) -> bool {
         self.cell().is_some_and(SpanCell::is_hooked)
     }
 
+    /// Calls each hook of the policy under its guard.
     pub(crate) fn call_hooks(&self, mut call: impl FnMut(&dyn ScopeHook)) {
         if let Some(policy) = self.policy() {
             for hook in &*policy.hooks {
@@ -467,7 +539,7 @@ impl Span {
 /// The tag that decides whether a span is sampled (OpenTracing's semantic conventions).
 const SAMPLING_PRIORITY: &str = "sampling.priority";
 
-/// What `sampling.priority` decides, if this is that tag.
+/// Returns the decision of the tag `sampling.priority`; `None` for other tags, and for values that are not numbers.
 pub(crate) fn sampling_priority(key: &str, value: &Value) -> Option<bool> {
     match value {
         _ if key != SAMPLING_PRIORITY => None,
@@ -477,6 +549,7 @@ pub(crate) fn sampling_priority(key: &str, value: &Value) -> Option<bool> {
     }
 }
 
+/// Applies the decision of the tag, if it is `sampling.priority`.
 fn decide_by_priority(cell: &SpanCell, tag: &Tag) {
     if let Some(sampled) = sampling_priority(&tag.key, &tag.value) {
         cell.decide(sampled);

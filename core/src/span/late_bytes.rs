@@ -1,9 +1,9 @@
-//! What spans come to hold after their end, while they wait in a queue.
+//! The memory that ended spans gain while they wait in a queue.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Bytes by which the spans in one queue have grown since they ended: a handle can set baggage for ever.
+/// The number of bytes by which the spans in one queue have grown since they ended, because handles can set baggage at any time.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LateBytes(Arc<AtomicUsize>);
 
@@ -18,7 +18,7 @@ impl LateBytes {
     }
 }
 
-/// The queues that one span waits in: seldom more than one.
+/// The queues that one span waits in, usually none or one.
 #[derive(Debug, Default)]
 pub(crate) struct Queues {
     first: Option<LateBytes>,
@@ -30,7 +30,7 @@ impl Queues {
         self.first.is_none() && self.more.is_empty()
     }
 
-    /// Adds a queue, which counts what the span holds late from now on.
+    /// Adds a queue. It counts the `late` bytes that the span has gained, and later ones.
     pub(crate) fn add(&mut self, queue: &LateBytes, late: usize) {
         queue.change(0, late);
         match &self.first {
@@ -39,7 +39,7 @@ impl Queues {
         }
     }
 
-    /// Takes a queue away, once, and from it what the span holds late.
+    /// Removes a queue, once. It no longer counts the `late` bytes of the span.
     pub(crate) fn remove(&mut self, queue: &LateBytes, late: usize) {
         let is_it = |other: &LateBytes| Arc::ptr_eq(&other.0, &queue.0);
         if self.first.as_ref().is_some_and(is_it) {
@@ -52,7 +52,7 @@ impl Queues {
         queue.change(late, 0);
     }
 
-    /// Tells every queue that the span holds more than before, or less.
+    /// Changes the count of every queue from `before` to `after` bytes.
     pub(crate) fn change(&self, before: usize, after: usize) {
         for queue in self.first.iter().chain(&self.more) {
             queue.change(before, after);

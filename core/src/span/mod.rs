@@ -1,4 +1,4 @@
-//! A span from its start to its end: handles, the current span, what is recorded, the policy, and the tracer that receives it.
+//! Spans from their start to their end: handles, the current span, records, the policy as spans hold it, and the trait of tracers.
 
 mod callbacks;
 mod cell;

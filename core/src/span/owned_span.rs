@@ -1,4 +1,4 @@
-//! The right to end a span.
+//! Spans together with the right to end them.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -9,9 +9,9 @@ use std::time::SystemTime;
 use crate::span::current::{Entered, Held, Scoped};
 use crate::span::handle::Span;
 
-/// A span that its holder ends: by [`finish`](Self::finish), or by dropping it, also while a panic unwinds.
+/// A span that ends when this value is [finished](Self::finish) or dropped, also while a panic unwinds.
 ///
-/// Derefs to [`Span`]; not `Clone`, because a span ends once. Clone the [`Span`] to use it elsewhere.
+/// It derefs to [`Span`]. It is not `Clone`, because a span ends once; clone the [`Span`] to use it elsewhere.
 ///
 /// ```
 /// use opentracing_http::{HttpTracing, InMemoryTracer};
@@ -34,10 +34,10 @@ impl OwnedSpan {
         Self { span }
     }
 
-    /// Runs a future with the span current whenever it is polled, and ends the span when the future completes, panics or is
-    /// dropped: the way to give a task a span of its own.
+    /// Wraps a future so that the span is current whenever the future is polled or dropped, and ends when the future completes, panics
+    /// or is dropped. Use it to give a spawned task a span of its own.
     ///
-    /// To go on with the span after the future, use the handle's [`Span::scope`]: `(*span).scope(future)`.
+    /// To keep the span open after the future, use the handle's [`Span::scope`]: `(*span).scope(future)`.
     ///
     /// ```
     /// use opentracing_http::Span;
@@ -50,9 +50,9 @@ impl OwnedSpan {
         Scoped::new(self, future)
     }
 
-    /// Makes the span current on this thread until the guard is dropped, which ends the span.
+    /// Makes the span current on this thread until the guard is dropped, which also ends the span.
     ///
-    /// Do not hold the guard across an `.await`; see [`Span::enter`]. To end only the scope, use that.
+    /// Do not hold the guard across an `.await`; see [`Span::enter`]. To keep the span open after the scope, use [`Span::enter`].
     ///
     /// ```
     /// use opentracing_http::{HttpTracing, InMemoryTracer, Span};
@@ -70,12 +70,12 @@ impl OwnedSpan {
         Entered::new(self)
     }
 
-    /// Ends the span now.
+    /// Ends the span now. See [`OwnedSpan`] for an example.
     pub fn finish(self) {
         drop(self);
     }
 
-    /// Ends the span at another time; one before its start counts as its start.
+    /// Ends the span at another time. A time before the start counts as the start.
     ///
     /// ```
     /// use std::time::{Duration, SystemTime};

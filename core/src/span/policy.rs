@@ -1,4 +1,4 @@
-//! What a policy holds, shared by every span that it starts.
+//! The policy, as the spans that it started share it.
 
 use std::fmt;
 use std::panic::RefUnwindSafe;
@@ -25,30 +25,31 @@ use crate::tag::Limits;
 pub(crate) struct Policy {
     pub(crate) tracer: Arc<dyn Tracer>,
     pub(crate) sampler: Option<Arc<dyn Sampler>>,
-    /// Whether nothing is recorded, whoever asks for it, and what callers sent is passed on.
+    /// Whether nothing is recorded, whatever samplers and callers request. Callers' contexts are passed on unchanged.
     pub(crate) is_disabled: bool,
     pub(crate) propagation: Propagation,
-    /// `None` for the operating system's, which need no guard.
+    /// `None` for the operating system's clocks, which need no guard.
     pub(crate) clock: Option<Arc<dyn Clock>>,
-    /// `None` for random ones, which need no guard.
+    /// `None` for random ids, which need no guard.
     pub(crate) ids: Option<Arc<dyn IdSource>>,
     pub(crate) limits: Limits,
     pub(crate) hooks: Vec<Arc<dyn ScopeHook>>,
     pub(crate) http: HttpSettings,
-    /// The headers of a request that are looked at, also of one that turns out not to be recorded.
+    /// The request headers that are read, before it is known whether the request is recorded.
     pub(crate) wanted_headers: HeaderFilter,
     pub(crate) callbacks: Callbacks,
-    /// How many mount points adapters have made for it.
+    /// The number of mount points of this policy.
     pub(crate) mounts: AtomicUsize,
     pub(crate) diagnostics: Arc<Hook>,
-    /// How many cells of spans wait at most in the stock of the process when one of this policy comes; nothing is kept for 0.
+    /// A cell of this policy is kept for another span only if the stock of the process has fewer cells than this. 0: none is kept.
     pub(crate) pooled_spans: usize,
     has_ended: AtomicBool,
-    /// How many panics of callbacks, hooks, clocks, ids, samplers, propagators and tracers were caught.
+    /// The number of caught panics of callbacks, hooks, clocks, id sources, samplers, propagators and tracers.
     pub(crate) panics: Panics,
 }
 
-// What is not ours is called under `guard`, and is on its own after a panic; nothing of ours is left half done by one.
+// Foreign code is called under `guard`, and is responsible for its own state after a panic. No state of the policy itself is left
+// half changed by one.
 impl RefUnwindSafe for Policy {}
 
 impl Policy {
@@ -73,12 +74,12 @@ impl Policy {
         }
     }
 
-    /// Returns what tells it from other policies, as long as it lives.
+    /// Returns the id of the policy, unique among the policies that exist.
     pub(crate) fn id(&self) -> PolicyId {
         PolicyId::new(std::ptr::from_ref(self).addr())
     }
 
-    /// Whether the last handle of the application is gone. Spans that are still there work on.
+    /// Returns `true` if the application has dropped its last handle. Spans that still exist continue to work.
     pub(crate) fn has_ended(&self) -> bool {
         self.has_ended.load(Ordering::Relaxed)
     }
@@ -87,28 +88,28 @@ impl Policy {
         self.has_ended.store(true, Ordering::Relaxed);
     }
 
-    /// Runs code that is not ours. A panic in it is counted and loses its effect, nothing else.
+    /// Runs foreign code. If it panics, the panic is counted, and `None` is returned.
     pub(crate) fn guard<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
         self.panics.guard(f)
     }
 
-    /// Runs code that is not ours and that what is started here would come back to: no span of this policy that starts
-    /// meanwhile is recorded.
+    /// Runs foreign code that receives the spans of this policy. Spans of this policy that it starts meanwhile are not recorded,
+    /// because they would lead back to it.
     pub(crate) fn suppressed<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
         suppression::suppress(self.id(), || self.guard(f))
     }
 
-    /// The same, for the tracer.
+    /// Calls the tracer as [`suppressed`](Self::suppressed) does.
     pub(crate) fn call_tracer<R>(&self, call: impl FnOnce(&dyn Tracer) -> R) -> Option<R> {
         self.suppressed(|| call(&*self.tracer))
     }
 
-    /// Whether this thread is in code of which nothing is recorded.
+    /// Returns `true` if no span of this policy is recorded on this thread at present.
     pub(crate) fn is_suppressed(&self) -> bool {
         suppression::is_suppressed(self.id())
     }
 
-    /// The time on the clock that is never set back.
+    /// Returns the time on the monotonic clock.
     pub(crate) fn monotonic(&self) -> Duration {
         match &self.clock {
             None => SystemClock.monotonic(),
@@ -116,26 +117,28 @@ impl Policy {
         }
     }
 
-    /// The time of day.
+    /// Returns the time of day.
     pub(crate) fn wall(&self) -> SystemTime {
         let read = self.clock.as_ref();
         let read = read.and_then(|clock| self.guard(|| clock.wall()));
         read.unwrap_or_else(SystemTime::now)
     }
 
+    /// Returns an id for a new trace.
     pub(crate) fn trace_id(&self) -> TraceId {
         let made = self.ids.as_ref();
         let made = made.and_then(|ids| self.guard(|| ids.trace_id()));
         made.unwrap_or_else(|| RandomIds.trace_id())
     }
 
+    /// Returns an id for a new span.
     pub(crate) fn span_id(&self) -> SpanId {
         let made = self.ids.as_ref();
         let made = made.and_then(|ids| self.guard(|| ids.span_id()));
         made.unwrap_or_else(|| RandomIds.span_id())
     }
 
-    /// Asks the policy's own sampler, then the tracer.
+    /// Returns the decision of the policy's sampler. If that leaves it open, returns the tracer's, and then the caller's.
     pub(crate) fn sample(&self, request: &SamplingParams<'_>) -> SamplingResult {
         if self.is_disabled {
             return SamplingResult::pass_through();
@@ -153,7 +156,7 @@ impl Policy {
         }
     }
 
-    /// Returns whether a request is not traced.
+    /// Returns `true` if a rule or a callback excludes the request from tracing.
     pub(crate) fn skips(&self, view: &dyn RequestView) -> bool {
         let has_rules = !self.http.skip.is_empty() || !self.callbacks.skip_when.is_empty();
         has_rules && self.skips_by_rule(view)
@@ -171,15 +174,15 @@ impl Policy {
             || callbacks.any(|skip| self.guard(|| skip(view)).unwrap_or(false))
     }
 
-    /// The parent that another context system would give a span started now.
+    /// Returns the parent that another context system has for a span that starts now.
     pub(crate) fn ambient_parent(&self) -> Option<SpanContext> {
         self.hooks
             .iter()
             .find_map(|hook| self.guard(|| hook.ambient_parent()).flatten())
     }
 
-    /// Names a request's span at its end, if there is a rule and nothing else has named the span: nothing can read the name
-    /// before, and the route may be known only then.
+    /// Names a request's span by the policy's rule, if there is one and the span was given no name. Called at the request's end:
+    /// the name cannot be read before, and the route may be known only then.
     pub(crate) fn name_by_rule(&self, span: &SpanCell) {
         let Some(naming) = &self.callbacks.naming else {
             return;
@@ -193,7 +196,7 @@ impl Policy {
             return;
         };
         let route = template.as_deref().map_or(Route::Unknown, Route::Template);
-        // Called outside the lock: it is the user's code, and may look at the span.
+        // Called while the span is not locked, because it is the user's code and may use the span.
         if let Some(name) = self.guard(|| naming(method, route)).flatten() {
             span.change(|record| record.give_name(name.into(), &self.limits));
         }

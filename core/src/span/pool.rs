@@ -1,11 +1,12 @@
-//! Cells that wait to be used again.
+//! A pool of cells that are used again for other spans.
 //!
-//! Each thread keeps a few of them. What is too much there goes to a stock that all threads share, and from which a thread takes
-//! when it has none: a recorded span ends in the hands of a tracer, often on another thread than the next one starts.
+//! Each thread keeps a few cells. Cells beyond that go to a stock that all threads share, from which a thread takes cells when it
+//! has none. The stock is needed because the last handle of a recorded span is usually dropped by a tracer, often on another
+//! thread than the one that starts the next span.
 //!
-//! A cell comes here when its last handle is dropped, and cleared. It still belongs to its policy, so that the next span of the
-//! same policy, which is nearly every one, need not touch a count that all threads share. When a policy ends, its cells are freed
-//! wherever they are: none of them keeps a tracer alive.
+//! A cell comes here, cleared, when its last handle is dropped. It still belongs to its policy, so that the next span of the same
+//! policy, the usual case, need not change a reference count that all threads share. When a policy ends, its cells are freed on
+//! all threads, so that none of them keeps a tracer alive.
 
 use std::cell::OnceCell;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,39 +16,41 @@ use crate::span::cell::SpanCell;
 use crate::span::handle::Span;
 use crate::span::policy::Policy;
 
-/// How many cells with a record a thread keeps, and how many without one.
+/// The number of cells with a record that a thread keeps, and of those without one.
 const OF_A_THREAD: usize = 64;
 
-/// What was not used for this long is freed, at twice this time the latest.
+/// A list of cells that was not used for this long is freed, after twice this time at the latest.
 const UNUSED: Duration = Duration::from_secs(10);
 
-/// How many cells move between a thread and the stock at a time.
+/// The number of cells that move between a thread and the stock at a time.
 const BATCH: usize = 32;
 
-/// How many cells with a record the stock holds by default.
+/// The number of cells with a record that the stock holds by default.
 pub(crate) const DEFAULT_STOCK: usize = 2048;
 
-/// What all threads share.
+/// The part of the pool that all threads share.
 struct Pool {
     /// Cells with a record.
     stock: Mutex<Cells>,
+    /// The lists of all threads.
     shelves: Mutex<Vec<Arc<Shelf>>>,
-    /// When what was not used was last freed.
+    /// The time when unused cells were last freed.
     trimmed: Mutex<Option<Instant>>,
 }
 
-/// What one thread keeps. Others come here only when a policy ends, and from time to time to free what is not used.
+/// The cells of one thread. Other threads use it only when a policy ends, and from time to time to free unused cells.
 #[derive(Default)]
 struct Shelf {
-    /// Without a record, for spans that are not recorded.
+    /// Cells without a record, for spans that are not recorded.
     light: Mutex<Cells>,
+    /// Cells with a record.
     full: Mutex<Cells>,
 }
 
 #[derive(Default)]
 struct Cells {
     cells: Vec<Arc<SpanCell>>,
-    /// Whether a cell was taken since the last [`trim`].
+    /// Whether a cell was taken since the last [`trim`] that was due.
     is_used: bool,
 }
 
@@ -64,7 +67,7 @@ thread_local! {
     static SHELF: OnceCell<Registered> = const { OnceCell::new() };
 }
 
-/// A thread's shelf, which others know until it is empty: the thread empties it when it ends.
+/// A thread's cells, registered in the pool. When the thread ends, they are freed and removed from the pool.
 struct Registered(Arc<Shelf>);
 
 impl Drop for Registered {
@@ -75,9 +78,9 @@ impl Drop for Registered {
     }
 }
 
-/// Starts a span: `fill` gets its cell before anybody else can have a handle.
+/// Starts a span and returns its handle. `fill` prepares the cell before there is a handle to it.
 ///
-/// `with_record` says which cells come into question, not what `fill` may do.
+/// `with_record` is `true` if a cell with a record is preferred. `fill` may add a record in both cases.
 pub(super) fn start(
     policy: &Arc<Policy>,
     with_record: bool,
@@ -88,13 +91,14 @@ pub(super) fn start(
         _ => take(policy, with_record),
     };
     let mut cell = pooled.unwrap_or_else(|| Arc::new(SpanCell::new(policy.clone())));
-    // A cell that nobody else has a handle of is all that comes out of the pool.
+    // Always `Some`: no other handle points to a cell that is new or comes out of the pool.
     if let Some(cell) = Arc::get_mut(&mut cell) {
         fill(cell);
     }
     Span::of(cell)
 }
 
+/// Takes a cell out of this thread's list, or one with a record out of the stock.
 fn take(policy: &Arc<Policy>, with_record: bool) -> Option<Arc<SpanCell>> {
     let taken = SHELF.try_with(|shelf| {
         let Registered(shelf) = shelf.get_or_init(Shelf::register);
@@ -111,7 +115,7 @@ fn take(policy: &Arc<Policy>, with_record: bool) -> Option<Arc<SpanCell>> {
     taken.ok().flatten()
 }
 
-/// Puts the cell of a handle that is dropped into the pool, if it was the last one.
+/// Puts the cell of a dropped handle into the pool, if that was the last handle.
 pub(super) fn give_back(mut cell: Arc<SpanCell>) {
     if Arc::strong_count(&cell) == 1
         && let Some(own) = Arc::get_mut(&mut cell)
@@ -153,10 +157,10 @@ impl Shelf {
         }
     }
 
-    /// Takes cells from the stock, and returns one.
+    /// Moves cells from the stock to this thread, and returns one of them.
     #[cold]
     fn refill(&self, policy: &Arc<Policy>) -> Option<Arc<SpanCell>> {
-        // Both locks at once, the stock's first: a policy that ends sees each cell in one of the two places.
+        // Both locks are held at once, the stock's first, so that a policy that ends finds each cell in one of the two lists.
         let mut stock = lock(&POOL.stock);
         let cell = stock.take(policy)?;
         let left = stock.cells.len();
@@ -165,7 +169,7 @@ impl Shelf {
         Some(cell)
     }
 
-    /// Moves what the thread has too much of to the stock, as far as there is room, and frees the rest.
+    /// Moves the cells beyond [`BATCH`] to the stock, as far as it has room, and frees the rest.
     #[cold]
     fn unload(&self, with_record: bool) {
         let mut freed = Vec::new();
@@ -186,10 +190,11 @@ impl Shelf {
     }
 }
 
-/// Cells are freed, and change their policy, while their list is locked. A policy that ends waits for each list, and is held by its
-/// last handle meanwhile: so a cell in a list is never the last to hold it, and when it has ended no thread still does.
+/// Cells are freed, and change their policy, only while their list is locked. A policy that ends locks each list in turn, while its
+/// last handle still exists. So a cell in a list never holds the last reference to its policy, and when the policy has ended, no list
+/// has a cell of it.
 impl Cells {
-    /// Takes a cell out, and makes it one of this policy.
+    /// Takes a cell out, and assigns it to this policy.
     fn take(&mut self, policy: &Arc<Policy>) -> Option<Arc<SpanCell>> {
         self.is_used = true;
         let mut cell = self.cells.pop()?;
@@ -198,13 +203,13 @@ impl Cells {
         Some(cell)
     }
 
-    /// Frees the cells that are not to be kept.
+    /// Frees the cells for which `is_freed` returns `true`.
     fn free(&mut self, is_freed: impl Fn(&SpanCell) -> bool) {
         self.cells.retain(|cell| !is_freed(cell));
         self.cells.shrink_to(OF_A_THREAD);
     }
 
-    /// Frees everything, if none was taken since the last time.
+    /// Frees all cells, if none was taken since the last call.
     fn free_unused(&mut self) {
         if !std::mem::take(&mut self.is_used) {
             self.cells = Vec::new();
@@ -212,14 +217,14 @@ impl Cells {
     }
 }
 
-/// Frees the cells of a policy that has ended, on all threads. Those that are in use are freed when they come back.
+/// Frees the cells of a policy that has ended, on all threads. Cells in use are freed when their last handle is dropped.
 pub(crate) fn end(policy: &Policy) {
     policy.set_ended();
     each_list(|cells| cells.free(|cell| std::ptr::eq(&**cell.policy(), policy)));
 }
 
-/// Frees what no span was started with since it was last done, which is ten seconds ago or longer; else does nothing. Called by
-/// the threads of reporters, now and then.
+/// Frees the lists of cells that were not used since the last time. Does nothing if that was less than [`UNUSED`] ago. The threads of
+/// reporters call this from time to time.
 pub(crate) fn trim(now: Instant) {
     let mut trimmed = lock(&POOL.trimmed);
     let is_due = |last| now.saturating_duration_since(last) >= UNUSED;

@@ -1,4 +1,4 @@
-//! What is collected about a span between its start and its end.
+//! The data that is collected about a span between its start and its end.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -9,19 +9,19 @@ use crate::http::HttpFacts;
 use crate::tag::{Limits, Log, Omitted, SpanKind, Tag};
 use crate::text::bound;
 
-/// The data of one span. It is filled where it lies, and used again for another span once it is [cleared](Self::clear).
+/// The data of one span. It is filled in place, and used again for another span after it was [cleared](Self::clear).
 pub(crate) struct Record {
-    /// The first reference, kept apart because nearly every span has it and no other.
+    /// The first reference, kept apart because most spans have exactly one.
     pub(crate) parent: Option<Reference>,
-    /// Whether the parent is a span of another process, where that is known.
+    /// Whether the parent is a span of another process, if that is known.
     pub(crate) parent_is_remote: Option<bool>,
     pub(crate) kind: SpanKind,
     pub(crate) start: SystemTime,
     /// The start on the policy's monotonic clock.
     pub(crate) started: Duration,
-    /// How long ago the span started when its handle was made: nothing, unless it was given a start time of its own.
+    /// The time between the start and the creation of the handle: zero, unless the span was given a start time.
     pub(crate) lead: Duration,
-    /// Which tracers of a fan-out asked for the span, a bit each.
+    /// Which tracers of a fan-out record the span, one bit for each.
     pub(crate) wanted_by: u64,
     pub(crate) name: Name,
     pub(crate) duration: Duration,
@@ -35,24 +35,24 @@ pub(crate) struct Record {
     pub(crate) flags: TraceFlags,
     is_request: bool,
     http: HttpFacts,
-    /// When a part of the request was left by a panic: the request's true end, whatever is called later.
+    /// The time of the first panic of the request, on the monotonic clock: the request's end, whatever is called later.
     pub(crate) panicked: Option<Duration>,
 }
 
-/// What a span is called.
+/// The name of a span, and what determines it.
 #[derive(Default)]
 pub(crate) enum Name {
-    /// After the request's method and route, unless the policy's rule names it at its end.
+    /// Derived from the request's method and route, unless the policy's rule names the span at its end.
     #[default]
     Derived,
-    /// As its builder, a mount point or the policy's rule has it. A mount point that joins later can change it.
+    /// Given by the span's builder, a mount point or the policy's rule. An inner mount point can change it.
     Given(Cow<'static, str>),
-    /// As a handler or a callback has it, which nothing else overrides.
+    /// Given by a handler or a callback. Only those can change it.
     Final(Cow<'static, str>),
 }
 
 impl Name {
-    /// The name, where it is not derived.
+    /// Returns the name; `None` if it is derived.
     pub(crate) fn text(&self) -> Option<&Cow<'static, str>> {
         match self {
             Self::Derived => None,
@@ -61,7 +61,7 @@ impl Name {
     }
 }
 
-/// A cleared record keeps room for so many tags, and of logs and references for a quarter of that.
+/// The room for tags that a cleared record keeps. It keeps room for a quarter as many logs and references.
 const KEPT_TAGS: usize = 32;
 
 impl Record {
@@ -86,9 +86,9 @@ impl Record {
         panicked: None,
     };
 
-    /// Forgets the span. Buffers keep their room, within bounds.
+    /// Removes all data of the span. Buffers keep their room, up to [`KEPT_TAGS`].
     pub(crate) fn clear(&mut self) {
-        // Every field is named, so that none is forgotten.
+        // Every field is named, so that the compiler finds one that is missing.
         let Self {
             parent,
             name,
@@ -125,7 +125,7 @@ impl Record {
         }
     }
 
-    /// What is known of the request, if this is the span of one.
+    /// Returns the facts about the request, if this is the span of one.
     pub(crate) fn http(&self) -> Option<&HttpFacts> {
         self.is_request.then_some(&self.http)
     }
@@ -134,25 +134,25 @@ impl Record {
         self.is_request.then_some(&mut self.http)
     }
 
-    /// Makes it the record of a request, of which nothing is known yet.
+    /// Makes this the record of a request, and returns its facts, which are still empty.
     pub(crate) fn request(&mut self) -> &mut HttpFacts {
         self.is_request = true;
         &mut self.http
     }
 
-    /// The moment this long after the start; the start, where the calendar ends before.
+    /// Returns the time this long after the start; the start itself if the sum overflows.
     pub(crate) fn moment(&self, elapsed: Duration) -> SystemTime {
         self.start.checked_add(elapsed).unwrap_or(self.start)
     }
 
-    /// How long the span has lasted at this time of the monotonic clock.
+    /// Returns how long the span has lasted at this time of the monotonic clock.
     pub(crate) fn elapsed_at(&self, monotonic: Duration) -> Duration {
         monotonic
             .saturating_add(self.lead)
             .saturating_sub(self.started)
     }
 
-    /// Returns a name within the bounds.
+    /// Returns the name, cut to the limit.
     fn bound_name(&mut self, mut name: Cow<'static, str>, limits: &Limits) -> Cow<'static, str> {
         let is_cut = bound(&mut name, limits.value_bytes);
         self.omitted.cut_values += u32::from(is_cut);
@@ -171,7 +171,7 @@ impl Record {
         self.name = Name::Final(self.bound_name(name, limits));
     }
 
-    /// Sets a tag in the place of one with the same key; within the bounds.
+    /// Sets a tag, within the limits. It replaces one with the same key.
     pub(crate) fn set_tag(&mut self, mut tag: Tag, limits: &Limits) {
         if !self.bound(&mut tag, limits) {
             self.omitted.tags += 1;
@@ -192,13 +192,14 @@ impl Record {
         tags.into_iter().for_each(|tag| self.set_tag(tag, limits));
     }
 
-    /// Returns whether a log would find its place; one that would not is counted.
+    /// Returns `true` if there is room for another log; otherwise counts it as omitted.
     pub(crate) fn takes_log(&mut self, limits: &Limits) -> bool {
         let has_room = self.logs.len() < limits.logs;
         self.omitted.logs += u32::from(!has_room);
         has_room
     }
 
+    /// Adds a log whose fields are cut to the limits. The caller checks that there is room.
     pub(crate) fn add_log(&mut self, time: SystemTime, mut fields: Vec<Tag>, limits: &Limits) {
         let came = fields.len();
         fields.retain_mut(|field| self.bound(field, limits));
@@ -206,6 +207,7 @@ impl Record {
         self.logs.push(Log { time, fields });
     }
 
+    /// Adds a reference if there is room; otherwise counts it as omitted.
     pub(crate) fn add_reference(&mut self, reference: Reference, limits: &Limits) {
         if self.references.len() < limits.references {
             self.references.push(reference);
@@ -214,7 +216,7 @@ impl Record {
         }
     }
 
-    /// Bounds a tag or a field; returns whether it is to be kept.
+    /// Cuts a tag or a field to the limits. Returns `true` if it is to be kept.
     fn bound(&mut self, tag: &mut Tag, limits: &Limits) -> bool {
         let is_cut = tag.bound(limits.value_bytes);
         self.omitted.cut_values += u32::from(is_cut == Some(true));
@@ -222,7 +224,7 @@ impl Record {
     }
 }
 
-/// Empties a vector; of its room it keeps at most this much.
+/// Empties a vector. It keeps room for at most `kept` items.
 fn clear<T>(items: &mut Vec<T>, kept: usize) {
     items.clear();
     if items.capacity() > kept {

@@ -1,29 +1,44 @@
-//! What finish callbacks see.
+//! The end of a request, as finish callbacks receive it.
 
 use std::time::Duration;
 
 use crate::http::{Outcome, Route};
 use crate::span::handle::Span;
 
-/// A request's end, as finish callbacks see it. The span is still open: tags set now are kept.
+/// The end of a request, as callbacks of [`on_finish`](crate::HttpTracingBuilder::on_finish) receive it. The span is still open:
+/// tags that a callback sets are kept.
+///
+/// ```
+/// use opentracing_http::{HttpTracing, InMemoryTracer};
+///
+/// let tracing = HttpTracing::builder(InMemoryTracer::new())
+///     .on_finish(|end| {
+///         if end.duration.as_secs() > 1 {
+///             end.span.set_tag("slow", true);
+///         }
+///     })
+///     .build()?;
+/// # drop(tracing);
+/// # Ok::<(), opentracing_http::ConfigError>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct RequestEnd<'a> {
-    /// The request's span, also where it is not recorded.
+    /// The request's span, also if it is not recorded.
     pub span: &'a Span,
-    /// The method, `_OTHER` if it is no known one, so that it can be a metric's label.
+    /// The method. `_OTHER` if it is not a known one, so that it can be the label of a metric.
     pub method: &'static str,
-    /// The route, as far as the framework told.
+    /// The route, as far as the framework reported it.
     pub route: Route<'a>,
     /// The response's status, if there was a response.
     pub status: Option<u16>,
     /// How the request ended.
     pub outcome: Outcome,
-    /// From the start to the end.
+    /// The time from the start to the end.
     pub duration: Duration,
-    /// From the start to the response head.
+    /// The time from the start to the response head, if there was a response.
     pub time_to_head: Option<Duration>,
-    /// How many bytes of the body were handed to the server by then. A request that is not recorded ends with its response
-    /// head if the size of its body is known, which is what stands here.
+    /// The number of bytes of the body that were handed to the server. A request that is not recorded ends with its response head
+    /// if the size of the body is known; then this is that size.
     pub body_bytes: u64,
 }

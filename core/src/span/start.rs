@@ -1,4 +1,4 @@
-//! How a span starts.
+//! The start of a span: its builder, its parent and its sampling decision.
 
 use std::borrow::Cow;
 use std::mem;
@@ -15,9 +15,10 @@ use crate::span::policy::Policy;
 use crate::span::pool;
 use crate::tag::{SpanKind, Tag, TagValue};
 
-/// Prepares a span: its parent, references, tags, kind and start time.
+/// Sets a span's parent, references, tags, kind and start time, and starts it. [`HttpTracing::span`](crate::HttpTracing::span) and
+/// [`Span::build_child`] return one.
 ///
-/// Without a parent of its own it becomes a child of the current span, or a root where there is none.
+/// If no parent is set, the span becomes a child of the current span, or a root if there is none.
 ///
 /// ```
 /// use opentracing_http::{HttpTracing, InMemoryTracer, SpanKind};
@@ -38,16 +39,16 @@ pub struct SpanBuilder {
     time: Option<SystemTime>,
 }
 
-/// Where the policy comes from.
+/// The value that created the builder, from which the policy is taken.
 #[derive(Debug, Clone)]
 enum Maker {
     Policy(Arc<Policy>),
-    /// The policy's count, which all threads share, is left alone.
+    /// The policy is taken from the span, so that its reference count, which all threads share, is not changed.
     Span(Span),
 }
 
 impl Maker {
-    /// The policy; `None` of the empty handle.
+    /// Returns the policy; `None` for the empty handle.
     fn policy(&self) -> Option<&Arc<Policy>> {
         match self {
             Self::Policy(policy) => Some(policy),
@@ -60,9 +61,9 @@ impl Maker {
 enum Parent {
     Current,
     None,
-    /// The span that made the builder: its decision holds.
+    /// The span that created the builder. The new span is recorded if that is.
     Maker(ReferenceKind),
-    /// A span known by its context only: samplers are asked.
+    /// A span of which only the context is known. Samplers decide.
     Context(Reference),
 }
 
@@ -87,12 +88,25 @@ impl SpanBuilder {
         }
     }
 
-    /// Makes it a child of a span whose context came from elsewhere; a further call adds a reference.
+    /// Makes the span a child of a span whose context came from elsewhere. If it has a parent already, this adds a reference.
+    ///
+    /// ```
+    /// use opentracing_http::{HttpTracing, InMemoryTracer};
+    ///
+    /// let tracing = HttpTracing::new(InMemoryTracer::new());
+    /// let sender = tracing.span("publish").start().context().unwrap();
+    /// let other = tracing.span("publish").start().context().unwrap();
+    ///
+    /// // A batch of messages: the first sender is the parent, the other one a reference.
+    /// let consumer = tracing.span("consume").child_of(sender.clone()).follows_from(other).start();
+    /// assert_eq!(consumer.context().unwrap().trace_id(), sender.trace_id());
+    /// ```
     pub fn child_of(self, context: SpanContext) -> Self {
         self.refer_to(Reference::child_of(context))
     }
 
-    /// Makes it follow from a span whose context came from elsewhere; beside a parent this adds a reference.
+    /// Makes the span follow from a span whose context came from elsewhere (OpenTracing's `FollowsFrom`). If it has a parent already,
+    /// this adds a reference. See [`child_of`](Self::child_of) for an example.
     pub fn follows_from(self, context: SpanContext) -> Self {
         self.refer_to(Reference::follows_from(context))
     }
@@ -105,21 +119,21 @@ impl SpanBuilder {
         self
     }
 
-    /// Makes it the root of a new trace, whatever span is current.
+    /// Makes the span the root of a new trace, whatever span is current. See [`SpanBuilder`] for an example.
     pub fn root(mut self) -> Self {
         self.parent = Parent::None;
         self
     }
 
-    /// Says on which side of a call it stands; [`SpanKind::Internal`] where nothing is said.
+    /// Sets the kind of the span. The default is [`SpanKind::Internal`]. See [`SpanBuilder`] for an example.
     pub fn kind(mut self, kind: SpanKind) -> Self {
         self.kind = kind;
         self
     }
 
-    /// Sets a tag that samplers can see. [`TagValue`] lists what can be a value; [`None`] sets nothing.
+    /// Sets a tag that samplers can see. [`TagValue`] lists the types of values; [`None`] sets nothing.
     ///
-    /// The value is converted at once, also if the span turns out not to be recorded: a sampler may look at it.
+    /// The value is converted at once, even if the span is not recorded in the end, because a sampler may read it.
     ///
     /// ```
     /// use opentracing_http::Span;
@@ -144,13 +158,25 @@ impl SpanBuilder {
         self
     }
 
-    /// Has it start at another time than [`start`](Self::start) is called.
+    /// Sets the start time. The default is the time when [`start`](Self::start) is called.
+    ///
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    ///
+    /// use opentracing_http::{HttpTracing, InMemoryTracer};
+    ///
+    /// let tracer = InMemoryTracer::new();
+    /// let received = SystemTime::now() - Duration::from_secs(1);
+    /// HttpTracing::new(tracer.clone()).span("replay").start_time(received).start().finish();
+    /// assert_eq!(tracer.finished()[0].start(), received);
+    /// ```
     pub fn start_time(mut self, time: SystemTime) -> Self {
         self.time = Some(time);
         self
     }
 
-    /// Starts the span.
+    /// Starts the span. It ends when the value that is returned is dropped or [finished](OwnedSpan::finish). See [`SpanBuilder`] for an
+    /// example.
     pub fn start(self) -> OwnedSpan {
         let Self { maker, parent, .. } = self;
         let Some(policy) = maker.policy() else {
@@ -183,21 +209,22 @@ impl SpanBuilder {
     }
 }
 
-/// A span about to start. Passed by reference because it is large; it starts one span.
+/// The properties of a span that is about to start. Passed by reference because it is large; used for one span.
 pub(crate) struct Start<'a> {
     pub(crate) name: Cow<'static, str>,
     pub(crate) kind: SpanKind,
     pub(crate) references: Vec<Reference>,
     pub(crate) tags: Vec<Tag>,
     pub(crate) time: Option<SystemTime>,
-    /// The present on both clocks, as the parent counts it.
+    /// The present time on both clocks, computed by the parent.
     pub(crate) now: Option<(SystemTime, Duration)>,
-    /// The request whose span it is, if it is one.
+    /// The request, if this is the span of one.
     pub(crate) arrival: Option<Arrival<'a>>,
 }
 
 impl Start<'_> {
-    /// Starts below a span of this process, whose decision holds unless `sampling.priority` says otherwise.
+    /// Starts a span whose parent is a span of this process. It is recorded if its parent is, unless `sampling.priority` decides
+    /// otherwise.
     pub(crate) fn below(
         &mut self,
         policy: &Arc<Policy>,
@@ -230,7 +257,7 @@ impl Start<'_> {
             };
             return unrecorded(policy, Some(context), None, self.arrival.as_ref());
         }
-        // The flag of a context that is only passed on here is the caller's.
+        // The sampled flag of a context that is only passed through is the caller's decision, not ours.
         let sampled = asked.unwrap_or(!cell.is_recorded() || context.flags().is_sampled());
         if cell.is_recorded() {
             self.now = cell.now();
@@ -244,7 +271,7 @@ impl Start<'_> {
         self.record(policy, inherited, Some(false), parent.wanted_by())
     }
 
-    /// Asks the samplers, and starts what they decide.
+    /// Starts the span as the samplers decide.
     fn sampled(&mut self, policy: &Arc<Policy>, inherited: Inherited) -> Span {
         let sampling = match self.asked(policy) {
             Some(true) => SamplingResult::record_and_sample(),
@@ -261,7 +288,7 @@ impl Start<'_> {
         self.decided(policy, inherited, sampling)
     }
 
-    /// Starts what has been decided.
+    /// Starts the span as decided.
     fn decided(
         &mut self,
         policy: &Arc<Policy>,
@@ -272,7 +299,7 @@ impl Start<'_> {
         unrecorded.unwrap_or_else(|| self.recorded(policy, inherited, sampling))
     }
 
-    /// Starts what has been decided to be recorded.
+    /// Starts a span that is recorded.
     pub(crate) fn recorded(
         &mut self,
         policy: &Arc<Policy>,
@@ -284,7 +311,7 @@ impl Start<'_> {
         } else {
             self.tags.extend(sampling.tags);
         }
-        // Only a request's caller is known by the headers that it sent.
+        // Only for a request is it known that its parent, the caller, is remote.
         let is_remote = self.arrival.is_some() && inherited.parent.is_some();
         self.record(
             policy,
@@ -310,7 +337,7 @@ impl Start<'_> {
             record.parent_is_remote = parent_is_remote;
             record.wanted_by = wanted_by;
             record.kind = self.kind;
-            // A request is named after its method and route where nothing else names it.
+            // Without a name, the name of a request is derived from its method and route.
             if !self.name.is_empty() {
                 record.give_name(mem::take(&mut self.name), limits);
             }
@@ -338,7 +365,7 @@ impl Start<'_> {
         span
     }
 
-    /// What is decided without asking anybody: by `sampling.priority`, and where nothing is recorded whatever it says.
+    /// Returns the decision that is made without samplers: by `sampling.priority`, or `false` where nothing is recorded.
     fn asked(&self, policy: &Policy) -> Option<bool> {
         if policy.is_disabled {
             return None;
@@ -353,18 +380,18 @@ impl Start<'_> {
     }
 }
 
-/// What a span inherits: from a caller, or from the beginning of a trace.
+/// The properties that a span inherits from its parent, or receives as the root of a trace.
 pub(crate) struct Inherited {
     pub(crate) trace_id: TraceId,
     pub(crate) parent: Option<Reference>,
-    /// Of a trace that starts here. A parent has its own.
+    /// The flags of a trace that starts here. If there is a parent, its flags are used.
     pub(crate) flags: TraceFlags,
-    /// Tracestate and baggage where there is no parent that has them.
+    /// Tracestate and baggage, if there is no parent that has them.
     pub(crate) extra: Option<Arc<Extra>>,
 }
 
 impl Inherited {
-    /// Nothing: a trace starts here.
+    /// Returns the properties of the root of a new trace.
     fn root(policy: &Policy) -> Self {
         Self {
             trace_id: policy.trace_id(),
@@ -374,7 +401,7 @@ impl Inherited {
         }
     }
 
-    /// What a span has that refers to another by its context.
+    /// Returns the properties of a span whose parent is known by its context.
     pub(crate) fn of(reference: Reference) -> Self {
         Self {
             trace_id: reference.context.trace_id(),
@@ -384,7 +411,7 @@ impl Inherited {
         }
     }
 
-    /// Starts the span, if it is decided that it is not recorded. Otherwise notes flags and tracestate as they are decided.
+    /// Starts the span and returns it, if the decision is not to record it. Otherwise sets flags and tracestate by the decision.
     pub(crate) fn unrecorded(
         &mut self,
         policy: &Arc<Policy>,
@@ -417,7 +444,7 @@ impl Inherited {
     }
 }
 
-/// Starts a span that stands for nothing of its own: what its parent sends on it sends on.
+/// Starts a span that is not recorded and propagates the context of its parent.
 pub(crate) fn pass_through(
     policy: &Arc<Policy>,
     parent: &Span,
@@ -427,7 +454,7 @@ pub(crate) fn pass_through(
     unrecorded(policy, parent.context(), baggage, Some(arrival))
 }
 
-/// Starts a span of which nothing is recorded. `baggage` belongs to no context; one that has a context has its own.
+/// Starts a span that is not recorded. `baggage` is used only if there is no context, which has baggage of its own.
 fn unrecorded(
     policy: &Arc<Policy>,
     context: Option<SpanContext>,
@@ -454,9 +481,9 @@ fn unrecorded(
     })
 }
 
-/// Whether a span below this one is recorded: `asked` decides, else the parent's decision holds.
+/// Returns `true` if a child of this span is recorded: `asked` decides, otherwise the child is recorded if its parent is.
 fn is_recorded_below(policy: &Policy, parent: &SpanCell, asked: Option<bool>) -> bool {
-    // The parent may be another policy's.
+    // The parent may belong to another policy.
     let by_parent = || parent.is_recorded() || parent.decision() == Some(true);
     !policy.is_disabled && asked.unwrap_or_else(by_parent)
 }

@@ -1,14 +1,15 @@
-//! Code in which nothing is recorded: what a tracer does with spans makes no spans.
+//! Suppression of spans: while a tracer runs, spans of its own policy are not recorded.
 //!
-//! A tracer whose `report` ends a span of its own policy would be called by that again, and so for ever; an exporter whose
-//! HTTP client is traced would send one batch for each batch.
+//! Otherwise a tracer whose `report` ends a span of its own policy would be called again for that span, without end. An exporter
+//! with a traced HTTP client would cause a new batch with each batch.
 
 use std::cell::{Cell, RefCell};
 
+/// The policies that are suppressed on a thread.
 struct Suppressed {
     /// The policy that was suppressed last.
     last: Cell<Option<PolicyId>>,
-    /// Those before it.
+    /// The policies that were suppressed before it.
     others: RefCell<Vec<PolicyId>>,
 }
 
@@ -19,7 +20,7 @@ thread_local! {
     };
 }
 
-/// A policy, known by its address as long as it lives.
+/// The id of a policy: its address, unique as long as the policy exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PolicyId(usize);
 
@@ -30,7 +31,7 @@ impl PolicyId {
     }
 }
 
-/// Runs `f`. No span of this policy that starts meanwhile on this thread is recorded.
+/// Runs `f`. Spans of this policy that start meanwhile on this thread are not recorded.
 pub(crate) fn suppress<R>(policy: PolicyId, f: impl FnOnce() -> R) -> R {
     struct Restore(Option<PolicyId>);
     impl Drop for Restore {
@@ -54,7 +55,7 @@ pub(crate) fn suppress<R>(policy: PolicyId, f: impl FnOnce() -> R) -> R {
     f()
 }
 
-/// As [`suppress`], for several policies.
+/// Runs `f` as [`suppress`] does, for several policies.
 pub(crate) fn suppress_all<R>(policies: &[PolicyId], f: impl FnOnce() -> R) -> R {
     match policies {
         [] => f(),
@@ -66,7 +67,7 @@ pub(crate) fn suppress_all<R>(policies: &[PolicyId], f: impl FnOnce() -> R) -> R
     }
 }
 
-/// Returns whether no span of this policy is recorded now on this thread.
+/// Returns `true` if spans of this policy are not recorded on this thread at present.
 pub(crate) fn is_suppressed(policy: PolicyId) -> bool {
     let found = SUPPRESSED.try_with(|suppressed| {
         let last = suppressed.last.get();

@@ -9,10 +9,10 @@ use crate::sampler::{SamplingParams, SamplingResult};
 use crate::span::finished::FinishedSpan;
 use crate::span::handle::Span;
 
-/// A tracing backend: judges a span's start, receives its end.
+/// A tracing backend. It decides whether a span is recorded, and receives the span after its end.
 ///
-/// The core owns everything between: ids, tags, logs, baggage, times and what travels on the wire behave the same with
-/// every tracer. So a tracer of your own is this long:
+/// Everything else is in the core: ids, tags, logs, baggage, times and trace headers are the same with every tracer. So a tracer of
+/// your own is short:
 ///
 /// ```
 /// use opentracing_http::{FinishedSpan, HttpTracing, Tracer};
@@ -29,48 +29,107 @@ use crate::span::handle::Span;
 /// tracing.span("warm up").start().finish();
 /// ```
 ///
-/// A tracer that sends spans somewhere is an [`Exporter`](crate::report::Exporter) behind the
-/// [background reporter](crate::report::Reporter) instead.
+/// To send spans to a backend, implement [`Exporter`](crate::report::Exporter) instead, and pass it to a
+/// [`Reporter`](crate::report::Reporter), which is a tracer with a bounded queue, batches, retries and a thread.
+///
+/// If a method panics, the panic is [counted](crate::HttpTracing::caught_panics). Spans of its own policy that a tracer starts while
+/// it is called are not recorded.
+///
+/// A tracer that uses all methods:
+///
+/// ```
+/// use std::sync::Mutex;
+/// use std::sync::atomic::{AtomicU64, Ordering};
+/// use std::time::Duration;
+///
+/// use opentracing_http::report::Diagnostics;
+/// use opentracing_http::sampler::{SamplingParams, SamplingResult};
+/// use opentracing_http::{FinishedSpan, Flushed, HttpTracing, Span, Tracer};
+///
+/// /// Keeps the names of the last spans, a hundred at most.
+/// #[derive(Default)]
+/// struct Names {
+///     started: AtomicU64,
+///     dropped: AtomicU64,
+///     names: Mutex<Vec<String>>,
+/// }
+///
+/// impl Tracer for Names {
+///     fn sample(&self, params: &SamplingParams<'_>) -> SamplingResult {
+///         // As the default does:
+///         match params.caller_decision() {
+///             Some(false) => SamplingResult::drop(),
+///             Some(true) | None => SamplingResult::record_and_sample(),
+///         }
+///     }
+///     fn started(&self, _: &Span) {
+///         self.started.fetch_add(1, Ordering::Relaxed);
+///     }
+///     fn report(&self, span: FinishedSpan) {
+///         let mut names = self.names.lock().unwrap();
+///         match names.len() {
+///             100 => _ = self.dropped.fetch_add(1, Ordering::Relaxed),
+///             _ => names.push(span.name().to_owned()),
+///         }
+///     }
+///     fn flush(&self, _: Duration) -> Flushed {
+///         Flushed::COMPLETE // nothing waits
+///     }
+///     fn end(&self, timeout: Duration) -> Flushed {
+///         self.flush(timeout)
+///     }
+///     fn attach(&self, _: &Diagnostics) {}
+///     fn dropped(&self) -> u64 {
+///         self.dropped.load(Ordering::Relaxed)
+///     }
+/// }
+///
+/// let tracing = HttpTracing::new(Names::default());
+/// tracing.span("warm up").start().finish();
+/// ```
 pub trait Tracer: Send + Sync {
-    /// Judges a span before it starts. Called on the request's thread, so it must not block.
+    /// Returns whether a span is recorded and sampled. Called before it starts, on the thread that starts it, so it must not block. See
+    /// [`Tracer`] for an example.
     ///
-    /// The default follows the parent's decision and samples what has none.
+    /// Not called if the policy's own sampler decides. The default follows the parent's decision, and samples a span without one.
     fn sample(&self, request: &SamplingParams<'_>) -> SamplingResult {
         request.follow_caller()
     }
 
-    /// Learns of a recorded span's start, before anything else can. Called on the request's thread; must not block.
+    /// Called when a recorded span has started, before any other code can use it. Called on the thread that starts it, so it must not
+    /// block. The default does nothing. See [`Tracer`] for an example.
     fn started(&self, span: &Span) {
         let _ = span;
     }
 
-    /// Receives a sampled span's end, exactly once. Called on whichever thread ended the span; must not block.
+    /// Receives a sampled span after its end, exactly once. Called on the thread that ended it, so it must not block. See [`Tracer`] for
+    /// an example.
     fn report(&self, span: FinishedSpan);
 
-    /// Delivers what has been reported so far, within `timeout`; returns whether that was enough, and how many of these spans
-    /// were lost.
+    /// Delivers the spans that were reported so far, within `timeout`. Returns whether all of them were handled in that time, and how
+    /// many were lost. See [`Tracer`] for an example.
     ///
-    /// The default is for tracers that have delivered a span when [`report`](Self::report) returns.
+    /// The default returns [`Flushed::COMPLETE`], for tracers that have delivered a span when [`report`](Self::report) returns.
     fn flush(&self, timeout: Duration) -> Flushed {
         let _ = timeout;
         Flushed::COMPLETE
     }
 
-    /// Flushes once more, when the last clone of a policy is dropped; on the thread that drops it.
+    /// Flushes for the last time, when the last clone of a policy is dropped. Called on the thread that drops it. See [`Tracer`] for an
+    /// example.
     ///
-    /// A tracer that knows that waiting is in vain need not wait here, other than in [`flush`](Self::flush), which the
-    /// default calls.
+    /// The default calls [`flush`](Self::flush). Unlike there, a tracer that knows that its backend does not respond need not wait here.
     fn end(&self, timeout: Duration) -> Flushed {
         self.flush(timeout)
     }
 
-    /// Receives the diagnostics of a policy that was built with this tracer, to tell of losses; see [`Diagnostics`]. A tracer
-    /// that several policies share receives those of each.
+    /// Receives the [`Diagnostics`] of a policy that was built with this tracer, through which it reports losses. A tracer that several
+    /// policies share receives those of each. The default does nothing. See [`Tracer`] for an example.
     fn attach(&self, diagnostics: &Diagnostics) {
         let _ = diagnostics;
     }
 
-    /// How many reported spans were lost so far, for whatever reason.
+    /// Returns the number of reported spans that were lost so far, for any reason. The default is 0. See [`Tracer`] for an example.
     fn dropped(&self) -> u64 {
         0
     }

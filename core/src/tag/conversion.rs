@@ -1,4 +1,4 @@
-//! What can be the value of a tag.
+//! The types that can be the value of a tag.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,7 +9,9 @@ use crate::tag::text::Text;
 use crate::tag::value::Value;
 use crate::text::prefix;
 
-/// What can be the value of a tag or of a log's field.
+/// A type that can be the value of a tag or of a log's field.
+///
+/// Implemented for:
 ///
 /// - every integer: a whole number if it fits in [`i64`], else its digits as text
 /// - [`f32`], [`f64`], [`bool`], [`char`]
@@ -20,8 +22,8 @@ use crate::text::prefix;
 /// - anything else that has [`Display`](fmt::Display), by [`Value::display`]
 /// - references to all of them
 ///
-/// The conversion runs only if it is of use: not on a span that is not recorded, unless the key is `sampling.priority`. It runs
-/// before the span is locked. If it panics, the tag is left out, and the panic is
+/// The conversion runs only if the value is needed: not for a span that is not recorded, unless the key is `sampling.priority`.
+/// It runs on the calling thread, before the span is locked. If it panics, the tag is left out, and the panic is
 /// [counted](crate::HttpTracing::caught_panics).
 ///
 /// ```
@@ -59,12 +61,29 @@ use crate::text::prefix;
     note = "for a type of your own, implement `TagValue`"
 )]
 pub trait TagValue {
-    /// Returns the value; [`None`] sets nothing.
+    /// Returns the value, or [`None`] to set nothing. See [`TagValue`] for an example.
     ///
-    /// Of a text no more than `max_bytes` bytes are of use: what is longer is cut, so that no more of it need be made.
+    /// `max_bytes` is the number of bytes of a text that can be used. A longer text is allowed; it is cut afterwards.
     fn to_value(&self, max_bytes: usize) -> Option<Value>;
 
-    /// Returns the value as [`to_value`](Self::to_value) does, and may take over what it is made of.
+    /// Returns the value as [`to_value`](Self::to_value) does, and may reuse a buffer of `self`. The default calls `to_value`.
+    ///
+    /// ```
+    /// use opentracing_http::{TagValue, Value};
+    ///
+    /// struct UserName(String);
+    ///
+    /// impl TagValue for UserName {
+    ///     fn to_value(&self, max_bytes: usize) -> Option<Value> {
+    ///         self.0.to_value(max_bytes)
+    ///     }
+    ///     fn into_value(self, max_bytes: usize) -> Option<Value> {
+    ///         self.0.into_value(max_bytes) // does not copy the text
+    ///     }
+    /// }
+    ///
+    /// assert_eq!(UserName("Ada".to_owned()).into_value(100).unwrap(), "Ada");
+    /// ```
     fn into_value(self, max_bytes: usize) -> Option<Value>
     where
         Self: Sized,
@@ -91,7 +110,7 @@ impl<T: TagValue + ?Sized> TagValue for Arc<T> {
     }
 }
 
-/// [`None`] sets nothing.
+/// [`None`] sets nothing, and a tag with the same key keeps its value.
 impl<T: TagValue> TagValue for Option<T> {
     fn to_value(&self, max_bytes: usize) -> Option<Value> {
         self.as_ref()?.to_value(max_bytes)
@@ -180,7 +199,7 @@ displayed! {
     IpAddr Ipv4Addr Ipv6Addr SocketAddr SocketAddrV4 SocketAddrV6
 }
 
-/// Text that is made by [`Display`](fmt::Display), only if it is of use; see [`Value::display`].
+/// A value whose text is created by [`Display`](fmt::Display) when it is needed; [`Value::display`] creates one.
 #[derive(Debug, Clone, Copy)]
 pub struct DisplayValue<T>(T);
 
@@ -191,10 +210,10 @@ impl<T: fmt::Display> TagValue for DisplayValue<T> {
 }
 
 impl Value {
-    /// Makes anything that has [`Display`](fmt::Display) the value of a tag.
+    /// Creates the value of a tag from anything that implements [`Display`](fmt::Display).
     ///
-    /// It is displayed when the tag is set, only if the span is recorded, and only as far as its text is kept
-    /// ([`Limits::value_bytes`](crate::Limits::value_bytes)).
+    /// Its text is created when the tag is set, and only if the span is recorded. At most
+    /// [`Limits::value_bytes`](crate::Limits::value_bytes) bytes of it are kept.
     ///
     /// ```
     /// use opentracing_http::{Span, Value};
@@ -207,7 +226,7 @@ impl Value {
     }
 }
 
-/// Returns `value` as text, at most `max_bytes` bytes of it.
+/// Returns the first `max_bytes` bytes of what `value` displays.
 fn shown(value: &dyn fmt::Display, max_bytes: usize) -> Option<Value> {
     let (text, _) = Text::shown(value, max_bytes);
     Some(text.into())

@@ -1,4 +1,4 @@
-//! What can be set or logged at once.
+//! Sets of tags and of log fields, and the types that they can be written as.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,13 +8,15 @@ use crate::tag::conversion::TagValue;
 use crate::tag::limits::Limits;
 use crate::tag::value::Tag;
 
-/// What can be logged: one event's name, or fields.
+/// The fields of a log, as [`Span::log`](crate::Span::log) takes them.
 ///
-/// - text, also as `format_args!("…")`: the field `event`
+/// Implemented for:
+///
+/// - text, also as `format_args!("…")`: it becomes the field `event`
 /// - an array, a slice or a [`Vec`] of pairs of key and value, or of [`Tag`]s
 /// - a tuple of up to twelve pairs, whose values can have different types
 ///
-/// A value that is [`None`] is left out; see [`TagValue`] for what values can be.
+/// A value that is [`None`] is left out; see [`TagValue`] for the types of values.
 ///
 /// ```
 /// use opentracing_http::Span;
@@ -25,7 +27,7 @@ use crate::tag::value::Tag;
 /// span.log((("event", "retry"), ("attempt", attempt), ("final", false)));
 /// ```
 ///
-/// Fields of your own:
+/// A type of your own:
 ///
 /// ```
 /// use opentracing_http::values::TagWriter;
@@ -53,16 +55,41 @@ use crate::tag::value::Tag;
     note = "one pair is written `[(\"event\", \"retry\")]`; an iterator is collected into a `Vec`"
 )]
 pub trait LogFields {
-    /// Adds the fields.
+    /// Adds the fields to `fields`. See [`LogFields`] for an example.
+    ///
+    /// Called on the thread that logs, before the span is locked, and only if the log is kept.
     fn write(self, fields: &mut TagWriter<'_>);
 }
 
-/// What [`Span::set_tags`](crate::Span::set_tags) takes.
+/// A set of tags, as [`Span::set_tags`](crate::Span::set_tags) takes it.
+///
+/// Implemented for:
 ///
 /// - an array, a slice or a [`Vec`] of pairs of key and value, or of [`Tag`]s
 /// - a tuple of up to twelve pairs, whose values can have different types
 ///
-/// A value that is [`None`] is left out; see [`TagValue`] for what values can be.
+/// A value that is [`None`] is left out; see [`TagValue`] for the types of values.
+///
+/// A type of your own:
+///
+/// ```
+/// use opentracing_http::Span;
+/// use opentracing_http::values::{TagWriter, Tags};
+///
+/// struct Order {
+///     id: u64,
+///     customer: String,
+/// }
+///
+/// impl Tags for &Order {
+///     fn write(self, tags: &mut TagWriter<'_>) {
+///         tags.add("order.id", self.id);
+///         tags.add("order.customer", &self.customer);
+///     }
+/// }
+///
+/// Span::current().set_tags(&Order { id: 7, customer: "Ada".to_owned() });
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a set of tags",
     label = "not a set of tags",
@@ -70,36 +97,54 @@ pub trait LogFields {
     note = "one pair is written `[(\"items\", 3)]`; an iterator is collected into a `Vec`"
 )]
 pub trait Tags {
-    /// Adds the tags.
+    /// Adds the tags to `tags`. See [`Tags`] for an example.
+    ///
+    /// Called on the thread that sets them, before the span is locked.
     fn write(self, tags: &mut TagWriter<'_>);
 }
 
-/// What can be one tag or one field: a pair of key and value, or a [`Tag`].
+/// One tag or one field: a pair of key and value, or a [`Tag`].
+///
+/// ```
+/// use opentracing_http::Span;
+/// use opentracing_http::values::{IntoTag, TagWriter};
+///
+/// struct Attempt(u32);
+///
+/// impl IntoTag for Attempt {
+///     fn write(self, tags: &mut TagWriter<'_>) {
+///         tags.add("attempt", self.0);
+///     }
+/// }
+///
+/// Span::current().log([Attempt(2)]);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a pair of key and value",
     label = "not a pair of key and value",
     note = "a pair is written `(\"key\", value)`, where the key is `&'static str` or `String`; one pair alone is written `[(\"key\", value)]`"
 )]
 pub trait IntoTag {
-    /// Adds the tag.
+    /// Adds the tag to `tags`. See [`IntoTag`] for an example.
     fn write(self, tags: &mut TagWriter<'_>);
 }
 
-/// Receives the tags or fields that are set or logged at once.
+/// Collects the tags of one [`Span::set_tags`](crate::Span::set_tags), or the fields of one
+/// [`Span::log`](crate::Span::log). See [`LogFields`] for an example.
 #[derive(Debug)]
 pub struct TagWriter<'a> {
     tags: Vec<Tag>,
-    /// How many are kept.
+    /// The largest number of tags to keep.
     max_tags: usize,
     omitted: u32,
     max_bytes: usize,
-    /// Of a span that is not recorded, the one key that matters.
+    /// If set, the only key that is kept: `sampling.priority`, for a span that is not recorded.
     only: Option<&'static str>,
     panics: &'a Panics,
 }
 
 impl<'a> TagWriter<'a> {
-    /// Keeps at most `max_tags`.
+    /// Creates a writer that keeps at most `max_tags` tags.
     pub(crate) fn new(max_tags: usize, limits: &Limits, panics: &'a Panics) -> Self {
         Self {
             tags: Vec::new(),
@@ -111,18 +156,20 @@ impl<'a> TagWriter<'a> {
         }
     }
 
-    /// Keeps only tags with this key.
+    /// Makes the writer ignore tags with any other key.
     pub(crate) fn only(mut self, key: &'static str) -> Self {
         self.only = Some(key);
         self
     }
 
-    /// Returns what was kept, and how many were not because there were too many.
+    /// Returns the tags that were kept, and the number of those that were left out because there were too many.
     pub(crate) fn finish(self) -> (Vec<Tag>, u32) {
         (self.tags, self.omitted)
     }
 
-    /// Adds a tag or a field, unless its value is [`None`].
+    /// Adds a tag or a field, unless its value is [`None`]. See [`LogFields`] for an example.
+    ///
+    /// A conversion that panics adds nothing.
     pub fn add(&mut self, key: impl Into<Cow<'static, str>>, value: impl TagValue) {
         let key = key.into();
         if self.only.is_some_and(|only| only != key) {
@@ -139,7 +186,7 @@ impl<'a> TagWriter<'a> {
         }
     }
 
-    /// Makes room for as many more, so that nothing is allocated twice.
+    /// Reserves room for `more` tags, so that the vector is allocated once.
     fn reserve(&mut self, more: usize) {
         if self.only.is_none() {
             let room = self.max_tags.saturating_sub(self.tags.len());
@@ -177,7 +224,7 @@ impl IntoTag for &Tag {
     }
 }
 
-/// What is a set of tags is also fields.
+/// Implements a trait for arrays, vectors and slices: each set of tags can also be the fields of a log.
 macro_rules! list {
     ($trait:ident) => {
         impl<T: IntoTag, const N: usize> $trait for [T; N] {
@@ -258,7 +305,7 @@ tuples! {
 
 macro_rules! events {
     ($($text:ty)*) => {$(
-        /// The field `event`.
+        /// Adds the text as the field `event`.
         impl LogFields for $text {
             fn write(self, fields: &mut TagWriter<'_>) {
                 fields.reserve(1);

@@ -1,10 +1,18 @@
-//! On which side of a call a span stands.
+//! The role of a span in a call or a message exchange.
 
-/// On which side of a call a span stands (OpenTracing's `span.kind`).
+/// The role of a span in a call or a message exchange (OpenTracing's tag `span.kind`). The default is
+/// [`Internal`](Self::Internal).
+///
+/// ```
+/// use opentracing_http::SpanKind;
+///
+/// assert_eq!(SpanKind::Client.as_str(), Some("client"));
+/// assert_eq!(SpanKind::Internal.as_str(), None);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SpanKind {
-    /// Work within a process; has no `span.kind` tag.
+    /// Work within a process. Such a span has no `span.kind` tag.
     #[default]
     Internal,
     /// The receiving side of a call.
@@ -18,7 +26,7 @@ pub enum SpanKind {
 }
 
 impl SpanKind {
-    /// The value of the `span.kind` tag; `None` for [`Internal`](Self::Internal).
+    /// Returns the value of the tag `span.kind`; `None` for [`Internal`](Self::Internal).
     #[must_use]
     pub const fn as_str(self) -> Option<&'static str> {
         match self {

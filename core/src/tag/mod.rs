@@ -1,4 +1,4 @@
-//! What is recorded of a span: tags, values and logs, and how much of it.
+//! The data that a span records: tags, values and logs, and the limits on them.
 
 mod conversion;
 mod fields;

@@ -1,4 +1,4 @@
-//! Text that is held, copied or taken over, whichever is cheapest.
+//! The text of a value: stored inline, in a buffer of its own, or as a reference to static text.
 
 use std::borrow::{Borrow, Cow};
 use std::fmt;
@@ -10,8 +10,8 @@ use crate::text::{BoundedText, has_spare_room, prefix};
 
 /// The text of a [`Value`](crate::Value), cheap to make and to clone.
 ///
-/// Up to 24 bytes are held inline (on 64-bit systems). Longer text is copied from a `&str`, while the buffer of a [`String`]
-/// is taken over. [`from_static`](Self::from_static) holds text of any length and never allocates.
+/// Up to 24 bytes are stored inline (on 64-bit systems). Longer text is copied from a `&str`, and the buffer of a [`String`] is
+/// reused. [`from_static`](Self::from_static) refers to text of any length and never allocates.
 ///
 /// ```
 /// use opentracing_http::Value;
@@ -27,7 +27,7 @@ use crate::text::{BoundedText, has_spare_room, prefix};
 pub struct Text(CompactString);
 
 impl Text {
-    /// Creates text that holds static text of any length, and never allocates.
+    /// Creates a value that refers to static text of any length. This never allocates.
     ///
     /// ```
     /// use opentracing_http::Span;
@@ -42,19 +42,25 @@ impl Text {
     }
 
     /// Returns the text.
+    ///
+    /// ```
+    /// use opentracing_http::values::Text;
+    ///
+    /// assert_eq!(Text::from("Ada").as_str(), "Ada");
+    /// ```
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Returns what `shown` displays, at most `limit` bytes of it, and whether that was cut.
+    /// Returns the first `limit` bytes of what `shown` displays, and `true` if there was more.
     pub(crate) fn shown(shown: &dyn fmt::Display, limit: usize) -> (Self, bool) {
         let BoundedText { text, is_cut, .. } = BoundedText::of(shown, limit);
         (Self(text), is_cut)
     }
 
-    /// Cuts the text to at most `limit` bytes, at a character's boundary, and gives back memory that it holds and does not
-    /// use. Returns whether it was cut.
+    /// Cuts the text to at most `limit` bytes, at a character's boundary, and frees memory that the text does not need.
+    /// Returns `true` if the text was cut.
     pub(crate) fn bound(&mut self, limit: usize) -> bool {
         if self.len() > limit {
             self.0 = match self.0.as_static_str() {
@@ -69,7 +75,7 @@ impl Text {
         false
     }
 
-    /// Bytes on the heap.
+    /// Returns the number of bytes on the heap.
     pub(crate) fn heap_size(&self) -> usize {
         match self.0.is_heap_allocated() {
             true => self.0.capacity(),
@@ -122,28 +128,28 @@ impl PartialEq<&str> for Text {
     }
 }
 
-/// Copies the text: inline up to 24 bytes.
+/// Copies the text: up to 24 bytes inline, longer text into a buffer of its own.
 impl From<&str> for Text {
     fn from(text: &str) -> Self {
         Self(text.into())
     }
 }
 
-/// Takes the buffer over, or copies up to 24 bytes and frees it.
+/// Reuses the buffer. Up to 24 bytes are copied inline instead, and the buffer is freed.
 impl From<String> for Text {
     fn from(text: String) -> Self {
         Self(text.into())
     }
 }
 
-/// Takes the buffer over, or copies up to 24 bytes and frees it.
+/// Reuses the buffer. Up to 24 bytes are copied inline instead, and the buffer is freed.
 impl From<Box<str>> for Text {
     fn from(text: Box<str>) -> Self {
         Self(text.into())
     }
 }
 
-/// Copies what is borrowed, takes over what is owned.
+/// Copies borrowed text, and reuses the buffer of owned text.
 impl From<Cow<'_, str>> for Text {
     fn from(text: Cow<'_, str>) -> Self {
         match text {
@@ -153,14 +159,14 @@ impl From<Cow<'_, str>> for Text {
     }
 }
 
-/// Hands the buffer over, where there is one.
+/// Reuses the buffer if there is one, else copies the text.
 impl From<Text> for String {
     fn from(text: Text) -> Self {
         text.0.into()
     }
 }
 
-/// Static text that is longer than what fits inline stays borrowed.
+/// Borrows static text of more than 24 bytes; other text becomes a [`String`].
 impl From<Text> for Cow<'static, str> {
     fn from(text: Text) -> Self {
         match text.0.as_static_str() {

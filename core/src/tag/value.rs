@@ -7,15 +7,21 @@ use crate::tag::limits::Limits;
 use crate::tag::text::Text;
 use crate::text::{bound, heap_size};
 
-/// The value of a tag or a log field: what OpenTracing allows, typed.
+/// The typed value of a tag or a log field: text, a truth value or a number, as OpenTracing's specification allows.
 ///
-/// See [`TagValue`](crate::TagValue) for what becomes a value where a tag is set. Here a value is made by [`From`]:
+/// [`Span::set_tag`](crate::Span::set_tag) converts every [`TagValue`](crate::TagValue). To create a value directly, use [`From`]:
 ///
 /// ```
 /// use opentracing_http::Value;
 ///
 /// assert_eq!(Value::from(7_u64), Value::I64(7));
 /// assert_eq!(Value::from(u64::MAX), "18446744073709551615");
+///
+/// // A value is read by its type:
+/// assert_eq!(Value::from("Ada").as_str(), Some("Ada"));
+/// assert_eq!(Value::from(7).as_i64(), Some(7));
+/// assert_eq!(Value::from(true).as_bool(), Some(true));
+/// assert_eq!(Value::from(true).as_str(), None);
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -31,7 +37,7 @@ pub enum Value {
 }
 
 impl Value {
-    /// The text, if it is one.
+    /// Returns the text, or `None` for a value of another type. See [`Value`] for an example.
     #[must_use]
     pub fn as_str(&self) -> Option<&str> {
         match self {
@@ -40,7 +46,7 @@ impl Value {
         }
     }
 
-    /// The number, if it is a whole one.
+    /// Returns the whole number, or `None` for a value of another type. See [`Value`] for an example.
     #[must_use]
     pub fn as_i64(&self) -> Option<i64> {
         match self {
@@ -49,7 +55,7 @@ impl Value {
         }
     }
 
-    /// The truth value, if it is one.
+    /// Returns the truth value, or `None` for a value of another type. See [`Value`] for an example.
     #[must_use]
     pub fn as_bool(&self) -> Option<bool> {
         match self {
@@ -58,7 +64,7 @@ impl Value {
         }
     }
 
-    /// Bounds text as [`bound`] does; returns whether it was cut.
+    /// Cuts a text to at most `limit` bytes. Returns `true` if it was cut.
     pub(crate) fn bound(&mut self, limit: usize) -> bool {
         match self {
             Self::Str(text) => text.bound(limit),
@@ -66,7 +72,7 @@ impl Value {
         }
     }
 
-    /// Bytes on the heap.
+    /// Returns the number of bytes on the heap.
     pub(crate) fn heap_size(&self) -> usize {
         match self {
             Self::Str(text) => text.heap_size(),
@@ -154,7 +160,7 @@ from_whole_numbers!(i8 i16 i32 i64 u8 u16 u32);
 
 macro_rules! from_larger_numbers {
     ($($number:ty)*) => {$(
-        /// A whole number if it fits in [`i64`], else its digits as text.
+        /// Creates a whole number if it fits in [`i64`], else a text of its digits.
         impl From<$number> for Value {
             fn from(number: $number) -> Self {
                 match i64::try_from(number) {
@@ -168,17 +174,17 @@ macro_rules! from_larger_numbers {
 
 from_larger_numbers!(i128 isize u64 u128 usize);
 
-/// A named, typed value on a span, or a field of a log.
+/// A tag of a span, or a field of a log: a key and a typed value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tag {
-    /// The name.
+    /// The name of the tag. Longer ones than [`Limits::KEY_BYTES`] are not kept.
     pub key: Cow<'static, str>,
     /// The value.
     pub value: Value,
 }
 
 impl Tag {
-    /// Makes a tag.
+    /// Creates a tag.
     ///
     /// ```
     /// use opentracing_http::Tag;
@@ -193,7 +199,8 @@ impl Tag {
         }
     }
 
-    /// Bounds the value; returns whether it was cut. `None` if the key is too long to be kept at all.
+    /// Cuts a text value to at most `limit` bytes. Returns `Some(true)` if it was cut, and `None` if the key is too long to be
+    /// kept.
     pub(crate) fn bound(&mut self, limit: usize) -> Option<bool> {
         if self.key.len() > Limits::KEY_BYTES {
             return None;
@@ -202,7 +209,7 @@ impl Tag {
         Some(self.value.bound(limit))
     }
 
-    /// Bytes on the heap.
+    /// Returns the number of bytes on the heap.
     pub(crate) fn heap_size(&self) -> usize {
         heap_size(&self.key) + self.value.heap_size()
     }

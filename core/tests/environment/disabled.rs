@@ -55,7 +55,7 @@ fn disabled(
     (change(builder).build().unwrap(), dropped)
 }
 
-/// What goes out of a handler of a request with these headers, which does this.
+/// Returns the headers that a handler of a request with these headers sends out, after it has run `handler`.
 fn passed_on(
     tracing: &HttpTracing,
     headers: &[(&str, &str)],
@@ -135,7 +135,7 @@ fn requests_for_recording_are_ignored() {
         passed_on(&tracing, &[("jaeger-debug-id", "find me")], |_| {}),
         []
     );
-    // Nor is a span of another policy.
+    // A span of another policy is not recorded either.
     let (other, tracer) = traced(|policy| policy);
     let outer = other.span("outer").start();
     outer.in_scope(|| {
@@ -192,7 +192,7 @@ fn only_true_disables() {
         assert_eq!(option, DISABLED);
         assert!(text.contains("neither `true` nor `false`"), "{text}");
     }
-    // A later look at other variables may switch it on again; code cannot.
+    // Reading other variables later can enable tracing again; code cannot.
     let (again, _) = traced(|policy| {
         policy
             .env_with(table(&[(DISABLED, "true")]))

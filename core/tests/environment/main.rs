@@ -1,4 +1,4 @@
-//! Configuration by environment. Variables come from tables: the process' own are every test's.
+//! Configuration by environment variables. They come from tables, because all tests share the variables of the process.
 
 #![allow(clippy::unwrap_used)]
 
@@ -21,7 +21,7 @@ fn table<'a>(variables: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<Str
     }
 }
 
-/// A policy whose builder is changed like this, and its tracer.
+/// Returns a policy whose builder `change` has changed, and its tracer.
 fn traced(
     change: impl FnOnce(HttpTracingBuilder) -> HttpTracingBuilder,
 ) -> (HttpTracing, InMemoryTracer) {
@@ -30,12 +30,12 @@ fn traced(
     (builder.build().unwrap(), tracer)
 }
 
-/// A policy of these variables.
+/// Returns a policy that is configured by these variables.
 fn with(variables: &[(&str, &str)]) -> HttpTracing {
     traced(|builder| builder.env_with(table(variables))).0
 }
 
-/// The variable that is wrong, and what is said of it.
+/// Returns the option and the message of the error that these variables cause.
 fn fault(variables: &[(&str, &str)]) -> (String, String) {
     let builder = HttpTracing::builder(InMemoryTracer::new());
     let error = builder.env_with(table(variables)).build().unwrap_err();

@@ -1,4 +1,4 @@
-//! What the environment says of a policy: sampler, limits, and what goes over what.
+//! Configuration of a policy by environment variables: sampler, limits, and precedence.
 
 use opentracing_http::sampler::{Always, Never};
 use opentracing_http::server::Instrumentation;
@@ -6,7 +6,7 @@ use opentracing_http::{Limits, SpanContext, SpanId, TraceFlags, TraceId};
 
 use super::*;
 
-/// Whether a root is recorded, and the children of callers who sampled theirs and who did not.
+/// Returns whether a root is recorded, and the children of callers who did and who did not sample their span.
 fn records(tracing: &HttpTracing) -> [bool; 3] {
     ["", SAMPLED, UNSAMPLED].map(|caller| {
         let mut span = tracing.span("x");
@@ -21,7 +21,7 @@ const SAMPLER: &str = "OTEL_TRACES_SAMPLER";
 const SHARE: &str = "OTEL_TRACES_SAMPLER_ARG";
 
 #[test]
-fn each_sampler_is_the_one_that_it_names() {
+fn each_name_of_a_sampler_selects_that_sampler() {
     for (variables, expected) in [
         (&[(SAMPLER, "always_on")][..], [true, true, true]),
         (&[(SAMPLER, "always_off")], [false, false, false]),
@@ -39,7 +39,7 @@ fn each_sampler_is_the_one_that_it_names() {
             &[(SAMPLER, "parentbased_traceidratio"), (SHARE, "0.0")],
             [false, true, false],
         ),
-        // A share belongs to a sampler that takes one.
+        // A ratio is allowed only for a sampler that takes one.
         (&[(SAMPLER, "always_on"), (SHARE, "0")], [true; 3]),
         (&[(SAMPLER, "always_off"), (SHARE, "often")], [false; 3]),
         (&[(SHARE, "often")], [true, true, false]),
@@ -93,7 +93,7 @@ fn an_unknown_sampler_is_an_error_with_the_known_ones() {
 }
 
 #[test]
-fn variables_go_over_what_was_set_before_and_under_what_is_set_later() {
+fn variables_override_options_set_before_and_not_those_set_later() {
     let off = [(SAMPLER, "always_off")];
     for (tracing, expected) in [
         (
@@ -127,7 +127,7 @@ fn variables_go_over_what_was_set_before_and_under_what_is_set_later() {
     limits.tags = 1;
     limits.logs = 1;
     let three = [("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "3")];
-    // Of the limits that no variable names, the code's stay.
+    // Limits without a variable keep the values that code has set.
     let over = kept(|policy| policy.limits(limits).env_with(table(&three)));
     assert_eq!((over.tags, over.logs), (3, 1));
     let under = kept(|policy| policy.env_with(table(&three)).limits(limits));
@@ -135,7 +135,7 @@ fn variables_go_over_what_was_set_before_and_under_what_is_set_later() {
 }
 
 #[test]
-fn rules_are_asked_before_the_sampler_of_the_environment() {
+fn rules_decide_before_the_sampler_of_the_environment() {
     let off = [(SAMPLER, "always_off")];
     let rules = ["/checkout/* = always"];
     for (tracing, _tracer) in [
@@ -152,7 +152,7 @@ fn rules_are_asked_before_the_sampler_of_the_environment() {
 }
 
 #[test]
-fn the_first_wrong_thing_is_the_error() {
+fn the_first_wrong_option_is_the_error() {
     let wrong = [(SAMPLER, "often")];
     let builder = || HttpTracing::builder(InMemoryTracer::new());
     let first = builder()
@@ -165,12 +165,12 @@ fn the_first_wrong_thing_is_the_error() {
         .env_with(table(&wrong))
         .build();
     assert_eq!(first.unwrap_err().option(), "sampler_text");
-    // What code sets later does not make it right.
+    // An option that code sets later does not remove the error.
     let later = builder().env_with(table(&wrong)).sampler(Always).build();
     assert_eq!(later.unwrap_err().option(), SAMPLER);
 }
 
-/// How much of eight of each, and of 100 bytes of text, a span keeps.
+/// Returns how much a span keeps of eight items of each kind, and of 100 bytes of text.
 #[derive(Debug, PartialEq)]
 struct Kept {
     tags: usize,

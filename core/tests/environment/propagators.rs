@@ -1,4 +1,4 @@
-//! Which formats are read and written.
+//! Selection of the formats that are read and written.
 
 use opentracing_http::propagation::{B3, Jaeger, Propagation};
 use opentracing_http::{Span, SpanContext};
@@ -189,7 +189,7 @@ fn baggage_without_ids_reaches_the_request_and_what_it_calls() {
 }
 
 #[test]
-fn formats_go_over_those_set_before_and_under_those_set_later_within_the_same_budget() {
+fn formats_of_variables_override_earlier_ones_and_not_later_ones_within_the_same_budget() {
     let jaeger = || Propagation::none().read(Jaeger).write(Jaeger);
     let b3 = [(NAME, "b3")];
     let (over, _) = traced(|policy| policy.propagation(jaeger()).env_with(table(&b3)));
@@ -199,7 +199,7 @@ fn formats_go_over_those_set_before_and_under_those_set_later_within_the_same_bu
     let (kept, _) = traced(|policy| policy.propagation(jaeger()).env_with(table(&[(NAME, "")])));
     assert_eq!(written(&kept), ["uber-trace-id", "uberctx-tenant"]);
 
-    // Room for the ids and nothing else.
+    // There is room for the ids only.
     let tight = Propagation::none().write(B3::single()).max_headers(1);
     let w3c = [(NAME, "tracecontext,baggage")];
     let (tracing, _) = traced(|policy| policy.propagation(tight.clone()).env_with(table(&w3c)));

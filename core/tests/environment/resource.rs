@@ -19,7 +19,7 @@ fn without_variables_the_service_has_no_name() {
 }
 
 #[test]
-fn a_service_name_goes_over_one_among_the_attributes() {
+fn service_name_overrides_the_one_in_the_attributes() {
     let attributes = ("OTEL_RESOURCE_ATTRIBUTES", "a=1,service.name=shop,b=2");
     let named = resource(&[attributes, ("OTEL_SERVICE_NAME", " checkout ")]);
     assert_eq!(named.service_name(), Some("checkout"));
@@ -86,7 +86,7 @@ fn a_list_of_attributes_that_cannot_be_read_is_named_with_the_remedy() {
 }
 
 #[test]
-fn numbers_and_truths_are_read_strictly() {
+fn numbers_and_truth_values_are_parsed_strictly() {
     let variables = [
         ("ZERO", "0"),
         ("SEVEN", " 7 "),

@@ -1,4 +1,4 @@
-//! A handle that is kept, of a span that has ended or not, shows that span and no other.
+//! A handle that is kept shows its own span and no other, also after the span's end.
 
 use std::sync::mpsc::channel;
 use std::thread;
@@ -44,7 +44,7 @@ fn a_kept_handle_sees_no_other_request() {
         let before: Vec<_> = kept.iter().map(read).collect();
         serve_many(&tracing);
         assert_eq!(kept.iter().map(read).collect::<Vec<_>>(), before);
-        // What is done to it late changes no other.
+        // Changes after its end change no other span.
         for span in &kept {
             span.set_tag("late", true);
             span.log("late");

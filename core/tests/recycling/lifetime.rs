@@ -1,4 +1,4 @@
-//! Memory that waits to be used again keeps no policy and no tracer alive.
+//! Memory that is kept for later spans keeps no policy and no tracer alive.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
@@ -12,7 +12,7 @@ use opentracing_http::{FinishedSpan, Flushed, HttpTracing, Span, Tracer};
 
 use crate::{SAMPLED, UNSAMPLED, request, serve, serve_many};
 
-/// Notes its end, and lives as long as somebody holds it.
+/// A tracer that records when it is dropped.
 struct Watched {
     ended: Arc<AtomicUsize>,
     _alive: Arc<()>,
@@ -55,7 +55,7 @@ fn a_tracer_is_flushed_and_dropped_with_the_last_handle_while_threads_idle() {
                 served.wait();
                 // Idle, with its memory.
                 let _ = stopped.recv();
-                // It works for the next policy.
+                // The thread starts spans of the next policy.
                 serve_many(&HttpTracing::new(opentracing_http::NoopTracer));
             });
             (stop, thread)
@@ -100,7 +100,7 @@ fn spans_that_end_on_other_threads_keep_no_tracer_alive() {
             drop(span);
         }
         done.send(()).unwrap();
-        // Idle until the test's end, with the memory of spans that it has not made.
+        // Idle until the test's end, with memory of spans that other threads have started.
         thread::park();
     });
     let instrumentation = Instrumentation::new(&tracing, "test");

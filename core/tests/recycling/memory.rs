@@ -1,4 +1,4 @@
-//! What waits to be used again is bounded, and given back.
+//! Memory that is kept for later spans is limited, and freed if it is not used.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 
@@ -45,7 +45,7 @@ fn two_million_requests_take_no_more_memory() {
     assert!(grown < 16 << 20, "{grown}");
 }
 
-/// The memory that this process holds, where the system tells; nothing elsewhere.
+/// Returns the memory of this process in bytes; 0 if the operating system does not report it.
 fn resident() -> usize {
     let pages = std::fs::read_to_string("/proc/self/statm")
         .ok()
@@ -66,7 +66,7 @@ fn without_a_pool_every_span_is_allocated_anew() {
     assert_eq!((count(0), count(1)), (2, 0));
 }
 
-/// Is in its first batch until the test says.
+/// An exporter that hangs in its first batch until the test releases it.
 struct Held {
     entered: Sender<()>,
     release: Receiver<()>,

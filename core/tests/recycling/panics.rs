@@ -1,4 +1,4 @@
-//! A panic anywhere leaves the memory that is used again as it should be.
+//! A panic anywhere leaves the memory that is used again in a correct state.
 
 use std::cell::Cell;
 use std::fmt;
@@ -17,7 +17,7 @@ use opentracing_http::{
 use crate::SAMPLED;
 
 thread_local! {
-    /// After how many calls of code that is not ours the next one panics.
+    /// The number of calls of foreign code after which the next call panics.
     static FUSE: Cell<Option<u32>> = const { Cell::new(None) };
 }
 
@@ -31,7 +31,7 @@ fn maybe_panic() {
     }
 }
 
-/// Code of an application, of every kind.
+/// Foreign code of every kind: tracer, sampler, hooks, callbacks.
 #[derive(Debug, Clone)]
 struct Foreign(InMemoryTracer);
 
@@ -72,7 +72,7 @@ impl ScopeHook for Foreign {
     }
 }
 
-/// What a hook keeps with a span.
+/// The value that a hook stores with a span.
 struct Slot;
 
 impl Drop for Slot {
@@ -190,11 +190,11 @@ fn a_panic_at_any_call_of_foreign_code_harms_no_later_request() {
     loop {
         FUSE.set(Some(calls));
         serve(&instrumentation, &foreign, &request);
-        // What a hook keeps with them may fail as well.
+        // The value that a hook stores with them can panic as well.
         drop(tracer.take());
         let is_left = FUSE.take().is_some();
         assert!(Span::current().is_none());
-        // As if nothing had been.
+        // The same as without panics.
         serve(&instrumentation, &foreign, &request);
         let spans = tracer.take();
         let names: Vec<_> = spans.iter().map(FinishedSpan::name).collect();

@@ -4,7 +4,7 @@ use opentracing_http::FanOut;
 
 use super::*;
 
-/// Asserts that so many spans were reported, and that each is accounted for.
+/// Asserts that this many spans were reported, and that each was delivered or dropped.
 #[track_caller]
 fn assert_accounts(reporter: &Reporter, reported: u64) {
     let (delivered, dropped) = (reporter.delivered(), reporter.drops());
@@ -162,7 +162,7 @@ fn each_tracer_of_a_fan_out_accounts_for_every_span() {
 
 #[test]
 fn a_flush_returns_when_its_spans_are_gone() {
-    /// Tells the test that it is being dropped, and waits for its word.
+    /// Signals to the test that it is being dropped, and waits for the test's signal.
     struct Gate(Sender<()>, Mutex<Receiver<()>>);
 
     impl Drop for Gate {
@@ -179,7 +179,7 @@ fn a_flush_returns_when_its_spans_are_gone() {
     let policy = HttpTracing::builder(memory.clone()).on_start(move |_, _| {
         let _ = &gate;
     });
-    // The span alone keeps its policy, and with it the gate.
+    // Only the span keeps its policy alive, and with it the gate.
     policy.build().unwrap().span("a").start().finish();
     let (_, reporter, backend) = start(prompt());
     reporter.report(memory.take().remove(0));

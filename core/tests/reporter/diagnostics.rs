@@ -7,7 +7,7 @@ use opentracing_http::{Diagnostic, FanOut};
 use super::*;
 
 /// A policy whose hook sends its reports to the test.
-fn telling(tracer: impl Tracer + 'static) -> (HttpTracing, Receiver<String>) {
+fn policy_with_hook(tracer: impl Tracer + 'static) -> (HttpTracing, Receiver<String>) {
     let (send, told) = channel();
     let policy = HttpTracing::builder(tracer).on_diagnostic(move |diagnostic| {
         let _ = send.send(diagnostic.to_string());
@@ -18,7 +18,7 @@ fn telling(tracer: impl Tracer + 'static) -> (HttpTracing, Receiver<String>) {
 #[test]
 fn the_first_loss_is_reported_at_once_with_its_cause_and_the_next_is_not() {
     let (exporter, backend) = scripted();
-    let (tracing, told) = telling(prompt().batch_spans(2).build(exporter).unwrap());
+    let (tracing, told) = policy_with_hook(prompt().batch_spans(2).build(exporter).unwrap());
     finish(&tracing, &["a", "b"]);
     backend.answer(|| Err(ExportError::rejected("too large").delivered(1)));
     let text = told.recv_timeout(LONG).unwrap();
@@ -36,7 +36,7 @@ fn the_first_loss_is_reported_at_once_with_its_cause_and_the_next_is_not() {
 #[test]
 fn delivered_spans_are_not_reported_as_lost() {
     let (exporter, backend) = scripted();
-    let (tracing, told) = telling(prompt().build(exporter).unwrap());
+    let (tracing, told) = policy_with_hook(prompt().build(exporter).unwrap());
     finish(&tracing, &["a"]);
     backend.answer(|| Err(ExportError::retry("busy")));
     backend.accept();
@@ -48,7 +48,7 @@ fn delivered_spans_are_not_reported_as_lost() {
 #[test]
 fn a_full_queue_is_reported_while_the_exporter_hangs() {
     let (exporter, backend) = scripted();
-    let (tracing, told) = telling(prompt().queue_spans(1).build(exporter).unwrap());
+    let (tracing, told) = policy_with_hook(prompt().queue_spans(1).build(exporter).unwrap());
     finish(&tracing, &["a"]);
     assert_eq!(backend.batch(), ["a"]);
     finish(&tracing, &["b", "c"]);
@@ -63,7 +63,7 @@ fn a_full_queue_is_reported_while_the_exporter_hangs() {
 fn losses_of_a_shutdown_are_reported_before_it_returns() {
     let (exporter, backend) = scripted();
     let reporter = prompt().build(exporter).unwrap();
-    let (tracing, told) = telling(reporter.clone());
+    let (tracing, told) = policy_with_hook(reporter.clone());
     finish(&tracing, &["a", "b"]);
     assert_eq!(backend.batch(), ["a"]);
     assert!(reporter.shutdown(Duration::ZERO).timed_out());
@@ -84,7 +84,7 @@ fn losses_are_reported_through_pointers_and_fan_outs() {
     ];
     for wrap in wraps {
         let (exporter, backend) = scripted();
-        let (tracing, told) = telling(wrap(prompt().build(exporter).unwrap()));
+        let (tracing, told) = policy_with_hook(wrap(prompt().build(exporter).unwrap()));
         finish(&tracing, &["a"]);
         backend.answer(|| Err(ExportError::rejected("no")));
         told.recv_timeout(LONG).unwrap();
@@ -96,9 +96,9 @@ fn losses_are_reported_through_pointers_and_fan_outs() {
 fn losses_are_reported_to_each_policy_of_a_shared_reporter_that_has_not_ended() {
     let (exporter, backend) = scripted();
     let reporter = prompt().build(exporter).unwrap();
-    let (one, told_one) = telling(reporter.clone());
-    let (other, told_other) = telling(reporter.clone());
-    let (ended, told_ended) = telling(reporter);
+    let (one, told_one) = policy_with_hook(reporter.clone());
+    let (other, told_other) = policy_with_hook(reporter.clone());
+    let (ended, told_ended) = policy_with_hook(reporter);
     drop(ended);
     finish(&one, &["a"]);
     backend.answer(|| Err(ExportError::rejected("no")));
@@ -124,7 +124,7 @@ fn a_panic_of_the_hook_is_counted_and_harms_nobody() {
     assert!(tracing.flush(LONG).is_complete());
 }
 
-/// A hook that ends spans, flushes, and holds a lock meanwhile which it cannot take twice.
+/// A hook that ends spans and flushes while it holds a lock that cannot be taken twice.
 #[test]
 fn a_hook_that_itself_loses_spans_is_not_called_by_itself() {
     // On the request's thread with a full queue, on the reporter's with a batch that is refused.
@@ -143,7 +143,7 @@ fn a_hook_that_itself_loses_spans_is_not_called_by_itself() {
                 let policy = policy.try_lock().unwrap();
                 calls.fetch_add(1, Ordering::Relaxed);
                 if let Some(tracing) = &*policy {
-                    // There is no room for one of these, in each of the two.
+                    // Each of the two queues has no room for one of these spans.
                     finish(tracing, &["x", "y", "z"]);
                     tracing.flush(Duration::ZERO);
                 }

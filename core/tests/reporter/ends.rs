@@ -1,4 +1,4 @@
-//! How a reporter ends.
+//! The end of a reporter.
 
 use opentracing_http::FanOut;
 
@@ -44,7 +44,7 @@ fn dropping_the_last_handle_does_not_wait_for_an_exporter_that_hangs() {
     let began = Instant::now();
     drop(reporter);
     assert!(began.elapsed() < LONG);
-    // Left to itself, it ends as soon as it can, and sends no more.
+    // The reporter's thread ends as soon as it can, and sends nothing more.
     backend.accept();
     assert_eq!(backend.event(), Event::Shutdown);
     assert_eq!(backend.event(), Event::Dropped);
@@ -63,7 +63,7 @@ fn a_shutdown_retries_at_once_and_gives_up_in_time() {
         assert_eq!(names, ["a"]);
         backend.answer(|| Err(ExportError::retry("down").after(NEVER)));
     }
-    // The exporter may have had the batch at that moment.
+    // The exporter may have the batch at that moment.
     assert_eq!(shutdown.join().unwrap().lost(), 2);
     assert_eq!(backend.event(), Event::Dropped);
     let drops = reporter.drops();
@@ -95,7 +95,7 @@ fn a_shutdown_ends_the_reporter_for_all_handles() {
 }
 
 #[test]
-fn an_exporter_that_panics_as_it_ends_ends() {
+fn a_shutdown_completes_if_the_exporters_end_panics() {
     struct Panics(#[allow(dead_code, reason = "tells of its drop")] Sender<()>);
 
     impl Exporter for Panics {
@@ -126,7 +126,7 @@ fn the_exporter_cannot_wait_for_itself() {
 
     impl Exporter for Flushes {
         fn export(&mut self, _: &[FinishedSpan]) -> Result<(), ExportError> {
-            // The last handle but one is dropped here, and the last with the span's policy: on this thread, too.
+            // The last handle but one is dropped here, and the last one together with the span's policy, also on this thread.
             if let Some(reporter) = self.reporter.lock().unwrap().take() {
                 let name = thread::current().name().map(str::to_owned);
                 let _ = self
@@ -179,7 +179,7 @@ fn dropping_the_policy_delivers_what_is_queued() {
     assert_eq!(backend.event(), Event::Dropped);
 }
 
-/// What holds no span that [`wait_for_shutdown`] reports.
+/// The size of a queue that has no room for a span of [`wait_for_shutdown`].
 pub(super) const SMALL: usize = 100_000;
 
 /// Waits until a shutdown has begun: until a span for which a [`SMALL`] queue has no room is refused for that reason.
@@ -209,7 +209,7 @@ fn a_shutdown_ends_the_pause_before_a_retry() {
     assert_eq!(backend.batch(), ["a"]);
     backend.answer(|| Err(ExportError::retry("busy").after(4 * LONG)));
     told.recv_timeout(LONG).unwrap();
-    // Gives the pause time to begin; it does not end one that was asked for.
+    // Gives the pause time to begin. It does not end a pause that was requested.
     assert!(reporter.flush(Duration::from_millis(200)).timed_out());
     backend.accept();
     let began = Instant::now();
@@ -259,7 +259,7 @@ fn a_shutdown_counts_spans_that_a_shorter_one_abandoned() {
     }
 }
 
-/// A reporter with a backend that hangs, and one more span in the queue.
+/// Returns a reporter with a backend that hangs, and with one more span in the queue.
 fn hanging(builder: ReporterBuilder) -> (Reporter, Backend) {
     let (exporter, backend) = scripted();
     let reporter = builder.build(exporter).unwrap();
@@ -327,13 +327,13 @@ fn policies_and_reporter_share_the_time_of_their_ends() {
     let time = Duration::from_millis(500);
     let (reporter, backend) = hanging(prompt().shutdown_timeout(time));
     assert!(reporter.end(time).timed_out());
-    // The backend continues, so the flush below does not time out; but the time is over.
+    // The backend continues, so that the flush below does not time out. The time of the policy's end is used up.
     backend.accept();
     assert_eq!(backend.batch(), ["b"]);
     let began = Instant::now();
     assert!(reporter.end(time).timed_out());
     assert!(began.elapsed() < time, "{:?}", began.elapsed());
-    // What is reported after the end of one policy has all the time again.
+    // Spans that are reported after the end of one policy have the whole time again.
     reporter.report(stray("c"));
     let began = Instant::now();
     drop(reporter);

@@ -1,4 +1,4 @@
-//! What the environment says of a reporter.
+//! Configuration of a reporter by environment variables.
 
 use super::*;
 
@@ -38,7 +38,7 @@ fn a_batch_is_due_after_the_delay() {
 }
 
 #[test]
-fn variables_go_over_what_was_set_before_and_under_what_is_set_later() {
+fn variables_override_options_set_before_and_not_those_set_later() {
     let two = [(BATCH, "2"), (QUEUE, ""), (DELAY, " ")];
     let (tracing, _reporter, backend) = start(prompt().batch_spans(1).env_with(table(&two)));
     finish(&tracing, &["a", "b"]);
@@ -49,7 +49,7 @@ fn variables_go_over_what_was_set_before_and_under_what_is_set_later() {
 }
 
 #[test]
-fn what_is_wrong_is_named_with_the_remedy() {
+fn wrong_options_are_errors_that_name_the_remedy() {
     let builder = Reporter::builder;
     for (builder, variables, option, remedy) in [
         (builder(), &[(DELAY, "0")][..], DELAY, "above 0, such as"),
@@ -106,7 +106,7 @@ fn what_is_wrong_is_named_with_the_remedy() {
         assert_eq!(error.option(), option, "{variables:?}");
         assert!(error.to_string().contains(remedy), "{error}");
     }
-    // Code that sets the bounds again is asked about its own.
+    // If code sets the bounds again, its own values are checked.
     let (exporter, _backend) = scripted();
     let later = builder().env_with(table(&[(BATCH, "1"), (QUEUE, "1")]));
     let error = later
@@ -122,7 +122,7 @@ fn what_is_wrong_is_named_with_the_remedy() {
 fn a_batch_is_given_up_when_its_time_is_over() {
     for builder in [
         prompt().export_timeout(Duration::ZERO),
-        // Not even the pause would end in time.
+        // Not even the pause would end within the time limit.
         prompt()
             .backoff(NEVER, NEVER)
             .env_with(table(&[(TIMEOUT, "1000")])),
@@ -143,7 +143,7 @@ fn a_batch_is_retried_as_long_as_there_is_time() {
     for builder in [
         prompt().export_timeout(NEVER),
         prompt().export_timeout(Duration::MAX),
-        // 0 is no limit, also over one that code has set.
+        // 0 means no limit, and replaces a limit that code has set.
         prompt()
             .export_timeout(Duration::ZERO)
             .env_with(table(&[(TIMEOUT, "0")])),

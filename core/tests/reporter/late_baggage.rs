@@ -1,4 +1,4 @@
-//! Baggage that handles set after a span's end is held by the queue, and counted there.
+//! Baggage that handles set after a span's end counts as memory of the queue.
 
 use opentracing_http::{FanOut, Span};
 
@@ -6,7 +6,7 @@ use super::*;
 
 const KIB: usize = 1024;
 
-/// A handle of a span that has ended.
+/// Returns a handle of a span that has ended.
 fn ended(tracing: &HttpTracing) -> Span {
     let span = tracing.span("work").start();
     span.clone()
@@ -16,7 +16,7 @@ fn set_baggage_item(span: &Span, bytes: usize) {
     span.set_baggage_item("late", &"x".repeat(bytes));
 }
 
-/// A reporter whose exporter is busy with a first span, so that what follows waits.
+/// Returns a reporter whose exporter is busy with a first span, so that later spans wait in the queue.
 fn busy(builder: ReporterBuilder) -> (HttpTracing, Reporter, Backend) {
     let (tracing, reporter, backend) = start(builder);
     reporter.report(stray("first"));
@@ -36,19 +36,19 @@ fn baggage_set_after_the_end_takes_room_in_the_queue_until_the_span_leaves_it() 
     let grown = reporter.queued_bytes() - before;
     assert!((180 * KIB..200 * KIB).contains(&grown), "{grown}");
 
-    // There is less room for others.
+    // There is less room for other spans.
     (0..200).for_each(|_| drop(ended(&tracing)));
     let full = reporter.drops().queue_full;
     assert!(full > 100, "{full} of 200 found no room");
     assert!(reporter.queued_bytes() <= 256 * KIB);
-    // Less is less again, also in a queue that is full.
+    // If the baggage shrinks, there is more room again, also in a full queue.
     spans.iter().for_each(|span| set_baggage_item(span, 1));
     assert!(reporter.queued_bytes() < before + 80 * KIB);
 
     drop(backend);
     let _ = reporter.flush(LONG);
     assert_eq!((reporter.queued_spans(), reporter.queued_bytes()), (0, 0));
-    // What has left the queue is not its concern.
+    // A span that has left the queue is not counted any more.
     spans
         .iter()
         .for_each(|span| set_baggage_item(span, 6 * KIB));
@@ -69,7 +69,7 @@ fn every_queue_of_a_fan_out_counts_what_its_spans_have_grown_by() {
     let _ = one.flush(LONG);
     assert_eq!(one.queued_bytes(), 0);
     assert!(other.queued_bytes() > 6 * KIB);
-    // Given up, not sent.
+    // The span was dropped, not sent.
     other.shutdown(Duration::ZERO);
     assert_eq!(other.queued_bytes(), 0);
 }

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use opentracing_http::report::{Drops, ExportError, Exporter, Reporter, ReporterBuilder};
 use opentracing_http::{FinishedSpan, Flushed, HttpTracing, InMemoryTracer, Tracer};
 
-/// Longer than any working step takes.
+/// A timeout that is longer than any step takes if nothing is broken.
 const LONG: Duration = Duration::from_secs(30);
 /// A pause or interval that no test waits for.
 const NEVER: Duration = Duration::from_secs(3600);
@@ -147,7 +147,7 @@ fn a_batch_is_sent_when_it_is_full_in_bytes() {
     let (tracing, _, backend) = start(prompt().batch_spans(1000).batch_bytes(2 * size));
     finish(&tracing, &["a", "b"]);
     assert_eq!(backend.batch(), ["a", "b"]);
-    // What has come meanwhile goes in batches of the same size.
+    // Spans that were reported meanwhile are sent in batches of the same size.
     finish(&tracing, &["c", "d", "e", "f"]);
     backend.accept();
     assert_eq!(backend.batch(), ["c", "d"]);
@@ -248,7 +248,7 @@ fn a_queue_that_is_full_in_bytes_drops_and_counts() {
     large.set_tag("text", "x".repeat(4 * size));
     finish(&tracing, &["a"]);
     assert_eq!(reporter.queued_bytes(), size);
-    // It will never fit, and has the queue sent so that there is room for others.
+    // It can never fit. It still makes a batch due, so that there is room for other spans.
     large.finish();
     assert_eq!(reporter.drops().queue_full, 1);
     assert_eq!(backend.batch(), ["a"]);
@@ -302,7 +302,7 @@ fn a_flush_ends_the_pause_before_a_retry() {
     finish(&tracing, &["a"]);
     assert_eq!(backend.batch(), ["a"]);
     backend.answer(|| Err(ExportError::retry("restarting")));
-    // The first may come before the pause has begun, and is then too early to end it.
+    // The first flush may come before the pause has begun, too early to end it.
     while tracing.flush(Duration::from_millis(1)).timed_out() {
         if let Ok(event) = backend.events.try_recv() {
             assert_eq!(event, Event::Batch(vec!["a".to_owned()]));
@@ -318,7 +318,7 @@ fn a_retry_waits_for_its_pause() {
     let (tracing, _, backend) = start(prompt().backoff(pause, pause).retries(2));
     finish(&tracing, &["a"]);
     assert_eq!(backend.batch(), ["a"]);
-    // The reporter's own pause is up to a half shorter, by chance.
+    // The reporter shortens its pause at random, by up to a half.
     for (asked, least) in [(None, pause / 2), (Some(pause), pause)] {
         let began = Instant::now();
         backend.answer(move || {
@@ -360,7 +360,7 @@ fn what_was_delivered_of_a_batch_is_not_offered_again() {
     assert_eq!(backend.batch(), ["a", "b", "c", "d"]);
     backend.answer(|| Err(ExportError::retry("busy").delivered(1)));
     assert_eq!(backend.batch(), ["b", "c", "d"]);
-    // Progress starts the count of retries anew.
+    // Progress resets the count of retries.
     backend.answer(|| Err(ExportError::retry("busy").delivered(2)));
     assert_eq!(backend.batch(), ["d"]);
     backend.answer(|| Err(ExportError::retry("busy")));
@@ -378,13 +378,13 @@ fn what_was_refused_of_a_batch_is_counted_and_the_rest_offered_again() {
     backend.answer(|| Err(ExportError::retry("busy").delivered(1).refused(2)));
     assert_eq!(backend.batch(), ["d", "e"]);
     assert_eq!(reporter.drops().rejected, 2);
-    // A refusal is progress: the count of retries starts anew.
+    // A refusal counts as progress and resets the count of retries.
     backend.answer(|| Err(ExportError::retry("busy").refused(1)));
     assert_eq!(backend.batch(), ["e"]);
     backend.answer(|| Err(ExportError::retry("busy").refused(100)));
     tracing.flush(LONG);
     assert_eq!((reporter.delivered(), reporter.drops().rejected), (1, 4));
-    // Of a rejected batch everything else is lost anyway.
+    // All other spans of a rejected batch are lost.
     finish(&tracing, &["a", "b", "c", "d", "e"]);
     assert_eq!(backend.batch().len(), 5);
     backend.answer(|| Err(ExportError::rejected("no").delivered(2).refused(1)));

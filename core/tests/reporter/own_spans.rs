@@ -1,11 +1,11 @@
-//! What an exporter does with spans of its own policy makes no spans.
+//! An exporter that starts spans of its own policy does not cause spans without end.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
 
-/// An exporter that is traced, as one is whose HTTP client is.
+/// An exporter that starts spans, as one with a traced HTTP client does.
 struct Traced {
     policies: Arc<[OnceLock<HttpTracing>; 2]>,
     batches: Arc<AtomicU64>,

@@ -1,4 +1,4 @@
-//! How a reporter is set up.
+//! The options of a reporter.
 
 use opentracing_http::{SpanContext, SpanId, TraceFlags, TraceId};
 
@@ -12,7 +12,7 @@ fn nothing_is_dropped_to_begin_with() {
 }
 
 #[test]
-fn what_is_wrong_is_named_with_the_remedy() {
+fn wrong_options_are_errors_that_name_the_remedy() {
     let builder = Reporter::builder;
     let millisecond = Duration::from_millis(1);
     for (builder, option, remedy) in [
@@ -52,12 +52,12 @@ fn what_is_wrong_is_named_with_the_remedy() {
         assert_eq!(error.option(), option);
         assert!(error.to_string().contains(remedy), "{error}");
     }
-    // A batch may be all that the queue holds.
+    // A batch may be as large as the queue.
     let (exporter, _backend) = scripted();
     let whole = builder().queue_spans(10).batch_spans(10);
     let whole = whole.queue_bytes(10).batch_bytes(10);
     assert!(whole.build(exporter).is_ok());
-    // A bound that is left alone gives way.
+    // A bound that was not set adapts to the one that was.
     let (exporter, _backend) = scripted();
     assert!(
         builder()
@@ -69,7 +69,7 @@ fn what_is_wrong_is_named_with_the_remedy() {
 }
 
 #[test]
-fn times_beyond_every_clock_are_no_problem() {
+fn times_that_overflow_every_clock_are_accepted() {
     let (tracing, reporter, backend) = start(
         prompt()
             .batch_interval(Duration::MAX)
@@ -88,7 +88,7 @@ fn a_reporter_is_shared_between_threads_and_policies() {
     let (tracing, reporter, backend) = start(prompt().batch_spans(2));
     is_tracer(&reporter);
     finish(&tracing, &["a"]);
-    // Dropped when everything is delivered: the end of a policy waits for that.
+    // The end of a policy waits until everything is delivered.
     let other = HttpTracing::new(reporter.clone());
     finish(&other, &["b"]);
     assert_eq!(backend.batch(), ["a", "b"]);

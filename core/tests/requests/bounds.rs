@@ -1,4 +1,4 @@
-//! What a span holds is bounded, whatever a handler does.
+//! The memory of a span is limited, whatever a handler does.
 
 use allocation_counter::measure;
 use opentracing_http::{Limits, Tag};
@@ -14,7 +14,7 @@ fn roomy(text: &str) -> String {
     roomy
 }
 
-/// How many bytes are held of a span once it was used so.
+/// Returns the number of bytes that a span holds after `make` has used it.
 fn held(make: impl Fn(&Span)) -> usize {
     held_of(|| "work".to_owned(), make)
 }
@@ -88,7 +88,7 @@ fn a_route_that_changes_for_ever_takes_the_room_of_one() {
         headers.insert("x-cache", "hit".parse().unwrap());
         let scope = span.enter();
         drop(span.respond(&mut response(200, &mut headers, BodySize::Empty)));
-        // After the response's attributes: these stay what they are.
+        // Set after the response's attributes, which do not change.
         drop(scope);
         let span = harness.only();
         assert_eq!(span.name(), format!("GET /{}", changes - 1));
@@ -103,7 +103,7 @@ fn a_route_that_changes_for_ever_takes_the_room_of_one() {
 }
 
 #[test]
-fn a_route_told_after_other_text_leaves_that_as_it_is() {
+fn a_route_set_after_other_text_does_not_change_it() {
     let harness = defaults();
     let request = get("http://a.example/b?c=d", &[("user-agent", "kit")]);
     let mut span = harness.begin(&request);

@@ -142,7 +142,7 @@ const ALL: [&str; 11] = [
 ];
 
 #[test]
-fn a_view_may_use_the_current_span_when_it_begins_joins_and_answers() {
+fn a_view_may_use_the_current_span_at_begin_join_and_respond() {
     let harness = policy(|policy| policy.attribute_names(ALL));
     let attributes = ALL.map(|name| name.parse::<Attribute>().unwrap());
     let inner = harness.mount(|mount_point| mount_point.attributes(attributes));
@@ -174,7 +174,7 @@ fn a_view_that_panics_loses_what_it_would_have_shown() {
     let attributes = ALL.map(|name| name.parse::<Attribute>().unwrap());
     let inner = harness.mount(|mount_point| mount_point.attributes(attributes));
     let mut span = harness.instrumentation.begin(&nosy);
-    // One whose mark cannot be found is another request.
+    // If a mark cannot be found, the request counts as another one.
     span.scope(|| drop(inner.begin(&nosy)));
     let body = span.respond(&mut nosy);
     // Its size is not known.
@@ -242,7 +242,7 @@ impl Busy {
             assert!(!begun.span().is_recording());
             begun.fail(None, &"none");
         }
-        // Another policy is none of this one's business.
+        // Spans of another policy are recorded as usual.
         if let Some(other) = self.other.get() {
             other.span("elsewhere").root().start().finish();
         }
@@ -312,7 +312,7 @@ fn what_a_tracer_and_finish_callbacks_do_with_spans_is_not_recorded() {
     drop(tracing);
 }
 
-/// An error that cannot show itself.
+/// An error whose `Display` panics.
 #[derive(Debug)]
 struct Unshowable {
     panics: bool,

@@ -1,4 +1,4 @@
-//! What counts as a request's host, and what its URL is made of.
+//! The host of a request, and its URL.
 
 use super::*;
 
@@ -202,7 +202,7 @@ fn authority_of_the_target_wins_over_the_host_header() {
         tag(&span, "http.url").as_deref(),
         Some("http://shop.example:8080/x")
     );
-    // One that is no host leaves the header ignored all the same (RFC 9112, section 3.2.2).
+    // Even if the authority is not a valid host, the header is ignored (RFC 9112, section 3.2.2).
     let span = harness.answer(&get("http://a,b/x", &other), 200);
     assert_eq!(tag(&span, "http.url").as_deref(), Some("/x"));
 }

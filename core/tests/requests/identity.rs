@@ -1,4 +1,4 @@
-//! Which request is which: what joins, what becomes a child, and what does neither.
+//! When a second mount point joins a request, when a request becomes a child, and when neither happens.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -22,7 +22,7 @@ fn a_guard_of_an_unrecorded_request_takes_no_other_request_over() {
     });
     let first = harness.begin(&get("/", &[("traceparent", UNSAMPLED)]));
     first.span().set_baggage_item("user", "ada");
-    // As a task does that holds it across an await.
+    // Like a task that holds the guard across an `await`.
     let _guard = first.span().enter();
     for headers in [&[("traceparent", OTHER)][..], &[]] {
         for _ in 0..50 {
@@ -50,7 +50,7 @@ fn a_marked_request_joins_the_request_whose_scope_it_is_in_and_no_guard() {
         let joined = harness.instrumentation.joinable(&Marked(&request)).unwrap();
         assert_eq!(context(&joined).span_id(), id);
     });
-    // Moved to a thread, or a task, where no scope of its own is.
+    // The request is moved to a thread or task without a scope of the request.
     let _guard = other.span().enter();
     let marked = Marked(&request);
     assert!(harness.instrumentation.joinable(&marked).is_none());
@@ -69,7 +69,7 @@ fn a_request_that_another_ones_poll_takes_up_joins_neither_of_them() {
         assert!(waiting.leave_mark(alice.extensions_mut()));
         let mut bob = harness.begin(&get("/bob", &headers));
         bob.scope(|| {
-            // As a middleware does that collects requests and sends them on together.
+            // Like a middleware that collects requests and passes them on together.
             assert!(harness.instrumentation.joinable(&alice).is_none());
             assert!(inner.begin(&alice).is_outermost());
         });
@@ -142,7 +142,7 @@ fn a_request_without_a_context_made_in_a_scope_is_a_child() {
     outer.scope(|| {
         let child = Span::current().child("part");
         let child_id = context(&child).span_id();
-        // A guard counts where a scope is below it.
+        // A guard counts if a poll is among the outer scopes.
         let guard = child.enter();
         drop(harness.begin(&get("/inner", &[("baggage", "b=2,a=3")])));
         let inner = harness.tracer.take().remove(0);
@@ -156,7 +156,7 @@ fn a_request_without_a_context_made_in_a_scope_is_a_child() {
         drop(child);
         let _ = harness.tracer.take();
 
-        // One that is skipped passes on what it is a child of.
+        // A request that is skipped propagates the context of its parent.
         let skipped = harness.begin(&get("/health", &[]));
         assert!(!skipped.span().is_recording());
         assert_eq!(context(skipped.span()).span_id(), outer_id);
@@ -165,7 +165,7 @@ fn a_request_without_a_context_made_in_a_scope_is_a_child() {
         Span::none().in_scope(|| drop(harness.begin(&get("/inner", &[]))));
         assert_eq!(harness.tracer.take().remove(0).parent_id(), None);
 
-        // A decision without ids is a caller's word as well.
+        // A sampling decision without ids is a caller's context as well.
         let told = harness.begin(&get("/inner", &[("b3", "0")]));
         assert!(!told.span().is_recording());
         assert_ne!(context(told.span()).trace_id().to_string(), TRACE);
@@ -204,7 +204,7 @@ fn a_guard_alone_is_not_a_parent() {
     let guard = span.enter();
     drop(harness.begin(&get("/", &[])));
     drop(guard);
-    // Round a whole server, say.
+    // For example around a whole server.
     span.in_scope(|| drop(harness.begin(&get("/", &[]))));
     let mut polled = std::pin::pin!((*span).scope(async {
         drop(harness.begin(&get("/", &[])));

@@ -84,7 +84,7 @@ fn get(uri: &str, headers: &[(&str, &str)]) -> Request<()> {
     request.body(()).unwrap()
 }
 
-/// Hands over a response without headers.
+/// Responds without headers.
 fn respond(span: RequestSpan, status: u16, body: BodySize) -> Option<BodySpan> {
     span.respond(&mut Bare { status, body })
 }
@@ -230,7 +230,7 @@ fn the_end_of_a_span_is_set_by_the_policy_and_by_the_mount_point() {
 }
 
 #[test]
-fn a_panic_is_noted_where_it_passes_and_told_whatever_comes_after() {
+fn a_panic_in_a_scope_is_the_outcome_whatever_comes_after() {
     let harness = defaults();
     let mut span = harness.begin(&get("/", &[]));
     let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
@@ -244,7 +244,7 @@ fn a_panic_is_noted_where_it_passes_and_told_whatever_comes_after() {
         (Outcome::Panicked, None)
     );
 
-    // A framework that makes it a response.
+    // A framework that turns the panic into a response.
     let mut span = harness.begin(&get("/", &[]));
     span.panicked();
     assert!(respond(span, 500, BodySize::Empty).is_none());
@@ -321,7 +321,7 @@ fn a_request_that_panicked_ends_with_its_first_panic_but_not_before_its_head() {
         (Outcome::Panicked, Duration::from_secs(1))
     );
 
-    // The framework makes a response of the panic, whose head comes later.
+    // The framework turns the panic into a response, whose head comes later.
     clock.to(10);
     let mut span = harness.begin(&get("/", &[]));
     clock.to(11);

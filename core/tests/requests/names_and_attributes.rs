@@ -123,7 +123,7 @@ fn an_inner_mount_point_adds_to_the_same_span() {
         Span::current().child("between").in_scope(|| {
             assert!(!third.begin(&Marked(&request)).is_outermost());
         });
-        // Another request, made from within: no mark.
+        // Another request that the handler makes has no mark.
         assert!(inner.begin(&get("/other", &[])).is_outermost());
     });
     assert!(span.is_outermost());
@@ -145,7 +145,7 @@ fn an_inner_mount_point_adds_to_the_same_span() {
 }
 
 #[test]
-fn attributes_are_redacted_bounded_and_silent_when_missing() {
+fn attributes_are_redacted_and_bounded_and_left_out_when_missing() {
     let mut limits = opentracing_http::Limits::default();
     limits.value_bytes = 64;
     let harness = policy(|policy| {
@@ -238,7 +238,7 @@ fn a_route_that_only_an_inner_mount_point_knows_names_the_span() {
         // Nothing of its response counts.
         assert!(respond(inner, 404, BodySize::Unknown).is_none());
     });
-    // Further out an error handler has made another response, which has no route.
+    // An error handler outside of the inner mount point has replaced the response by one without a route.
     assert!(respond(outer, 500, BodySize::Empty).is_none());
     let span = harness.only();
     assert_eq!(span.name(), "GET /users/{id}");

@@ -1,4 +1,4 @@
-//! What the policy makes of callers, conventions, callbacks, clocks.
+//! Options of the policy: trust in callers, conventions, callbacks, clocks.
 
 use super::*;
 
@@ -355,7 +355,7 @@ fn injected(span: &Span) -> HeaderMap {
 }
 
 #[test]
-fn what_is_left_untraced_has_no_children_and_passes_everything_on() {
+fn an_untraced_request_has_no_recorded_children_and_passes_its_context_on() {
     use opentracing_http::propagation::{B3, Propagation};
     let skipping = policy(|policy| policy.skip("/*"));
     let span = skipping.begin(&get("/", &[("traceparent", TRACEPARENT)]));
@@ -472,7 +472,7 @@ fn a_clock_and_ids_that_panic_harm_no_one() {
         outcome(&harness.answer(&get("/", &[]), 200)),
         Outcome::Completed
     );
-    // Also while a panic unwinds already, where another one would end the process.
+    // Also while a panic unwinds already, when a second panic would abort the process.
     let caught = catch_unwind(AssertUnwindSafe(|| {
         let mut span = harness.begin(&get("/", &[]));
         span.scope(|| panic!("as asked for"));

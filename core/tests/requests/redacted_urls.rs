@@ -1,4 +1,4 @@
-//! What is kept out of tags of the URLs in headers.
+//! Redaction of URLs in headers.
 
 use proptest::prelude::*;
 
@@ -86,7 +86,7 @@ fn uri_reference_that_is_read_in_more_than_one_way_shows_no_secret() {
             ("https://u:/a@shop/x", "https://REDACTED"),
             ("https://u:99999/a@shop/x", "https://REDACTED"),
             ("https://u%3Ap%40shop/x", "https://REDACTED"),
-            // As browsers read it: backslashes, any number of slashes.
+            // Forms that browsers accept: backslashes, any number of slashes.
             (r"https:\\u:p@shop\x?a=b", r"https:\\shop\x?a=REDACTED"),
             (r"\\u:p@shop/x", r"\\shop/x"),
             (r"/\u:p@shop/x", r"/\shop/x"),
@@ -96,7 +96,7 @@ fn uri_reference_that_is_read_in_more_than_one_way_shows_no_secret() {
             ("https:u:p@shop/x", "REDACTED"),
             ("https:\t//u:p@shop/x", "REDACTED"),
             ("/\t/u:p@shop/x", "REDACTED"),
-            // No path: all of it may be a secret.
+            // A URL without a path can be a secret as a whole.
             ("mailto:ada@shop?body=s", "REDACTED"),
             ("data:text/plain;base64,c2VjcmV0", "REDACTED"),
             ("javascript:alert('s')", "REDACTED"),
@@ -117,7 +117,7 @@ fn uri_reference_that_is_read_in_more_than_one_way_shows_no_secret() {
             ("https:%2F%2fu@shop", "REDACTED"),
         ],
     );
-    // Bytes that are no text.
+    // Bytes that are not UTF-8.
     assert_eq!(
         shown("referer", b"https://u:\xff@shop/\xe9?a=\xff"),
         "https://shop/\u{fffd}?a=REDACTED"
@@ -208,7 +208,7 @@ fn url_in_any_other_header_is_redacted() {
                 "'https://a/?t=1','https://b/?t=2'",
                 "'https://a/?t=REDACTED','https://b/?t=REDACTED'",
             ),
-            // A comma within a value does not show the rest of it.
+            // The part of a value after a comma is redacted, too.
             ("https://a/?t=1,2 end", "https://a/?t=REDACTED end"),
             (
                 r#"{"a":"https:\/\/u:p@shop\/x?t=1"}"#,
@@ -270,7 +270,7 @@ fn urls_in_headers_follow_the_policys_query_redaction() {
 fn value_is_redacted_before_it_is_cut() {
     let mut limits = opentracing_http::Limits::default();
     limits.value_bytes = 20;
-    // Cut first, the user's name would be taken for the host.
+    // If the URL were cut first, the user's name would be taken for the host.
     let found = shown_by(
         |policy| policy.limits(limits),
         "referer",
@@ -285,7 +285,7 @@ fn value_is_redacted_before_it_is_cut() {
     assert_eq!(found, "https://shop/é/é/");
 }
 
-/// A rule that looks ahead without a bound would take minutes for each of these.
+/// A rule with unlimited look-ahead would take minutes for each of these.
 #[test]
 fn very_long_value_is_redacted_to_its_end() {
     let pieces = [
@@ -327,7 +327,7 @@ fn very_long_value_is_redacted_to_its_end() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
-    /// Whatever stands round it, a secret in user information, in a query's value or in a fragment does not show.
+    /// A secret in user information, in a query's value or in a fragment is redacted, whatever text is around it.
     #[test]
     fn secret_in_a_url_is_shown_by_no_header(
         scheme in "[a-zA-Z][a-z+.-]{0,5}:",
@@ -354,7 +354,7 @@ proptest! {
         prop_assert!(!found.contains("s3cr3t"), "{name}: {value} -> {found}");
     }
 
-    /// Nor does anything make it panic, or shows more than fits.
+    /// No text causes a panic, or a result beyond the limit.
     #[test]
     fn any_bytes_are_shown_within_the_limit(
         value in r"([a-z:/\\@?#&;=%<>,'\x22 \[\]\u{80}-\u{7ff}]|://|%3a%2f|\t){0,60}",

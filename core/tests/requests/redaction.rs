@@ -1,10 +1,10 @@
-//! What is kept out of tags: values of queries, and headers that carry secrets.
+//! Redaction of query values and of headers that contain secrets.
 
 use http::{HeaderName, HeaderValue};
 
 use super::*;
 
-/// The request's query as the attribute `query` shows it.
+/// Returns the request's query as the attribute `query` shows it.
 fn shown_query(redaction: &QueryRedaction, query: &str) -> String {
     let harness = policy(|policy| {
         policy
@@ -63,7 +63,7 @@ fn parameter_without_a_value_is_redacted_whole() {
 #[test]
 fn key_of_a_query_is_shown_only_if_it_is_short_and_plain() {
     let fits = "k".repeat(32);
-    // As long as the one that fits, once it is decoded.
+    // When it is decoded, it is as long as the one that fits.
     let encoded = "%6b".repeat(32);
     for key in [
         "a[b]", "a%5Bb%5D", "a.b-c_D9", "%74oken", &fits, &encoded, "[]",
@@ -93,7 +93,7 @@ fn keys_of_a_query_are_compared_decoded_and_without_regard_to_case() {
         ("sig%5B0%5D=x", "sig%5B0%5D=REDACTED"),
         ("design=1&sigs=2&xsig=3", "design=1&sigs=2&xsig=3"),
         ("%2573ig=x", "%2573ig=x"),
-        // Who does not separate at `;` takes the rest for a part of the signature.
+        // A parser that does not separate at `;` takes the rest for a part of the signature.
         ("sig=ab;cd&e=f", "sig=REDACTED;REDACTED&e=f"),
         ("sig=ab;c=d;&e=f", "sig=REDACTED;REDACTED;&e=f"),
     ] {
@@ -196,7 +196,7 @@ fn response_headers_are_redacted_by_the_same_rules() {
 #[test]
 fn header_whose_name_is_that_of_a_credential_is_redacted() {
     for name in [
-        // Those that are known by their whole name.
+        // Names that are secret as a whole.
         "authorization",
         "cookie",
         "cookie2",
@@ -212,7 +212,7 @@ fn header_whose_name_is_that_of_a_credential_is_redacted() {
         "sec-websocket-protocol",
         "dpop",
         "x-amzn-oidc-data",
-        // Those that a part of the name gives away.
+        // Names that are secret because of a part of them.
         "api-key",
         "apikey",
         "api_key",
@@ -302,7 +302,7 @@ fn header_named_in_the_policy_is_redacted() {
     assert_eq!(redacted("x-ticket"), "REDACTED");
     assert_eq!(redacted("x-badge"), "REDACTED");
     assert_eq!(redacted("x-other"), "s");
-    // Called again it adds; what it names is hidden at a mount point as well.
+    // A second call adds names. They are redacted at mount points as well.
     let harness = policy(|policy| policy.redact_headers(["x-one"]).redact_headers(["x-two"]));
     let attributes = ["header:x-one", "header:x-two"].map(|name| name.parse().unwrap());
     let inner = harness.mount(|mount_point| mount_point.attributes(attributes));
@@ -315,7 +315,7 @@ fn header_named_in_the_policy_is_redacted() {
         let found = tag(&span, &format!("http.request.header.{name}"));
         assert_eq!(found.as_deref(), Some("REDACTED"));
     }
-    // Under the names that conventions and attributes have for it as well.
+    // Also under the names that conventions and attributes give to it.
     let harness = policy(|policy| {
         policy
             .convention(SemanticConvention::OpenTelemetry)

@@ -1,4 +1,4 @@
-//! A request's span that is kept beside the request, and joined by its handle.
+//! A request's span that is stored beside the request, and joined through its handle.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
@@ -82,7 +82,7 @@ fn what_runs_with_a_shared_span_may_use_it() {
     let harness = defaults();
     let shared = shared(&harness);
     let with = shared.with(|request| {
-        // Taken out meanwhile.
+        // The span was taken meanwhile.
         assert!(!shared.is_open());
         request.set_route(Route::Template("/{id}"));
     });
@@ -104,7 +104,7 @@ fn a_request_joined_by_its_handle_runs_in_scope_and_ends_nothing() {
     assert!(respond(joined, 500, BodySize::Unknown).is_none());
     assert!(harness.tracer.finished().is_empty());
 
-    // A panic in it is the request's.
+    // A panic in the scope becomes the request's outcome.
     let mut joined = inner.join(outer.span(), &get("/", &[]));
     let caught = catch_unwind(AssertUnwindSafe(|| {
         joined.scope(|| panic!("as asked for"));

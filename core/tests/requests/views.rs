@@ -1,4 +1,4 @@
-//! What the core reads of a request, and what it keeps of it.
+//! The facts that the core reads of a request, and those that it stores.
 
 use std::cell::Cell;
 
@@ -9,8 +9,8 @@ use opentracing_http::server::ResponseView;
 
 use super::*;
 
-/// Everything that a view tells, in one line.
-fn told(view: &dyn RequestView) -> String {
+/// Returns everything that a view returns, in one line.
+fn described(view: &dyn RequestView) -> String {
     let mut headers = Vec::new();
     let all = view.headers();
     all.each_header(&mut |name, value| headers.push(format!("{name}={}", value.len())));
@@ -31,7 +31,7 @@ fn told(view: &dyn RequestView) -> String {
 }
 
 #[test]
-fn a_request_and_its_parts_tell_the_same() {
+fn a_request_and_its_parts_have_the_same_facts() {
     let request = Request::put("https://test.example:8443/a/b?page=2")
         .version(Version::HTTP_2)
         .header("x-tag", "one")
@@ -41,15 +41,15 @@ fn a_request_and_its_parts_tell_the_same() {
         .unwrap();
     let expected = "PUT /a/b Some(\"page=2\") Some(\"https\") Some(\"test.example:8443\") Some(HTTP/2.0) Unknown \
         [\"x-tag=3\", \"x-tag=5\", \"host=13\"] 2 Some([111, 110, 101])";
-    assert_eq!(told(&request), expected);
-    assert_eq!(told(&request.into_parts().0), expected);
+    assert_eq!(described(&request), expected);
+    assert_eq!(described(&request.into_parts().0), expected);
 
     let request = Request::get("/").header("host", "test.example");
     let request = request.version(Version::HTTP_10).body(()).unwrap();
     let expected =
         "GET / None None Some(\"test.example\") Some(HTTP/1.0) Unknown [\"host=12\"] 0 None";
-    assert_eq!(told(&request), expected);
-    assert_eq!(told(&request.into_parts().0), expected);
+    assert_eq!(described(&request), expected);
+    assert_eq!(described(&request.into_parts().0), expected);
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn an_outcome_fails_a_request_by_its_status() {
     }
 }
 
-/// A view that tells as little as it may.
+/// A view with the required methods only.
 #[derive(Default)]
 struct Untold {
     asked: Cell<u32>,
@@ -121,7 +121,10 @@ impl RequestView for Untold {
 #[test]
 fn a_minimal_view_yields_minimal_facts() {
     let bare = Untold::default();
-    assert_eq!(told(&bare), "GET / None None None None Unknown [] 0 None");
+    assert_eq!(
+        described(&bare),
+        "GET / None None None None Unknown [] 0 None"
+    );
     assert_eq!(bare.peer(), None);
     assert_eq!(bare.asked.get(), 1);
 }
@@ -159,7 +162,7 @@ impl ResponseView for AskedForRoute {
 }
 
 #[test]
-fn a_request_is_watched_if_it_is_recorded_or_someone_listens() {
+fn a_request_is_watched_if_it_is_recorded_or_has_finish_callbacks() {
     let unsampled = get(
         "/",
         &[(
@@ -167,7 +170,7 @@ fn a_request_is_watched_if_it_is_recorded_or_someone_listens() {
             "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00",
         )],
     );
-    // The route of a response is asked for only where somebody wants it.
+    // The route of a response is read only if the request is recorded or has finish callbacks.
     let watched = |harness: &Harness, request: &Request<()>| {
         let mut response = AskedForRoute(Cell::new(false));
         drop(harness.begin(request).respond(&mut response));
@@ -188,14 +191,14 @@ fn a_span_s_size_counts_what_it_keeps_and_nothing_else_is_kept() {
     let plain = defaults();
     let short = size(&plain, "/", &[]);
     assert!(short < 3000, "{short}");
-    // What a convention does not show is not kept either.
+    // Facts that the convention does not show are not stored.
     let agent = [("user-agent", long.as_str())];
     assert_eq!(size(&plain, &format!("/?{long}"), &agent), short);
     assert!(size(&plain, &format!("/{long}"), &[]) >= short + 2000);
     let shown = policy(|policy| policy.convention(SemanticConvention::Both));
     assert!(size(&shown, &format!("/?{long}"), &agent) >= short + 4000);
 
-    // Many attributes, of which each has a place of its own besides its text.
+    // Many attributes: each needs memory besides its text.
     let many = |count: usize| {
         let harness = policy(|policy| {
             let attributes = (0..count).map(|n| Attribute::METHOD.tag(format!("method {n}")));
@@ -203,7 +206,7 @@ fn a_span_s_size_counts_what_it_keeps_and_nothing_else_is_kept() {
         });
         size(&harness, "/", &[])
     };
-    // Room for 64 bytes of text is made for each.
+    // 64 bytes of text are reserved for each.
     assert!(many(40) >= many(8) + 32 * (64 + 12));
 
     let failed = |error: &str| {

@@ -1,4 +1,4 @@
-//! What tests that drive a request as an adapter does have in common.
+//! Helpers for tests that drive a request as an adapter does.
 
 #![allow(dead_code, reason = "each test uses a part of it")]
 
