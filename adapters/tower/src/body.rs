@@ -1,4 +1,4 @@
-//! A response body that is followed to its end.
+//! A response body that is traced to its end.
 
 use std::fmt::Display;
 use std::pin::Pin;
@@ -10,7 +10,20 @@ use opentracing_http::server::{BodyPart, FollowedBody};
 use pin_project_lite::pin_project;
 
 pin_project! {
-    /// The body of a traced response: the same frames, sizes and trailers, followed to their end.
+    /// The body of a traced response.
+    ///
+    /// It yields the frames and trailers of the inner body unchanged, and has the same size. The request's span is current while
+    /// the inner body is polled and dropped. Depending on [`SpanEnd`](crate::SpanEnd) the span ends with the last frame.
+    ///
+    /// ```
+    /// use http_body_util::Full;
+    /// use opentracing_tower::TracingBody;
+    /// use opentracing_tower::server::FollowedBody;
+    ///
+    /// // No request's span waits for the end of this body, so it needs no wrapper.
+    /// let body = TracingBody::new(FollowedBody::new(Full::new(&b"hello"[..]), None));
+    /// assert!(body.into_bare().is_ok());
+    /// ```
     #[derive(Debug)]
     pub struct TracingBody<B> {
         #[pin]
@@ -19,17 +32,19 @@ pin_project! {
 }
 
 impl<B> TracingBody<B> {
-    /// Wraps a body that is followed, for an adapter of a framework on `http_body`; see [`follow`](crate::follow).
+    /// Creates the body from one that is followed, for adapters of frameworks that use `http_body`. The page of
+    /// [`TracingBody`] has an example. [`follow`](crate::follow) does this for a whole response.
     #[must_use]
     pub fn new(followed: FollowedBody<B>) -> Self {
         Self { followed }
     }
 
-    /// Returns the body itself where nothing follows it, for a framework that would box the wrapper.
+    /// Returns the inner body if no span waits for its end. An adapter of a framework that boxes bodies can then leave out the
+    /// box; [`TracingBody`] shows an example.
     ///
     /// # Errors
     ///
-    /// The wrapper unchanged, where it has to stay.
+    /// Returns the wrapper unchanged if a span waits for the end of the body.
     #[allow(
         clippy::result_large_err,
         reason = "it is the same value that came in, and boxing it would allocate"
@@ -38,8 +53,25 @@ impl<B> TracingBody<B> {
         self.followed.into_bare().map_err(Self::new)
     }
 
-    /// Returns the body itself, for a framework that can be given no other. It counts as sent, with this many bytes, and the
-    /// request ends now. `None` if the body has been dropped already.
+    /// Returns the inner body and ends the request now, for frameworks that cannot send a wrapped body.
+    ///
+    /// The body counts as sent completely, with this number of bytes. Returns `None` if the inner body has already been dropped.
+    ///
+    /// ```
+    /// use http::{Request, Response};
+    /// use http_body_util::Full;
+    /// use opentracing_tower::server::Instrumentation;
+    /// use opentracing_tower::{HttpTracing, InMemoryTracer, follow};
+    ///
+    /// let tracer = InMemoryTracer::new();
+    /// let instrumentation = Instrumentation::new(HttpTracing::new(tracer.clone()), "my-framework");
+    /// let span = instrumentation.begin(&Request::new(()));
+    /// let response = follow(Response::new(Full::new(&b"hello"[..])), span);
+    ///
+    /// let body = response.into_body().into_unfollowed(5);
+    /// assert!(body.is_some());
+    /// assert_eq!(tracer.finished().len(), 1);
+    /// ```
     #[must_use]
     pub fn into_unfollowed(self, bytes: usize) -> Option<B> {
         self.followed.into_unfollowed(bytes)
@@ -73,7 +105,7 @@ where
     }
 }
 
-/// What a body has brought.
+/// Describes a polled frame for the core.
 fn part<'a, B: Body>(frame: &'a Option<Result<Frame<B::Data>, B::Error>>, body: &B) -> BodyPart<'a>
 where
     B::Error: Display,
@@ -83,7 +115,7 @@ where
         Some(Err(error)) => BodyPart::Error(error),
         Some(Ok(frame)) => match (frame.data_ref(), frame.trailers_ref()) {
             (_, Some(trailers)) => BodyPart::Trailers(trailers),
-            // The server asks the same after the last frame, and polls no more.
+            // Servers also check this after each frame, and do not poll again if it is `true`.
             (data, None) if body.is_end_stream() => BodyPart::LastData(bytes(data)),
             (data, None) => BodyPart::Data(bytes(data)),
         },
