@@ -121,10 +121,10 @@ fn routes(config: &mut ServiceConfig, tracing: Option<&HttpTracing>) {
         playing.map(response)
     };
     let item = || get().to(async |id: web::Path<String>| id.into_inner());
-    let place = || tracing.map(HttpTracing::mount_point);
-    let chosen = || place().map(|place| place.attributes(app::chosen()));
-    let named = place().map(|place| place.name(app::NAMED).ends(SpanEnd::Head));
-    let scope = place().map(|place| place.attributes(app::chosen_by_scope()));
+    let mount_point = || tracing.map(HttpTracing::mount_point);
+    let chosen = || mount_point().map(|options| options.attributes(app::chosen()));
+    let named = mount_point().map(|options| options.name(app::NAMED).ends(SpanEnd::Head));
+    let scope = mount_point().map(|options| options.attributes(app::chosen_by_scope()));
     config
         .route("/", web::route().to(play))
         .route("/play", web::route().to(play))

@@ -146,7 +146,7 @@ async fn rejections_and_fallbacks_have_the_status_the_client_got() {
 }
 
 #[tokio::test]
-async fn optional_extractor_is_none_without_a_span() {
+async fn extractors_never_fail_and_the_optional_one_is_none_without_a_span() {
     async fn handler(span: CurrentSpan, maybe: Option<CurrentSpan>) -> String {
         format!("{} {}", span.is_recording(), maybe.is_some())
     }

@@ -89,10 +89,10 @@ fn no_response_is_changed() {
     let (tracer, tracing) = tracing();
     let bare = serve!(|| App::new().configure(routes));
     let traced = serve!(move || {
-        let place = || TracingMiddleware::new(&tracing);
+        let middleware = || TracingMiddleware::new(&tracing);
         App::new()
-            .service(web::scope("").wrap(place()).configure(routes))
-            .wrap(place())
+            .service(web::scope("").wrap(middleware()).configure(routes))
+            .wrap(middleware())
     });
     let requests = [
         ("GET", "/text"),

@@ -69,8 +69,8 @@ fn span_is_current_in_every_part_of_a_request() {
     server.get("/");
 
     let span = only(&tracer);
-    for place in ["guard", "extractor", "responder", "stream", "middleware"] {
-        assert_eq!(text(&span, &format!("seen.{place}")), "true", "{place}");
+    for part in ["guard", "extractor", "responder", "stream", "middleware"] {
+        assert_eq!(text(&span, &format!("seen.{part}")), "true", "{part}");
     }
 }
 
