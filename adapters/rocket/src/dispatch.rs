@@ -56,7 +56,7 @@ impl Dispatch {
         }
     }
 
-    /// Begins the request with the fairing's policy. If another fairing has begun it, adds the options of this fairing's mount point.
+    /// Begins the request with the fairing's policy. If another fairing has begun it, adds only the options of this fairing.
     pub(crate) fn begin(&self, request: &Request<'_>, fairing: &Instrumentation) {
         let view = View::new(request, self.method);
         let begin = || Some(SharedRequestSpan::new(fairing.begin(&view)));

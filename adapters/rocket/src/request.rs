@@ -55,8 +55,8 @@ impl RequestView for View<'_, '_> {
         Some(if tls { "https" } else { "http" })
     }
 
-    /// Rocket's host is that of the `Host` header over HTTP/1, and `:authority` over HTTP/2. So a host that differs from the header is
-    /// the authority.
+    /// Rocket's host is that of the `Host` header over HTTP/1, and `:authority` over HTTP/2. So a host that differs from the
+    /// header is the authority.
     fn authority(&self) -> Option<&str> {
         let host = self.request.host()?;
         let sent = self.request.headers().get_one("host");

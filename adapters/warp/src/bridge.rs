@@ -82,8 +82,8 @@ thread_local! {
 
 /// The requests in progress. Each thread inserts into its own part, without a lock.
 ///
-/// On 64-bit systems there is room for 4096 threads at the same time, as in tracing-subscriber's registry, which uses such a slab as
-/// well.
+/// On 64-bit systems there is room for 4096 threads at the same time, as in tracing-subscriber's registry, which uses such a
+/// slab as well.
 static KEPT: LazyLock<Slab<Kept>> = LazyLock::new(Slab::new);
 static DISPATCH: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(Bridge));
 static METADATA: Metadata<'static> = Metadata::new(

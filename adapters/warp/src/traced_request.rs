@@ -66,8 +66,8 @@ impl TracedRequest {
         }
     }
 
-    /// Returns the request's span if this mount point has begun it. Otherwise returns `None`: the outer mount point that has begun it
-    /// also makes it current.
+    /// Returns the request's span if this mount point has begun it. Otherwise returns `None`: the outer mount point that has
+    /// begun it also makes it current.
     pub(crate) fn begun(&self) -> Option<&SharedRequestSpan> {
         match &self.role {
             Role::Outermost(span) => Some(span),
