@@ -95,9 +95,9 @@ mod sealed {
     use super::{Filter, MountPoint, Reply, Response};
     use crate::traced_request::Coverage;
 
-    /// Implemented for each error type, because warp's `and` combines errors with a private trait of warp. See
-    /// [`Traced`](super::Traced) for an example.
+    /// Implemented for each error type, because warp's `and` combines errors with a private trait of warp.
     pub trait Trace: Sized {
+        /// Returns the traced filter; see [`Traced`](super::Traced) for an example.
         fn trace<F>(
             filter: F,
             mount_point: MountPoint,
