@@ -1,4 +1,4 @@
-//! Rocket's headers, as the core reads and writes them.
+//! Lets the core read and write Rocket's headers.
 
 use std::borrow::Cow;
 
@@ -6,10 +6,9 @@ use opentracing_http::propagation::{Carrier, Field, HeaderView};
 use rocket::http::HeaderMap;
 use rocket::response::Response;
 
-/// Rocket's headers, to read a trace from them or to write one into them.
+/// Wraps Rocket's [`HeaderMap`] or [`Response`], to read trace headers from it or to write them into it.
 ///
-/// Outgoing calls are made with other crates' headers, most of which [`Span::inject`](opentracing_http::Span::inject)
-/// takes as they are; this is for messages that are kept in Rocket's own [`HeaderMap`], and for a [`Response`].
+/// Most HTTP clients have other header maps, which [`Span::inject`](opentracing_http::Span::inject) accepts without a wrapper.
 ///
 /// ```
 /// use opentracing_rocket::{Headers, HttpTracing, InMemoryTracer};
@@ -46,7 +45,7 @@ impl HeaderView for Headers<&mut Response<'_>> {
 
 fn each_header<'a>(headers: &'a HeaderMap<'_>, visit: &mut dyn FnMut(&'a str, &'a [u8])) {
     for header in headers.iter() {
-        // Rocket lends both; only what it lends can be passed on.
+        // Rocket returns both borrowed from the map. Owned ones would not live as long as `visit` requires.
         if let (Cow::Borrowed(name), Cow::Borrowed(value)) = (header.name.into_cow(), header.value)
         {
             visit(name, value.as_bytes());
@@ -86,7 +85,7 @@ impl Carrier for Headers<&mut Response<'_>> {
     }
 }
 
-/// Returns the names that one of the fields covers. Mostly there are none, and then nothing is allocated.
+/// Returns the names that one of the fields covers. Allocates nothing if there are none, which is the usual case.
 fn covered(headers: &HeaderMap<'_>, fields: &[Field]) -> Vec<String> {
     let names = headers.iter().map(|header| header.name);
     let names = names.filter(|name| fields.iter().any(|field| field.covers(name.as_str())));
@@ -103,14 +102,14 @@ mod tests {
     fn headers_that_fields_cover_are_removed_whatever_their_case() {
         let mut map = HeaderMap::new();
         let mut response = Response::new();
-        for name in ["B3", "Uberctx-Role", "X-House-Trace", "b3-other"] {
+        for name in ["B3", "Uberctx-Role", "X-Own-Trace", "b3-other"] {
             map.add_raw(name, "old");
             response.adjoin_raw_header(name, "old");
         }
         let fields = [
             Field::Known(KnownHeader::B3),
             Field::Known(KnownHeader::UberCtx),
-            Field::named("x-house-trace"),
+            Field::named("x-own-trace"),
         ];
         Headers(&mut map).remove_fields(&fields);
         Headers(&mut response).remove_fields(&fields);
@@ -120,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_earlier_injection_left_is_removed() {
+    fn headers_with_a_removed_prefix_are_gone() {
         let mut map = HeaderMap::new();
         let mut response = Response::new();
         for name in ["uberctx-user", "Uberctx-Role", "uber-trace-id"] {

@@ -48,8 +48,9 @@ where
     }
 }
 
-/// Notes a request's response, and follows its body to its end: what the layer does, for an adapter of a framework that cannot
-/// be wrapped in one.
+/// Records the response of a request in its span, and returns the response with a body that is traced to its end.
+///
+/// [`TracingLayer`](crate::TracingLayer) does this by itself. Call it in an adapter of a framework that has no tower layers.
 ///
 /// ```
 /// use http::{Request, Response};

@@ -1,4 +1,4 @@
-//! The response of a traced filter, followed to its end as far as warp lets it.
+//! The response of a traced filter. Streamed bodies are traced to their end.
 
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
@@ -7,10 +7,10 @@ use opentracing_tower::TracingBody;
 use warp::Reply as _;
 use warp::reply::Response;
 
-/// Notes the response's head and follows its body.
+/// Records the response in the request's span, and traces a streamed body to its end.
 ///
-/// A body can be put back into a response of warp's only as a stream, which would lose the size. So a body whose size is known
-/// stays as it is, and its request ends here.
+/// warp accepts a wrapped body only as a stream, and a stream has no known size. So a body whose size is known is not wrapped, and
+/// its request ends here.
 pub(crate) fn follow(response: Response, span: RequestSpan) -> Response {
     let (parts, body) = opentracing_tower::follow(response, span).into_parts();
     let size = body.size_hint().exact();
