@@ -76,7 +76,7 @@ fn lists_every_case_once() {
 }
 
 #[test]
-fn reading_it_wrong_fails_the_case_that_says_so() {
+fn format_that_reads_wrongly_fails_its_case() {
     let defects: [(&str, Extract); 13] = [
         ("ignores_malformed_headers", |headers, found| {
             // Silent where it should refuse.
@@ -209,7 +209,7 @@ fn reading_it_wrong_fails_the_case_that_says_so() {
 }
 
 #[test]
-fn writing_it_wrong_fails_the_case_that_says_so() {
+fn format_that_writes_wrongly_fails_its_case() {
     let defects: [(&str, Inject); 7] = [
         ("writes_its_table", |outgoing, carrier| {
             Datadog.inject(outgoing, carrier);
@@ -269,7 +269,7 @@ fn writing_it_wrong_fails_the_case_that_says_so() {
 }
 
 #[test]
-fn a_header_that_is_not_declared_fails_the_case_that_says_so() {
+fn header_that_is_not_declared_fails_its_case() {
     const TOO_MANY: Fields = &[Field::prefixed("x-")];
     let defects: [(&str, Fields); 5] = [
         ("declares_every_header_that_it_owns", &FIELDS[1..]),

@@ -126,7 +126,7 @@ pub fn proxy_passes_nothing_on_of_a_caller_that_is_not_trusted<S: Server>() {
             "accept: text/plain\ntraceparent: 00-{trace}-{id}-03\nuber-trace-id: {trace}:{id}:0:1\n"
         )
     );
-    // Whoever reads all formats finds our span, and nothing of the caller's.
+    // A receiver that reads all formats finds our span, and nothing of the caller's.
     let lines = text.lines().filter_map(|line| line.split_once(": "));
     let found = Propagation::default().extract(&lines.collect::<Vec<_>>());
     assert_eq!(found.context().map(|found| found.span_id()), Some(id));
@@ -155,7 +155,7 @@ pub fn debug_flag_that_is_not_allowed_ends_here<S: Server>() {
 }
 
 /// Jaeger's debug flag without its sampled flag, which some senders set for every trace that is not sampled, is not sampled;
-/// whoever is allowed to ask for debug gets it.
+/// a caller that is trusted with debug gets it.
 pub fn debug_without_sampled_is_not_sampled_until_debug_is_allowed<S: Server>() {
     let ids = "4bf92f3577b34da6a3ce929d0e0e4736:00f067aa0ba902b7:0:";
     let kit = Kit::<S>::new();

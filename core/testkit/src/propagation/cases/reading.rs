@@ -315,7 +315,7 @@ pub fn reading_twice_changes_nothing(format: &Format) {
     for row in format.rows() {
         let found = |propagation: &Propagation| {
             let mut found = Found::of(&propagation.extract(&row.headers), row.found.refused);
-            // What went over the bounds may find a place the second time.
+            // What went over the bounds may find room the second time.
             found.baggage.truncate(row.found.baggage.len());
             found
         };

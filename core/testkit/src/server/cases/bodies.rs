@@ -44,7 +44,7 @@ fn ends_before_its_body<S: Server>(end: Option<SpanEnd>, content_type: &'static 
         .play(gated(&gate, content_type))
         .start();
     if !S::CAPABILITIES.has(Feature::Streams) {
-        // Nothing is seen of it before all of it is there. What the span counts tells when it ended.
+        // Nothing is seen of it before all of it is there. What the span counts shows when it ended.
         gate.open();
         assert_eq!(kit.get("/play").text(), CHUNKS[..2].concat());
         let span = kit.span();
@@ -82,7 +82,7 @@ pub fn span_ends_with_the_body_by_default<S: Server>() {
 }
 
 /// The span ends with the response's head, if the policy sets that.
-pub fn span_ends_with_the_head_if_asked<S: Server>() {
+pub fn span_ends_with_the_head_if_set<S: Server>() {
     assert!(ends_before_its_body::<S>(Some(SpanEnd::Head), "text/plain"));
     assert!(ends_before_its_body::<S>(
         Some(SpanEnd::Head),
@@ -115,7 +115,7 @@ pub fn event_stream_ends_with_its_head<S: Server>() {
 }
 
 /// The span of an event stream ends with its body, if the policy sets that.
-pub fn event_stream_ends_with_its_body_if_asked<S: Server>() {
+pub fn event_stream_ends_with_its_body_if_set<S: Server>() {
     assert!(!ends_before_its_body::<S>(
         Some(SpanEnd::EventStream),
         "text/event-stream"

@@ -119,7 +119,7 @@ pub fn failing_callbacks_do_not_fail_the_request<S: Server>() {
 }
 
 /// The trace id is returned to callers in the header that the policy names; in none by default.
-pub fn trace_id_is_returned_where_asked_for<S: Server>() {
+pub fn trace_id_is_returned_if_set<S: Server>() {
     let play = |_: &str| async { Reply::text(inject()).header("server-timing", "db;dur=53") };
     for header in [
         None,

@@ -82,7 +82,7 @@ pub fn wrong_method_has_a_bounded_name<S: Server>() {
 
 /// A request that one route declines and another accepts has one span, named after the second.
 pub fn declined_request_has_one_span<S: Server>() {
-    // Without it no route is there that declines: the second one answers at once.
+    // Without it there is no route that declines: the second one responds at once.
     let _ = S::CAPABILITIES.has(Feature::DecliningRoutes);
     let kit = Kit::<S>::new();
     assert_eq!(kit.get("/declined/7").text(), "7");

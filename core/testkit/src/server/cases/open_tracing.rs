@@ -70,7 +70,7 @@ pub fn path_and_query_are_kept_as_they_came<S: Server>() {
         ],
     );
     assert_eq!(span.name(), S::CAPABILITIES.name("GET", "/items/{id}"));
-    // What is answered to such a path is the framework's business.
+    // The response to such a path is the framework's business.
     for path in ["/no//such", "/No/Such/", "/no/such/"] {
         let _ = kit.get(path);
         let span = kit.span();
@@ -102,6 +102,26 @@ pub fn authority_of_the_target_wins_over_the_host_header<S: Server>() {
     let url = format!("http://{host}/play");
     assert_tags(&span, &[("http.url", url)]);
     assert_tags(&span, &[("server.address", address)]);
+}
+
+/// The scheme of a target in absolute form is that of the URL: a proxy that ends TLS connections may send such a target without TLS.
+pub fn scheme_of_the_target_is_that_of_the_url<S: Server>() {
+    let kit = Kit::<S>::with(|policy| policy.convention(SemanticConvention::Both));
+    let response = kit.get("https://test.example/play");
+    assert_eq!(response.status, 200);
+    assert_scheme(&kit);
+}
+
+/// Asserts that the scheme of a request is `https`, over a connection without TLS.
+pub(super) fn assert_scheme<S: Server>(kit: &Kit<S>) {
+    let scheme = match S::CAPABILITIES.has(Feature::TargetScheme) {
+        true => "https",
+        false => "http",
+    };
+    let span = kit.span();
+    let url = format!("{scheme}://test.example/play");
+    assert_tags(&span, &[("http.url", url)]);
+    assert_tags(&span, &[("url.scheme", scheme)]);
 }
 
 /// A target in asterisk form has neither path nor query in its URL (RFC 9112, section 3.3).
