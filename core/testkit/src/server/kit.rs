@@ -194,6 +194,18 @@ impl<S: Server> Kit<S> {
         Connection::open(self.addr())
     }
 
+    /// Sends a request without a body on a connection of its own, and returns the connection.
+    ///
+    /// # Panics
+    ///
+    /// If the server is not there.
+    #[must_use]
+    pub fn request(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Connection {
+        let mut connection = self.connect();
+        connection.request(method, path, headers);
+        connection
+    }
+
     /// Opens an HTTP/2 connection to the server.
     ///
     /// # Panics
@@ -236,9 +248,7 @@ impl<S: Server> Kit<S> {
     /// If there is none.
     #[must_use]
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Response {
-        let mut connection = self.connect();
-        connection.request(method, path, headers);
-        let response = connection.response(method);
+        let response = self.request(method, path, headers).response(method);
         response.unwrap_or_else(|| panic!("there is no whole response to {method} {path}"))
     }
 

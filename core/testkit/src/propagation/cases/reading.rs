@@ -33,7 +33,7 @@ pub fn extracts_nothing_from_empty_headers(format: &Format) {
         assert_eq!(
             (found.context, found.decision),
             (None, None),
-            "empty values say nothing, here in the place of those of {row}"
+            "empty values say nothing, here instead of those of {row}"
         );
     }
 }

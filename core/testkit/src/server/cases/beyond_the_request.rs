@@ -74,8 +74,7 @@ pub fn span_is_current_while_the_handler_is_dropped<S: Server>() {
     kit.get_ok("/play");
     let done = traceparent(&kit.span());
     assert!(told().contains(&done));
-    let mut connection = kit.connect();
-    connection.request("GET", "/play?wait", &[]);
+    let connection = kit.request("GET", "/play?wait", &[]);
     gate.wait_for_arrivals(1);
     connection.hang_up();
     let hung_up = kit.span_of_hang_up("hang_up", S::CAPABILITIES.hang_up(), &gate);
@@ -111,8 +110,7 @@ pub fn span_is_current_while_the_body_is_dropped<S: Server>() {
             }
         })
     };
-    let mut connection = kit.connect();
-    connection.request("GET", "/play", &[]);
+    let mut connection = kit.request("GET", "/play", &[]);
     assert!(connection.head().is_some() && connection.chunk().is_some());
     gate.wait_for_arrivals(1);
     connection.hang_up();

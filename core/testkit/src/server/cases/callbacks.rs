@@ -7,7 +7,7 @@ use opentracing_http::{Outcome, Route, TraceIdHeader, Value};
 
 use crate::app::{Gate, Reply, injected as inject};
 use crate::server::cases::{
-    TRACE, TRACEPARENT, UNSAMPLED, assert_current, assert_tags, injected, text, traceparent,
+    TRACE, TRACEPARENT, UNSAMPLED, assert_current, assert_injected, assert_tags, text, traceparent,
 };
 use crate::server::{Kit, Server};
 
@@ -30,10 +30,7 @@ pub fn start_callback_sees_the_request<S: Server>() {
         })
     });
     let response = kit.get_with("/play?page=2", &[("x-user", "ada")]);
-    assert_eq!(
-        injected(&response, "baggage").as_deref(),
-        Some("started=yes")
-    );
+    assert_injected(&response, &[("baggage", "started=yes")]);
     assert_tags(
         &kit.span(),
         &[("user", "ada"), ("seen", "GET /play Some(\"page=2\")")],

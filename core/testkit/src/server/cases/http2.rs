@@ -7,8 +7,8 @@ use crate::server::cases::bodies::with_trailer;
 use crate::server::cases::open_tracing::assert_scheme;
 use crate::server::cases::outcomes::{assert_abandoned, assert_hung_up, assert_whole};
 use crate::server::cases::{
-    CHUNKS, PARENT, TRACEPARENT, assert_current, assert_own_traces, assert_tags, endless, injected,
-    outcome, parent, text, version, waiting,
+    CHUNKS, PARENT, TRACEPARENT, assert_current, assert_injected, assert_own_traces, assert_tags,
+    endless, injected, outcome, parent, peer, text, version, waiting,
 };
 use crate::server::{Feature, Kit, Server};
 
@@ -26,10 +26,7 @@ pub fn http2_request_continues_its_trace<S: Server>() {
     assert_eq!(parent(&span).as_deref(), Some(PARENT));
     assert_eq!(outcome(&span), (Outcome::Completed, Some(200)));
     assert_current(&response, &span);
-    assert_eq!(
-        injected(&response, "baggage").as_deref(),
-        Some("tenant=blue")
-    );
+    assert_injected(&response, &[("baggage", "tenant=blue")]);
     assert_eq!(span.name(), S::CAPABILITIES.name("GET", "/play"));
 }
 
@@ -52,11 +49,8 @@ pub fn http2_pseudo_headers_are_attributes<S: Server>() {
         ],
     );
     assert_eq!(text(&span, "network.protocol.version"), version::<S>("2"));
-    let peer = S::CAPABILITIES.has(Feature::Peer);
-    assert_eq!(
-        text(&span, "network.peer.port"),
-        peer.then(|| connection.local_addr().port().to_string())
-    );
+    let port = peer::<S>(connection.local_addr().port());
+    assert_eq!(text(&span, "network.peer.port"), port);
 }
 
 /// `:authority` is the host, whatever `Host` names (RFC 9113, section 8.3.1).

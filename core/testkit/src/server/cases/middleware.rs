@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use opentracing_http::Outcome;
 
-use crate::app::{Position, Reply, injected as inject};
-use crate::server::cases::{assert_tags, outcome, trace};
+use crate::app::{Position, injected as inject};
+use crate::server::cases::{assert_tags, outcome, trace, with_status};
 use crate::server::{Feature, Kit, Server};
 
 /// A middleware within the tracing sees the request's span before the handler and after it; one outside sees none.
@@ -68,10 +68,7 @@ pub fn status_of_a_middleware_inside_counts<S: Server>() {
 /// request has one span, named after the route, with the status that the client gets.
 pub fn status_changed_between_mount_points_is_the_spans<S: Server>() {
     let kit = Kit::<S>::setup()
-        .play(|query| {
-            let status = query.parse().unwrap_or(200);
-            async move { Reply::text("").with_status(status) }
-        })
+        .play(with_status)
         .middleware(|at, status| match (at, status) {
             (Position::Inside, Some(404 | 500)) => Some(418),
             (Position::Inside, Some(200)) => Some(503),

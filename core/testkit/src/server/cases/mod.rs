@@ -108,6 +108,12 @@ pub(crate) fn version<S: Server>(version: &str) -> Option<String> {
     known.then(|| version.to_owned())
 }
 
+/// What a tag of the connection's other end has.
+pub(crate) fn peer<S: Server>(value: impl ToString) -> Option<String> {
+    let known = S::CAPABILITIES.has(Feature::Peer);
+    known.then(|| value.to_string())
+}
+
 /// A header that the handler's span injected.
 pub(crate) fn injected(response: &Response, name: &str) -> Option<String> {
     let text = response.text();
@@ -115,6 +121,14 @@ pub(crate) fn injected(response: &Response, name: &str) -> Option<String> {
         .lines()
         .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
     line.map(str::to_owned)
+}
+
+/// Asserts that the handler's span injected these headers.
+#[track_caller]
+pub(crate) fn assert_injected(response: &Response, headers: &[(&str, &str)]) {
+    for (name, value) in headers {
+        assert_eq!(injected(response, name).as_deref(), Some(*value), "{name}");
+    }
 }
 
 /// Asserts that the handler's current span was the request's.
@@ -145,6 +159,12 @@ pub(crate) fn traceparent(span: &FinishedSpan) -> String {
         span.context().span_id(),
         span.context().flags().w3c_bits()
     )
+}
+
+/// A handler whose response has the status that the query names, and an empty body.
+pub(crate) fn with_status(query: &str) -> impl Future<Output = Reply> + Send + use<> {
+    let status = query.parse().unwrap_or(200);
+    async move { Reply::status(status) }
 }
 
 /// A handler that waits for the gate, then returns.

@@ -245,8 +245,7 @@ pub fn mount_point_sets_when_its_spans_end<S: Server>() {
         }
         return;
     }
-    let mut connection = kit.connect();
-    connection.request("GET", "/named", &[]);
+    let mut connection = kit.request("GET", "/named", &[]);
     assert!(connection.head().is_some() && connection.chunk().is_some());
     gate.wait_for_arrivals(1);
     let span = kit.span();

@@ -111,8 +111,7 @@ pub fn options_on_the_root_has_path_slash<S: Server>() {
 pub fn unknown_method_is_other<S: Server>() {
     let is_served = S::CAPABILITIES.has(Feature::UnknownMethods);
     let kit = Kit::<S>::with(|policy| policy.convention(SemanticConvention::Both));
-    let mut connection = kit.connect();
-    connection.request("BREW", "/play", &[]);
+    let mut connection = kit.request("BREW", "/play", &[]);
     let response = connection.response("BREW");
     if is_served {
         assert_eq!(response.map(|response| response.status), Some(200));

@@ -6,7 +6,7 @@ use opentracing_http::{FinishedSpan, NoopTracer, Span, Tracer};
 
 use crate::app::{Reply, injected as inject};
 use crate::server::cases::{
-    CHUNKS, PARENT, TRACE, TRACEPARENT, UNSAMPLED, in_chunks, injected, text,
+    CHUNKS, PARENT, TRACE, TRACEPARENT, UNSAMPLED, assert_injected, in_chunks, injected, text,
 };
 use crate::server::{Kit, Server};
 
@@ -35,21 +35,19 @@ pub fn skipped_request_passes_its_callers_context_on<S: Server>() {
             ("baggage", "tenant=blue"),
         ],
     );
-    for (name, value) in [
-        ("none", "false"),
-        ("recording", "false"),
-        ("traceparent", TRACEPARENT),
-        ("tracestate", "vendor=1"),
-        ("baggage", "tenant=blue"),
-    ] {
-        assert_eq!(injected(&response, name).as_deref(), Some(value), "{name}");
-    }
+    assert_injected(
+        &response,
+        &[
+            ("none", "false"),
+            ("recording", "false"),
+            ("traceparent", TRACEPARENT),
+            ("tracestate", "vendor=1"),
+            ("baggage", "tenant=blue"),
+        ],
+    );
     // The caller's decision as well.
     let response = kit.get_with("/play", &[("traceparent", UNSAMPLED)]);
-    assert_eq!(
-        injected(&response, "traceparent").as_deref(),
-        Some(UNSAMPLED)
-    );
+    assert_injected(&response, &[("traceparent", UNSAMPLED)]);
 }
 
 /// Nothing goes on from a request that a rule leaves out, if nothing came.
@@ -100,14 +98,7 @@ pub fn noop_tracer_passes_everything_on<S: Server>() {
         .start();
     let headers = [("traceparent", TRACEPARENT), ("tracestate", "vendor=1")];
     let response = kit.get_with("/play", &headers);
-    assert_eq!(
-        injected(&response, "traceparent").as_deref(),
-        Some(TRACEPARENT)
-    );
-    assert_eq!(
-        injected(&response, "tracestate").as_deref(),
-        Some("vendor=1")
-    );
+    assert_injected(&response, &headers);
     assert_eq!(kit.get("/play").text(), "none: false\nrecording: false\n");
     assert_eq!(kit.get_with("/items/7", &headers).text(), "7");
 }
@@ -129,13 +120,14 @@ pub fn keeps_an_unsampled_decision<S: Server>() {
         "{sent}"
     );
     assert!(!sent.contains(PARENT), "the span id is our own: {sent}");
-    for (name, value) in [
-        ("recording", "false"),
-        ("tracestate", "vendor=1"),
-        ("baggage", "user=bob"),
-    ] {
-        assert_eq!(injected(&response, name).as_deref(), Some(value), "{name}");
-    }
+    assert_injected(
+        &response,
+        &[
+            ("recording", "false"),
+            ("tracestate", "vendor=1"),
+            ("baggage", "user=bob"),
+        ],
+    );
     // A decision without ids counts as well.
     let response = kit.get_with("/play", &[("b3", "0")]);
     let sent = injected(&response, "traceparent").expect("the decision goes on");
@@ -174,7 +166,7 @@ pub fn tracer_that_drops_is_propagated<S: Server>() {
 fn assert_not_sampled<S: Server>(kit: &Kit<S>) {
     for headers in [&[("traceparent", TRACEPARENT)][..], &[]] {
         let response = kit.get_with("/play", headers);
-        assert_eq!(injected(&response, "recording").as_deref(), Some("false"));
+        assert_injected(&response, &[("recording", "false")]);
         let sent = injected(&response, "traceparent").expect("the decision goes on");
         let flags = sent.rsplit('-').next().expect("flags");
         assert!(matches!(flags, "00" | "02"), "not sampled: {sent}");
@@ -197,7 +189,7 @@ pub fn recorded_locally_is_seen_but_not_sent<S: Server>() {
         .play(|_| tell())
         .start();
     let response = kit.get_with("/play", &[("traceparent", TRACEPARENT)]);
-    assert_eq!(injected(&response, "recording").as_deref(), Some("true"));
+    assert_injected(&response, &[("recording", "true")]);
     let sent = injected(&response, "traceparent").expect("the decision goes on");
     assert!(
         sent.starts_with(&TRACEPARENT[..36]) && sent.ends_with("-00"),

@@ -2,7 +2,7 @@
 
 use opentracing_http::{Attribute, SemanticConvention, Value};
 
-use crate::server::cases::{assert_no_tags, assert_tags, span_of_unmatched, text};
+use crate::server::cases::{assert_no_tags, assert_tags, peer, span_of_unmatched, text};
 use crate::server::{Feature, Kit, Server};
 
 /// The tags that every request has; no attribute of another convention is among them.
@@ -198,8 +198,7 @@ pub fn text_that_is_no_host_is_left_out<S: Server>() {
 pub fn credentials_in_the_host_are_left_out<S: Server>() {
     let kit = Kit::<S>::with(|policy| policy.attribute_names(["url", "host", "header:host"]));
     for host in ["ada:s3cret@test.example", "ada:p@s3cret@test.example"] {
-        let mut connection = kit.connect();
-        connection.request("GET", "/play", &[("host", host)]);
+        let mut connection = kit.request("GET", "/play", &[("host", host)]);
         // Whether such a host is served at all is the framework's business.
         let served = connection
             .response("GET")
@@ -214,15 +213,11 @@ pub fn credentials_in_the_host_are_left_out<S: Server>() {
 /// The address of the connection's other end is tagged.
 pub fn reports_the_peer_address<S: Server>() {
     let kit = Kit::<S>::new();
-    let mut connection = kit.connect();
-    connection.request("GET", "/play", &[]);
+    let mut connection = kit.request("GET", "/play", &[]);
     assert!(connection.response("GET").is_some());
     let span = kit.span();
-    let peer = S::CAPABILITIES.has(Feature::Peer);
-    let port = peer.then(|| Value::from(connection.local_addr().port()));
-    assert_eq!(
-        text(&span, "peer.ipv4"),
-        peer.then(|| "127.0.0.1".to_owned())
-    );
+    let known = S::CAPABILITIES.has(Feature::Peer);
+    let port = known.then(|| Value::from(connection.local_addr().port()));
+    assert_eq!(text(&span, "peer.ipv4"), peer::<S>("127.0.0.1"));
     assert_eq!((span.tag("peer.port"), span.tag("peer.ipv6")), (port, None));
 }

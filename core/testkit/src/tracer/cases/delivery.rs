@@ -158,7 +158,7 @@ pub fn full_queue_drops_and_counts<B: Backend>() {
     assert_eq!(
         kit.tracing.dropped() as usize,
         dropped,
-        "what finds no place is counted at once, and not later (left)"
+        "what finds no room is counted at once, and not later (left)"
     );
 }
 
