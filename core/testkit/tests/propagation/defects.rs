@@ -40,13 +40,18 @@ impl Propagator for Broken {
     }
 }
 
-const EXTRACT: Extract = |headers, found| Datadog.extract(headers, found);
-const INJECT: Inject = |outgoing, carrier| Datadog.inject(outgoing, carrier);
 const FIELDS: Fields = &[
     Field::named(TRACE_ID),
     Field::named(PARENT_ID),
     Field::named(PRIORITY),
 ];
+
+/// To start from: nothing is wrong with it.
+const SOUND: Broken = Broken {
+    extract: |headers, found| Datadog.extract(headers, found),
+    inject: |outgoing, carrier| Datadog.inject(outgoing, carrier),
+    fields: FIELDS,
+};
 
 macro_rules! functions {
     ([] $($group:literal { $($case:ident)* })*) => {
@@ -62,6 +67,13 @@ fn fails(case: &str, format: &Format) -> bool {
     // Nothing of a format is changed by a case, so nothing can be left half done.
     let format = std::panic::AssertUnwindSafe(format);
     catch_unwind(|| case(&format)).is_err()
+}
+
+/// Asserts that a case fails for this format, and not for the one that it is made of.
+#[track_caller]
+fn assert_fails(case: &str, broken: Broken) {
+    assert!(fails(case, &datadog_as(broken)), "{case}");
+    assert!(!fails(case, &datadog()), "{case}");
 }
 
 #[test]
@@ -198,13 +210,8 @@ fn format_that_reads_wrongly_fails_its_case() {
         }),
     ];
     for (case, extract) in defects {
-        let broken = Broken {
-            extract,
-            inject: INJECT,
-            fields: FIELDS,
-        };
-        assert!(fails(case, &datadog_as(broken)), "{case}");
-        assert!(!fails(case, &datadog()), "{case}");
+        let broken = Broken { extract, ..SOUND };
+        assert_fails(case, broken);
     }
 }
 
@@ -258,13 +265,8 @@ fn format_that_writes_wrongly_fails_its_case() {
         }),
     ];
     for (case, inject) in defects {
-        let broken = Broken {
-            extract: EXTRACT,
-            inject,
-            fields: FIELDS,
-        };
-        assert!(fails(case, &datadog_as(broken)), "{case}");
-        assert!(!fails(case, &datadog()), "{case}");
+        let broken = Broken { inject, ..SOUND };
+        assert_fails(case, broken);
     }
 }
 
@@ -279,12 +281,7 @@ fn header_that_is_not_declared_fails_its_case() {
         ("inject_leaves_the_headers_of_others", TOO_MANY),
     ];
     for (case, fields) in defects {
-        let broken = Broken {
-            extract: EXTRACT,
-            inject: INJECT,
-            fields,
-        };
-        assert!(fails(case, &datadog_as(broken)), "{case}");
-        assert!(!fails(case, &datadog()), "{case}");
+        let broken = Broken { fields, ..SOUND };
+        assert_fails(case, broken);
     }
 }

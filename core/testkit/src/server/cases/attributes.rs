@@ -78,7 +78,7 @@ pub fn attributes_are_chosen_by_name<S: Server>() {
         ],
     );
     assert_eq!(text(&span, "version"), version::<S>("1.1"));
-    let address = peer::<S>(connection.local_addr());
+    let address = peer::<S>(&connection.local_addr());
     assert_eq!(text(&span, "remote_addr"), address);
 }
 

@@ -8,7 +8,7 @@ use crate::app::{GREETING, Gate, Playing, Reply, turn};
 use crate::server::application::HANDSHAKE;
 use crate::server::cases::same_response::{of_every_kind, sized};
 use crate::server::cases::{
-    CHUNK, CHUNKS, TRACEPARENT, assert_tags, in_chunks, outcome, text, with_status,
+    CHUNKS, TRACEPARENT, assert_chunks_below, assert_tags, in_chunks, outcome, text, with_status,
 };
 use crate::server::{Feature, Kit, Server};
 
@@ -107,12 +107,7 @@ pub fn event_stream_ends_with_its_head<S: Server>() {
     let spans = kit.spans(1 + CHUNKS.len());
     let (request, chunks) = spans.split_first().expect("the request's span ends first");
     assert!(request.http().is_some());
-    for chunk in chunks {
-        assert_eq!(
-            (chunk.name(), chunk.parent_id()),
-            (CHUNK, Some(request.context().span_id()))
-        );
-    }
+    assert_chunks_below(request, chunks);
 }
 
 /// The span of an event stream ends with its body, if the policy sets that.

@@ -8,7 +8,7 @@ use crate::server::cases::open_tracing::assert_scheme;
 use crate::server::cases::outcomes::{assert_abandoned, assert_hung_up, assert_whole};
 use crate::server::cases::{
     CHUNKS, PARENT, TRACEPARENT, assert_current, assert_injected, assert_own_traces, assert_tags,
-    endless, injected, outcome, parent, peer, text, version, waiting,
+    at_once, endless, injected, outcome, parent, peer, text, version, waiting,
 };
 use crate::server::{Feature, Kit, Server};
 
@@ -49,7 +49,7 @@ pub fn http2_pseudo_headers_are_attributes<S: Server>() {
         ],
     );
     assert_eq!(text(&span, "network.protocol.version"), version::<S>("2"));
-    let port = peer::<S>(connection.local_addr().port());
+    let port = peer::<S>(&connection.local_addr().port());
     assert_eq!(text(&span, "network.peer.port"), port);
 }
 
@@ -83,11 +83,7 @@ pub fn http2_scheme_is_that_of_the_url<S: Server>() {
 
 /// Requests that are served at the same time on one connection see their own spans.
 pub fn http2_streams_keep_their_own_spans<S: Server>() {
-    let streams = if S::CAPABILITIES.has(Feature::ManyAtOnce) {
-        50
-    } else {
-        8
-    };
+    let streams = at_once::<S>(50);
     let gate = Gate::default();
     let all_there = gate.clone();
     let kit = Kit::<S>::playing(move |_| {

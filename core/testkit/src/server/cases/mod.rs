@@ -20,6 +20,7 @@ mod scopes;
 mod trace_context;
 mod trust;
 
+use std::fmt::Debug;
 use std::future::Future;
 
 use opentracing_http::{FinishedSpan, Outcome, Span, Value};
@@ -109,7 +110,7 @@ pub(crate) fn version<S: Server>(version: &str) -> Option<String> {
 }
 
 /// What a tag of the connection's other end has.
-pub(crate) fn peer<S: Server>(value: impl ToString) -> Option<String> {
+pub(crate) fn peer<S: Server>(value: &(impl ToString + ?Sized)) -> Option<String> {
     let known = S::CAPABILITIES.has(Feature::Peer);
     known.then(|| value.to_string())
 }
@@ -128,6 +129,36 @@ pub(crate) fn injected(response: &Response, name: &str) -> Option<String> {
 pub(crate) fn assert_injected(response: &Response, headers: &[(&str, &str)]) {
     for (name, value) in headers {
         assert_eq!(injected(response, name).as_deref(), Some(*value), "{name}");
+    }
+}
+
+/// Asserts how a header that the handler's span injected ends: with the decision. `request` is what was sent.
+#[track_caller]
+pub(crate) fn assert_decision(
+    response: &Response,
+    (header, decision): (&str, &str),
+    request: impl Debug,
+) {
+    let sent = injected(response, header).expect("a context goes on");
+    assert!(sent.ends_with(decision), "{request:?}: {sent}");
+}
+
+/// Asserts that the chunks of [`in_chunks`] were made below a request's span.
+#[track_caller]
+pub(crate) fn assert_chunks_below(request: &FinishedSpan, chunks: &[FinishedSpan]) {
+    for chunk in chunks {
+        assert_eq!(
+            (chunk.name(), chunk.parent_id()),
+            (CHUNK, Some(request.context().span_id()))
+        );
+    }
+}
+
+/// Returns how many requests are served at once: as many as this, or eight.
+pub(crate) fn at_once<S: Server>(many: usize) -> usize {
+    match S::CAPABILITIES.has(Feature::ManyAtOnce) {
+        true => many,
+        false => 8,
     }
 }
 

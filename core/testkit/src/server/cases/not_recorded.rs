@@ -5,6 +5,7 @@ use opentracing_http::sampler::{SamplingParams, SamplingResult};
 use opentracing_http::{FinishedSpan, NoopTracer, Span, Tracer};
 
 use crate::app::{Reply, injected as inject};
+use crate::client::Response;
 use crate::server::cases::{
     CHUNKS, PARENT, TRACE, TRACEPARENT, UNSAMPLED, assert_injected, in_chunks, injected, text,
 };
@@ -114,12 +115,7 @@ pub fn keeps_an_unsampled_decision<S: Server>() {
             ("baggage", "user=bob"),
         ],
     );
-    let sent = injected(&response, "traceparent").expect("the decision goes on");
-    assert!(
-        sent.starts_with(&UNSAMPLED[..36]) && sent.ends_with("-00"),
-        "{sent}"
-    );
-    assert!(!sent.contains(PARENT), "the span id is our own: {sent}");
+    assert_dropped_below(&response, UNSAMPLED);
     assert_injected(
         &response,
         &[
@@ -132,6 +128,17 @@ pub fn keeps_an_unsampled_decision<S: Server>() {
     let response = kit.get_with("/play", &[("b3", "0")]);
     let sent = injected(&response, "traceparent").expect("the decision goes on");
     assert!(sent.ends_with("-02") || sent.ends_with("-00"), "{sent}");
+}
+
+/// Asserts that the decision not to sample goes on in the caller's trace, with a span id of our own.
+#[track_caller]
+fn assert_dropped_below(response: &Response, caller: &str) {
+    let sent = injected(response, "traceparent").expect("the decision goes on");
+    assert!(
+        sent.starts_with(&caller[..36]) && sent.ends_with("-00"),
+        "{sent}"
+    );
+    assert!(!sent.contains(PARENT), "the span id is our own: {sent}");
 }
 
 /// If a sampler drops a request, `sampled = 0` is propagated to the next service.
@@ -190,12 +197,7 @@ pub fn recorded_locally_is_seen_but_not_sent<S: Server>() {
         .start();
     let response = kit.get_with("/play", &[("traceparent", TRACEPARENT)]);
     assert_injected(&response, &[("recording", "true")]);
-    let sent = injected(&response, "traceparent").expect("the decision goes on");
-    assert!(
-        sent.starts_with(&TRACEPARENT[..36]) && sent.ends_with("-00"),
-        "{sent}"
-    );
-    assert!(!sent.contains(PARENT), "the span id is our own: {sent}");
+    assert_dropped_below(&response, TRACEPARENT);
 }
 
 /// Baggage that a handler sets goes on from requests that are not recorded: not sampled, or skipped.

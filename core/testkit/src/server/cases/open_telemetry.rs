@@ -29,7 +29,7 @@ pub fn required_attributes_are_there<S: Server>() {
         ],
     );
     let local = connection.local_addr();
-    let address = peer::<S>(local.ip()).map(Value::from);
+    let address = peer::<S>(&local.ip()).map(Value::from);
     assert_eq!(span.tag("client.address"), address);
     assert_eq!(span.tag("network.peer.address"), address);
     let port = Value::from(local.port());
