@@ -85,6 +85,10 @@ const LACKS: &[(Feature, &str)] = &[
         "Rocket keeps only path and query of an HTTP/1 target.",
     ),
     (
+        Feature::TargetScheme,
+        "Rocket keeps nothing but path and query of a target.",
+    ),
+    (
         Feature::HeadersBeyondAscii,
         "Rocket drops header values that are not UTF-8.",
     ),

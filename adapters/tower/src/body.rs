@@ -22,7 +22,7 @@ pin_project! {
     ///
     /// // No request's span waits for the end of this body, so it needs no wrapper.
     /// let body = TracingBody::new(FollowedBody::new(Full::new(&b"hello"[..]), None));
-    /// assert!(body.into_bare().is_ok());
+    /// assert!(body.into_followed().into_bare().is_ok());
     /// ```
     #[derive(Debug)]
     pub struct TracingBody<B> {

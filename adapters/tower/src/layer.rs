@@ -104,7 +104,8 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let span = self.instrumentation.begin(&View::<B, F>::new(&request));
+        let view = View(&request, PhantomData::<F>);
+        let span = self.instrumentation.begin(&view);
         if span.leave_mark(request.extensions_mut()) && F::LEAVES_TRACED {
             request.extensions_mut().insert(Traced);
         }

@@ -92,13 +92,7 @@ impl Framework for Tower {
 }
 
 /// A request, with the framework that it belongs to.
-pub(crate) struct View<'r, B, F>(&'r Request<B>, PhantomData<F>);
-
-impl<'r, B, F> View<'r, B, F> {
-    pub(crate) fn new(request: &'r Request<B>) -> Self {
-        Self(request, PhantomData)
-    }
-}
+pub(crate) struct View<'r, B, F>(pub(crate) &'r Request<B>, pub(crate) PhantomData<F>);
 
 impl<B, F: Framework> RequestView for View<'_, B, F> {
     fn method(&self) -> &str {

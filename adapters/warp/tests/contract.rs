@@ -40,6 +40,10 @@ mod filter_form {
                 (Feature::AbsoluteAuthority, AUTHORITY),
                 (Feature::Http2Authority, AUTHORITY),
                 (
+                    Feature::TargetScheme,
+                    "No filter of warp's reads the target's scheme.",
+                ),
+                (
                     Feature::HandlerError,
                     "Outside of all filters warp turns every rejection into a reply, with the status that the span has.",
                 ),

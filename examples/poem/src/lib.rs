@@ -97,7 +97,9 @@ impl RequestView for View<'_> {
     }
 
     fn scheme(&self) -> Option<&str> {
-        Some(self.0.scheme().as_str())
+        // The target's, else the connection's.
+        let target = self.0.original_uri().scheme();
+        Some(target.unwrap_or(self.0.scheme()).as_str())
     }
 
     fn authority(&self) -> Option<&str> {
