@@ -1,4 +1,4 @@
-//! A response body that is followed to its end.
+//! A response body that is traced to its end.
 
 use std::error::Error;
 use std::pin::Pin;
@@ -10,10 +10,10 @@ use opentracing_http::server::{BodyPart, FollowedBody};
 use pin_project_lite::pin_project;
 
 pin_project! {
-    /// The body of a response that went through [`TracingMiddleware`](crate::TracingMiddleware): the inner body, followed
-    /// to its end if the request's span waits for that.
+    /// The body of a response of [`TracingMiddleware`](crate::TracingMiddleware).
     ///
-    /// Its size is the inner body's. While it is polled and dropped, the request's span is current.
+    /// It yields the bytes of the inner body unchanged, and has the same size. The request's span is current while the inner body
+    /// is polled and dropped. Depending on [`SpanEnd`](crate::SpanEnd) the span ends with the last byte.
     #[derive(Debug)]
     pub struct TracingBody<B> {
         #[pin]
@@ -49,7 +49,7 @@ impl<B: MessageBody> MessageBody for TracingBody<B> {
         )
     }
 
-    /// Returns the bytes only if nothing waits for them to be sent.
+    /// Returns the bytes only if no span waits for the end of the body.
     fn try_into_bytes(self) -> Result<Bytes, Self> {
         let body = self.followed.into_bare().map_err(Self::new)?;
         let into_bytes = body.try_into_bytes();
@@ -61,7 +61,7 @@ impl<B: MessageBody> MessageBody for TracingBody<B> {
         Self: 'static,
     {
         match self.followed.into_bare() {
-            // A body that is boxed already is not boxed once more.
+            // `boxed` does not box a `BoxBody` a second time.
             Ok(body) => body.boxed(),
             Err(followed) => BoxBody::new(Self::new(followed)),
         }

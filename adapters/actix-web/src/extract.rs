@@ -8,10 +8,10 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 use opentracing_http::Span;
 
-/// The extractor of the request's span; derefs to [`Span`].
+/// The extractor of the request's span. It derefs to [`Span`].
 ///
-/// It never fails: in an untraced request it is the empty handle, on which every method does nothing. That is also what
-/// `Option<CurrentSpan>` holds there, because actix-web makes `None` of failures only.
+/// It never fails. If the request is not traced it contains an empty handle, on which every method does nothing.
+/// `Option<CurrentSpan>` then contains the empty handle as well, because actix-web returns `None` only for errors.
 ///
 /// ```
 /// use actix_web::Responder;

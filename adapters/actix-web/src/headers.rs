@@ -1,4 +1,4 @@
-//! actix-web's header map, which is not `http`'s, as what the core reads and writes.
+//! Lets the core read and write actix-web's header map, which is not that of the package `http`.
 
 use std::borrow::{Borrow, BorrowMut};
 use std::fmt;
@@ -6,9 +6,10 @@ use std::fmt;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use opentracing_http::propagation::{Carrier, Field, HeaderFilter, HeaderView, KnownHeader};
 
-/// actix-web's header map, of a request or a response, or of a request that `awc` is to send.
+/// Wraps actix-web's header map: of a request, of a response, or of an outgoing request of `awc`.
 ///
-/// Of a `&HeaderMap` it is a [`HeaderView`], of a `&mut HeaderMap` also a [`Carrier`], into which a span is injected:
+/// Around a `&HeaderMap` it implements [`HeaderView`]. Around a `&mut HeaderMap` it also implements [`Carrier`], so a span can be
+/// injected into it:
 ///
 /// ```
 /// use actix_web::http::header::HeaderMap;
@@ -54,17 +55,8 @@ impl<M: BorrowMut<HeaderMap>> Carrier for ActixHeaders<M> {
         }
     }
 
-    fn remove(&mut self, name: &str) {
-        self.0.borrow_mut().remove(name);
-    }
-
-    fn remove_prefixed(&mut self, prefix: &str) {
-        let headers = self.0.borrow_mut();
-        headers.retain(|name, _| !name.as_str().starts_with(prefix));
-    }
-
     fn remove_fields(&mut self, fields: &[Field]) {
-        // One pass: outgoing requests have few headers, and a look-up for each field costs more.
+        // One pass over all headers, because outgoing requests have few, and a look-up for each field would cost more.
         let covers = |name: &HeaderName| fields.iter().any(|field| field.covers(name.as_str()));
         self.0.borrow_mut().retain(|name, _| !covers(name));
     }
@@ -80,7 +72,7 @@ fn header_name(name: &str) -> Option<HeaderName> {
 
 impl<M: Borrow<HeaderMap>> fmt::Debug for ActixHeaders<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Names only: values may be secrets.
+        // Only the names, because values can be secrets.
         f.debug_set().entries(self.0.borrow().keys()).finish()
     }
 }
@@ -120,9 +112,9 @@ mod tests {
         carrier.set("not a name", "x");
         carrier.set("x-broken", "line\nbreak");
         carrier.append("server-timing", "traceparent");
-        carrier.remove("b3");
+        carrier.remove_fields(&[Field::named("b3")]);
         carrier.set("uberctx-old", "x");
-        carrier.remove_prefixed("uberctx-o");
+        carrier.remove_fields(&[Field::prefixed("uberctx-o")]);
         carrier.set("x-b3-flags", "1");
         carrier.set("x-house-a", "1");
         carrier.remove_fields(&[

@@ -19,9 +19,10 @@ use crate::routes::Routes;
 
 /// The middleware that traces an app, a scope, a resource or a route.
 ///
-/// Register it last, so that it is outermost: only then does the span show what the other middlewares make of a request.
-/// A request that passes through several of them has one span, which the outermost begins. Each inner one adds its attributes,
-/// and its name and its end replace those of the outer ones.
+/// Register it last, so that it is outermost. Otherwise the span does not show how middlewares outside of it change the response.
+///
+/// A request that passes through several of these middlewares has one span. The outermost begins it. Each inner one adds its
+/// attributes, and its name and its end replace those of the outer ones.
 ///
 /// ```
 /// use actix_web::{App, web};
@@ -51,7 +52,8 @@ pub struct TracingMiddleware {
 }
 
 impl TracingMiddleware {
-    /// Creates the middleware of a mount point: `&tracing`, or [options](opentracing_http::HttpTracing::mount_point) of its own.
+    /// Creates the middleware from the policy (`&tracing`), or from the policy with
+    /// [options](opentracing_http::HttpTracing::mount_point) for this mount point.
     #[must_use]
     pub fn new(mount_point: impl Into<MountPoint>) -> Self {
         Self {
@@ -81,7 +83,7 @@ where
     }
 }
 
-/// The service that [`TracingMiddleware`] makes.
+/// The service that [`TracingMiddleware`] returns.
 #[derive(Debug)]
 pub struct TracingService<S> {
     service: S,
@@ -109,7 +111,7 @@ where
         if span.span().is_recording() {
             self.routes.learn(&request);
         }
-        // Made before the call, so that it finds the route if the call panics.
+        // Created before the call, so that its `drop` finds the route if the call panics.
         let mut response = ResponseFuture {
             handler: InRequest::before(span),
             routes: Rc::clone(&self.routes),
@@ -132,7 +134,7 @@ pin_project! {
     impl<F> PinnedDrop for ResponseFuture<F> {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
-            // The request did not come back: it panicked or was cancelled.
+            // The span is still here only if the request panicked or was cancelled.
             if let Some(span) = this.handler.span() {
                 this.routes.find(span);
             }
@@ -154,7 +156,7 @@ where
             Ok(response) => Ok(follow(response, span, this.routes)),
             Err(error) => {
                 this.routes.find(&mut span);
-                // The response that actix-web makes of it is made further out.
+                // actix-web creates the response from this error outside of this middleware.
                 let status = error.as_response_error().status_code();
                 span.fail(Some(status.as_u16()), &error);
                 Err(error)

@@ -1,4 +1,4 @@
-//! What the core reads of actix-web's request.
+//! Lets the core read actix-web's request.
 
 use std::net::SocketAddr;
 
@@ -12,7 +12,7 @@ use opentracing_http::server::{Mark, Marked};
 
 use crate::headers::ActixHeaders;
 
-/// A view of the request. Its route is unknown: actix-web chooses it only in the inner call.
+/// A view of the request. Its route is `Unknown`, because actix-web chooses the route only in the inner call.
 pub(crate) struct Request<'r> {
     request: &'r ServiceRequest,
     headers: ActixHeaders<&'r HeaderMap>,
@@ -43,7 +43,7 @@ impl RequestView for Request<'_> {
     }
 
     fn scheme(&self) -> Option<&str> {
-        // An HTTP/1 request has no scheme, but the server knows whether it uses TLS.
+        // An HTTP/1 request has no scheme, but the configuration of the server contains whether it uses TLS.
         let secure = || self.request.app_config().secure().then_some("https");
         self.request.uri().scheme_str().or_else(secure)
     }
@@ -53,12 +53,12 @@ impl RequestView for Request<'_> {
     }
 
     fn peer(&self) -> Option<SocketAddr> {
-        // Not `realip_remote_addr`: it is read from headers, which any client can send.
+        // Not `realip_remote_addr`, because it reads headers that any client can send.
         self.request.peer_addr()
     }
 
     fn version(&self) -> Option<Version> {
-        // actix-web's is that of `http` 0.2.
+        // actix-web's type is that of `http` 0.2.
         use actix_web::http::Version as Theirs;
         match self.request.version() {
             Theirs::HTTP_09 => Some(Version::HTTP_09),

@@ -1,4 +1,4 @@
-//! What the core reads of actix-web's response, and writes into it.
+//! Lets the core read actix-web's response and write headers into it.
 
 use std::cell::OnceCell;
 use std::fmt::Display;
@@ -15,13 +15,13 @@ use crate::body::TracingBody;
 use crate::headers::ActixHeaders;
 use crate::routes::Routes;
 
-/// Notes a request's response, and follows its body to its end.
+/// Records the response in the request's span, and returns it with a body that is traced to its end.
 pub(crate) fn follow<B: MessageBody>(
     mut response: ServiceResponse<B>,
     span: RequestSpan,
     routes: &Routes,
 ) -> ServiceResponse<TracingBody<B>> {
-    // Taken out meanwhile, so that they can be changed while the rest is borrowed.
+    // The headers are taken out, so that they can be changed while the rest is borrowed, and are put back below.
     let headers = ActixHeaders(mem::take(response.headers_mut()));
     let mut view = Response {
         response: &response,

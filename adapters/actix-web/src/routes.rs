@@ -1,7 +1,7 @@
-//! The routes of the app, by which spans are named.
+//! The routes of the app. Spans are named after them.
 //!
 //! A resource may have several patterns, as in `web::resource(["/users", "/users/{id}"])`. actix-web returns the first of
-//! them for every request to the resource, so each is compared with the request before it names anything.
+//! them for every request to the resource, so a pattern is used only after it was compared with the request's path.
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
@@ -15,22 +15,23 @@ use crate::patterns;
 /// The routes of the app that a service belongs to.
 #[derive(Debug, Default)]
 pub(crate) struct Routes {
-    /// A copy, because the way to the app's own leads through a request.
+    /// A copy, because the app's own table can be reached only through a request.
     table: OnceCell<ResourceMap>,
-    /// The patterns that were tried. actix-web's router leaks the names of a pattern that it parses, so each is parsed once.
+    /// The patterns that were compared. actix-web leaks the names of each pattern that it parses, so each is parsed once.
     parsed: RefCell<HashMap<String, ResourceDef>>,
 }
 
 impl Routes {
-    /// Learns the routes, once: the table is copied, what it consists of is shared.
+    /// Copies the app's table of routes at the first call. The copy is shallow: the routes themselves are shared.
     pub(crate) fn learn(&self, request: &ServiceRequest) {
         self.table.get_or_init(|| request.resource_map().clone());
     }
 
-    /// Returns the pattern that matched a request, all scopes included; `None` if none did. Call it after the request was
-    /// routed: before that it would search the whole route table.
+    /// Returns the pattern that matched a request, including the prefixes of its scopes. Returns `None` if none matched.
     ///
-    /// If it is not the resource's first pattern it is put together from what the router captured, so it lacks the regular
+    /// Call it after the request was routed; before that it would search the whole route table.
+    ///
+    /// If the matching pattern is not the resource's first one, it is composed from the captured values. It then lacks the regular
     /// expressions that follow the names.
     pub(crate) fn template_of(&self, request: &HttpRequest) -> Option<String> {
         let pattern = request.match_pattern()?;
@@ -39,17 +40,18 @@ impl Routes {
             return Some(pattern);
         }
         match captured.unprocessed() {
-            // The router has gone to the end of the path: another pattern of the resource matched.
+            // The router has processed the whole path, so another pattern of the resource matched.
             "" => Some(patterns::template(captured)),
-            // The router has found nothing, and the pattern stems from a search by the path: guards refuse the request.
+            // The router has found no route because guards refused the request. actix-web found the pattern by the path alone.
             _ => self
                 .is_match(&pattern, captured.as_str())
                 .then_some(pattern),
         }
     }
 
-    /// Sets the first route that matches the path, if its first pattern does. It is a search that does not ask guards, so only
-    /// for a request that is gone.
+    /// Sets the route of a request that has no response: the first route that matches the path, if its first pattern matches.
+    ///
+    /// Guards are not called, because the request does not exist any more. So the result may be another route with the same path.
     pub(crate) fn find(&self, span: &mut RequestSpan) {
         if let Some(table) = self.table.get() {
             span.find_route(|path| {

@@ -1,4 +1,4 @@
-//! What tracing a request allocates, on the request's thread.
+//! The allocations that tracing adds to a request, on the request's thread.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -14,7 +14,7 @@ use opentracing_http::{FinishedSpan, Tracer};
 const SAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const UNSAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
 
-/// Keeps nothing, so that nothing but the request's own allocations is counted.
+/// A tracer that drops every span, so that only the request's own allocations are counted.
 struct Forgets;
 
 impl Tracer for Forgets {
@@ -34,7 +34,7 @@ fn request(traceparent: &str) -> TestRequest {
         .insert_header(("traceparent", traceparent))
 }
 
-/// Takes the response as a server does: to the end of its body.
+/// Reads the response as a server does, to the end of its body.
 fn take(response: ServiceResponse<impl MessageBody>) {
     let mut body = pin!(response.into_body());
     let mut next = || {
@@ -45,7 +45,7 @@ fn take(response: ServiceResponse<impl MessageBody>) {
     while next().is_some() {}
 }
 
-/// How many allocations one request makes, from the call to the end of its body.
+/// Returns the number of allocations of one request, from the call to the end of its body.
 macro_rules! allocations {
     ($app:expr, $traceparent:expr) => {{
         let app = init_service($app).await;
@@ -69,7 +69,7 @@ fn route() -> actix_web::Resource {
 }
 
 #[actix_web::test]
-async fn a_request_that_is_not_recorded_allocates_nothing_more() {
+async fn request_that_is_not_recorded_costs_no_allocation() {
     let bare = allocations!(App::new().service(route()), UNSAMPLED);
 
     let tracing = HttpTracing::builder(Forgets)
@@ -77,21 +77,23 @@ async fn a_request_that_is_not_recorded_allocates_nothing_more() {
         .skip("GET /skipped")
         .build()
         .unwrap();
-    let place = || TracingMiddleware::new(&tracing);
+    let middleware = || TracingMiddleware::new(&tracing);
     assert_eq!(
-        allocations!(App::new().service(route()).wrap(place()), UNSAMPLED),
+        allocations!(App::new().service(route()).wrap(middleware()), UNSAMPLED),
         bare,
         "at the app"
     );
     assert_eq!(
         allocations!(
-            App::new().service(route().wrap(place())).wrap(place()),
+            App::new()
+                .service(route().wrap(middleware()))
+                .wrap(middleware()),
             UNSAMPLED
         ),
         bare,
         "twice"
     );
-    let inner = allocations!(App::new().service(route().wrap(place())), UNSAMPLED);
+    let inner = allocations!(App::new().service(route().wrap(middleware())), UNSAMPLED);
     assert_eq!(inner, bare, "at the resource");
 
     let noop = HttpTracing::new(NoopTracer);
@@ -102,31 +104,33 @@ async fn a_request_that_is_not_recorded_allocates_nothing_more() {
 }
 
 #[actix_web::test]
-async fn a_recorded_request_allocates_once_and_once_for_each_box() {
+async fn recorded_request_costs_one_allocation_and_one_for_each_boxed_body() {
     let bare = allocations!(App::new().service(route()), SAMPLED);
     let tracing = HttpTracing::new(Forgets);
-    let place = || TracingMiddleware::new(&tracing);
+    let middleware = || TracingMiddleware::new(&tracing);
 
     // The template that `match_pattern` returns.
-    let app = allocations!(App::new().service(route()).wrap(place()), SAMPLED);
+    let app = allocations!(App::new().service(route()).wrap(middleware()), SAMPLED);
     assert!(app <= bare + 1, "at the app: {app}, bare: {bare}");
 
-    // actix-web boxes the bodies of resources, scopes and routes: one more for ours, which is no `BoxBody`.
-    let resource = allocations!(App::new().service(route().wrap(place())), SAMPLED);
+    // actix-web boxes the bodies of resources, scopes and routes, so it boxes `TracingBody` as well.
+    let resource = allocations!(App::new().service(route().wrap(middleware())), SAMPLED);
     assert!(
         resource <= bare + 2,
         "at the resource: {resource}, bare: {bare}"
     );
 
-    // What a second place adds: nothing, unless it has options of its own, which are noted.
+    // A second mount point costs nothing, unless it has options, which are recorded.
     let twice = allocations!(
-        App::new().service(route().wrap(place())).wrap(place()),
+        App::new()
+            .service(route().wrap(middleware()))
+            .wrap(middleware()),
         SAMPLED
     );
     assert!(twice <= bare + 1, "twice: {twice}, bare: {bare}");
     let inner = TracingMiddleware::new(tracing.mount_point().attributes([Attribute::QUERY]));
     let chosen = allocations!(
-        App::new().service(route().wrap(inner)).wrap(place()),
+        App::new().service(route().wrap(inner)).wrap(middleware()),
         SAMPLED
     );
     assert!(

@@ -49,7 +49,7 @@ impl Server for ActixServer {
             ended.expect("the server stops");
         });
         let handle = receive.recv().expect("the server starts");
-        // The command is sent by the call; the future is only its answer.
+        // The call itself sends the command; the future only waits until it is done.
         Self(Running::new(addr, thread, move || drop(handle.stop(false))))
     }
 
@@ -62,7 +62,7 @@ impl Server for ActixServer {
     }
 }
 
-/// The application with all that stands round it, the outermost last.
+/// Serves the application with its middlewares, the outermost last.
 fn serve(app: App, listener: TcpListener) -> io::Result<actix_web::dev::Server> {
     let server = HttpServer::new(move || {
         let (inside, outside) = (app.clone(), app.clone());
@@ -82,7 +82,7 @@ fn serve(app: App, listener: TcpListener) -> io::Result<actix_web::dev::Server> 
     Ok(server.listen_auto_h2c(listener)?.run())
 }
 
-/// The tracing of a mount point, if there is any: a condition wants something to leave out.
+/// Returns the middleware of a mount point as a condition, which is off without a mount point.
 fn traced(mount_point: Option<impl Into<MountPoint>>) -> Condition<TracingMiddleware> {
     let tracing = mount_point.map(TracingMiddleware::new);
     let none = || TracingMiddleware::new(HttpTracing::new(NoopTracer));
@@ -105,7 +105,7 @@ async fn middleware<B: MessageBody>(
     Ok(response)
 }
 
-/// As services do it: actix-web has no such middleware ready-made.
+/// Catches panics. Services write this themselves, because actix-web has no such middleware.
 async fn catch_panics<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
@@ -115,16 +115,16 @@ async fn catch_panics<B: MessageBody>(
 }
 
 fn routes(config: &mut ServiceConfig, tracing: Option<&HttpTracing>) {
-    // Nothing `async` round it: the handler's call is the application's.
+    // Not within another `async` function, so that the call of the handler is the application's.
     let play = |request: HttpRequest, app: Data<App>| {
         let playing = app.play(request.query_string());
         playing.map(response)
     };
     let item = || get().to(async |id: web::Path<String>| id.into_inner());
-    let place = || tracing.map(HttpTracing::mount_point);
-    let chosen = || place().map(|place| place.attributes(app::chosen()));
-    let named = place().map(|place| place.name(app::NAMED).ends(SpanEnd::Head));
-    let scope = place().map(|place| place.attributes(app::chosen_by_scope()));
+    let mount_point = || tracing.map(HttpTracing::mount_point);
+    let chosen = || mount_point().map(|options| options.attributes(app::chosen()));
+    let named = mount_point().map(|options| options.name(app::NAMED).ends(SpanEnd::Head));
+    let scope = mount_point().map(|options| options.attributes(app::chosen_by_scope()));
     config
         .route("/", web::route().to(play))
         .route("/play", web::route().to(play))
@@ -134,7 +134,7 @@ fn routes(config: &mut ServiceConfig, tracing: Option<&HttpTracing>) {
         .route("/echo", web::post().to(async |body: Bytes| body))
         .route("/error", get().to(not_ready))
         .service(web::resource("/failed").wrap(from_fn(fail)))
-        // There is nothing in it, so that actix-web answers with its own 404.
+        // An empty scope, so that actix-web responds with its own 404.
         .service(web::scope("/rewritten").wrap(teapots()))
         .service(
             web::resource("/declined/{id}")
@@ -152,7 +152,7 @@ fn routes(config: &mut ServiceConfig, tracing: Option<&HttpTracing>) {
         );
 }
 
-/// actix-web answers `HEAD` only where a route asks for it.
+/// Returns a route for `GET` and `HEAD`. In actix-web a route for `GET` does not include `HEAD`.
 fn get() -> Route {
     web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
@@ -185,7 +185,7 @@ async fn not_ready() -> Result<&'static str, Error> {
     Err(ErrorServiceUnavailable(app::ERROR))
 }
 
-/// An error of a middleware, which no handler's response stands for.
+/// A middleware that returns an error without calling the handler.
 async fn fail<B: MessageBody>(_: ServiceRequest, _: Next<B>) -> Result<ServiceResponse<B>, Error> {
     Err(ErrorServiceUnavailable(app::ERROR))
 }
@@ -199,7 +199,7 @@ fn teapots<B: MessageBody + 'static>() -> ErrorHandlers<B> {
     })
 }
 
-/// The connection stays open behind the greeting.
+/// Sends a greeting. The connection stays open after it.
 async fn upgrade() -> impl Responder {
     let greeting = stream::once(async { Ok::<_, Error>(Bytes::from_static(&app::GREETING)) });
     HttpResponse::SwitchingProtocols()

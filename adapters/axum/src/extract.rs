@@ -7,9 +7,10 @@ use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use http::request::Parts;
 use opentracing_http::Span;
 
-/// The extractor of the request's span; derefs to [`Span`].
+/// The extractor of the request's span. It derefs to [`Span`].
 ///
-/// It never fails: in an untraced request it is the empty handle. `Option<CurrentSpan>` is `None` there.
+/// It never fails. If the request is not traced it contains an empty handle, on which every method does nothing.
+/// `Option<CurrentSpan>` is `None` then.
 ///
 /// ```
 /// use opentracing_axum::CurrentSpan;

@@ -8,19 +8,23 @@ use std::task::{Context, Poll, ready};
 use axum::body::{Body, Bytes};
 use http::{Request, Response};
 use opentracing_http::MountPoint;
+use opentracing_tower::TracingBody;
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::request::Axum;
 
-/// Traces every request of what it is put round: a router, a method router, a handler.
+/// Traces every request to a router, a method router or a handler.
 ///
-/// In [`Router::layer`](axum::Router::layer), added last, it covers every route added before, the 404 fallback and the
-/// 405 of known paths, and names spans after the matched path, also of nested routers. Round the router as a whole it
-/// runs before the routing; a second one on the routes then tells the name.
+/// Add it last with [`Router::layer`](axum::Router::layer). It then covers all routes that were added before, the fallback (404),
+/// and wrong methods of known paths (405). Spans are named after the matched path, also in nested routers.
 ///
-/// A request that passes through two of them has one span: the inner one adds its attributes, its name and the route.
+/// A layer that wraps a whole router (`TracingLayer::new(&tracing).layer(router)`) runs before the routing and does not know
+/// the route. Its spans are named after the method, unless a second layer, on the routes, sets the route.
+///
+/// A request that passes through two such layers has one span. The outer layer begins and ends it; the inner layer adds its
+/// attributes, its name and the route.
 ///
 /// ```
 /// use axum::{Router, routing::get};
@@ -39,7 +43,8 @@ pub struct TracingLayer {
 }
 
 impl TracingLayer {
-    /// Creates the layer of a mount point: `&tracing`, or [options](opentracing_http::HttpTracing::mount_point) of its own.
+    /// Creates the layer from the policy (`&tracing`), or from the policy with
+    /// [options](opentracing_http::HttpTracing::mount_point) for this mount point.
     #[must_use]
     pub fn new(mount_point: impl Into<MountPoint>) -> Self {
         Self {
@@ -58,10 +63,10 @@ impl<S> Layer<S> for TracingLayer {
     }
 }
 
-/// The service that [`TracingLayer`] makes.
+/// The service that [`TracingLayer`] returns.
 ///
-/// It answers with axum's own body, so that it can stand round a whole router as well, and an untraced response is not
-/// boxed once more.
+/// Its responses have axum's own body type, so it can also wrap a whole router. A response that is not traced is not boxed a
+/// second time.
 #[derive(Debug, Clone)]
 pub struct TracingService<S> {
     inner: opentracing_tower::TracingService<S, Axum>,
@@ -110,10 +115,10 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let response = ready!(self.project().inner.poll(cx))?;
         Poll::Ready(Ok(response.map(|body| {
-            match body.into_bare() {
-                // axum's own body is taken as it is.
+            match body.into_followed().into_bare() {
+                // `Body::new` does not box a body that is already axum's.
                 Ok(bare) => Body::new(bare),
-                Err(traced) => Body::new(traced),
+                Err(followed) => Body::new(TracingBody::new(followed)),
             }
         })))
     }

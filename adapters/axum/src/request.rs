@@ -5,22 +5,22 @@ use http::Extensions;
 use opentracing_http::Route;
 use opentracing_tower::Framework;
 
-/// axum's name, route, path and, with the feature `connect-info`, its way to keep the peer's address.
+/// Reads axum's route and path and, with the feature `connect-info`, the peer's address.
 #[derive(Debug, Clone)]
 pub(crate) enum Axum {}
 
 impl Framework for Axum {
     const COMPONENT: &'static str = "axum";
 
-    /// The matched path is absent for fallbacks, and for a layer round the whole router, which runs before the routing:
-    /// these two cannot be told apart, so nothing is claimed.
+    /// The matched path is missing in fallbacks, and in a layer around the whole router, which runs before the routing. Both look
+    /// the same, so the route is `Unknown`, not `Unmatched`.
     fn route(extensions: &Extensions) -> Route<'_> {
         extensions
             .get::<MatchedPath>()
             .map_or(Route::Unknown, |path| Route::Template(path.as_str()))
     }
 
-    /// A nested router takes its own path away from the request's. The router keeps the whole for everything within it.
+    /// A nested router removes its prefix from the request's path. The outer router keeps the whole path as `OriginalUri`.
     fn path(extensions: &Extensions) -> Option<&str> {
         Some(extensions.get::<OriginalUri>()?.path())
     }

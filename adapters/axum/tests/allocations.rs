@@ -1,4 +1,4 @@
-//! What a traced request costs in allocations, over the bare framework.
+//! The allocations that tracing adds to a request.
 
 #![allow(clippy::unwrap_used)]
 
@@ -15,14 +15,14 @@ use opentracing_http::{FinishedSpan, Tracer};
 use tower::ServiceExt as _;
 use tower_service::Service;
 
-/// Takes every span, and keeps none.
+/// A tracer that drops every span, so that only the request's own allocations are counted.
 struct Discard;
 
 impl Tracer for Discard {
     fn report(&self, _: FinishedSpan) {}
 }
 
-/// A layer that does nothing: what any layer costs in axum.
+/// A layer that does nothing. It shows the cost of any layer in axum.
 #[derive(Clone)]
 struct Nothing<S>(S);
 
@@ -75,12 +75,12 @@ fn request(traceparent: &str) -> Request<Body> {
         .unwrap()
 }
 
-/// Allocations of one request through the router as `axum::serve` calls it, its body read to the end.
+/// Returns the number of allocations of one request to the router, called as by `axum::serve`, with the reading of its body.
 fn allocations(app: Router, traceparent: &str) -> u64 {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
-    // Otherwise handlers and layers are made anew on every call, which is axum's cost and not ours.
+    // Otherwise axum creates handlers and layers again at every call, and that would be counted.
     let app: Router = app.with_state(());
     let once = || {
         let request = request(traceparent);
@@ -95,7 +95,7 @@ fn allocations(app: Router, traceparent: &str) -> u64 {
         });
         info.count_total
     };
-    // The first fills thread-locals and lazy statics.
+    // The first request fills thread-locals and lazy statics.
     once();
     once()
 }
@@ -103,14 +103,14 @@ fn allocations(app: Router, traceparent: &str) -> u64 {
 const SAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const UNSAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
 
-/// What a layer that does nothing makes of it: axum boxes the service that it makes, and its future.
+/// Returns the number for a layer that does nothing: axum boxes its service and its future.
 fn with_any_layer() -> u64 {
     allocations(app().layer(tower_layer::layer_fn(Nothing)), SAMPLED)
 }
 
 #[test]
-fn a_request_that_is_not_recorded_costs_its_mark() {
-    // The mark for inner layers itself has no size; with it the request's extensions outgrow the three that axum puts there.
+fn request_that_is_not_recorded_costs_the_mark() {
+    // The mark itself has no size, but it is one entry more than the three of axum, so the request's extensions grow.
     const MARK: u64 = 1;
 
     let traced = app().layer(TracingLayer::new(tracing()));
@@ -122,16 +122,14 @@ fn a_request_that_is_not_recorded_costs_its_mark() {
 }
 
 #[test]
-fn a_recorded_request_costs_two() {
+fn recorded_request_costs_the_mark_and_the_boxed_body() {
     let traced = app().layer(TracingLayer::new(tracing()));
-    // The boxed body; and the mark for inner layers, with which the request's extensions outgrow the three that axum puts
-    // there.
     let ours = allocations(traced, SAMPLED) - with_any_layer();
     assert_eq!(ours, 2);
 }
 
 #[test]
-fn a_layer_of_any_kind_costs_axum_two() {
+fn any_layer_costs_two_in_axum() {
     let bare = allocations(app(), SAMPLED);
     assert!(
         with_any_layer() - bare <= 2,

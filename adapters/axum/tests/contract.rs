@@ -27,7 +27,7 @@ impl Server for AxumServer {
         lacks: &[
             (
                 Feature::UnmatchedRoute,
-                "A request without a `MatchedPath` may match no route, or a layer stands outside of the routing.",
+                "A request has no `MatchedPath` if no route matches, but also in a layer outside of the routing.",
             ),
             (
                 Feature::DecliningRoutes,
@@ -147,7 +147,7 @@ impl IntoResponse for NotReady {
     }
 }
 
-/// What the router has no route for is a teapot.
+/// Replaces the status 404 with 418.
 async fn to_teapot(mut response: Response) -> Response {
     if response.status() == StatusCode::NOT_FOUND {
         *response.status_mut() = StatusCode::IM_A_TEAPOT;
@@ -158,7 +158,7 @@ async fn to_teapot(mut response: Response) -> Response {
 async fn upgrade(upgrade: WebSocketUpgrade) -> Response {
     upgrade.on_upgrade(async |mut socket| {
         assert!(Span::current().is_none(), "it has a task of its own");
-        // A client that has gone misses nothing.
+        // It fails only if the client has left.
         let _ = socket.send(Message::Text("hi".into())).await;
     })
 }

@@ -1,4 +1,4 @@
-//! Where a layer can stand in axum, and what it sees from there.
+//! The positions that a layer can have in axum, and what its spans contain there.
 
 #![allow(clippy::unwrap_used)]
 
@@ -49,7 +49,7 @@ async fn answer(app: &Router, method: &str, path: &str) -> StatusCode {
 }
 
 #[tokio::test]
-async fn templates_are_whole_through_nesting() {
+async fn template_of_a_nested_route_is_whole() {
     let (tracer, tracing) = tracing();
     let users = Router::new().route("/users/{id}", get(async |Path(id): Path<String>| id));
     let app = Router::new()
@@ -73,14 +73,14 @@ async fn templates_are_whole_through_nesting() {
 }
 
 #[tokio::test]
-async fn a_layer_round_the_whole_router_is_told_the_route_by_one_inside() {
+async fn layer_around_the_whole_router_gets_the_route_from_an_inner_layer() {
     let (tracer, tracing) = tracing();
     let route = get(async || "hello").layer(TracingLayer::new(
         tracing.mount_point().attributes([Attribute::URL]),
     ));
     let router = Router::new().route("/hello/{name}", route);
     let service = TracingLayer::new(&tracing).layer(router);
-    // It can be served: its body is axum's own.
+    // It can be served, because its body is axum's own.
     let _ = ServiceExt::<Request<Body>>::into_make_service(service.clone());
     let request = Request::get("/hello/ada").body(Body::empty()).unwrap();
     drop(service.oneshot(request).await.unwrap().into_body());
@@ -146,7 +146,7 @@ async fn rejections_and_fallbacks_have_the_status_the_client_got() {
 }
 
 #[tokio::test]
-async fn extractors_never_fail_and_say_whether_there_is_a_span() {
+async fn extractors_never_fail_and_the_optional_one_is_none_without_a_span() {
     async fn handler(span: CurrentSpan, maybe: Option<CurrentSpan>) -> String {
         format!("{} {}", span.is_recording(), maybe.is_some())
     }
@@ -167,7 +167,7 @@ async fn extractors_never_fail_and_say_whether_there_is_a_span() {
     only(&tracer);
 }
 
-/// Serves an app until the sender is dropped; answers its address and how it ended.
+/// Serves an app until the sender is dropped. Returns its address, the sender and the server's task.
 async fn serve(app: Router) -> (SocketAddr, oneshot::Sender<()>, tokio::task::JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
@@ -181,7 +181,7 @@ async fn serve(app: Router) -> (SocketAddr, oneshot::Sender<()>, tokio::task::Jo
 }
 
 #[tokio::test]
-async fn nothing_is_unfinished_after_a_graceful_shutdown() {
+async fn graceful_shutdown_leaves_no_unfinished_span() {
     let (tracer, tracing) = tracing();
     let (arrived, mut arrivals) = mpsc::channel(1);
     let release = Arc::new(Notify::new());
@@ -214,7 +214,7 @@ async fn nothing_is_unfinished_after_a_graceful_shutdown() {
 }
 
 #[tokio::test]
-async fn a_panic_caught_inside_is_a_500() {
+async fn panic_that_is_caught_inside_is_a_500() {
     let (tracer, tracing) = tracing();
     let app = Router::new()
         .route("/", get(async || -> String { panic!("as asked for") }))
@@ -233,7 +233,7 @@ async fn a_panic_caught_inside_is_a_500() {
 }
 
 #[tokio::test]
-async fn a_compressed_body_is_followed_on_either_side_of_the_compression() {
+async fn compressed_body_is_traced_inside_and_outside_of_the_compression() {
     let (tracer, tracing) = tracing();
     let plain = || Router::new().route("/", get(async || "spans and more spans, ".repeat(500)));
     let (traced, gzip) = (TracingLayer::new(&tracing), CompressionLayer::new());
@@ -267,7 +267,7 @@ async fn a_compressed_body_is_followed_on_either_side_of_the_compression() {
 }
 
 #[tokio::test]
-async fn requests_that_a_handler_makes_to_a_router_are_their_own() {
+async fn requests_that_a_handler_makes_have_their_own_spans() {
     const UNSAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
     const CALLER: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 

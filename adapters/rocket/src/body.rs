@@ -1,4 +1,4 @@
-//! A response body that is followed to its end.
+//! A response body that is traced to its end.
 
 use std::io;
 use std::pin::Pin;
@@ -8,10 +8,10 @@ use opentracing_http::server::{BodyPart, BodySpan, FollowedBody};
 use rocket::response::{Body, Response};
 use rocket::tokio::io::{AsyncRead, AsyncSeek, ReadBuf};
 
-/// The body of a traced response: the same bytes.
+/// The body of a traced response. It yields the bytes of the inner body unchanged.
 struct TracedBody<'r>(FollowedBody<Body<'r>>);
 
-/// Wraps the response's body; size and chunk size stay.
+/// Wraps the response's body. Its size and its maximal chunk size stay the same.
 pub(crate) fn follow<'r>(response: &mut Response<'r>, span: BodySpan) {
     let inner = response.body_mut().take();
     let (size, max_chunk_size) = (inner.preset_size(), inner.max_chunk_size());
@@ -45,7 +45,7 @@ impl AsyncRead for TracedBody<'_> {
     }
 }
 
-/// Rocket asks for it where a body's size is known, and seeks only to find a size that is not.
+/// Rocket requires this of a body whose size is known. It seeks only in bodies whose size is not known, so never in this one.
 impl AsyncSeek for TracedBody<'_> {
     fn start_seek(self: Pin<&mut Self>, _: io::SeekFrom) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())

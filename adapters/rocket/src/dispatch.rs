@@ -1,4 +1,4 @@
-//! What a request's local cache keeps of its tracing.
+//! The tracing state of a request, in Rocket's local cache.
 
 use std::ptr;
 use std::sync::OnceLock;
@@ -13,14 +13,14 @@ use crate::request::View;
 
 /// One dispatch of a request: from the request fairings to the response fairings.
 ///
-/// Rocket's cache keeps what it was given first, and the clones of a local client's request share it. So a clone finds the
-/// dispatch of an earlier one there, and its own comes behind that.
+/// Rocket's cache keeps the first value of a type, and the clones of a local client's request share one cache. So a clone can find
+/// the dispatch of an earlier clone there. Its own dispatch is then the `next` of that one.
 pub(crate) struct Dispatch {
-    /// The method that the request came with: Rocket turns a `HEAD` into a `GET` when it looks for a route.
+    /// The method that the client sent. Rocket replaces `HEAD` with `GET` while it looks for a route.
     method: &'static str,
-    /// Set when the request is begun, by the fairing or by the first traced route; `None` if it got its response before.
+    /// Set when the fairing or the first traced route begins the request. `None` if the response came before that.
     span: OnceLock<Option<SharedRequestSpan>>,
-    /// Where only traced routes are recorded, the one that was tried last. Only compared; null where every route is recorded.
+    /// If only traced routes are recorded: the traced route that was tried last. Otherwise null. It is compared, never read.
     traced_route: AtomicPtr<Route>,
     next: OnceLock<Box<Self>>,
 }
@@ -35,7 +35,7 @@ impl Dispatch {
         }
     }
 
-    /// Returns the dispatch that the request is in.
+    /// Returns the current dispatch of the request.
     pub(crate) fn of<'r>(request: &'r Request<'_>) -> &'r Self {
         let mut last: &Self = request.local_cache(|| Self::new(request));
         while let Some(next) = last.next.get() {
@@ -44,7 +44,7 @@ impl Dispatch {
         last
     }
 
-    /// Returns the dispatch of a request that has just come in.
+    /// Returns the dispatch of a request that has just arrived: a new one if the last one in the cache is over.
     pub(crate) fn start<'r>(request: &'r Request<'_>) -> &'r Self {
         let last = Self::of(request);
         let is_over = |span: &Option<SharedRequestSpan>| {
@@ -56,7 +56,7 @@ impl Dispatch {
         }
     }
 
-    /// Begins the request by a fairing's policy, or joins it where another fairing has begun it.
+    /// Begins the request with the fairing's policy. If another fairing has begun it, adds only the options of this fairing.
     pub(crate) fn begin(&self, request: &Request<'_>, fairing: &Instrumentation) {
         let view = View::new(request, self.method);
         let begin = || Some(SharedRequestSpan::new(fairing.begin(&view)));
@@ -66,8 +66,9 @@ impl Dispatch {
         }
     }
 
-    /// Joins the request for the traced route that is tried now; begins it before that, where the fairing has left it to the
-    /// traced routes. `None` if there is no fairing.
+    /// Adds the options of the traced route that is tried now, and returns a handle to the request's span.
+    ///
+    /// If only traced routes are recorded, the first one also begins the request. Returns `None` if no fairing is attached.
     pub(crate) fn join(
         &self,
         request: &Request<'_>,
@@ -89,7 +90,7 @@ impl Dispatch {
         Some(route.join(span, &View::new(request, self.method)))
     }
 
-    /// Whether the route that was tried last is recorded.
+    /// Returns `true` if the route that was tried last is recorded.
     fn is_recorded(&self, request: &Request<'_>) -> bool {
         let traced_route = self.traced_route.load(Ordering::Relaxed);
         let route = request.route();
@@ -102,7 +103,9 @@ impl Dispatch {
         self.is_recorded(request).then(|| span.span())
     }
 
-    /// Takes the right to end the request, for its response: once, and only if the route that responded is recorded.
+    /// Returns the value that ends the request, for its response.
+    ///
+    /// Returns it once. If the route that responded is not recorded, discards the span and returns `None`.
     pub(crate) fn take(&self, request: &Request<'_>) -> Option<RequestSpan> {
         let span = self.span.get_or_init(|| None).as_ref()?.take()?;
         if self.is_recorded(request) {

@@ -9,10 +9,11 @@ use rocket::request::{FromRequest, Outcome};
 
 use crate::dispatch::Dispatch;
 
-/// The request guard of the request's span; derefs to [`Span`].
+/// The request guard of the request's span. It derefs to [`Span`].
 ///
-/// It never fails: in an untraced request it is the empty handle. It needs no [`traced`](crate::traced) route: with the
-/// [fairing](crate::TracingFairing) alone it is how a handler, a guard or a responder reaches the span.
+/// It never fails. If the request is not traced it contains an empty handle, on which every method does nothing.
+///
+/// It also works in routes that are not mounted through [`traced`](crate::traced), where `Span::current()` is empty.
 ///
 /// ```
 /// use opentracing_rocket::CurrentSpan;
@@ -30,7 +31,7 @@ use crate::dispatch::Dispatch;
 pub struct CurrentSpan(pub Span);
 
 impl CurrentSpan {
-    /// Returns the span of this request, for catchers, responders and fairings.
+    /// Returns the span of this request. Use it in catchers, responders and fairings, which have no guards.
     ///
     /// ```
     /// use opentracing_rocket::CurrentSpan;

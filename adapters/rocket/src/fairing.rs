@@ -12,17 +12,16 @@ use rocket::{Build, Data, Request, Response, Rocket};
 use crate::dispatch::Dispatch;
 use crate::response::{has_unknown_size, respond};
 
-/// Traces requests, to the end of their bodies: [all](Self::new), or those that reach a [traced](crate::traced) route
-/// ([`only_traced_routes`](Self::only_traced_routes)).
+/// Traces requests to the end of their response bodies: [all requests](Self::new), or only those that reach a
+/// [traced](crate::traced) route ([`only_traced_routes`](Self::only_traced_routes)).
 ///
-/// Attach it first: what fairings attached before it do to a request is done before its span starts. Responses it sees
-/// last, whatever is attached after it, so that the span has the status that the client gets: after catchers, and 500
-/// after a panic.
+/// Attach it first. Fairings that are attached before it run before the span starts. It sees the response after all other
+/// fairings and after the catchers, so the span has the status that the client gets, which is 500 after a panic.
 ///
-/// A fairing runs beside a request, not round it. With the fairing alone no span is the current one in guards, handlers and
-/// responders: there [`Span::current`](opentracing_http::Span::current) is empty, and the span is reached by the guard
-/// [`CurrentSpan`](crate::CurrentSpan). Mount routes through [`traced`](crate::traced) to have both. Response bodies run with
-/// the span current either way.
+/// Rocket calls a fairing before and after the handler, not around it. So with the fairing alone
+/// [`Span::current`](opentracing_http::Span::current) is empty in guards, handlers and responders. They get the span with the
+/// guard [`CurrentSpan`](crate::CurrentSpan). In routes that are mounted through [`traced`](crate::traced) both work. In response
+/// bodies the span is always current.
 ///
 /// ```
 /// use opentracing_rocket::{HttpTracing, InMemoryTracer, TracingFairing};
@@ -32,7 +31,7 @@ use crate::response::{has_unknown_size, respond};
 /// # let _ = rocket;
 /// ```
 ///
-/// Of several fairings the first begins the span; the others add the options of their mount points.
+/// If several fairings are attached, the first begins the span, and the others add the options of their mount points.
 #[derive(Debug, Clone)]
 pub struct TracingFairing {
     instrumentation: Instrumentation,
@@ -40,19 +39,20 @@ pub struct TracingFairing {
     part: Part,
 }
 
-/// What a fairing does. Rocket calls fairings in the order in which they were attached, for responses too; so the part that
-/// sees responses is a fairing of its own, which is attached last.
+/// The task of a fairing. Rocket calls fairings in the order in which they were attached, also for responses. So a separate
+/// fairing sees the responses, and is attached last.
 #[derive(Debug, Clone, Copy)]
 enum Part {
     Requests,
-    /// Waits until every fairing had its chance to attach others when Rocket ignites, as those of a "stage" do.
+    /// Attaches the fairing for responses when Rocket ignites, after other fairings (such as `AdHoc` stages) have attached theirs.
     Last,
     Responses,
 }
 
 impl TracingFairing {
-    /// Creates the fairing that traces every request, also where no route matches: `&tracing`, or
-    /// [options](opentracing_http::HttpTracing::mount_point) of its own.
+    /// Creates the fairing that traces every request, also one that no route matches.
+    ///
+    /// Takes the policy (`&tracing`), or the policy with [options](opentracing_http::HttpTracing::mount_point) for all requests.
     #[must_use]
     pub fn new(mount_point: impl Into<MountPoint>) -> Self {
         Self {
@@ -62,12 +62,12 @@ impl TracingFairing {
         }
     }
 
-    /// Creates the fairing that traces requests to [traced](crate::traced) routes and no others.
+    /// Creates the fairing that traces only requests to [traced](crate::traced) routes.
     ///
     /// A span starts when the first traced route is tried, after all request fairings. If that route forwards the request, the
-    /// span stays open: another traced route that is tried then has the same span, and if an untraced route responds, the span
-    /// is discarded. Samplers and `on_start` callbacks have seen it by then; a tracer does not get it. A request that reaches no
-    /// traced route is not sampled at all.
+    /// span stays open. Another traced route then uses the same span. If an untraced route responds, the span is discarded:
+    /// the sampler and the `on_start` callbacks have seen it, but the tracer does not get it. A request that reaches no traced
+    /// route is not sampled.
     ///
     /// ```
     /// use opentracing_rocket::{HttpTracing, InMemoryTracer, TracingFairing, traced};
@@ -107,10 +107,10 @@ impl TracingFairing {
     }
 }
 
-/// Rocket's state that shows that a fairing is attached, and by which traced routes begin requests for it.
+/// Rocket's managed state while a fairing is attached. Traced routes begin requests with its policy.
 pub(crate) struct Attached(pub(crate) Instrumentation);
 
-/// Returns a future that is ready. It has no size, so its box takes no memory; one of an `async` block would.
+/// Returns a future that is ready. It has no size, so its box is not allocated; that of an `async` block would be.
 fn done<'f>() -> BoxFuture<'f, ()> {
     Box::pin(poll_fn(|_| Poll::Ready(())))
 }
@@ -178,7 +178,7 @@ impl Fairing for TracingFairing {
         };
         if has_unknown_size(response) {
             return Box::pin(async move {
-                // Rocket asks for it as well, but only after this.
+                // Rocket determines the size as well, but only after the response fairings.
                 response.body_mut().size().await;
                 respond(request, response, span);
             });

@@ -1,15 +1,14 @@
-//! Rocket's headers, as the core reads and writes them.
+//! Lets the core read and write Rocket's headers.
 
 use std::borrow::Cow;
 
-use opentracing_http::propagation::{Carrier, HeaderView};
+use opentracing_http::propagation::{Carrier, Field, HeaderView};
 use rocket::http::HeaderMap;
 use rocket::response::Response;
 
-/// Rocket's headers, to read a trace from them or to write one into them.
+/// Wraps Rocket's [`HeaderMap`] or [`Response`], to read trace headers from it or to write them into it.
 ///
-/// Outgoing calls are made with other crates' headers, most of which [`Span::inject`](opentracing_http::Span::inject)
-/// takes as they are; this is for messages that are kept in Rocket's own [`HeaderMap`], and for a [`Response`].
+/// Most HTTP clients have other header maps, which [`Span::inject`](opentracing_http::Span::inject) accepts without a wrapper.
 ///
 /// ```
 /// use opentracing_rocket::{Headers, HttpTracing, InMemoryTracer};
@@ -46,7 +45,7 @@ impl HeaderView for Headers<&mut Response<'_>> {
 
 fn each_header<'a>(headers: &'a HeaderMap<'_>, visit: &mut dyn FnMut(&'a str, &'a [u8])) {
     for header in headers.iter() {
-        // Rocket lends both; only what it lends can be passed on.
+        // Rocket returns both borrowed from the map. Owned ones would not live as long as `visit` requires.
         if let (Cow::Borrowed(name), Cow::Borrowed(value)) = (header.name.into_cow(), header.value)
         {
             visit(name, value.as_bytes());
@@ -63,12 +62,8 @@ impl Carrier for Headers<&mut HeaderMap<'_>> {
         self.0.add_raw(name.to_owned(), value.to_owned());
     }
 
-    fn remove(&mut self, name: &str) {
-        self.0.remove(name);
-    }
-
-    fn remove_prefixed(&mut self, prefix: &str) {
-        for name in names(self.0, prefix) {
+    fn remove_fields(&mut self, fields: &[Field]) {
+        for name in covered(self.0, fields) {
             self.0.remove(&name);
         }
     }
@@ -83,31 +78,23 @@ impl Carrier for Headers<&mut Response<'_>> {
         self.0.adjoin_raw_header(name.to_owned(), value.to_owned());
     }
 
-    fn remove(&mut self, name: &str) {
-        self.0.remove_header(name);
-    }
-
-    fn remove_prefixed(&mut self, prefix: &str) {
-        for name in names(self.0.headers(), prefix) {
+    fn remove_fields(&mut self, fields: &[Field]) {
+        for name in covered(self.0.headers(), fields) {
             self.0.remove_header(&name);
         }
     }
 }
 
-/// Returns the names that start with this prefix. Mostly there are none, and then nothing is allocated.
-fn names(headers: &HeaderMap<'_>, prefix: &str) -> Vec<String> {
-    let is_prefixed = |name: &str| {
-        let start = name.get(..prefix.len());
-        start.is_some_and(|start| start.eq_ignore_ascii_case(prefix))
-    };
+/// Returns the names that one of the fields covers. Allocates nothing if there are none, which is the usual case.
+fn covered(headers: &HeaderMap<'_>, fields: &[Field]) -> Vec<String> {
     let names = headers.iter().map(|header| header.name);
-    let names = names.filter(|name| is_prefixed(name.as_str()));
+    let names = names.filter(|name| fields.iter().any(|field| field.covers(name.as_str())));
     names.map(|name| name.to_string()).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use opentracing_http::propagation::{Field, KnownHeader};
+    use opentracing_http::propagation::KnownHeader;
 
     use super::*;
 
@@ -115,14 +102,14 @@ mod tests {
     fn headers_that_fields_cover_are_removed_whatever_their_case() {
         let mut map = HeaderMap::new();
         let mut response = Response::new();
-        for name in ["B3", "Uberctx-Role", "X-House-Trace", "b3-other"] {
+        for name in ["B3", "Uberctx-Role", "X-Own-Trace", "b3-other"] {
             map.add_raw(name, "old");
             response.adjoin_raw_header(name, "old");
         }
         let fields = [
             Field::Known(KnownHeader::B3),
             Field::Known(KnownHeader::UberCtx),
-            Field::named("x-house-trace"),
+            Field::named("x-own-trace"),
         ];
         Headers(&mut map).remove_fields(&fields);
         Headers(&mut response).remove_fields(&fields);
@@ -132,15 +119,15 @@ mod tests {
     }
 
     #[test]
-    fn what_an_earlier_injection_left_is_removed() {
+    fn headers_with_a_removed_prefix_are_gone() {
         let mut map = HeaderMap::new();
         let mut response = Response::new();
         for name in ["uberctx-user", "Uberctx-Role", "uber-trace-id"] {
             map.add_raw(name, "old");
             response.adjoin_raw_header(name, "old");
         }
-        Headers(&mut map).remove_prefixed("uberctx-");
-        Headers(&mut response).remove_prefixed("uberctx-");
+        Headers(&mut map).remove_fields(&[Field::prefixed("uberctx-")]);
+        Headers(&mut response).remove_fields(&[Field::prefixed("uberctx-")]);
         for headers in [&map, response.headers()] {
             assert!(headers.contains("uber-trace-id") && headers.len() == 1);
         }

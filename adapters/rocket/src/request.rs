@@ -1,4 +1,4 @@
-//! A request's view for the core.
+//! Lets the core read Rocket's request.
 
 use std::cell::OnceCell;
 use std::net::SocketAddr;
@@ -11,17 +11,17 @@ use rocket::http::uri::Host;
 
 use crate::headers::Headers;
 
-/// A request, as the core reads it.
+/// A view of the request.
 pub(crate) struct View<'q, 'r> {
     request: &'q Request<'r>,
     method: &'static str,
     headers: Headers<&'q HeaderMap<'r>>,
-    /// Written out where only the parsed host is known, as in HTTP/2.
+    /// Formatted at most once, from Rocket's parsed host.
     authority: OnceCell<String>,
 }
 
 impl<'q, 'r> View<'q, 'r> {
-    /// `method` is the one that the request came with.
+    /// Creates the view; `method` is the one that the client sent.
     pub(crate) fn new(request: &'q Request<'r>, method: &'static str) -> Self {
         Self {
             request,
@@ -49,13 +49,14 @@ impl RequestView for View<'_, '_> {
         self.request.uri().query().map(|query| query.as_str())
     }
 
-    /// Rocket serves either TLS or plain text, never both.
+    /// Rocket serves either TLS or plain text, never both, so its configuration determines the scheme.
     fn scheme(&self) -> Option<&str> {
         let tls = self.request.rocket().config().tls_enabled();
         Some(if tls { "https" } else { "http" })
     }
 
-    /// Rocket's host is `:authority` over HTTP/2, else that of the `Host` header: what differs from that header is the authority.
+    /// Rocket's host is that of the `Host` header over HTTP/1, and `:authority` over HTTP/2. So a host that differs from the
+    /// header is the authority.
     fn authority(&self) -> Option<&str> {
         let host = self.request.host()?;
         let sent = self.request.headers().get_one("host");

@@ -1,4 +1,4 @@
-//! A response, and its view for the core.
+//! Lets the core read Rocket's response and write headers into it.
 
 use opentracing_http::Route;
 use opentracing_http::propagation::{Carrier, HeaderView};
@@ -9,7 +9,7 @@ use rocket::{Request, Response};
 use crate::body;
 use crate::headers::Headers;
 
-/// Notes a request's response, and follows its body to its end.
+/// Records the response in the request's span, and traces its body to its end.
 pub(crate) fn respond<'r>(request: &Request<'_>, response: &mut Response<'r>, span: RequestSpan) {
     // Rocket sets the status of an upgrade after the fairings have seen the response.
     let status = match is_upgrade(request, response) {
@@ -26,7 +26,7 @@ pub(crate) fn respond<'r>(request: &Request<'_>, response: &mut Response<'r>, sp
     }
 }
 
-/// Whether Rocket will find a protocol that both sides want.
+/// Returns `true` if Rocket will switch to a protocol that both the request and the response name.
 fn is_upgrade(request: &Request<'_>, response: &mut Response<'_>) -> bool {
     let wanted = request.headers().get("upgrade");
     let mut wanted = wanted
@@ -35,13 +35,13 @@ fn is_upgrade(request: &Request<'_>, response: &mut Response<'_>) -> bool {
     wanted.any(|protocol| response.upgrade(protocol).is_some())
 }
 
-/// Whether Rocket knows the size of the body only after it has [asked](rocket::response::Body::size) the body for it.
+/// Returns `true` if the size of the body is known only after a call of [`Body::size`](rocket::response::Body::size).
 pub(crate) fn has_unknown_size(response: &Response<'_>) -> bool {
     let body = response.body();
     body.is_some() && body.preset_size().is_none()
 }
 
-/// A response, as the core reads it.
+/// A view of the response.
 struct View<'a, 'q, 'r> {
     request: &'a Request<'q>,
     response: Headers<&'a mut Response<'r>>,
@@ -70,7 +70,7 @@ impl ResponseView for View<'_, '_, '_> {
         }
     }
 
-    /// After a forward to nothing this is the route that was tried last, whose status became the response.
+    /// If the last route forwarded the request and no other matched, this is that last route: its status became the response.
     fn route(&self) -> Route<'_> {
         let route = self.request.route();
         route.map_or(Route::Unmatched, |route| Route::Template(route.uri.path()))

@@ -1,4 +1,4 @@
-//! Routes that are traced one by one.
+//! Traced routes.
 
 use opentracing_http::MountPoint;
 use opentracing_http::server::{InRequest, Instrumentation};
@@ -9,10 +9,10 @@ use rocket::{Data, Request};
 use crate::dispatch::Dispatch;
 use crate::sentinel;
 
-/// Traces these routes: what `routes![]` makes, a `FileServer`, anything that can be mounted.
+/// Returns these routes, traced. They can come from `routes![]`, a `FileServer`, or anything else that can be mounted.
 ///
-/// In them the request's span is the current one: while guards, handler and responder run. Name, rank, format and sentinels of
-/// the routes stay as they are.
+/// The request's span is current while their guards, handlers and responders run. The routes keep their names, ranks, formats and
+/// sentinels.
 ///
 /// ```
 /// use opentracing_rocket::{Attribute, HttpTracing, InMemoryTracer, Span, TracingFairing, traced};
@@ -32,22 +32,23 @@ use crate::sentinel;
 /// # let _ = rocket;
 /// ```
 ///
-/// The [fairing](crate::TracingFairing) starts and ends the span, by its own policy. The routes add the options of their mount
-/// point: attributes, name, end. If they were given another policy than the fairing, that one's settings are not used.
+/// The [fairing](crate::TracingFairing) starts and ends the span, with its own policy. The routes add only the options of their
+/// mount point: attributes, name, end. If `traced` gets another policy than the fairing, the settings of that policy are not used.
 ///
 /// # Launch
 ///
-/// Rocket refuses to launch traced routes without a fairing: [`launch`](rocket::Rocket::launch), [`ignite`](rocket::Rocket::ignite)
-/// and the local clients return [`SentinelAborts`](rocket::error::ErrorKind::SentinelAborts), and the line to add is logged as an error.
-/// Rocket takes a [`Sentinel`](rocket::Sentinel) only together with a route, so one route is added to those that are given:
-/// `CONNECT /`, which passes every request on. If that route is taken out of the list, the launch is not refused, and without a
-/// fairing nothing is traced.
+/// Rocket does not launch traced routes without a fairing. [`launch`](rocket::Rocket::launch), [`ignite`](rocket::Rocket::ignite)
+/// and the local clients return [`SentinelAborts`](rocket::error::ErrorKind::SentinelAborts), and the missing line is logged as an
+/// error.
+///
+/// Rocket accepts a [`Sentinel`](rocket::Sentinel) only as part of a route. So the list contains one more route, `CONNECT /`, which
+/// forwards every request. If that route is removed from the list and there is no fairing, Rocket launches and traces nothing.
 #[must_use = "routes are traced when they are mounted"]
 pub fn traced(mount_point: impl Into<MountPoint>, routes: impl Into<Vec<Route>>) -> Vec<Route> {
     let instrumentation = Instrumentation::new(mount_point, crate::COMPONENT);
     let mut routes = routes.into();
     for route in &mut routes {
-        // Changed in place, because a new route would lack the sentinels of the old one.
+        // The route is changed, not replaced, because a new one would lack the sentinels.
         route.handler = Box::new(TracedHandler {
             inner: route.handler.clone(),
             instrumentation: instrumentation.clone(),
@@ -64,7 +65,7 @@ struct TracedHandler {
 }
 
 impl Handler for TracedHandler {
-    // Written out, so that one box holds everything.
+    // Written without `async_trait`, so that there is one box instead of two.
     fn handle<'r, 's, 'q, 'f>(
         &'s self,
         request: &'r Request<'q>,

@@ -1,4 +1,4 @@
-//! The refusal to launch traced routes without the fairing.
+//! The sentinel that aborts the launch of traced routes without the fairing.
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicIsize, Ordering};
@@ -9,12 +9,12 @@ use rocket::{Ignite, Request, Rocket, Route, Sentinel, options, routes};
 
 use crate::fairing::Attached;
 
-/// Makes a route that brings the sentinel along: Rocket lets nobody add one to a route that is there already.
+/// Returns a route with the sentinel. Rocket has no way to add a sentinel to an existing route.
 pub(crate) fn route() -> Route {
     // Routes that match the same requests need different ranks.
     static RANK: AtomicIsize = AtomicIsize::new(isize::MIN);
     let mut route = routes![needs_fairing].remove(0);
-    // The target of a CONNECT is a host. Rocket refuses it before it looks for a route.
+    // The target of a CONNECT request is a host, not a path. Rocket rejects it before it looks for a route.
     route.method = Method::Connect;
     route.rank = RANK.fetch_add(1, Ordering::Relaxed);
     route
@@ -23,7 +23,7 @@ pub(crate) fn route() -> Route {
 #[options("/")]
 fn needs_fairing(_guard: TracedRoutesNeedTracingFairing) {}
 
-/// The guard that keeps every request out. Its name stands in Rocket's message.
+/// A guard that forwards every request. Its name appears in Rocket's error message.
 struct TracedRoutesNeedTracingFairing;
 
 impl Sentinel for TracedRoutesNeedTracingFairing {

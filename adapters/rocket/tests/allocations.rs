@@ -1,4 +1,4 @@
-//! What a traced request costs in allocations, over bare rocket.
+//! The allocations that tracing adds to a request.
 
 mod common;
 
@@ -13,7 +13,7 @@ use rocket::local::asynchronous::Client;
 use rocket::tokio::runtime;
 use rocket::{Build, Rocket, get, routes};
 
-/// Takes every span, and keeps none.
+/// A tracer that drops every span, so that only the request's own allocations are counted.
 struct Discard;
 
 impl Tracer for Discard {
@@ -44,10 +44,11 @@ fn fairing(tracing: &HttpTracing) -> Rocket<Build> {
 const SAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const UNSAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
 
-/// Allocations of one request from its dispatch to the last byte of its body, on the thread that runs all of it. The
-/// request is made anew each time, because clones share the local cache, and outside of what is counted.
+/// Returns the number of allocations of one request, from its dispatch to the last byte of its body. One thread runs all of it.
+///
+/// Each request is a new one, because clones share the local cache. Its creation is not counted.
 fn allocations(rocket: impl FnOnce() -> Rocket<Build>, traceparent: &'static str) -> u64 {
-    // rocket's log level is one for the process, and up while a rocket is built; lines that are logged allocate.
+    // Rocket has one log level for the process, and raises it while it builds an instance. Logged lines would be counted.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let runtime = runtime::Builder::new_current_thread()
@@ -78,7 +79,7 @@ fn allocations(rocket: impl FnOnce() -> Rocket<Build>, traceparent: &'static str
         });
         info.count_total
     };
-    // The first fills thread-locals and lazy statics.
+    // The first request fills thread-locals and lazy statics.
     once();
     once()
 }
@@ -87,12 +88,12 @@ fn bare() -> u64 {
     allocations(|| rocket().mount("/", routes![user]), SAMPLED)
 }
 
-/// What the fairing adds.
+/// Returns the number that the fairing adds.
 fn with_fairing(tracing: &HttpTracing, traceparent: &'static str) -> u64 {
     allocations(|| fairing(tracing).mount("/", routes![user]), traceparent) - bare()
 }
 
-/// What the fairing and the traced route add.
+/// Returns the number that the fairing and the traced route add.
 fn with_both(tracing: &HttpTracing, traceparent: &'static str) -> u64 {
     allocations(
         || fairing(tracing).mount("/", traced(tracing, routes![user])),
@@ -100,7 +101,7 @@ fn with_both(tracing: &HttpTracing, traceparent: &'static str) -> u64 {
     ) - bare()
 }
 
-/// What the traced route adds with the fairing that records no others.
+/// Returns the number that the traced route and the fairing for traced routes add.
 fn with_routes(tracing: &HttpTracing, traceparent: &'static str) -> u64 {
     let rocket = || {
         rocket()
@@ -110,14 +111,14 @@ fn with_routes(tracing: &HttpTracing, traceparent: &'static str) -> u64 {
     allocations(rocket, traceparent) - bare()
 }
 
-/// rocket's: the map of the request's local cache, and the box of what is put into it.
+/// Rocket allocates the map of the request's local cache and a box for the cached value.
 const LOCAL_CACHE: u64 = 2;
 
-/// rocket's: a handler's future is wanted in a box.
+/// Rocket requires a boxed future from a handler.
 const FUTURE: u64 = 1;
 
 #[test]
-fn a_request_that_is_not_recorded_costs_rockets_local_cache() {
+fn request_that_is_not_recorded_costs_the_local_cache() {
     assert_eq!(with_fairing(&tracing(), UNSAMPLED), LOCAL_CACHE);
     assert_eq!(
         with_fairing(&HttpTracing::new(NoopTracer), SAMPLED),
@@ -126,14 +127,14 @@ fn a_request_that_is_not_recorded_costs_rockets_local_cache() {
 }
 
 #[test]
-fn a_traced_route_costs_a_future() {
+fn traced_route_costs_a_boxed_future() {
     let tracing = tracing();
     assert_eq!(with_both(&tracing, UNSAMPLED), LOCAL_CACHE + FUTURE);
     assert_eq!(with_routes(&tracing, UNSAMPLED), LOCAL_CACHE + FUTURE);
 }
 
 #[test]
-fn a_route_that_is_not_recorded_costs_rockets_local_cache() {
+fn route_that_is_not_recorded_costs_the_local_cache() {
     let tracing = tracing();
     let untraced = || {
         rocket()
@@ -144,8 +145,8 @@ fn a_route_that_is_not_recorded_costs_rockets_local_cache() {
 }
 
 #[test]
-fn a_recorded_request_costs_one_more() {
-    // The box that rocket wants of the body that is followed.
+fn recorded_request_costs_a_boxed_body() {
+    // Rocket requires a boxed body.
     let recorded = 1;
     assert_eq!(with_fairing(&tracing(), SAMPLED), LOCAL_CACHE + recorded);
     assert_eq!(

@@ -1,6 +1,6 @@
 //! The contract that every adapter passes.
 
-// rocket hands guards over by value.
+// Rocket passes guards by value.
 #![allow(clippy::needless_pass_by_value)]
 
 mod common;
@@ -26,39 +26,39 @@ use rocket::{
     Build, Data, Request, Rocket, Route, async_trait, catch, catchers, get, post, routes, tokio,
 };
 
-/// What rocket cannot do. The first is lacking only where the fairing records traced routes alone.
+/// The features that Rocket lacks. The first is lacking only if the fairing records only traced routes.
 const LACKS: &[(Feature, &str)] = &[
     (
         Feature::UnmatchedRequests,
-        "With `TracingFairing::only_traced_routes` a request that reaches no traced route leaves no span.",
+        "With `TracingFairing::only_traced_routes` a request that reaches no traced route has no span.",
     ),
     (
         Feature::CatchPanicLayer,
-        "Rocket itself catches panics, within the tracing, and has no layer for it.",
+        "Rocket itself catches panics, inside of the tracing, and has no layer for it.",
     ),
     (
         Feature::ErrorMessage,
-        "A responder makes a status or a response of an error, and drops the error.",
+        "A responder turns an error into a status or a response, and drops the error.",
     ),
     (
         Feature::HandlerError,
-        "A catcher has made a response of an error when fairings get to see it.",
+        "A catcher turns an error into a response before fairings see it.",
     ),
     (
         Feature::Trailers,
-        "Rocket's bodies are readers of bytes, with nothing behind them.",
+        "Rocket's bodies are readers of bytes, without trailers.",
     ),
     (
         Feature::BodyError,
-        "Rocket 0.5 ends a body that failed as if it were complete; the span knows better.",
+        "Rocket 0.5 ends a body that failed as if it were complete; only the span has the failure.",
     ),
     (
         Feature::BodyPanic,
-        "Rocket 0.5 ends a body that panicked as if it were complete; the span knows better.",
+        "Rocket 0.5 ends a body that panicked as if it were complete; only the span has the panic.",
     ),
     (
         Feature::MiddlewareOutside,
-        "Fairings stand in one row, in which the tracing is the last to see a response.",
+        "Rocket calls fairings one after the other, and the tracing is the last to see a response.",
     ),
     (
         Feature::MiddlewareThatResponds,
@@ -66,23 +66,27 @@ const LACKS: &[(Feature, &str)] = &[
     ),
     (
         Feature::CurrentSpanInMiddleware,
-        "A fairing cannot wrap other fairings; they reach the span with `CurrentSpan::of`.",
+        "A fairing cannot wrap other fairings; they get the span with `CurrentSpan::of`.",
     ),
     (
         Feature::UnknownMethods,
-        "Rocket answers them with 400 before any fairing.",
+        "Rocket responds to them with 400 before any fairing runs.",
     ),
     (
         Feature::RouteOfWrongMethod,
-        "The method is a part of Rocket's routes: with another one none matches.",
+        "The method is part of Rocket's routes, so no route matches another method.",
     ),
     (
         Feature::ProtocolVersion,
-        "Rocket's request does not tell the protocol's version.",
+        "Rocket's request does not contain the protocol's version.",
     ),
     (
         Feature::AbsoluteAuthority,
-        "Rocket keeps nothing but path and query of an HTTP/1 target.",
+        "Rocket keeps only path and query of an HTTP/1 target.",
+    ),
+    (
+        Feature::TargetScheme,
+        "Rocket keeps nothing but path and query of a target.",
     ),
     (
         Feature::HeadersBeyondAscii,
@@ -90,7 +94,7 @@ const LACKS: &[(Feature, &str)] = &[
     ),
 ];
 
-/// Serves the application with every route traced, and with the fairing that records everything or only those.
+/// Serves the application with all routes traced. The fairing records every request or only those of traced routes.
 struct RocketServer<const EVERYTHING: bool>(common::Server);
 
 impl<const EVERYTHING: bool> Server for RocketServer<EVERYTHING> {
@@ -127,7 +131,7 @@ fn rocket(app: &App, everything: bool) -> Rocket<Build> {
             _ => TracingFairing::only_traced_routes(tracing),
         });
     }
-    // A fairing gives no handler its current span: the routes are traced, too.
+    // A fairing cannot make the span current in handlers, so the routes are traced, too.
     let mounted = |routes: Vec<Route>| match app.everywhere() {
         Some(tracing) => traced(tracing, routes),
         None => routes,
@@ -169,7 +173,7 @@ fn named(app: &App) -> Vec<Route> {
     }
 }
 
-/// rocket's scope is what is mounted together.
+/// Returns the routes of the scope. In Rocket a scope is a list of routes that are mounted together.
 fn chosen_in_scope(app: &App) -> Vec<Route> {
     let routes = chosen(app);
     match app.mount_points() {
@@ -205,7 +209,7 @@ fn error() -> Result<(), NotReady> {
     Err(NotReady(app::ERROR))
 }
 
-/// An error of rocket's own, for which a catcher answers.
+/// Returns a status, for which a catcher creates the response.
 #[get("/failed")]
 fn failed() -> Result<(), Status> {
     Err(Status::ServiceUnavailable)
@@ -221,7 +225,7 @@ fn teapot() -> (Status, &'static str) {
     (Status::ImATeapot, "short and stout")
 }
 
-/// What is no `bool` is forwarded.
+/// Forwards every request whose segment is no `bool`.
 #[get("/declined/<_id>")]
 fn declines(_id: bool) {}
 
@@ -250,7 +254,7 @@ impl IoHandler for Greeting {
     }
 }
 
-/// The middleware within the tracing.
+/// The kit's middleware inside of the tracing, as a fairing.
 struct Inside(App);
 
 #[async_trait]
@@ -273,12 +277,12 @@ impl Fairing for Inside {
     }
 }
 
-/// The handler that a case brings along.
+/// The handler that runs the instructions of a test case.
 #[derive(Clone)]
 struct Play(App);
 
 impl Play {
-    /// A route for every method; rocket makes `HEAD` of `GET`.
+    /// Returns a route for every method but `HEAD`, which Rocket derives from `GET`.
     fn at(path: &str, app: &App) -> Vec<Route> {
         const METHODS: [Method; 8] = [
             Method::Get,
@@ -329,7 +333,7 @@ fn read(chunks: Chunks) -> impl AsyncRead + Send {
     ReaderStream::from(chunks.map(|chunk| Part(chunk.map(Cursor::new))))
 }
 
-/// A part of a body as rocket reads it, or its failure.
+/// Reads a part of a body, or fails.
 struct Part(Result<Cursor<Vec<u8>>, Broken>);
 
 impl AsyncRead for Part {

@@ -1,6 +1,6 @@
-//! The fairing alone: every request a span, reached by the guard.
+//! The fairing alone: every request has a span, and the guard returns it.
 
-// rocket hands guards over by value.
+// Rocket passes guards by value.
 #![allow(clippy::needless_pass_by_value)]
 
 mod common;
@@ -36,7 +36,7 @@ fn hello(n: u32, q: Option<&str>) -> String {
 }
 
 #[test]
-fn a_request_is_named_after_the_mounted_template() {
+fn span_is_named_after_the_mounted_template() {
     let (tracer, tracing) = in_memory();
     let server = Server::launch(traced(&tracing).mount("/v1", routes![hello]));
     assert_eq!(server.get("/v1/hello/7?q=x").text(), "hello 7 x");
@@ -51,7 +51,7 @@ fn a_request_is_named_after_the_mounted_template() {
     assert_eq!(span.http().unwrap().body_bytes(), 9);
 }
 
-/// A guard, a responder and a catcher that reach the request's span.
+/// A guard and a responder that set tags of the request's span.
 struct Tagging;
 
 #[async_trait]
@@ -92,7 +92,7 @@ async fn reach(tagging: Tagging, span: CurrentSpan) -> Tagging {
 }
 
 #[test]
-fn the_guard_reaches_the_span_without_a_traced_route() {
+fn guard_returns_the_span_without_a_traced_route() {
     let (tracer, tracing) = in_memory();
     let rocket = traced(&tracing)
         .mount("/", routes![reach])
@@ -121,7 +121,7 @@ fn baggage(span: CurrentSpan, other: CurrentSpan) -> TextStream![String] {
 }
 
 #[test]
-fn baggage_is_one_for_all_handles_of_a_request_that_is_not_recorded() {
+fn handles_of_a_request_that_is_not_recorded_share_its_baggage() {
     let (tracer, tracing) = in_memory();
     let server = Server::launch(traced(&tracing).mount("/", routes![baggage]));
     let response = server.send(
@@ -134,7 +134,7 @@ fn baggage_is_one_for_all_handles_of_a_request_that_is_not_recorded() {
 }
 
 #[test]
-fn the_response_is_seen_after_every_other_fairing() {
+fn span_has_the_status_that_other_fairings_have_set() {
     let (tracer, tracing) = in_memory();
     let sets = |code| {
         AdHoc::on_response("Status", move |_, response| {
@@ -155,7 +155,7 @@ fn the_response_is_seen_after_every_other_fairing() {
 }
 
 #[test]
-fn a_forward_to_nothing_is_named_after_the_route_that_refused() {
+fn forwarded_request_without_another_route_is_named_after_the_last_route() {
     let (tracer, tracing) = in_memory();
     let server = Server::launch(traced(&tracing).mount("/", routes![hello]));
     assert_eq!(server.get("/hello/ada").status, 422);
@@ -173,7 +173,7 @@ fn panics() {
 }
 
 #[test]
-fn a_panic_is_what_rocket_makes_of_it() {
+fn panic_in_a_plain_route_is_a_response_with_status_500() {
     let (tracer, tracing) = in_memory();
     let server = Server::launch(traced(&tracing).mount("/", routes![panics]));
     assert_eq!(server.get("/panic").status, 500);
@@ -183,7 +183,7 @@ fn a_panic_is_what_rocket_makes_of_it() {
 }
 
 #[test]
-fn a_fairing_that_panics_is_told_from_a_cancellation() {
+fn panic_of_a_fairing_has_the_outcome_panicked() {
     let (tracer, tracing) = in_memory();
     let broken = AdHoc::on_response("Broken", |_, _| Box::pin(async { panic!("as asked for") }));
     let server = Server::launch(traced(&tracing).attach(broken).mount("/", routes![hello]));
@@ -219,7 +219,7 @@ fn echo() -> Echo {
 }
 
 #[test]
-fn an_upgrade_ends_with_its_head() {
+fn span_of_an_upgrade_ends_with_the_response_head() {
     let (tracer, tracing) = in_memory();
     let server = Server::launch(traced(&tracing).mount("/", routes![echo]));
     let mut socket = TcpStream::connect(server.addr()).unwrap();
@@ -253,13 +253,13 @@ fn shut_down(shutdown: Shutdown) {
 }
 
 #[test]
-fn a_graceful_shutdown_leaves_nothing_unfinished() {
+fn graceful_shutdown_leaves_no_unfinished_span() {
     let (tracer, tracing) = in_memory();
     let gate = Gate::default();
     let rocket = traced(&tracing)
         .mount("/", routes![hang, shut_down])
         .manage(gate.clone());
-    // On one thread, because on several rocket may miss the notification and give up at once.
+    // On one thread, because on several Rocket can skip its grace period.
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -281,7 +281,7 @@ fn a_graceful_shutdown_leaves_nothing_unfinished() {
 }
 
 #[test]
-fn a_request_that_a_shutdown_cuts_off_is_cancelled() {
+fn request_that_a_shutdown_aborts_is_cancelled() {
     let (tracer, tracing) = in_memory();
     let gate = Gate::default();
     let server = Server::launch(
@@ -300,7 +300,7 @@ fn a_request_that_a_shutdown_cuts_off_is_cancelled() {
 }
 
 #[test]
-fn two_fairings_are_one_span() {
+fn request_with_two_fairings_has_one_span() {
     let (tracer, tracing) = in_memory();
     let server = Server::launch(
         traced(&tracing)
@@ -314,7 +314,7 @@ fn two_fairings_are_one_span() {
 }
 
 #[test]
-fn clones_of_a_local_request_have_spans_of_their_own() {
+fn clones_of_a_local_request_have_their_own_spans() {
     let (tracer, tracing) = in_memory();
     let client =
         rocket::local::blocking::Client::untracked(traced(&tracing).mount("/", routes![hello]))
@@ -331,7 +331,7 @@ fn clones_of_a_local_request_have_spans_of_their_own() {
 }
 
 #[test]
-fn the_spans_of_many_concurrent_requests_are_their_own() {
+fn concurrent_requests_have_their_own_spans() {
     #[get("/mark/<n>")]
     async fn mark(n: u32, span: CurrentSpan) -> &'static str {
         for _ in 0..20 {

@@ -1,4 +1,4 @@
-//! Traced routes do not launch without the fairing. Alone in its program, because a program has one logger and one log level.
+//! Traced routes do not launch without the fairing. This is a separate program, because a program has one logger and one log level.
 
 mod common;
 
@@ -37,7 +37,7 @@ impl Log for Collect {
 }
 
 #[test]
-fn traced_routes_without_a_fairing_are_refused_with_the_line_to_add() {
+fn launch_of_traced_routes_without_a_fairing_fails_and_logs_the_missing_line() {
     log::set_logger(&Collect).expect("the first logger");
     let (_, tracing) = in_memory();
     log::set_max_level(LevelFilter::Error);

@@ -1,6 +1,6 @@
 //! Routes mounted through `traced`, with the fairing in both forms.
 
-// rocket hands guards over by value.
+// Rocket passes guards by value.
 #![allow(clippy::needless_pass_by_value)]
 
 mod common;
@@ -24,7 +24,7 @@ use rocket::response::Responder;
 use rocket::response::stream::TextStream;
 use rocket::{Request, Route, State, async_trait, catch, catchers, get, routes};
 
-/// A guard and a responder that use the current span, and the guard's.
+/// A guard and a responder that set tags of the current span and of that of `CurrentSpan`.
 struct Tagging;
 
 #[async_trait]
@@ -58,7 +58,7 @@ async fn tags(tagging: Tagging, span: CurrentSpan) -> Tagging {
     tagging
 }
 
-/// The same rocket with each form of the fairing; the first argument is whether it traces every request.
+/// Calls `run` with each form of the fairing; its first argument is `true` if the fairing traces every request.
 fn both(run: impl Fn(bool, InMemoryTracer, HttpTracing, rocket::Rocket<rocket::Build>)) {
     for everything in [true, false] {
         let (tracer, tracing) = in_memory();
@@ -71,7 +71,7 @@ fn both(run: impl Fn(bool, InMemoryTracer, HttpTracing, rocket::Rocket<rocket::B
 }
 
 #[test]
-fn the_span_is_current_in_guard_handler_and_responder() {
+fn span_is_current_in_guard_handler_and_responder() {
     both(|_, tracer, tracing, rocket| {
         let server = Server::launch(rocket.mount("/in", traced(&tracing, routes![tags])));
         assert_eq!(server.get("/in/tags").text(), "tagged");
@@ -106,7 +106,7 @@ fn stream() -> TextStream![&'static str] {
 }
 
 #[test]
-fn the_span_is_current_in_the_body_and_ends_with_it() {
+fn span_is_current_in_the_body_and_ends_with_it() {
     both(|_, tracer, tracing, rocket| {
         let server = Server::launch(rocket.mount("/", traced(&tracing, routes![stream])));
         assert_eq!(server.get("/stream").text(), "onetwo");
@@ -117,7 +117,7 @@ fn the_span_is_current_in_the_body_and_ends_with_it() {
 }
 
 #[test]
-fn a_route_can_have_its_spans_end_at_the_head() {
+fn mount_point_of_a_route_sets_the_end_of_its_spans() {
     both(|_, tracer, tracing, rocket| {
         let routes = traced(
             tracing.mount_point().ends(SpanEnd::Head).name("words"),
@@ -139,9 +139,9 @@ fn plain() -> &'static str {
 }
 
 #[test]
-fn attributes_are_added_once() {
+fn attributes_of_a_route_that_is_traced_twice_are_added_once() {
     both(|_, tracer, tracing, rocket| {
-        // Twice, as by one who wraps what is wrapped already.
+        // The routes are traced twice, which a service can do by mistake.
         let routes = traced(
             tracing
                 .mount_point()
@@ -167,7 +167,7 @@ fn attributes_are_added_once() {
 }
 
 #[test]
-fn a_head_is_a_head_and_complete() {
+fn head_request_has_its_method_and_a_complete_body() {
     both(|_, tracer, tracing, rocket| {
         let routes = traced(
             tracing.mount_point().attributes([Attribute::METHOD]),
@@ -198,7 +198,7 @@ fn rewritten() -> (Status, &'static str) {
 }
 
 #[test]
-fn an_error_has_the_status_of_its_catcher() {
+fn error_has_the_status_of_its_catcher() {
     both(|_, tracer, tracing, rocket| {
         let rocket = rocket.register("/", catchers![rewritten]);
         let server = Server::launch(rocket.mount("/", traced(&tracing, routes![unavailable])));
@@ -218,7 +218,7 @@ async fn panics() {
     panic!("as asked for");
 }
 
-/// Panics when it is called, before there is a future.
+/// A handler that panics when it is called, before it returns a future.
 #[derive(Clone)]
 struct PanicsAtOnce;
 
@@ -240,7 +240,7 @@ impl rocket::route::Handler for PanicsAtOnce {
 }
 
 #[test]
-fn a_panic_is_told_from_other_errors() {
+fn panic_in_a_traced_route_has_the_outcome_panicked() {
     both(|everything, tracer, tracing, rocket| {
         let mut routes = routes![panics];
         routes.push(Route::new(Method::Get, "/at-once", PanicsAtOnce));
@@ -260,7 +260,7 @@ fn a_panic_is_told_from_other_errors() {
     });
 }
 
-/// A guard that lets nobody in.
+/// A guard that forwards every request.
 struct Nobody;
 
 #[async_trait]
@@ -284,7 +284,7 @@ fn door(span: CurrentSpan) -> String {
 }
 
 #[test]
-fn a_forward_to_a_traced_route_is_one_span() {
+fn request_that_is_forwarded_to_a_traced_route_has_one_span() {
     both(|_, tracer, tracing, rocket| {
         let server = Server::launch(rocket.mount("/", traced(&tracing, routes![admin, door])));
         assert_eq!(server.get("/door").text(), "false");
@@ -297,7 +297,7 @@ fn a_forward_to_a_traced_route_is_one_span() {
 }
 
 #[test]
-fn a_forward_to_an_untraced_route_leaves_no_span_where_only_traced_routes_are_recorded() {
+fn request_that_is_forwarded_to_an_untraced_route_has_no_span_if_only_traced_routes_are_recorded() {
     both(|everything, tracer, tracing, rocket| {
         let rocket = rocket
             .mount("/", traced(&tracing, routes![admin]))
@@ -316,7 +316,7 @@ fn a_forward_to_an_untraced_route_leaves_no_span_where_only_traced_routes_are_re
 }
 
 #[test]
-fn a_forward_to_nothing_is_named_after_the_traced_route_that_refused() {
+fn forwarded_request_without_another_route_is_named_after_the_last_traced_route() {
     both(|_, tracer, tracing, rocket| {
         let server = Server::launch(rocket.mount("/", traced(&tracing, routes![admin])));
         assert_eq!(server.get("/door").status, 401);
@@ -332,7 +332,7 @@ fn a_forward_to_nothing_is_named_after_the_traced_route_that_refused() {
 }
 
 #[test]
-fn an_untraced_request_is_not_even_sampled_where_only_traced_routes_are_recorded() {
+fn untraced_request_is_not_sampled_if_only_traced_routes_are_recorded() {
     let started = Arc::new(AtomicUsize::new(0));
     let tracer = InMemoryTracer::new();
     let tracing = HttpTracing::builder(tracer.clone())
@@ -349,7 +349,7 @@ fn an_untraced_request_is_not_even_sampled_where_only_traced_routes_are_recorded
         .mount("/", traced(&tracing, routes![plain]))
         .mount("/", routes![door]);
     let server = Server::launch(rocket);
-    // One connection, so that each request finds what the one before has left.
+    // One connection, so that a request could use state of the request before it.
     let mut connection = server.connect();
     for (method, path) in [
         ("GET", "/door"),
@@ -372,7 +372,7 @@ fn an_untraced_request_is_not_even_sampled_where_only_traced_routes_are_recorded
 }
 
 #[test]
-fn clones_of_a_local_request_have_spans_of_their_own() {
+fn clones_of_a_local_request_have_their_own_spans() {
     both(|everything, tracer, tracing, rocket| {
         let rocket = rocket
             .mount("/", traced(&tracing, routes![plain]))
@@ -408,7 +408,7 @@ fn clones_of_a_local_request_have_spans_of_their_own() {
 }
 
 #[test]
-fn the_fairing_owns_the_request_and_the_route_adds_its_options() {
+fn policy_of_the_fairing_is_used_and_the_route_adds_its_options() {
     let (of_route, route_policy) = in_memory();
     both(|_, tracer, _, rocket| {
         let mount_point = route_policy
@@ -425,7 +425,7 @@ fn the_fairing_owns_the_request_and_the_route_adds_its_options() {
 }
 
 #[test]
-fn a_file_server_can_be_traced() {
+fn file_server_can_be_traced() {
     both(|_, tracer, tracing, rocket| {
         let files = traced(&tracing, FileServer::from(env!("CARGO_MANIFEST_DIR")));
         let server = Server::launch(rocket.mount("/files", files));
@@ -453,7 +453,7 @@ fn state(gate: &State<Gate>) {
 }
 
 #[test]
-fn a_route_stays_what_it_was() {
+fn traced_route_keeps_its_name_rank_and_sentinels() {
     let (_, tracing) = in_memory();
     let plain: Vec<Route> = routes![state];
     let traced = traced(&tracing, routes![state]);
@@ -472,7 +472,7 @@ fn a_route_stays_what_it_was() {
 }
 
 #[test]
-fn a_request_that_is_not_recorded_is_followed_all_the_same() {
+fn span_of_a_request_that_is_not_recorded_is_current_in_the_body() {
     #[get("/baggage")]
     fn baggage(span: CurrentSpan) -> TextStream![String] {
         Span::current().set_baggage_item("user", "ada");
@@ -493,7 +493,7 @@ fn a_request_that_is_not_recorded_is_followed_all_the_same() {
 }
 
 #[test]
-fn every_request_of_many_keeps_its_own_span() {
+fn concurrent_requests_have_their_own_spans() {
     #[get("/mark/<n>")]
     async fn mark(n: u32) -> &'static str {
         for _ in 0..20 {
@@ -534,7 +534,7 @@ fn other() -> &'static str {
 }
 
 #[test]
-fn traced_routes_launch_wherever_the_fairing_is_attached() {
+fn traced_routes_launch_with_a_fairing_that_is_attached_after_them() {
     let (tracer, tracing) = in_memory();
     for fairing in [
         TracingFairing::new(&tracing),
@@ -542,7 +542,7 @@ fn traced_routes_launch_wherever_the_fairing_is_attached() {
     ] {
         let rocket = rocket()
             .mount("/", traced(&tracing, routes![plain]))
-            // Twice at one base, and twice round one route.
+            // Two lists at one base, and one route that is traced twice.
             .mount("/", traced(&tracing, traced(&tracing, routes![other])))
             .attach(fairing);
         let client = Client::untracked(rocket).expect("it launches");
@@ -555,7 +555,7 @@ fn traced_routes_launch_wherever_the_fairing_is_attached() {
 }
 
 #[test]
-fn the_route_of_the_sentinel_takes_no_request() {
+fn route_of_the_sentinel_gets_no_request() {
     let (tracer, tracing) = in_memory();
     let rocket = rocket()
         .attach(TracingFairing::only_traced_routes(&tracing))

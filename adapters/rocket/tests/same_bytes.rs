@@ -1,4 +1,4 @@
-//! What a client reads is the same, traced or not.
+//! Tracing does not change the bytes of responses.
 
 mod common;
 
@@ -27,7 +27,7 @@ fn no_content() -> Status {
     Status::NoContent
 }
 
-/// Answers whatever the test wants.
+/// A responder that returns the given response.
 struct Custom(fn() -> Response<'static>);
 
 impl<'r> Responder<'r, 'static> for Custom {
@@ -128,10 +128,10 @@ fn mounted(rocket: Rocket<Build>, wrap: impl Fn(Vec<Route>) -> Vec<Route>) -> Ro
         .mount("/files", wrap(files.into()))
 }
 
-/// Everything that the server sends, but for the date.
+/// Returns everything that the server sends, without the date.
 fn bytes(server: &Server, method: &str, path: &str, parent: &str) -> String {
     let head = format!("{method} {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n{parent}\r\n");
-    let all = exchange(server, &head).expect("the server answers");
+    let all = exchange(server, &head).expect("a response");
     let lines = all
         .split_inclusive("\r\n")
         .filter(|line| !line.starts_with("date: "));
@@ -148,7 +148,7 @@ fn exchange(server: &Server, head: &str) -> std::io::Result<String> {
 }
 
 #[test]
-fn traced_responses_are_the_untraced_ones() {
+fn traced_responses_equal_untraced_ones() {
     let (tracer, tracing) = in_memory();
     let untraced = Server::launch(mounted(rocket(), |routes| routes));
     let wrap = |routes| traced(&tracing, routes);
@@ -207,6 +207,6 @@ fn traced_responses_are_the_untraced_ones() {
     }
     drop(servers);
     tracer.assert_nothing_unfinished();
-    // Both servers with the fairing have a span for each.
+    // The two servers whose fairing traces every request have a span for each.
     assert!(tracer.finished().len() >= 2 * 3 * paths.len());
 }

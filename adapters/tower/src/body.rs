@@ -1,4 +1,4 @@
-//! A response body that is followed to its end.
+//! A response body that is traced to its end.
 
 use std::fmt::Display;
 use std::pin::Pin;
@@ -10,7 +10,20 @@ use opentracing_http::server::{BodyPart, FollowedBody};
 use pin_project_lite::pin_project;
 
 pin_project! {
-    /// The body of a traced response: the same frames, sizes and trailers, followed to their end.
+    /// The body of a traced response.
+    ///
+    /// It yields the frames and trailers of the inner body unchanged, and has the same size. The request's span is current while
+    /// the inner body is polled and dropped. Depending on [`SpanEnd`](crate::SpanEnd) the span ends with the last frame.
+    ///
+    /// ```
+    /// use http_body_util::Full;
+    /// use opentracing_tower::TracingBody;
+    /// use opentracing_tower::server::FollowedBody;
+    ///
+    /// // No request's span waits for the end of this body, so it needs no wrapper.
+    /// let body = TracingBody::new(FollowedBody::new(Full::new(&b"hello"[..]), None));
+    /// assert!(body.into_followed().into_bare().is_ok());
+    /// ```
     #[derive(Debug)]
     pub struct TracingBody<B> {
         #[pin]
@@ -19,30 +32,18 @@ pin_project! {
 }
 
 impl<B> TracingBody<B> {
-    /// Wraps a body that is followed, for an adapter of a framework on `http_body`; see [`follow`](crate::follow).
+    /// Creates the body from one that is followed, for adapters of frameworks that use `http_body`. The page of
+    /// [`TracingBody`] has an example. [`follow`](crate::follow) does this for a whole response.
     #[must_use]
     pub fn new(followed: FollowedBody<B>) -> Self {
         Self { followed }
     }
 
-    /// Returns the body itself where nothing follows it, for a framework that would box the wrapper.
-    ///
-    /// # Errors
-    ///
-    /// The wrapper unchanged, where it has to stay.
-    #[allow(
-        clippy::result_large_err,
-        reason = "it is the same value that came in, and boxing it would allocate"
-    )]
-    pub fn into_bare(self) -> Result<B, Self> {
-        self.followed.into_bare().map_err(Self::new)
-    }
-
-    /// Returns the body itself, for a framework that can be given no other. It counts as sent, with this many bytes, and the
-    /// request ends now. `None` if the body has been dropped already.
+    /// Returns the body together with what follows it, for an adapter of a framework that boxes bodies or accepts no other
+    /// type; [`FollowedBody::into_bare`] and [`FollowedBody::into_unfollowed`] show examples.
     #[must_use]
-    pub fn into_unfollowed(self, bytes: usize) -> Option<B> {
-        self.followed.into_unfollowed(bytes)
+    pub fn into_followed(self) -> FollowedBody<B> {
+        self.followed
     }
 }
 
@@ -73,7 +74,7 @@ where
     }
 }
 
-/// What a body has brought.
+/// Describes a polled frame for the core.
 fn part<'a, B: Body>(frame: &'a Option<Result<Frame<B::Data>, B::Error>>, body: &B) -> BodyPart<'a>
 where
     B::Error: Display,
@@ -83,7 +84,7 @@ where
         Some(Err(error)) => BodyPart::Error(error),
         Some(Ok(frame)) => match (frame.data_ref(), frame.trailers_ref()) {
             (_, Some(trailers)) => BodyPart::Trailers(trailers),
-            // The server asks the same after the last frame, and polls no more.
+            // Servers also check this after each frame, and do not poll again if it is `true`.
             (data, None) if body.is_end_stream() => BodyPart::LastData(bytes(data)),
             (data, None) => BodyPart::Data(bytes(data)),
         },

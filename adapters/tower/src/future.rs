@@ -7,8 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use http::Response;
 use http_body::Body;
-use opentracing_http::propagation::{Carrier, HeaderView};
-use opentracing_http::server::{BodySize, FollowedBody, InRequest, RequestSpan, ResponseView};
+use opentracing_http::server::{BodySize, FollowedBody, InRequest, RequestSpan, WithBodySize};
 use pin_project_lite::pin_project;
 
 use crate::body::TracingBody;
@@ -49,8 +48,9 @@ where
     }
 }
 
-/// Notes a request's response, and follows its body to its end: what the layer does, for an adapter of a framework that cannot
-/// be wrapped in one.
+/// Records the response of a request in its span, and returns the response with a body that is traced to its end.
+///
+/// [`TracingLayer`](crate::TracingLayer) does this by itself. Call it in an adapter of a framework that has no tower layers.
 ///
 /// ```
 /// use http::{Request, Response};
@@ -75,32 +75,12 @@ where
 /// ```
 #[must_use]
 pub fn follow<B: Body>(mut response: Response<B>, span: RequestSpan) -> Response<TracingBody<B>> {
-    let body = span.respond(&mut View(&mut response));
+    let body = response.body();
+    let size = match body.size_hint().exact() {
+        _ if body.is_end_stream() => BodySize::Empty,
+        Some(size) => BodySize::Exact(size),
+        None => BodySize::Unknown,
+    };
+    let body = span.respond(&mut WithBodySize(&mut response, size));
     response.map(|inner| TracingBody::new(FollowedBody::new(inner, body)))
-}
-
-/// The response as the core reads it.
-struct View<'r, B>(&'r mut Response<B>);
-
-impl<B: Body> ResponseView for View<'_, B> {
-    fn status(&self) -> u16 {
-        self.0.status().as_u16()
-    }
-
-    fn headers(&self) -> &dyn HeaderView {
-        self.0.headers()
-    }
-
-    fn headers_mut(&mut self) -> Option<&mut dyn Carrier> {
-        Some(self.0.headers_mut())
-    }
-
-    fn body_size(&self) -> BodySize {
-        let body = self.0.body();
-        match body.size_hint().exact() {
-            _ if body.is_end_stream() => BodySize::Empty,
-            Some(size) => BodySize::Exact(size),
-            None => BodySize::Unknown,
-        }
-    }
 }

@@ -1,4 +1,4 @@
-//! The layer, and the service that it makes.
+//! The layer and its service.
 
 use std::fmt::Display;
 use std::marker::PhantomData;
@@ -17,10 +17,11 @@ use crate::request::{Framework, Tower, View};
 
 /// Traces every request that passes through it.
 ///
-/// Where the layer is put decides what is traced. Outermost is best: a layer outside of this one that responds by itself
-/// (a timeout, say) is not seen, and a request that it gives up shows as cancelled.
+/// Add it as the outermost layer. It does not see the responses of layers outside of it. If such a layer stops waiting for this
+/// one, as a timeout does, the outcome of the request is `cancelled`.
 ///
-/// A request that passes through two of them has one span: the inner one adds its attributes, its name and the route.
+/// A request that passes through two such layers has one span. The outer layer begins and ends it; the inner layer adds its
+/// attributes, its name and the route.
 ///
 /// ```
 /// use opentracing_tower::{Attribute, HttpTracing, InMemoryTracer, TracingLayer};
@@ -38,7 +39,8 @@ pub struct TracingLayer<F = Tower> {
 }
 
 impl TracingLayer {
-    /// Creates the layer of a mount point: `&tracing`, or [options](opentracing_http::HttpTracing::mount_point) of its own.
+    /// Creates the layer from the policy (`&tracing`), or from the policy with
+    /// [options](opentracing_http::HttpTracing::mount_point) for this mount point.
     #[must_use]
     pub fn new(mount_point: impl Into<MountPoint>) -> Self {
         Self::for_framework(mount_point)
@@ -46,7 +48,7 @@ impl TracingLayer {
 }
 
 impl<F: Framework> TracingLayer<F> {
-    /// Creates the layer for a framework on tower; see [`Framework`] for an example.
+    /// Creates the layer for a framework that uses tower; see [`Framework`] for an example.
     #[must_use]
     pub fn for_framework(mount_point: impl Into<MountPoint>) -> Self {
         Self {
@@ -69,7 +71,7 @@ impl<S, F> Layer<S> for TracingLayer<F> {
     }
 }
 
-/// The service that [`TracingLayer`] makes.
+/// The service that [`TracingLayer`] returns.
 #[derive(Debug, Clone)]
 pub struct TracingService<S, F = Tower> {
     inner: S,
@@ -77,8 +79,10 @@ pub struct TracingService<S, F = Tower> {
     framework: PhantomData<fn() -> F>,
 }
 
-/// Left in the extensions of a request that a layer begins, where a framework [asks for it](Framework::LEAVES_TRACED): for what
-/// can look for one type only.
+/// Marks a request whose span a layer has begun. The layer inserts it into the request's extensions if
+/// [`Framework::LEAVES_TRACED`] is `true`.
+///
+/// It is for adapters that can look up only a fixed type in the extensions. Others use [`Mark`](opentracing_http::server::Mark).
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Traced;
@@ -100,7 +104,8 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let span = self.instrumentation.begin(&View::<B, F>::new(&request));
+        let view = View(&request, PhantomData::<F>);
+        let span = self.instrumentation.begin(&view);
         if span.leave_mark(request.extensions_mut()) && F::LEAVES_TRACED {
             request.extensions_mut().insert(Traced);
         }

@@ -9,15 +9,27 @@ use opentracing_http::propagation::HeaderView;
 use opentracing_http::server::Mark;
 use opentracing_http::{RequestView, Route};
 
-/// What a framework on tower keeps in the extensions of its requests; implemented by adapters of such frameworks.
+/// How to read a framework's facts about a request from its extensions. Adapters of frameworks that use tower implement it.
+///
+/// The functions may be called several times for one request.
 ///
 /// ```
+/// use std::net::SocketAddr;
+///
 /// use http::Extensions;
 /// use opentracing_tower::{Framework, HttpTracing, InMemoryTracer, Route, TracingLayer};
 ///
 /// /// The template of the chosen route, which the framework keeps in the extensions.
 /// #[derive(Clone)]
 /// struct Template(String);
+///
+/// /// The path as the client sent it, before nested routers shortened it.
+/// #[derive(Clone)]
+/// struct OriginalPath(String);
+///
+/// /// The address that the framework's server inserts.
+/// #[derive(Clone)]
+/// struct Peer(SocketAddr);
 ///
 /// #[derive(Debug, Clone)]
 /// enum MyFramework {}
@@ -27,6 +39,14 @@ use opentracing_http::{RequestView, Route};
 ///
 ///     fn route(extensions: &Extensions) -> Route<'_> {
 ///         extensions.get().map_or(Route::Unknown, |Template(template)| Route::Template(template))
+///     }
+///
+///     fn path(extensions: &Extensions) -> Option<&str> {
+///         extensions.get().map(|OriginalPath(path)| path.as_str())
+///     }
+///
+///     fn peer(extensions: &Extensions) -> Option<SocketAddr> {
+///         extensions.get().map(|Peer(address)| *address)
 ///     }
 /// }
 ///
@@ -38,33 +58,32 @@ pub trait Framework: Clone + fmt::Debug {
     /// The framework's name, the value of the tag `component`.
     const COMPONENT: &'static str;
 
-    /// Whether [`Traced`](crate::Traced) is left in the extensions, beside the mark. Default `false`.
+    /// Whether a layer inserts [`Traced`](crate::Traced) into the extensions, in addition to its mark. The default is `false`.
     const LEAVES_TRACED: bool = false;
 
-    /// Returns the route that was chosen. The default is [`Route::Unknown`].
+    /// Returns the route that the framework has chosen. The default is [`Route::Unknown`].
     #[must_use]
     fn route(extensions: &Extensions) -> Route<'_> {
         let _ = extensions;
         Route::Unknown
     }
 
-    /// Returns the path as the client sent it, where the framework takes away what it has matched. The default is the
-    /// request's.
+    /// Returns the path that the client sent, for frameworks whose routers remove the matched part from the request's path. The
+    /// default is `None`: the request's path is used.
     #[must_use]
     fn path(extensions: &Extensions) -> Option<&str> {
         let _ = extensions;
         None
     }
 
-    /// Returns the address of the connection's other end. The default is a [`SocketAddr`] that stands in the extensions by
-    /// itself.
+    /// Returns the address of the connection's peer. The default is the [`SocketAddr`] in the extensions, if there is one.
     #[must_use]
     fn peer(extensions: &Extensions) -> Option<SocketAddr> {
         extensions.get().copied()
     }
 }
 
-/// No framework: plain hyper and tonic services.
+/// The [`Framework`] of services that use no framework, such as those of hyper and tonic.
 #[derive(Debug, Clone)]
 pub enum Tower {}
 
@@ -72,14 +91,8 @@ impl Framework for Tower {
     const COMPONENT: &'static str = "tower";
 }
 
-/// A request, and the framework that it is in.
-pub(crate) struct View<'r, B, F>(&'r Request<B>, PhantomData<F>);
-
-impl<'r, B, F> View<'r, B, F> {
-    pub(crate) fn new(request: &'r Request<B>) -> Self {
-        Self(request, PhantomData)
-    }
-}
+/// A request, with the framework that it belongs to.
+pub(crate) struct View<'r, B, F>(pub(crate) &'r Request<B>, pub(crate) PhantomData<F>);
 
 impl<B, F: Framework> RequestView for View<'_, B, F> {
     fn method(&self) -> &str {

@@ -1,4 +1,4 @@
-//! What a traced request costs in allocations, over the bare service.
+//! The allocations that tracing adds to a request.
 
 #![allow(clippy::unwrap_used)]
 
@@ -17,7 +17,7 @@ use opentracing_http::{FinishedSpan, Tracer};
 use opentracing_tower::{Attribute, HttpTracing, NoopTracer, TracingLayer};
 use tower::{Layer, Service, service_fn};
 
-/// Takes every span, and keeps none.
+/// A tracer that drops every span, so that only the request's own allocations are counted.
 struct Discard;
 
 impl Tracer for Discard {
@@ -35,7 +35,7 @@ fn tracing() -> HttpTracing {
         .unwrap()
 }
 
-/// As a server hands it on: with the peer's address in its extensions.
+/// Returns a request as a server passes it on.
 fn request(traceparent: &str) -> Request<()> {
     Request::get("/users/7?page=2")
         .header("host", "shop.example")
@@ -46,7 +46,7 @@ fn request(traceparent: &str) -> Request<()> {
         .unwrap()
 }
 
-/// As a server leaves it that tells the peer's address.
+/// Adds the peer's address to the extensions, as some servers do.
 fn with_extensions(mut request: Request<()>) -> Request<()> {
     request
         .extensions_mut()
@@ -66,7 +66,7 @@ fn ready<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// Allocations of one call and the reading of its body.
+/// Returns the number of allocations of one call, with the reading of its body.
 fn allocations<S, B>(mut service: S, request: impl Fn() -> Request<()>) -> u64
 where
     S: Service<Request<()>, Response = Response<B>, Error = Infallible>,
@@ -81,7 +81,7 @@ where
         });
         counted.count_total
     };
-    // The first fills thread-locals and lazy statics.
+    // The first request fills thread-locals and lazy statics.
     once();
     once()
 }
@@ -90,7 +90,7 @@ const SAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const UNSAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
 
 #[test]
-fn a_request_costs_none_whether_it_is_recorded_or_not() {
+fn request_costs_no_allocation_recorded_or_not() {
     let bare = allocations(service_fn(hello), || request(SAMPLED));
     let traced = |tracing: &HttpTracing| TracingLayer::new(tracing).layer(service_fn(hello));
     for extended in [false, true] {
@@ -108,8 +108,8 @@ fn a_request_costs_none_whether_it_is_recorded_or_not() {
 }
 
 #[test]
-fn where_a_policy_has_two_layers_a_request_costs_the_extensions_that_its_mark_is_left_in() {
-    // A map and its table, where the server has left nothing in them.
+fn second_layer_costs_the_extensions_for_the_mark() {
+    // A map and its table, if the server has inserted nothing.
     const EXTENSIONS: u64 = 2;
 
     let bare = allocations(service_fn(hello), || request(SAMPLED));

@@ -1,4 +1,4 @@
-//! The contract that every adapter passes, for a plain service under hyper.
+//! The contract that every adapter passes, for a plain service that hyper serves.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -73,13 +73,13 @@ async fn serve(stream: TcpStream, peer: SocketAddr, service: Service) {
         request.extensions_mut().insert(peer);
         request
     });
-    // A client that is gone is no failure of the server's.
+    // It fails if the client has left, which some cases want.
     let _ = Builder::new(TokioExecutor::new())
         .serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service))
         .await;
 }
 
-/// The application, with all that stands round it.
+/// Returns the application with its middlewares and layers.
 fn service(app: &App) -> Service {
     let inner = middleware(app.clone(), Position::Inside, routed(app));
     let traced = match app.everywhere() {
@@ -87,7 +87,7 @@ fn service(app: &App) -> Service {
         None => inner,
     };
     let outer = without_body_for_head(middleware(app.clone(), Position::Outside, traced));
-    // What is left of an error outside of all is a response: hyper would close the connection.
+    // An error that reaches this point becomes a response, because hyper would close the connection.
     let outer = BoxCloneService::new(outer.map_result(|result: Result<_, NotReady>| {
         result.or_else(|error| Ok(text(error.to_string(), StatusCode::SERVICE_UNAVAILABLE)))
     }));
@@ -130,7 +130,7 @@ where
     BoxCloneService::new(service)
 }
 
-/// A middleware of tower's own.
+/// Returns the kit's middleware as a tower service.
 fn middleware(app: App, position: Position, inner: Service) -> Service {
     BoxCloneService::new(tower::service_fn(move |request| {
         let (app, inner) = (app.clone(), inner.clone());
@@ -149,7 +149,7 @@ fn middleware(app: App, position: Position, inner: Service) -> Service {
     }))
 }
 
-/// The handlers, `/chosen` traced once more and `/scope/chosen` twice.
+/// Returns the handlers. `/chosen` has one more mount point, `/scope/chosen` has two more.
 fn routed(app: &App) -> Service {
     let plain = {
         let app = app.clone();
@@ -177,7 +177,7 @@ fn routed(app: &App) -> Service {
     }))
 }
 
-/// tower's error of a service, which becomes a response outside of all.
+/// The error of the service, which becomes a response outside of all layers.
 #[derive(Debug)]
 struct NotReady;
 
@@ -189,7 +189,7 @@ impl fmt::Display for NotReady {
 
 impl std::error::Error for NotReady {}
 
-/// A service has no routes: which path is which is the handler's own business.
+/// The handler of all paths, because a service has no routes.
 async fn answer(app: App, request: Request<Incoming>) -> Result<Response<Body>, NotReady> {
     let path = request.uri().path().to_owned();
     let gets = matches!(*request.method(), Method::GET | Method::HEAD);

@@ -1,4 +1,4 @@
-//! What a plain service's errors, trailers and layers outside of the traced one come to.
+//! Errors, trailers and panics of a plain service, and layers outside of the traced one.
 
 #![allow(clippy::unwrap_used)]
 
@@ -30,7 +30,7 @@ fn outcome(span: &FinishedSpan) -> Outcome {
 }
 
 #[tokio::test]
-async fn an_error_of_the_service_is_the_handlers() {
+async fn error_of_the_service_is_a_handler_error() {
     let (tracer, layer) = tracing();
     let service = layer.layer(service_fn(|_: Request<()>| async {
         Err::<Response<Full<Bytes>>, _>(std::io::Error::other("no luck"))
@@ -80,7 +80,7 @@ async fn trailers_are_passed_on_and_end_the_span() {
 }
 
 #[tokio::test]
-async fn a_failing_body_is_told() {
+async fn failing_body_has_the_outcome_body_failed() {
     let (tracer, layer) = tracing();
     let service = layer.layer(service_fn(|_: Request<()>| async {
         let frames = [
@@ -102,7 +102,7 @@ async fn a_failing_body_is_told() {
 }
 
 #[tokio::test]
-async fn a_timeout_outside_shows_as_cancelled_and_the_drop_sees_the_span() {
+async fn timeout_outside_of_the_layer_is_cancelled_with_the_span_current_in_the_drop() {
     struct OnDrop;
     impl Drop for OnDrop {
         fn drop(&mut self) {
@@ -124,10 +124,10 @@ async fn a_timeout_outside_shows_as_cancelled_and_the_drop_sees_the_span() {
 }
 
 #[tokio::test]
-async fn a_panic_is_told_also_when_it_is_caught_outside() {
+async fn panic_that_is_caught_outside_has_the_outcome_panicked() {
     let (tracer, layer) = tracing();
     let service = layer.layer(service_fn(|request: Request<bool>| {
-        // In `call` or in the future: both are user code.
+        // In `call` or in the future, which are both user code.
         assert!(!*request.body(), "in call");
         async { panic!("in the future") as Result<Response<Full<Bytes>>, Infallible> }
     }));
@@ -143,7 +143,7 @@ async fn a_panic_is_told_also_when_it_is_caught_outside() {
 }
 
 #[tokio::test]
-async fn a_request_made_inside_of_another_has_a_span_of_its_own() {
+async fn request_that_a_handler_makes_has_its_own_span() {
     let tracer = InMemoryTracer::new();
     let tracing = HttpTracing::new(tracer.clone());
     let hello = service_fn(|_: Request<()>| async {

@@ -1,17 +1,17 @@
-//! What happens round every call, poll and drop of a filter's future.
+//! Makes the request's span current during every call, poll and drop of a filter's future.
 //!
-//! warp's filters are sealed, so their futures cannot be wrapped. But `warp::trace` runs them within a [`tracing::Span`], and calls
-//! a function of ours for it. That function returns a span of a dispatcher that only this module uses, and that the application's
-//! subscribers do not see. Whoever enters this span makes the request's span current.
+//! warp's filters are sealed, so their futures cannot be wrapped. But `warp::trace` runs them within a [`tracing::Span`] that a
+//! function of this package returns. The span belongs to a dispatcher that only this module uses, so the application's
+//! subscribers do not see it. Entering it makes the request's span current.
 //!
-//! This needs the following of `tracing` and warp:
+//! This depends on the following details of `tracing` and warp:
 //!
 //! - `tracing::Span::new_with` is public, though hidden from tracing's documentation. The documented constructors use the
 //!   dispatcher that is set for the thread, and setting one there slows down every event of the process.
-//! - `warp::trace` enters the span while it calls the filter, and `tracing`'s `Instrumented` at each poll and in its drop.
-//! - A panic in the filter passes through `exit`.
+//! - `warp::trace` enters the span while it calls the filter. `tracing`'s `Instrumented` enters it during each poll and its drop.
+//! - If the filter panics, `exit` is called while the thread unwinds.
 //!
-//! It was read and run with warp 0.4.3, tracing 0.1.44 and tracing-core 0.1.36. The tests of this package fail if any of this changes.
+//! It was reviewed and tested with warp 0.4.3, tracing 0.1.44 and tracing-core 0.1.36. The tests of this package fail if any of this changes.
 
 use std::cell::{Cell, RefCell};
 use std::sync::LazyLock;
@@ -29,14 +29,15 @@ use tracing_core::{Dispatch, Event, Level, LevelFilter, Metadata, Subscriber};
 use crate::request::Identity;
 use crate::traced_request::TracedRequest;
 
-/// Returns a span that runs the request: entered, it makes the request's span current; its last handle ends the request.
+/// Returns a span for the request. The request's span is current while this span is entered. The request ends when the last handle
+/// of this span is dropped.
 pub(crate) fn open(request: TracedRequest) -> tracing::Span {
     const NO_VALUES: [(&Field, Option<&dyn Value>); 0] = [];
-    // Made for the first request. This asks the application's subscribers, so it comes before the key is set.
+    // Created at the first request. This calls the application's subscribers, so it comes before the key is set.
     let dispatch: &Dispatch = &DISPATCH;
     let handles = AtomicUsize::new(1);
     let Some(key) = KEPT.insert(Kept { handles, request }) else {
-        // No memory holds as many requests as it takes to fill the slab.
+        // Never reached: the memory is exhausted before the slab is full.
         return tracing::Span::none();
     };
     OPENING.set(key);
@@ -44,15 +45,15 @@ pub(crate) fn open(request: TracedRequest) -> tracing::Span {
     tracing::Span::new_with(&METADATA, &no_values, dispatch)
 }
 
-/// Calls `f` with the innermost request that this thread is in.
+/// Calls `f` with the innermost request that this thread has entered. Returns `None` if there is none.
 pub(crate) fn with_innermost<R>(f: impl FnOnce(&TracedRequest) -> R) -> Option<R> {
     let innermost = ENTERED.try_with(|entered| Some(entered.borrow().last()?.kept.key()));
-    // Nothing is borrowed while `f` runs: it may call what is not ours.
+    // Nothing is borrowed while `f` runs, because it may call user code that enters another request.
     let kept = KEPT.get(innermost.ok().flatten()?)?;
     Some(f(&kept.request))
 }
 
-/// Returns whether one of the mount points that this thread is in has begun this very request.
+/// Returns `true` if a mount point that this thread has entered has begun this request.
 pub(crate) fn has_begun(request: Identity) -> bool {
     let has_begun = |entered: &Entered| entered.kept.request.has_begun(request);
     ENTERED
@@ -60,27 +61,29 @@ pub(crate) fn has_begun(request: Identity) -> bool {
         .unwrap_or(false)
 }
 
-/// A request, as long as its span in `tracing` has handles.
+/// A request and the number of handles of its span in `tracing`. It is removed with the last handle.
 struct Kept {
     handles: AtomicUsize,
     request: TracedRequest,
 }
 
-/// A request that a thread is in.
+/// A request that a thread has entered.
 struct Entered {
     kept: Entry<'static, Kept>,
-    /// None where the request was begun by an outer mount point.
+    /// `None` if an outer mount point has begun the request.
     scope: Option<RequestScope>,
 }
 
 thread_local! {
-    /// The key of the request whose span is being made.
+    /// The key of the request whose span is being created.
     static OPENING: Cell<usize> = const { Cell::new(0) };
     static ENTERED: RefCell<Vec<Entered>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Each thread inserts into its own part, without a lock. On 64-bit systems there is room for 4096 threads at the same time, the
-/// same as in tracing-subscriber's registry, which is made of such a slab as well.
+/// The requests in progress. Each thread inserts into its own part, without a lock.
+///
+/// On 64-bit systems there is room for 4096 threads at the same time, as in tracing-subscriber's registry, which uses such a
+/// slab as well.
 static KEPT: LazyLock<Slab<Kept>> = LazyLock::new(Slab::new);
 static DISPATCH: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(Bridge));
 static METADATA: Metadata<'static> = Metadata::new(
@@ -94,7 +97,7 @@ static METADATA: Metadata<'static> = Metadata::new(
     Kind::SPAN,
 );
 
-/// The subscriber of these spans. The id of one is its key, plus one: there is no id 0.
+/// The subscriber of these spans. The id of a span is the key of its request plus one, because 0 is no valid id.
 struct Bridge;
 
 fn key_of(id: &Id) -> usize {
@@ -144,13 +147,13 @@ impl Subscriber for Bridge {
         if kept.handles.fetch_sub(1, Ordering::AcqRel) > 1 {
             return false;
         }
-        // A panic of the request's own was noted in `exit`; one that comes from outside is not the request's.
+        // A panic of the request itself was noted in `exit`. If the thread panics now, the panic comes from outside of the request.
         drop(kept.request.begun().and_then(SharedRequestSpan::take));
         drop(kept);
         KEPT.remove(key)
     }
 
-    // No event and no other span comes here: this subscriber enables none.
+    // This subscriber enables no events and no other spans, so it gets none.
     fn enabled(&self, _: &Metadata<'_>) -> bool {
         false
     }
@@ -166,7 +169,7 @@ impl Subscriber for Bridge {
     fn event(&self, _: &Event<'_>) {}
 }
 
-/// Never registered: no other subscriber is asked.
+/// A callsite that is never registered, so no other subscriber is called for it.
 struct NoCallsite;
 
 impl Callsite for NoCallsite {
@@ -204,7 +207,7 @@ mod tests {
         runtime.unwrap().block_on(request.reply(&filter));
     }
 
-    /// The span of a request that nobody responds to.
+    /// Returns the span of a request without a response.
     fn open_request(tracer: &InMemoryTracer) -> tracing::Span {
         let opened = Arc::new(Mutex::new(None));
         let (tracer, span) = (tracer.clone(), opened.clone());
@@ -244,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_is_known_by_where_it_is_in_memory() {
+    fn request_is_identified_by_its_address_in_memory() {
         fn of(request: &http::Request<()>) -> Identity {
             Identity::of(request.uri().path(), request.headers())
         }
@@ -259,16 +262,16 @@ mod tests {
                 assert!(!has_begun(identity), "{}", info.path());
                 let outer = begin(&tracer, &info);
                 outer.in_scope(|| {
-                    // An inner mount point, which joins, has not begun it.
+                    // An inner mount point joins the request but has not begun it.
                     begin(&tracer, &info).in_scope(|| {
                         assert!(has_begun(identity), "{}", info.path());
-                        // One that a handler makes within the process.
+                        // A request that a handler creates itself.
                         assert!(!has_begun(of(&other)), "{}", info.path());
                     });
                 });
                 begin(&tracer, &info).in_scope(|| assert!(has_begun(identity)));
                 assert!(!has_begun(identity), "{}", info.path());
-                // As warp moves it, between the filters.
+                // warp moves the request between filters; its parts stay at their addresses.
                 let expected = of(&other);
                 let moved = Box::new(other);
                 assert_eq!(of(&moved), expected, "{}", info.path());
@@ -279,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_current_on_whichever_thread_enters() {
+    fn request_is_current_on_every_thread_that_enters() {
         let tracer = InMemoryTracer::new();
         let span = open_request(&tracer);
         let here = span.in_scope(|| Span::current().context());
@@ -303,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_is_seen_where_it_passes() {
+    fn panic_within_an_entered_span_is_a_panicked_request() {
         let tracer = InMemoryTracer::new();
         let span = open_request(&tracer);
         let caught = catch_unwind(AssertUnwindSafe(|| span.in_scope(|| panic!("on purpose"))));
@@ -313,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_from_outside_is_none_of_the_requests() {
+    fn panic_outside_of_the_request_is_a_cancelled_request() {
         struct EnteredByDrop(tracing::Span);
         impl Drop for EnteredByDrop {
             fn drop(&mut self) {
@@ -332,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_has_ended_is_over_while_its_span_lives_on() {
+    fn request_that_has_ended_is_not_recording_while_its_span_has_handles() {
         let tracer = InMemoryTracer::new();
         let span = open_request(&tracer);
         span.in_scope(|| {
@@ -346,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_is_kept_as_long_as_its_span_has_handles() {
+    fn request_is_removed_with_the_last_handle_of_its_span() {
         let span = open_request(&InMemoryTracer::new());
         let id = span.id().unwrap();
         let copy = span.clone();
@@ -357,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn other_subscribers_go_on_as_before() {
+    fn subscriber_of_the_application_gets_its_events_and_no_span_of_the_bridge() {
         struct Counting(Arc<AtomicUsize>);
 
         impl Subscriber for Counting {
@@ -365,7 +368,7 @@ mod tests {
                 metadata.target() == "counted"
             }
             fn new_span(&self, _: &Attributes<'_>) -> Id {
-                panic!("a span of ours came to a subscriber of the application's")
+                panic!("the application's subscriber got a span of the bridge")
             }
             fn record(&self, _: &Id, _: &Record<'_>) {}
             fn record_follows_from(&self, _: &Id, _: &Id) {}

@@ -1,4 +1,4 @@
-//! The request's span in a handler, and its route.
+//! The request's span in a handler, and the route.
 
 use std::convert::Infallible;
 use std::ops::Deref;
@@ -6,7 +6,9 @@ use std::ops::Deref;
 use opentracing_http::Span;
 use warp::Filter;
 
-/// The request's span; derefs to [`Span`]. The filter [`current_span`] extracts it.
+/// The request's span. It derefs to [`Span`]. The filter [`current_span`] extracts it, and shows an example.
+///
+/// If the request is not traced it contains an empty handle, on which every method does nothing.
 #[derive(Debug, Clone)]
 pub struct CurrentSpan(pub Span);
 
@@ -24,8 +26,9 @@ impl From<CurrentSpan> for Span {
     }
 }
 
-/// Returns the filter that extracts the request's span. It never rejects: in an untraced request it extracts the empty handle,
-/// on which nothing is recorded.
+/// Returns the filter that extracts the request's span.
+///
+/// It never rejects. If the request is not traced it extracts an empty handle, on which every method does nothing.
 ///
 /// ```
 /// use opentracing_warp::{CurrentSpan, current_span};
@@ -43,12 +46,12 @@ pub fn current_span()
     warp::any().map(|| CurrentSpan(Span::current()))
 }
 
-/// Returns a filter that sets the route of the request's span: its name becomes `GET /users/{id}`, and its tag `http.route` is
-/// `/users/{id}`. The filter extracts nothing and never rejects.
+/// Returns a filter that sets the route of the request's span. The filter extracts nothing and never rejects.
 ///
-/// warp has no templates of routes, so the template is written out here, as a whole, also where paths are nested. Put the filter
-/// behind those that match the path. Where several set a route, the last one counts. Without a route the span is named after the
-/// method alone.
+/// With the template `/users/{id}` the span's name becomes `GET /users/{id}`, and its tag `http.route` becomes `/users/{id}`.
+///
+/// warp has no route templates, so give the whole template here, also if paths are nested. Put the filter after those that match
+/// the path. If several filters set a route, the last one counts. Without a route the span is named after the method alone.
 ///
 /// ```
 /// use opentracing_warp::route;

@@ -1,4 +1,4 @@
-//! The filter form: tracing round filters, under `warp::serve`.
+//! The filter form: traces filters that `warp::serve` serves.
 
 use std::convert::Infallible;
 use std::future::ready;
@@ -12,22 +12,23 @@ use crate::request::Facts;
 use crate::traced_request::{Coverage, TracedRequest};
 use crate::{body, bridge};
 
-/// Tracing for every filter that makes a reply, under `warp::serve`.
+/// Traces filters that return a reply and are served by `warp::serve`.
 ///
-/// Both methods take the policy (`&tracing`), or a [mount point](opentracing_http::HttpTracing::mount_point) where this one adds
-/// something to it.
+/// Both methods take the policy (`&tracing`), or the policy with [options](opentracing_http::HttpTracing::mount_point) for this
+/// mount point.
 ///
-/// The request's span is current while the filters inside run, while their reply is made, and while a streamed body is sent;
+/// The request's span is current while the traced filter runs, while its reply is created, and while a streamed body is sent.
 /// [`current_span`](crate::current_span) extracts it.
 ///
-/// A request that passes through two traced filters has one span: the inner one adds its attributes and its name when its route
-/// has responded.
+/// A request that passes through two traced filters has one span. The outer filter begins and ends it; the inner filter adds its
+/// attributes and its name when its route has responded.
 pub trait Traced: Filter + Clone + Send + Sync + 'static
 where
     Self::Extract: Reply,
     Self::Error: Rejects,
 {
-    /// Traces every request, also those that no route matches: for the filter that is served, with its `recover` inside.
+    /// Returns a filter that traces every request, also one that no route matches. Call it last, on the filter that is served,
+    /// after `recover`.
     ///
     /// ```no_run
     /// use opentracing_warp::{HttpTracing, InMemoryTracer, Traced};
@@ -41,7 +42,7 @@ where
     /// # }
     /// ```
     ///
-    /// A rejection that leaves the filter has the status of the reply that warp makes of it.
+    /// If the filter rejects a request, the span has the status of the reply that warp sends for the rejection.
     fn traced(
         self,
         mount_point: impl Into<MountPoint>,
@@ -50,7 +51,7 @@ where
         <Self::Error as sealed::Trace>::trace(self, mount_point.into(), Coverage::App)
     }
 
-    /// Traces the requests that this route responds to: for one of several routes that are tried in turn (`or`).
+    /// Returns a filter that traces the requests to which this route responds. Call it on one of several routes that `or` combines.
     ///
     /// ```
     /// use opentracing_warp::{Attribute, HttpTracing, InMemoryTracer, Traced};
@@ -64,9 +65,9 @@ where
     /// # let _ = routes;
     /// ```
     ///
-    /// A request that the route rejects as not found or with a wrong method is another route's, and leaves no span here. Every
-    /// other rejection counts as this route's response, with the status of the reply that warp makes of it. Callbacks for the
-    /// start of a request (`on_start`) are called before that is known.
+    /// If the route rejects a request as not found or with a wrong method, there is no span, because `or` tries the next route.
+    /// Every other rejection counts as this route's response, with the status of the reply that warp sends for it. `on_start`
+    /// callbacks are called before it is known whether there will be a span.
     fn traced_route(
         self,
         mount_point: impl Into<MountPoint>,
@@ -94,8 +95,9 @@ mod sealed {
     use super::{Filter, MountPoint, Reply, Response};
     use crate::traced_request::Coverage;
 
-    /// Written for each error, because warp's `and` combines errors by a trait that only warp can name.
+    /// Implemented for each error type, because warp's `and` combines errors with a private trait of warp.
     pub trait Trace: Sized {
+        /// Returns the traced filter; see [`Traced`](super::Traced) for an example.
         fn trace<F>(
             filter: F,
             mount_point: MountPoint,
@@ -139,7 +141,7 @@ impl sealed::Trace for Infallible {
     }
 }
 
-/// Begins a request, runs the filter in its scope, and notes the response.
+/// Returns a filter that begins a request, runs the inner filter in its scope, and records the response.
 fn in_scope<F>(
     filter: F,
     mount_point: MountPoint,

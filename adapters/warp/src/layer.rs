@@ -4,14 +4,14 @@ use opentracing_http::MountPoint;
 use opentracing_tower::{Framework, TracingService};
 use tower_layer::Layer;
 
-/// Traces every request of a [`warp::service`], from outside of warp.
+/// A tower layer that traces every request to a [`warp::service`].
 ///
-/// It sees everything that warp sends: the replies that warp itself makes of rejections, and every byte of every body. It uses
-/// documented interfaces only, and costs less than the filter form ([`Traced`](crate::Traced)).
+/// It sees everything that warp sends, including the replies that warp itself creates for rejections, and every byte of every
+/// body. It uses only documented interfaces, and costs less than the filter form ([`Traced`](crate::Traced)).
 ///
-/// The server is not `warp::serve`'s then, and [`warp::addr::remote`] returns `None`: warp keeps the address under a type that
-/// only `warp::serve` can set. The span has the peer's address where the server leaves a
-/// [`SocketAddr`](std::net::SocketAddr) in the request's extensions, as this one does:
+/// `warp::serve` cannot serve such a service. Without it [`warp::addr::remote`] returns `None`, because warp stores the address
+/// in a private type. The span has the peer's address if the server inserts a [`SocketAddr`](std::net::SocketAddr) into the
+/// request's extensions, as in this example:
 ///
 /// ```no_run
 /// use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -47,18 +47,19 @@ pub struct TracingLayer {
     layer: opentracing_tower::TracingLayer<Warp>,
 }
 
-/// warp as tower's adapter sees it.
+/// The [`Framework`] of the tower layer for warp.
 #[derive(Debug, Clone)]
 pub enum Warp {}
 
 impl Framework for Warp {
     const COMPONENT: &'static str = "warp";
-    // Filters can look for one type only.
+    // A filter can look up only a fixed type in the extensions.
     const LEAVES_TRACED: bool = true;
 }
 
 impl TracingLayer {
-    /// Creates the layer of a mount point: `&tracing`, or [options](opentracing_http::HttpTracing::mount_point) of its own.
+    /// Creates the layer from the policy (`&tracing`), or from the policy with
+    /// [options](opentracing_http::HttpTracing::mount_point) for this mount point.
     #[must_use]
     pub fn new(mount_point: impl Into<MountPoint>) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! The view of a request that passes through a traced filter.
+//! Lets the core read a request in a traced filter.
 
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -15,15 +15,15 @@ use warp::Filter;
 
 use crate::bridge;
 
-/// What `warp::trace` does not show of a request.
+/// Facts about a request that `warp::trace` does not provide.
 #[derive(Debug, Default)]
 pub(crate) struct Facts {
     peer: Option<SocketAddr>,
     query: Option<String>,
-    /// Only where there is no `Host` header, as in HTTP/2. Where the two differ, warp's filter shows neither; where they are
-    /// the same, it parses the header for nothing.
+    /// Set only if there is no `Host` header, as in HTTP/2. If both exist, warp's filter compares them: it returns neither if they
+    /// differ, and nothing new if they are equal.
     authority: Option<Authority>,
-    /// Left by a tower layer outside of warp that traces the request.
+    /// Set if a tower layer outside of warp traces the request.
     traced: Option<Traced>,
 }
 
@@ -32,14 +32,14 @@ thread_local! {
 }
 
 impl Facts {
-    /// Returns the filter that collects the facts for the traced filter that follows it: warp asks that one for its future
-    /// right after this one is ready, on the same thread.
+    /// Returns the filter that collects the facts for the traced filter that follows it. The facts are passed on in a
+    /// thread-local, because warp creates the future of the next filter immediately after this one is ready, on the same thread.
     pub(crate) fn hand_over()
     -> impl Filter<Extract = (), Error = Infallible> + Copy + Send + Sync + 'static {
         let query = warp::query::raw()
             .map(Some)
             .or_else(|_| ready(Ok::<_, Infallible>((None,))));
-        // Where there is a `Host` header, `warp::host` would parse it, and reject the request if it is no authority.
+        // `warp::host` is not used if there is a `Host` header, because it rejects a request whose header is no valid authority.
         let authority = warp::header::value("host")
             .map(|_| None)
             .or(warp::host::optional())
@@ -56,24 +56,24 @@ impl Facts {
                     authority,
                     traced,
                 };
-                // Where the thread ends, no request begins.
+                // It fails only while the thread ends, and then no request begins.
                 let _ = HANDED_OVER.try_with(|handed_over| handed_over.set(Some(facts)));
             })
             .untuple_one()
     }
 
-    /// Takes the facts that were handed over.
+    /// Returns the facts that were handed over, and removes them from the thread-local.
     pub(crate) fn handed_over() -> Self {
         let facts = HANDED_OVER.try_with(Cell::take);
         facts.ok().flatten().unwrap_or_default()
     }
 }
 
-/// Which request this is, among those whose filters this thread is in.
+/// Identifies a request among those whose filters this thread has entered.
 ///
-/// Filters cannot mark a request, but they cannot change it either: as long as warp tries filters on it, its path and its
-/// headers stay where they are in memory, and those of a request that a handler makes meanwhile are elsewhere. The path `/` is
-/// the same static text in all requests; there the first header tells them apart.
+/// Filters cannot mark a request, but they cannot change it either. While warp tries filters on a request, its path and headers
+/// stay at their addresses in memory, and a request that a handler creates meanwhile has other addresses. The path `/` is the same
+/// static text in all requests, so the address of the first header is compared as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Identity {
     path: usize,
@@ -90,7 +90,7 @@ impl Identity {
     }
 }
 
-/// A request as warp's wrapping filters show it, and the facts that they do not show.
+/// A view of the request: the parts that warp's wrapping filters provide, and the facts that they do not provide.
 pub(crate) struct View<'a> {
     pub(crate) method: &'a Method,
     pub(crate) path: &'a str,
@@ -134,8 +134,8 @@ impl RequestView for View<'_> {
         Some(self.version)
     }
 
-    /// Filters cannot leave a mark, so this is the same for every mark: of the requests in whose scopes this thread is, the
-    /// innermost is joined.
+    /// Returns the same for every mark, because filters cannot mark a request. Without marks, a traced filter joins the innermost
+    /// request that this thread has entered.
     fn has_mark(&self, _: Mark) -> bool {
         self.facts.traced.is_some() || bridge::has_begun(self.identity())
     }

@@ -1,4 +1,4 @@
-//! A request in a traced filter, from its start to its reply or its rejection.
+//! A request in a traced filter, from its start to its reply or rejection.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -11,12 +11,12 @@ use warp::{Rejection, Reply as _};
 
 use crate::request::{Facts, Identity, View};
 
-/// What a filter covers.
+/// The part of the application that a traced filter covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Coverage {
-    /// The whole application: warp makes a reply of every rejection.
+    /// The whole application. warp replies to every rejection.
     App,
-    /// One of several routes: after `404 Not Found` and `405 Method Not Allowed` warp tries another one.
+    /// One of several routes. After `404 Not Found` and `405 Method Not Allowed` warp tries another one.
     Route,
 }
 
@@ -30,12 +30,12 @@ pub(crate) struct TracedRequest {
     is_rejected: AtomicBool,
 }
 
-/// What a mount point has to do with the request's span.
+/// The role of a mount point for the request's span.
 #[derive(Debug)]
 enum Role {
-    /// It has begun the span, and ends it.
+    /// This mount point has begun the span, and ends it.
     Outermost(SharedRequestSpan),
-    /// It joins the span of an outer mount point, if its route is the one that responds.
+    /// This mount point joins the span of an outer one if its route responds.
     Inner(Span, Instrumentation),
 }
 
@@ -66,7 +66,8 @@ impl TracedRequest {
         }
     }
 
-    /// Returns the request's span, where this mount point has begun it. Where an outer one has, it also makes it current.
+    /// Returns the request's span if this mount point has begun it. Otherwise returns `None`: the outer mount point that has
+    /// begun it also makes it current.
     pub(crate) fn begun(&self) -> Option<&SharedRequestSpan> {
         match &self.role {
             Role::Outermost(span) => Some(span),
@@ -74,12 +75,12 @@ impl TracedRequest {
         }
     }
 
-    /// Returns whether this very request was begun here.
+    /// Returns `true` if this mount point has begun this request.
     pub(crate) fn has_begun(&self, request: Identity) -> bool {
         self.identity == request && self.begun().is_some()
     }
 
-    /// Notes a rejection. Its status is known only in [`responded`](Self::responded).
+    /// Records a rejection. Its status is known only in [`responded`](Self::responded).
     pub(crate) fn rejected(&self, rejection: &Rejection) {
         self.is_rejected.store(true, Ordering::Relaxed);
         let note = |span: &mut RequestSpan| {
@@ -92,7 +93,7 @@ impl TracedRequest {
         self.begun().and_then(|span| span.with(note));
     }
 
-    /// Called with the status of the reply or the rejection, before the reply itself is at hand.
+    /// Records the status of the reply or the rejection. It is called before the reply itself is available.
     pub(crate) fn responded(&self, info: &warp::log::Info<'_>) {
         let is_rejected = self.is_rejected.load(Ordering::Relaxed);
         let has_no_match =
@@ -111,7 +112,7 @@ impl TracedRequest {
             }
             Role::Outermost(span) if is_rejected => match span.take() {
                 Some(span) if is_other_routes => span.discard(),
-                // warp makes the reply outside of all filters, with a body in memory.
+                // warp creates the reply outside of all filters, with a body in memory.
                 Some(span) => drop(follow(info.status().into_response(), span)),
                 None => {}
             },

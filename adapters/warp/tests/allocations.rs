@@ -1,4 +1,4 @@
-//! What a traced request costs in allocations, over bare warp.
+//! The allocations that tracing adds to a request.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use opentracing_warp::{Attribute, HttpTracing, Traced, TracingLayer, route};
 use tower::{Layer as _, Service, ServiceExt as _};
 use warp::{Filter, Rejection, Reply};
 
-/// Takes every span, and keeps none.
+/// A tracer that drops every span, so that only the request's own allocations are counted.
 struct Discard;
 
 impl Tracer for Discard {
@@ -45,9 +45,9 @@ fn tracing() -> HttpTracing {
 
 fn request(path: &str, traceparent: &str) -> Request<Empty<&'static [u8]>> {
     Request::get(path)
-        // What the server leaves there; without it the layer's mark is the first entry, and costs the map.
+        // Inserted as by a server. Without it the layer's mark would be the first entry, and cost the map.
         .extension(SocketAddr::from(([127, 0, 0, 1], 4711)))
-        // As hyper makes it, a copy of which shares its bytes.
+        // Created as by hyper, so that a copy shares its bytes.
         .header("host", HeaderValue::from_static("shop.example"))
         .header("user-agent", "curl/8.5.0")
         .header("accept", "text/html,application/xhtml+xml")
@@ -58,7 +58,7 @@ fn request(path: &str, traceparent: &str) -> Request<Empty<&'static [u8]>> {
         .expect("the request is right")
 }
 
-/// Allocations of one request through the service as hyper calls it, its body read to the end.
+/// Returns the number of allocations of one request to the service, called as by hyper, with the reading of its body.
 fn allocations<S, B>(service: &S, path: &str, traceparent: &str) -> u64
 where
     S: Service<Request<Empty<&'static [u8]>>, Response = http::Response<B>, Error = Infallible>
@@ -84,7 +84,7 @@ where
         });
         info.count_total
     };
-    // The first fills thread-locals and lazy statics.
+    // The first request fills thread-locals and lazy statics.
     once();
     once()
 }
@@ -93,20 +93,20 @@ fn bare(path: &str) -> u64 {
     allocations(&warp::service(routes()), path, SAMPLED)
 }
 
-/// What the layer adds.
+/// Returns the number that the layer adds.
 fn layer(tracing: &HttpTracing, path: &str, traceparent: &str) -> u64 {
     let service = TracingLayer::new(tracing).layer(warp::service(routes()));
     allocations(&service, path, traceparent) - bare(path)
 }
 
-/// What the filter adds.
+/// Returns the number that the filter adds.
 fn filter(tracing: &HttpTracing, path: &str, traceparent: &str) -> u64 {
     let service = warp::service(routes().traced(tracing));
     allocations(&service, path, traceparent) - bare(path)
 }
 
 #[test]
-fn behind_the_layer_a_request_costs_none_whether_it_is_recorded_or_not() {
+fn request_with_the_layer_costs_no_allocation_recorded_or_not() {
     for path in ["/users/7", "/users/7?page=2", "/stream"] {
         assert_eq!(layer(&tracing(), path, UNSAMPLED), 0, "{path}");
         assert_eq!(
@@ -119,10 +119,10 @@ fn behind_the_layer_a_request_costs_none_whether_it_is_recorded_or_not() {
 }
 
 #[test]
-fn a_traced_filter_costs_one_more_and_another_for_a_stream() {
-    // The query: a copy, or warp's rejection that says there is none.
+fn request_with_the_filter_costs_one_and_a_stream_one_more() {
+    // A copy of the query, or warp's rejection if there is none.
     const QUERY: u64 = 1;
-    // The stream that goes back into warp's body.
+    // The stream from which warp's body is created.
     const STREAM: u64 = 1;
 
     for (path, ours) in [
@@ -140,10 +140,10 @@ fn a_traced_filter_costs_one_more_and_another_for_a_stream() {
 }
 
 #[test]
-fn the_layer_round_a_traced_filter_costs_one_more_for_the_mark() {
+fn layer_around_a_traced_filter_costs_one_more_for_the_mark() {
     let tracing = tracing();
     let service = TracingLayer::new(&tracing).layer(warp::service(routes().traced(&tracing)));
     let both = allocations(&service, "/users/7", UNSAMPLED) - bare("/users/7");
-    // The query; and with the mark the request's extensions grow.
+    // One for the query, and one because the mark makes the request's extensions grow.
     assert_eq!(both, 2);
 }

@@ -18,13 +18,13 @@ use crate::server::{serve_service, start};
 
 const ERROR_MESSAGE: (Feature, &str) = (
     Feature::ErrorMessage,
-    "`recover` makes a reply of a rejection before anyone outside of it can see the rejection.",
+    "`recover` turns a rejection into a reply, so filters outside of it do not see the rejection.",
 );
 const TRAILERS: (Feature, &str) = (
     Feature::Trailers,
-    "warp's replies are made of data only, streams included.",
+    "warp's replies contain only data, streams included.",
 );
-const AUTHORITY: &str = "`warp::host` alone reads the target's authority, and rejects a request whose `Host` header differs.";
+const AUTHORITY: &str = "Only `warp::host` reads the target's authority, and it rejects a request whose `Host` header differs.";
 
 mod filter_form {
     use super::*;
@@ -40,12 +40,16 @@ mod filter_form {
                 (Feature::AbsoluteAuthority, AUTHORITY),
                 (Feature::Http2Authority, AUTHORITY),
                 (
+                    Feature::TargetScheme,
+                    "No filter of warp's reads the target's scheme.",
+                ),
+                (
                     Feature::HandlerError,
-                    "Outside of all filters warp makes a reply of every rejection, which has the status that the span has.",
+                    "Outside of all filters warp turns every rejection into a reply, with the status that the span has.",
                 ),
                 (
                     Feature::CatchPanicLayer,
-                    "`warp::serve` takes filters only, and no filter catches panics.",
+                    "`warp::serve` accepts only filters, and no filter catches panics.",
                 ),
             ],
             ..Capabilities::ALL
@@ -88,11 +92,11 @@ mod layer_form {
                 TRAILERS,
                 (
                     Feature::HandlerError,
-                    "`warp::service` makes a reply of every rejection: its error is `Infallible`.",
+                    "`warp::service` turns every rejection into a reply: its error is `Infallible`.",
                 ),
                 (
                     Feature::UnmatchedRoute,
-                    "Round `warp::service` a 404 of warp's own is a reply like any other.",
+                    "Outside of `warp::service` a 404 that warp itself sends is a reply like any other.",
                 ),
             ],
             ..Capabilities::ALL

@@ -26,7 +26,7 @@ fn traced() -> (HttpTracing, InMemoryTracer) {
     (HttpTracing::new(tracer.clone()), tracer)
 }
 
-/// A server of this filter, with `warp::serve`.
+/// Serves this filter with `warp::serve`.
 fn serve<F>(filter: F) -> Running
 where
     F: Filter + Clone + Send + Sync + 'static,
@@ -64,7 +64,7 @@ struct Broken;
 
 impl Reject for Broken {}
 
-/// A reply that looks for its span when it is made.
+/// A reply that contains the id of the span that is current while it is created.
 struct Late;
 
 impl Reply for Late {
@@ -74,7 +74,7 @@ impl Reply for Late {
 }
 
 #[test]
-fn the_span_is_current_wherever_filters_run() {
+fn span_is_current_in_filters_replies_and_streams() {
     let (tracing, tracer) = traced();
     let routes = warp::path("map")
         .and(current_span())
@@ -192,7 +192,7 @@ fn rejections_have_the_status_that_the_client_gets() {
 }
 
 #[test]
-fn a_route_that_does_not_match_leaves_no_span() {
+fn traced_route_that_does_not_match_has_no_span() {
     let ends = Arc::new(Mutex::new(Vec::new()));
     let tracer = InMemoryTracer::new();
     let noted = ends.clone();
@@ -248,7 +248,7 @@ fn a_route_that_does_not_match_leaves_no_span() {
 }
 
 #[test]
-fn in_a_traced_app_only_the_route_that_answers_adds_to_the_span() {
+fn only_the_traced_route_that_responds_adds_its_attributes() {
     let (tracing, tracer) = traced();
     let options = |name: &'static str, attribute: Attribute| {
         tracing.mount_point().name(name).attributes([attribute])
@@ -290,7 +290,7 @@ fn in_a_traced_app_only_the_route_that_answers_adds_to_the_span() {
 }
 
 #[test]
-fn metrics_know_the_route_of_requests_that_are_not_recorded() {
+fn finish_callbacks_get_the_route_of_requests_that_are_not_recorded() {
     let ends = Arc::new(Mutex::new(Vec::new()));
     let noted = ends.clone();
     let tracing = HttpTracing::builder(InMemoryTracer::new())
@@ -329,7 +329,7 @@ fn metrics_know_the_route_of_requests_that_are_not_recorded() {
 }
 
 #[test]
-fn files_and_compressed_replies_are_the_same_untraced() {
+fn traced_files_and_compressed_replies_equal_untraced_ones() {
     let file = std::env::temp_dir().join(format!("opentracing-warp-{}.txt", std::process::id()));
     std::fs::write(&file, "a file of some length\n".repeat(2000)).unwrap();
     let routes = warp::path("file")
@@ -382,7 +382,7 @@ fn files_and_compressed_replies_are_the_same_untraced() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_graceful_shutdown_leaves_nothing_unfinished() {
+async fn graceful_shutdown_leaves_no_unfinished_span() {
     let (tracing, tracer) = traced();
     let gate = app::Gate::default();
     let waits = gate.clone();
@@ -401,7 +401,7 @@ async fn a_graceful_shutdown_leaves_nothing_unfinished() {
         .graceful(async {
             let _ = stopped.await;
         });
-    // What is served can be spawned.
+    // The server's future is `Send`.
     let server = tokio::spawn(server.run());
     let client = tokio::task::spawn_blocking(move || {
         let mut connection = Connection::open(addr);
@@ -425,7 +425,7 @@ async fn a_graceful_shutdown_leaves_nothing_unfinished() {
     tracer.assert_nothing_unfinished();
 }
 
-/// What users write as the type of their routes, and the error that cannot happen.
+/// The types that services write for their routes, also with an error that cannot happen.
 #[tokio::test]
 async fn filters_of_hidden_types_can_be_traced() {
     fn hidden() -> impl Filter<Extract = impl Reply, Error = Rejection> + Clone {
@@ -474,13 +474,13 @@ async fn filters_of_hidden_types_can_be_traced() {
 }
 
 #[test]
-fn requests_that_a_filter_makes_to_a_service_are_their_own() {
+fn requests_that_a_filter_makes_have_their_own_spans() {
     use tower::{Layer as _, ServiceExt as _};
 
     const CALLER: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
     let (tracing, tracer) = traced();
-    // Not one of warp's, which in a debug build panics within another filter.
+    // Not a service of warp, because in a debug build that panics within another filter.
     let inner = tower::service_fn(async |_: http::Request<String>| {
         Ok::<_, Infallible>(http::Response::new(String::new()))
     });

@@ -1,4 +1,4 @@
-//! The tower form round `warp::service`, beyond the contract.
+//! The tower layer around `warp::service`, beyond the contract.
 
 mod server;
 
@@ -19,7 +19,7 @@ use crate::server::{serve_service, start};
 const PATIENCE: Duration = Duration::from_secs(30);
 const UNSAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
 
-/// A server of these routes inside of the layer.
+/// Serves these routes inside of the layer.
 fn serve<R: Reply + Send + 'static>(layer: TracingLayer, routes: BoxedFilter<(R,)>) -> Running {
     start(move |listener| serve_service(listener, layer.layer(warp::service(routes))))
 }
@@ -69,7 +69,7 @@ fn rejections_have_the_status_that_the_client_gets() {
 }
 
 #[test]
-fn both_forms_and_a_route_make_one_span() {
+fn request_with_both_forms_and_a_traced_route_has_one_span() {
     let tracer = InMemoryTracer::new();
     let tracing = HttpTracing::new(tracer.clone());
     let one = warp::path("one")
@@ -106,7 +106,7 @@ fn both_forms_and_a_route_make_one_span() {
 }
 
 #[test]
-fn metrics_know_the_route_of_requests_that_are_not_recorded() {
+fn finish_callbacks_get_the_route_of_requests_that_are_not_recorded() {
     let ends = Arc::new(Mutex::new(Vec::new()));
     let noted = ends.clone();
     let tracing = HttpTracing::builder(InMemoryTracer::new())
@@ -140,7 +140,7 @@ fn metrics_know_the_route_of_requests_that_are_not_recorded() {
 }
 
 #[test]
-fn warp_does_not_know_the_peer_there_and_the_span_does() {
+fn span_has_the_peer_although_warp_has_no_remote_address() {
     let tracer = InMemoryTracer::new();
     let routes = warp::addr::remote()
         .map(|peer: Option<std::net::SocketAddr>| format!("{peer:?}"))

@@ -31,7 +31,7 @@ pub use self::outcome::{Outcome, SpanEnd};
 pub use self::pattern::{ParsePatternError, Pattern};
 pub use self::redaction::QueryRedaction;
 pub use self::request_view::{RequestView, Route};
-pub use self::response_view::{BodySize, ResponseView};
+pub use self::response_view::{BodySize, ResponseView, WithBodySize};
 pub use self::trace_id_header::TraceIdHeader;
 pub use self::trust::Trust;
 

@@ -121,6 +121,48 @@ impl ResponseView for StatusCode {
     }
 }
 
+/// A response together with the size of its body, for a view that does not know the size.
+///
+/// ```
+/// use opentracing_http::server::{BodySize, ResponseView, WithBodySize};
+///
+/// let mut response = http::Response::new("hello");
+/// let size = BodySize::Exact(response.body().len() as u64);
+/// assert_eq!(WithBodySize(&mut response, size).body_size(), BodySize::Exact(5));
+/// ```
+#[derive(Debug)]
+pub struct WithBodySize<'r, R>(pub &'r mut R, pub BodySize);
+
+impl<R: ResponseView> ResponseView for WithBodySize<'_, R> {
+    fn status(&self) -> u16 {
+        self.0.status()
+    }
+
+    fn headers(&self) -> &dyn HeaderView {
+        self.0.headers()
+    }
+
+    fn headers_mut(&mut self) -> Option<&mut dyn Carrier> {
+        self.0.headers_mut()
+    }
+
+    fn body_size(&self) -> BodySize {
+        self.1
+    }
+
+    fn route(&self) -> Route<'_> {
+        self.0.route()
+    }
+
+    fn error(&self) -> Option<&dyn Display> {
+        self.0.error()
+    }
+
+    fn is_upgrade(&self) -> bool {
+        self.0.is_upgrade()
+    }
+}
+
 /// The size of a response's body, as far as the framework knows it. See [`ResponseView`] for an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodySize {

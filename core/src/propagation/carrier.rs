@@ -289,7 +289,7 @@ impl<K: AsRef<str>, V: AsRef<[u8]>, const N: usize> HeaderView for [(K, V); N] {
 /// carrier is a closure:
 ///
 /// ```
-/// use opentracing_http::propagation::Carrier;
+/// use opentracing_http::propagation::{Carrier, Field};
 ///
 /// let mut headers = String::new();
 /// let mut carrier = |name: &str, value: &str| headers.push_str(&format!("{name}: {value}\r\n"));
@@ -301,9 +301,7 @@ impl<K: AsRef<str>, V: AsRef<[u8]>, const N: usize> HeaderView for [(K, V); N] {
 /// carrier.set("uberctx-tenant", "blue");
 /// carrier.append("server-timing", "trace");
 /// carrier.append("server-timing", "total;dur=3");
-/// carrier.remove("b3");
-/// carrier.remove_prefixed("uberctx-");
-/// carrier.remove_fields(&[opentracing_http::propagation::Field::named("server-timing")]);
+/// carrier.remove_fields(&[Field::named("server-timing"), Field::prefixed("uberctx-")]);
 /// assert!(headers.is_empty());
 /// ```
 #[diagnostic::on_unimplemented(
@@ -323,32 +321,13 @@ pub trait Carrier {
         self.set(name, value);
     }
 
-    /// Removes a header, left by an earlier injection or copied from a caller. The default does nothing, for carriers
-    /// that can only be added to; these must not contain headers of the formats.
-    fn remove(&mut self, name: &str) {
-        let _ = name;
-    }
-
-    /// Removes all headers whose names start with `prefix`, as [`remove`](Self::remove) does.
-    fn remove_prefixed(&mut self, prefix: &str) {
-        let _ = prefix;
-    }
-
-    /// Removes all headers that one of these fields [covers](Field::covers), as [`remove`](Self::remove) does.
+    /// Removes all headers that one of these fields [covers](Field::covers): left by an earlier injection, or copied from a
+    /// caller.
     ///
-    /// It is called once before each injection, with the fields of all formats of the policy. The default removes one
-    /// field after the other. Implement it if one pass is faster.
+    /// It is called once before each injection, with the fields of all formats of the policy. The default does nothing, for
+    /// carriers that can only be added to; these must not contain headers of the formats.
     fn remove_fields(&mut self, fields: &[Field]) {
-        for field in fields {
-            match field {
-                Field::Known(KnownHeader::UberCtx) => {
-                    self.remove_prefixed(KnownHeader::UberCtx.name());
-                }
-                Field::Known(known) => self.remove(known.name()),
-                Field::Named(name) => self.remove(name),
-                Field::Prefixed(prefix) => self.remove_prefixed(prefix),
-            }
-        }
+        let _ = fields;
     }
 }
 
@@ -384,25 +363,6 @@ impl Carrier for HeaderMap {
         }
     }
 
-    fn remove(&mut self, name: &str) {
-        match prepared(name) {
-            Some(name) => Self::remove(self, name),
-            None => Self::remove(self, name),
-        };
-    }
-
-    fn remove_prefixed(&mut self, prefix: &str) {
-        // Nearly always empty, so without an allocation.
-        let names: Vec<HeaderName> = self
-            .keys()
-            .filter(|name| name.as_str().starts_with(prefix))
-            .cloned()
-            .collect();
-        for name in names {
-            Self::remove(self, name);
-        }
-    }
-
     fn remove_fields(&mut self, fields: &[Field]) {
         // Mostly none of the known headers is present; checking each present header is faster than twelve look-ups.
         let mut there = [false; KnownHeader::NAMED.len() + 1];
@@ -416,13 +376,26 @@ impl Carrier for HeaderMap {
             match field {
                 Field::Known(known) if !there.get(known.index()).is_some_and(|there| *there) => {}
                 Field::Known(KnownHeader::UberCtx) => {
-                    self.remove_prefixed(KnownHeader::UberCtx.name());
+                    remove_prefixed(self, KnownHeader::UberCtx.name());
                 }
-                Field::Known(known) => Carrier::remove(self, known.name()),
-                Field::Named(name) => Carrier::remove(self, name),
-                Field::Prefixed(prefix) => self.remove_prefixed(prefix),
+                Field::Known(known) => match HTTP_NAMES.get(known.index()) {
+                    Some(name) => drop(self.remove(name)),
+                    None => drop(self.remove(known.name())),
+                },
+                Field::Named(name) => drop(self.remove(&**name)),
+                Field::Prefixed(prefix) => remove_prefixed(self, prefix),
             }
         }
+    }
+}
+
+fn remove_prefixed(headers: &mut HeaderMap, prefix: &str) {
+    // Nearly always empty, so without an allocation.
+    let names = headers.keys();
+    let names = names.filter(|name| name.as_str().starts_with(prefix));
+    let names: Vec<HeaderName> = names.cloned().collect();
+    for name in names {
+        headers.remove(name);
     }
 }
 
@@ -431,26 +404,13 @@ fn prepared(name: &str) -> Option<&'static HeaderName> {
     HTTP_NAMES.get(KnownHeader::from_name(name)?.index())
 }
 
-fn has_prefix(name: &str, prefix: &str) -> bool {
-    name.get(..prefix.len())
-        .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
-}
-
 macro_rules! carrier_of_text_maps {
     ($([$($generics:tt)*] $map:ty)*) => {$(
         impl<$($generics)*> Carrier for $map {
             fn set(&mut self, name: &str, value: &str) {
                 // Receivers take names that differ in case for one header.
-                Carrier::remove(self, name);
-                self.insert(name.to_owned(), value.to_owned());
-            }
-
-            fn remove(&mut self, name: &str) {
                 self.retain(|found, _| !found.eq_ignore_ascii_case(name));
-            }
-
-            fn remove_prefixed(&mut self, prefix: &str) {
-                self.retain(|found, _| !has_prefix(found, prefix));
+                self.insert(name.to_owned(), value.to_owned());
             }
 
             fn remove_fields(&mut self, fields: &[Field]) {
@@ -467,20 +427,12 @@ carrier_of_text_maps! {
 
 impl Carrier for Vec<(String, String)> {
     fn set(&mut self, name: &str, value: &str) {
-        Carrier::remove(self, name);
+        self.retain(|(found, _)| !found.eq_ignore_ascii_case(name));
         Carrier::append(self, name, value);
     }
 
     fn append(&mut self, name: &str, value: &str) {
         self.push((name.to_owned(), value.to_owned()));
-    }
-
-    fn remove(&mut self, name: &str) {
-        self.retain(|(found, _)| !found.eq_ignore_ascii_case(name));
-    }
-
-    fn remove_prefixed(&mut self, prefix: &str) {
-        self.retain(|(found, _)| !has_prefix(found, prefix));
     }
 
     fn remove_fields(&mut self, fields: &[Field]) {

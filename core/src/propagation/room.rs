@@ -104,14 +104,6 @@ impl Carrier for Metered<'_> {
         }
     }
 
-    fn remove(&mut self, name: &str) {
-        self.carrier.remove(name);
-    }
-
-    fn remove_prefixed(&mut self, prefix: &str) {
-        self.carrier.remove_prefixed(prefix);
-    }
-
     fn remove_fields(&mut self, fields: &[Field]) {
         self.carrier.remove_fields(fields);
     }

@@ -29,4 +29,4 @@ pub use self::instrumentation::Instrumentation;
 pub use self::request_scope::RequestScope;
 pub use self::request_span::RequestSpan;
 pub use self::shared_request_span::SharedRequestSpan;
-pub use crate::http::{BodySize, Mark, Marked, RequestView, ResponseView};
+pub use crate::http::{BodySize, Mark, Marked, RequestView, ResponseView, WithBodySize};

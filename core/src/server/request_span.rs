@@ -69,8 +69,8 @@ impl RequestSpan {
 
     /// Returns `true` if this is the outermost mount point of the request, which ends it. See [`RequestSpan`] for an example.
     ///
-    /// If it is `false`, an outer mount point has begun the request. Then [`respond`](Self::respond) and
-    /// [`set_route`](Self::set_route) set the route, and the other methods that change the request do nothing.
+    /// If it is `false`, an outer mount point has begun the request. Then [`set_route`](Self::set_route) sets the route, and the
+    /// other methods that change the request do nothing.
     ///
     /// An adapter that turns a handler's error into a response should do so only if this is `true`: the service may have error
     /// handlers between an inner mount point and the outermost one.
@@ -152,6 +152,9 @@ impl RequestSpan {
 
     /// Sets the route, for a framework that knows it neither when the request begins nor from its response. See [`RequestSpan`]
     /// for an example.
+    ///
+    /// It has an effect at every mount point. An adapter whose route comes with the response calls it at an inner mount point, if
+    /// a middleware further out can replace that response.
     ///
     /// [`Route::Unknown`] changes nothing. [`Route::Unmatched`] changes nothing if a template is known.
     pub fn set_route(&mut self, route: Route<'_>) {

@@ -30,7 +30,6 @@ impl Request {
     /// Records the response. Returns the span that follows its body, or `None` if the body need not be followed.
     pub(super) fn respond(mut self, response: &mut dyn ResponseView) -> Option<BodySpan> {
         if !self.is_open() {
-            self.read_route(response);
             return None;
         }
         match self.read_response(response)? {
@@ -45,14 +44,6 @@ impl Request {
                 Some(BodySpan::new(self, None))
             }
             Body::Followed { declared } => Some(BodySpan::new(self, declared)),
-        }
-    }
-
-    /// Reads the route of the response, for a request that an outer mount point ends.
-    fn read_route(&self, response: &dyn ResponseView) {
-        if let Some(policy) = self.span().policy().filter(|_| self.span().is_recorded()) {
-            let route = policy.guard(|| response.route()).unwrap_or_default();
-            self.set_route(route);
         }
     }
 

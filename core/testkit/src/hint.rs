@@ -30,10 +30,16 @@ impl Asked {
     /// A feature, which is there unless the list `lacks` names it.
     pub(crate) fn feature(feature: &dyn fmt::Debug, has: bool) -> Self {
         let capability = format!("Feature::{feature:?}");
+        let otherwise = format!("lacks: &[({capability}, \"reason\")]");
+        Self::declared(capability, otherwise, has)
+    }
+
+    /// Something that is there unless it is declared otherwise.
+    fn declared(capability: String, otherwise: String, has: bool) -> Self {
         match has {
             true => Self::Has {
-                otherwise: format!("lacks: &[({capability}, \"reason\")]"),
                 capability,
+                otherwise,
             },
             false => Self::Lacks { capability },
         }
@@ -53,26 +59,14 @@ impl Asked {
 
     /// A route of a service, which may be the reason why there is none.
     pub(crate) fn route(field: &str, has: bool) -> Self {
-        let capability = format!("ROUTES.{field}");
-        match has {
-            true => Self::Has {
-                capability,
-                otherwise: format!("{field}: Err(\"reason\")"),
-            },
-            false => Self::Lacks { capability },
-        }
+        let otherwise = format!("{field}: Err(\"reason\")");
+        Self::declared(format!("ROUTES.{field}"), otherwise, has)
     }
 
     /// Something that a format of headers carries, or does not.
     pub(crate) fn carries(field: &str, has: bool) -> Self {
-        let capability = format!("Carries::{field}");
-        match has {
-            true => Self::Has {
-                capability,
-                otherwise: format!("{field}: false"),
-            },
-            false => Self::Lacks { capability },
-        }
+        let otherwise = format!("{field}: false");
+        Self::declared(format!("Carries::{field}"), otherwise, has)
     }
 
     /// Notes that the running case depends on it.

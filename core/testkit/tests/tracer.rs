@@ -1,5 +1,5 @@
 //! Tracers of a user's own under the contract: the example of the crate's page, one that cannot carry much, one with the
-//! shortest queue, and ones that are broken, which fail in the cases that say so.
+//! shortest queue, and ones that are broken, which fail in the cases for what is broken.
 
 #![allow(clippy::unwrap_used)]
 
@@ -110,7 +110,7 @@ mod sends_little {
     tracer_contract!(Modest);
 }
 
-/// A reporter that holds so many spans, and may answer what it likes to a flush.
+/// A reporter that holds so many spans, and may return anything from a flush.
 struct Queues<const SPANS: usize, const TRUTHFUL: bool>(Sink);
 
 struct Answers<const TRUTHFUL: bool>(Reporter);
@@ -183,7 +183,7 @@ mod holds_little {
     tracer_contract!(Queues<{ Delivery::SHORTEST_QUEUE }, true>);
 }
 
-/// Sends its fourth span twice in the place of its fifth.
+/// Sends its fourth span twice instead of its fifth.
 struct Repeats(Sink);
 
 struct Doubles(Sink);
@@ -232,7 +232,7 @@ fn failures(cases: &[(&'static str, fn())]) -> Vec<(&'static str, String)> {
 }
 
 #[test]
-fn a_flush_that_is_never_complete_fails_the_cases_of_the_flush_alone() {
+fn flush_that_is_never_complete_fails_only_the_cases_of_the_flush() {
     let failures = failures(&for_each_tracer_case!(functions, Queues<200, false>));
     let names: Vec<_> = failures.iter().map(|(name, _)| *name).collect();
     let of_the_flush = [
@@ -244,7 +244,7 @@ fn a_flush_that_is_never_complete_fails_the_cases_of_the_flush_alone() {
 }
 
 #[test]
-fn what_is_missing_or_doubled_is_named() {
+fn missing_and_repeated_spans_are_named() {
     let [(name, message)] = &*failures(&for_each_tracer_case!(functions, Repeats)) else {
         panic!("one case is about each span");
     };
@@ -254,7 +254,7 @@ fn what_is_missing_or_doubled_is_named() {
 }
 
 #[test]
-fn a_queue_that_is_too_short_is_told_before_anything_is_sent() {
+fn queue_that_is_too_short_is_reported_before_anything_is_sent() {
     type Short = Queues<{ Delivery::SHORTEST_QUEUE - 1 }, true>;
     let mut all = for_each_tracer_case!(functions, Short).to_vec();
     all.push(("declares_its_capabilities", declare::<Short>));

@@ -1,4 +1,4 @@
-//! The service contract, for the example as a process of its own.
+//! The service contract, for the example as a separate process.
 
 use std::net::SocketAddr;
 

@@ -77,7 +77,7 @@ fn get_child(address: SocketAddr) {
     );
     stream.write_all(request.as_bytes()).expect("it reads");
     let mut response = String::new();
-    stream.read_to_string(&mut response).expect("it answers");
+    stream.read_to_string(&mut response).expect("it responds");
     assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
 }
 

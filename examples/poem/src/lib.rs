@@ -16,14 +16,14 @@ use poem::{Endpoint, FromRequest, IntoResponse, Middleware, PathPattern, Request
 /// The body of poem's responses.
 type HttpBody = BoxBody<Bytes, io::Error>;
 
-/// Traces what it is put round: an application, a route, an endpoint.
+/// The middleware that traces an application, a route or an endpoint.
 #[derive(Clone, Debug)]
 pub struct Tracing {
     instrumentation: Instrumentation,
 }
 
 impl Tracing {
-    /// Takes `&tracing`, or `tracing.mount_point()` with options.
+    /// Creates the middleware from the policy (`&tracing`), or from the policy with options (`tracing.mount_point()`).
     pub fn new(mount_point: impl Into<MountPoint>) -> Self {
         let instrumentation = Instrumentation::new(mount_point, "poem");
         Self { instrumentation }
@@ -39,7 +39,7 @@ impl<E: Endpoint> Middleware<E> for Tracing {
     }
 }
 
-/// The endpoint that [`Tracing`] makes.
+/// The endpoint that [`Tracing`] returns.
 #[derive(Debug)]
 pub struct Traced<E> {
     tracing: Tracing,
@@ -55,7 +55,7 @@ impl<E: Endpoint> Endpoint for Traced<E> {
         let (result, mut span) = InRequest::new(span, || self.inner.call(request)).await;
         let response = match result {
             Ok(response) => response.into_response(),
-            // What handles errors between two mount points gets them as they are.
+            // Error handlers between two mount points get the error unchanged.
             Err(error) if !span.is_outermost() => return Err(error),
             Err(error) => {
                 span.set_error(&error);
@@ -65,7 +65,7 @@ impl<E: Endpoint> Endpoint for Traced<E> {
         span.set_route(response.data().map_or(Route::Unknown, template));
         let response: http::Response<HttpBody> = response.into();
         let (parts, body) = follow(response, span).into_parts();
-        // With its body in it `Response::from` would lose the body's size.
+        // The body is set separately, because `Response::from` would lose its size.
         let mut response = Response::from(http::Response::from_parts(parts, HttpBody::default()));
         response.set_body(HttpBody::new(body));
         Ok(response)
@@ -76,7 +76,7 @@ fn template(pattern: &PathPattern) -> Route<'_> {
     Route::Template(&pattern.0)
 }
 
-/// A request as the core reads it.
+/// Lets the core read poem's request.
 struct View<'a>(&'a Request);
 
 impl RequestView for View<'_> {
@@ -97,7 +97,9 @@ impl RequestView for View<'_> {
     }
 
     fn scheme(&self) -> Option<&str> {
-        Some(self.0.scheme().as_str())
+        // The target's, else the connection's.
+        let target = self.0.original_uri().scheme();
+        Some(target.unwrap_or(self.0.scheme()).as_str())
     }
 
     fn authority(&self) -> Option<&str> {
@@ -121,7 +123,7 @@ impl RequestView for View<'_> {
     }
 }
 
-/// The span of the request, for handlers: an empty one where nothing is traced.
+/// The extractor of the request's span. If the request is not traced it contains an empty handle.
 #[derive(Clone, Debug)]
 pub struct CurrentSpan(pub Span);
 

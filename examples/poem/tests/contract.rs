@@ -1,4 +1,4 @@
-//! poem does what every adapter must do: the server contract, over real sockets.
+//! The contract that every adapter passes.
 
 use std::io::Error;
 use std::net::SocketAddr;
@@ -31,11 +31,11 @@ impl Server for Poem {
         lacks: &[
             (
                 Feature::DecliningRoutes,
-                "A path has one endpoint, and what that returns is the response.",
+                "A path has one endpoint, which always returns the response.",
             ),
             (
                 Feature::HandlerError,
-                "An error of any kind is a response too, which the adapter makes of it.",
+                "The adapter turns every error into a response.",
             ),
             (
                 Feature::BodyError,
@@ -43,7 +43,7 @@ impl Server for Poem {
             ),
             (
                 Feature::RouteOfDroppedRequests,
-                "The router tells its pattern with the response, and cannot be asked.",
+                "The router provides its pattern only with the response.",
             ),
         ],
         ..Capabilities::ALL
@@ -116,26 +116,26 @@ fn with_mount_points(routes: Route, tracing: Option<&HttpTracing>) -> Route {
         )
 }
 
-/// A middleware of poem's own. An error that it has nothing to say about stays one.
+/// Returns the kit's middleware. It passes on an error whose status it does not change.
 fn middleware(
     inner: impl IntoEndpoint<Endpoint: 'static>,
     app: &App,
-    place: Position,
+    position: Position,
 ) -> impl Endpoint<Output = Response> + 'static {
     let app = app.clone();
     inner.map_to_response().around(move |inner, request| {
         let app = app.clone();
         async move {
-            if let Some(status) = app.before(place) {
+            if let Some(status) = app.before(position) {
                 return Ok(self::status(status).into());
             }
             match inner.call(request).await {
                 Ok(mut response) => {
-                    response.set_status(status(app.after(place, response.status().as_u16())));
+                    response.set_status(status(app.after(position, response.status().as_u16())));
                     Ok(response)
                 }
                 Err(error) => {
-                    let status = status(app.after(place, error.status().as_u16()));
+                    let status = status(app.after(position, error.status().as_u16()));
                     if status == error.status() {
                         return Err(error);
                     }
@@ -156,7 +156,7 @@ fn status(status: u16) -> StatusCode {
 async fn play(app: Data<&App>, request: &Request) -> Response {
     let mut response = response(app.play(request.uri().query().unwrap_or_default()).await);
     if request.method() == Method::HEAD {
-        // As `get` does it, which has no method that it does not know.
+        // `get` removes the body as well, but a route for all methods does not.
         response.set_body(());
     }
     response

@@ -1,4 +1,4 @@
-//! Errors are poem's own wherever it has something to say about them.
+//! poem's own handling of errors stays the same.
 
 use example_poem::Tracing;
 use futures_util::FutureExt;

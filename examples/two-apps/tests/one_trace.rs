@@ -1,4 +1,4 @@
-//! Both apps as real processes: one request makes one trace.
+//! Both apps as separate processes: one request is one trace.
 
 #![allow(clippy::unwrap_used)]
 
@@ -11,7 +11,7 @@ use opentracing_http::Tag;
 use opentracing_testkit::client::{Connection, Response};
 
 #[test]
-fn a_request_through_both_apps_is_one_trace() {
+fn request_through_both_apps_is_one_trace() {
     let server = App::start(env!("CARGO_BIN_EXE_server"), &[]);
     let client = App::start(
         env!("CARGO_BIN_EXE_client"),
@@ -63,8 +63,8 @@ fn a_request_through_both_apps_is_one_trace() {
 }
 
 #[test]
-fn a_call_to_nobody_fails_and_says_so_in_the_trace() {
-    // Nobody listens on port 1, and only the superuser could.
+fn call_without_a_server_is_an_error_in_the_trace() {
+    // No process listens on port 1, and only the superuser could start one.
     let client = App::start(
         env!("CARGO_BIN_EXE_client"),
         &[("SERVER_URL", "http://127.0.0.1:1")],
@@ -81,7 +81,7 @@ fn a_call_to_nobody_fails_and_says_so_in_the_trace() {
 }
 
 #[test]
-fn an_unknown_exporter_is_refused() {
+fn unknown_exporter_is_an_error() {
     let output = command(env!("CARGO_BIN_EXE_server"))
         .env("OTEL_TRACES_EXPORTER", "yeager")
         .output()
@@ -91,7 +91,7 @@ fn an_unknown_exporter_is_refused() {
 }
 
 #[test]
-fn spans_for_an_agent_that_is_not_there_are_told_of() {
+fn spans_for_an_agent_that_does_not_exist_are_logged_as_lost() {
     // A port that was free, on an address that only this test uses if the system supports that.
     let host = if cfg!(target_os = "linux") { 77 } else { 1 };
     let agent = UdpSocket::bind((Ipv4Addr::new(127, 0, 0, host), 0)).unwrap();
@@ -140,7 +140,7 @@ impl Drop for Killed {
 }
 
 #[test]
-fn an_app_that_is_dropped_leaves_nothing_behind() {
+fn process_of_a_dropped_app_has_ended() {
     let server = App::start(env!("CARGO_BIN_EXE_server"), &[]);
     let addr = server.addr();
     assert_eq!(get(&server, "/untraced").status, 200);

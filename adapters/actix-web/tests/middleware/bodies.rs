@@ -1,4 +1,4 @@
-//! Response bodies: when their spans end, and that no byte of them changes.
+//! Response bodies: the end of their spans, and that their bytes do not change.
 
 use std::io::Read;
 
@@ -13,7 +13,7 @@ use opentracing_http::Outcome;
 
 use crate::support::{Gate, PATIENCE, Response, only, text, tracing};
 
-/// Chunks, with an await before each.
+/// Returns a stream of chunks, with an await before each.
 fn chunks(count: usize) -> impl Stream<Item = Result<web::Bytes, Error>> {
     stream::iter(0..count).then(async |number| {
         actix_web::rt::task::yield_now().await;
@@ -22,7 +22,7 @@ fn chunks(count: usize) -> impl Stream<Item = Result<web::Bytes, Error>> {
     })
 }
 
-/// One chunk, then another when the gate opens.
+/// Returns a stream of one chunk, and another one when the gate opens.
 fn gated(gate: web::Data<Gate>) -> impl Stream<Item = Result<web::Bytes, Error>> {
     let first = stream::once(async { Ok(web::Bytes::from_static(b"data: first\n\n")) });
     first.chain(stream::once(async move {
@@ -89,10 +89,10 @@ fn no_response_is_changed() {
     let (tracer, tracing) = tracing();
     let bare = serve!(|| App::new().configure(routes));
     let traced = serve!(move || {
-        let place = || TracingMiddleware::new(&tracing);
+        let middleware = || TracingMiddleware::new(&tracing);
         App::new()
-            .service(web::scope("").wrap(place()).configure(routes))
-            .wrap(place())
+            .service(web::scope("").wrap(middleware()).configure(routes))
+            .wrap(middleware())
     });
     let requests = [
         ("GET", "/text"),
@@ -142,7 +142,7 @@ fn no_response_is_changed() {
 }
 
 #[test]
-fn a_place_decides_when_its_spans_end() {
+fn mount_point_sets_the_end_of_its_spans() {
     let (tracer, tracing) = tracing();
     let (gate, arrivals) = Gate::new();
     let release = gate.clone();
@@ -152,10 +152,10 @@ fn a_place_decides_when_its_spans_end() {
                 .content_type("text/event-stream")
                 .streaming(gated(gate))
         };
-        let place = TracingMiddleware::new(tracing.mount_point().ends(SpanEnd::EventStream));
+        let whole_stream = TracingMiddleware::new(tracing.mount_point().ends(SpanEnd::EventStream));
         App::new()
             .app_data(gate.clone())
-            .route("/", web::get().to(events).wrap(place))
+            .route("/", web::get().to(events).wrap(whole_stream))
             .wrap(TracingMiddleware::new(&tracing))
     });
     let stream = server.send("GET", "/", &[]);
@@ -166,7 +166,7 @@ fn a_place_decides_when_its_spans_end() {
     only(&tracer);
 }
 
-/// Says when it is dropped whether a span was current then.
+/// Sets a tag of the current span when it is dropped.
 struct TagsWhenDropped(&'static str);
 
 impl Drop for TagsWhenDropped {
@@ -176,7 +176,7 @@ impl Drop for TagsWhenDropped {
 }
 
 #[test]
-fn what_is_dropped_with_a_request_sees_its_span() {
+fn span_is_current_while_handler_and_body_are_dropped() {
     let (tracer, tracing) = tracing();
     let server = serve!(move || {
         let handler = async |_: CurrentSpan| {
@@ -201,7 +201,7 @@ fn what_is_dropped_with_a_request_sees_its_span() {
 }
 
 #[actix_web::test]
-async fn a_body_answers_its_bytes_only_where_no_one_waits_for_its_end() {
+async fn body_returns_its_bytes_only_if_no_span_waits_for_its_end() {
     let (tracer, tracing) = tracing();
     let app = App::new()
         .route("/", web::get().to(async || "hello"))

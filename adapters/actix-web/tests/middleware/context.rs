@@ -1,4 +1,4 @@
-//! Who sees which span, and whose child it is.
+//! The current span in each part of a request, and its parent.
 
 use std::future::{Ready, ready};
 use std::sync::Arc;
@@ -48,7 +48,7 @@ impl Responder for TagsInResponder {
 }
 
 #[test]
-fn everything_on_a_requests_way_sees_its_span() {
+fn span_is_current_in_every_part_of_a_request() {
     let (tracer, tracing) = tracing();
     let server = serve!(move || {
         let seen_by_guard = guard::fn_guard(|_| {
@@ -69,12 +69,12 @@ fn everything_on_a_requests_way_sees_its_span() {
     server.get("/");
 
     let span = only(&tracer);
-    for place in ["guard", "extractor", "responder", "stream", "middleware"] {
-        assert_eq!(text(&span, &format!("seen.{place}")), "true", "{place}");
+    for part in ["guard", "extractor", "responder", "stream", "middleware"] {
+        assert_eq!(text(&span, &format!("seen.{part}")), "true", "{part}");
     }
 }
 
-/// Awaits often, and each time looks whether its own span is current.
+/// Awaits often, and checks each time that its own span is current.
 async fn look_often(
     request: HttpRequest,
     span: CurrentSpan,
@@ -94,7 +94,7 @@ async fn look_often(
 }
 
 #[actix_web::test]
-async fn interleaved_requests_of_one_thread_never_see_each_others_spans() {
+async fn interleaved_requests_of_one_thread_have_their_own_spans() {
     let (tracer, tracing) = tracing();
     let barrier = web::Data::from(Arc::new(Barrier::new(500)));
     let app = App::new()
@@ -115,7 +115,7 @@ async fn interleaved_requests_of_one_thread_never_see_each_others_spans() {
 }
 
 #[test]
-fn a_guard_that_a_spawned_task_holds_across_an_await_takes_no_request_over() {
+fn guard_that_a_spawned_task_holds_across_an_await_does_not_affect_other_requests() {
     let (tracer, tracing) = tracing();
     let server = serve!(move || {
         async fn leave() -> HttpResponse {

@@ -1,4 +1,4 @@
-//! How requests end, and what their spans say of it.
+//! The ends of requests, and the outcomes of their spans.
 
 use std::io::Write;
 use std::net::Shutdown;
@@ -19,7 +19,7 @@ fn outcome(span: &FinishedSpan) -> Outcome {
     span.http().expect("a request's span").outcome()
 }
 
-/// The message of the span's error log.
+/// Returns the message of the span's error log.
 fn message(span: &FinishedSpan) -> Option<String> {
     let logs = span.logs();
     let fields = logs.iter().flat_map(|log| &log.fields);
@@ -28,7 +28,7 @@ fn message(span: &FinishedSpan) -> Option<String> {
 }
 
 #[test]
-fn a_handlers_error_is_no_error_of_the_servers_below_500() {
+fn handlers_error_below_500_is_no_error_of_the_span() {
     let (tracer, tracing) = tracing();
     let server = serve!(move || {
         let forbids = async || Err::<&str, Error>(ErrorForbidden("go away"));
@@ -46,7 +46,7 @@ fn a_handlers_error_is_no_error_of_the_servers_below_500() {
 }
 
 #[test]
-fn an_error_of_an_inner_middleware_has_the_status_that_the_client_gets() {
+fn error_of_an_inner_middleware_has_the_status_that_the_client_gets() {
     let (tracer, tracing) = tracing();
     let server = serve!(move || {
         let forbids = async |_: ServiceRequest, _: Next<BoxBody>| {
@@ -80,10 +80,10 @@ fn becomes_teapot<B>(response: ServiceResponse<B>) -> actix_web::Result<ErrorHan
 }
 
 #[test]
-fn an_error_handler_outside_of_the_tracing_comes_too_late() {
+fn error_handler_outside_of_the_tracing_does_not_change_the_span() {
     let (tracer, tracing) = tracing();
     let server = serve!(move || {
-        // A closure insists on the body that it was written for.
+        // A closure accepts only the body type that it was written for.
         let becomes_teapot = |response: ServiceResponse<BoxBody>| becomes_teapot(response);
         App::new()
             .wrap(Compat::new(TracingMiddleware::new(&tracing)))
@@ -94,7 +94,7 @@ fn an_error_handler_outside_of_the_tracing_comes_too_late() {
 }
 
 #[test]
-fn a_panic_in_the_call_of_a_service_is_one_as_well() {
+fn panic_in_the_call_of_a_service_has_the_outcome_panicked() {
     let (tracer, tracing) = tracing();
     let server = serve!(move || {
         let panics = actix_web::dev::fn_service(|_: ServiceRequest| -> std::future::Ready<_> {
@@ -135,7 +135,7 @@ fn a_reset_connection_cancels_the_request() {
             )
             .wrap(TracingMiddleware::new(&tracing))
     });
-    // A socket that is closed with bytes unread resets its connection: those of the first response.
+    // A socket that is closed with unread bytes, here those of the first response, resets its connection.
     let mut stream = server.connect();
     stream
         .write_all(b"GET /quick HTTP/1.1\r\nhost: a\r\n\r\n")
@@ -158,7 +158,7 @@ fn a_reset_connection_cancels_the_request() {
 }
 
 #[test]
-fn a_handler_runs_on_when_the_client_has_closed_its_side() {
+fn handler_runs_to_its_end_after_the_client_has_closed_its_side() {
     let (tracer, tracing) = tracing();
     let (gate, arrivals) = Gate::new();
     let release = gate.clone();
@@ -187,7 +187,7 @@ fn a_handler_runs_on_when_the_client_has_closed_its_side() {
 }
 
 #[test]
-fn a_graceful_shutdown_leaves_nothing_unfinished() {
+fn graceful_shutdown_leaves_no_unfinished_span() {
     let (tracer, tracing) = tracing();
     let (gate, arrivals) = Gate::new();
     let release = gate.clone();
@@ -216,7 +216,7 @@ fn a_graceful_shutdown_leaves_nothing_unfinished() {
 }
 
 #[test]
-fn a_forced_shutdown_cancels_what_is_in_flight() {
+fn forced_shutdown_cancels_running_requests() {
     let (tracer, tracing) = tracing();
     let (gate, arrivals) = Gate::new();
     let server = serve!(move || {

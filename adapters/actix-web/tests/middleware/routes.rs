@@ -1,4 +1,4 @@
-//! Which route a span is named after, and what each place of the middleware covers.
+//! The route that a span is named after, and the requests that each mount point covers.
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{AppService, HttpServiceFactory, ResourceDef, ServiceRequest, fn_service};
@@ -37,7 +37,7 @@ fn the_template_is_known_through_scopes_and_normalised_paths() {
     assert_eq!(name_after(&tracer), r"GET /number/{n:\d+}");
 }
 
-/// A service for everything below `/files`, as crates for static files have it.
+/// A service for all paths below `/files`, like that of `actix-files`.
 struct Files;
 
 impl HttpServiceFactory for Files {
@@ -53,25 +53,25 @@ impl HttpServiceFactory for Files {
 fn resource_of_several_patterns_is_named_after_the_one_that_matched() {
     let (tracer, tracing) = tracing();
     let server = serve!(move || {
-        let place = || TracingMiddleware::new(&tracing);
+        let middleware = || TracingMiddleware::new(&tracing);
         let several = |patterns: &[&str]| {
             let patterns: Vec<_> = patterns.iter().copied().map(str::to_owned).collect();
             web::resource(patterns).route(web::get().to(hello))
         };
         App::new()
             .service(several(&["/multi/{a}", "/either/{b}"]))
-            .service(several(&["/list", "/list/{id}", "/list/{id}/{rest}*"]).wrap(place()))
+            .service(several(&["/list", "/list/{id}", "/list/{id}/{rest}*"]).wrap(middleware()))
             .service(several(&[r"/v{n:\d+}", "/v{word:[a-z]{1,9}}"]))
             .service(several(&["/word/{word:[a-z]{1,9}}/{rest}*"]))
             .service(several(&["/{x}.{y}", "/{x}-{y}"]))
             .service(
                 web::scope("/tenant/{id}")
                     .service(several(&["/one/{id}", "/two/{id}/x{id2}"]))
-                    .wrap(place()),
+                    .wrap(middleware()),
             )
             .service(Files)
             .wrap(NormalizePath::trim())
-            .wrap(place())
+            .wrap(middleware())
     });
     for (path, name) in [
         ("/multi/7", "GET /multi/{a}"),
@@ -129,7 +129,7 @@ fn pattern_that_does_not_match_the_path_is_no_route() {
             )
             .wrap(TracingMiddleware::new(&tracing))
     });
-    // The guard refuses both, so only the path is there to find the resource by.
+    // The guard refuses both requests, so the resource is found by the path alone.
     for (path, name) in [
         ("/multi/7", "GET /multi/{a}"),
         ("/either/7", "GET"),
@@ -162,7 +162,7 @@ fn pattern_that_does_not_match_the_path_is_no_route() {
 fn a_route_is_traced_alone() {
     let (tracer, tracing) = tracing();
     let server = serve!(move || {
-        // After `.to()`: the other order panics at start-up.
+        // `.wrap()` comes after `.to()`; in the other order actix-web panics at start-up.
         let traced = web::get().to(hello).wrap(TracingMiddleware::new(
             tracing.mount_point().attributes([Attribute::URL]),
         ));
@@ -183,7 +183,7 @@ fn a_route_is_traced_alone() {
 }
 
 #[test]
-fn a_resource_covers_its_wrong_methods() {
+fn mount_point_of_a_resource_covers_wrong_methods() {
     let (tracer, tracing) = tracing();
     let server = serve!(move || {
         App::new().service(
@@ -203,7 +203,7 @@ fn a_resource_covers_its_wrong_methods() {
 }
 
 #[test]
-fn a_scope_covers_what_it_does_not_find() {
+fn mount_point_of_a_scope_covers_unknown_paths_in_it() {
     let (tracer, tracing) = tracing();
     let server = serve!(move || {
         App::new().service(
@@ -220,14 +220,14 @@ fn a_scope_covers_what_it_does_not_find() {
 }
 
 #[test]
-fn a_middleware_between_two_places_may_run_the_inner_one_in_a_child_span() {
+fn middleware_between_two_mount_points_may_run_the_inner_one_in_a_child_span() {
     let (tracer, tracing) = tracing();
     let server = serve!(move || {
         let in_a_child = async |request: ServiceRequest, next: Next<BoxBody>| {
             let child = Span::current().child("between");
             child.scope(next.call(request)).await
         };
-        let place = || TracingMiddleware::new(&tracing);
+        let middleware = || TracingMiddleware::new(&tracing);
         App::new()
             .service(
                 web::resource("/{id}")
@@ -237,7 +237,7 @@ fn a_middleware_between_two_places_may_run_the_inner_one_in_a_child_span() {
                     .route(web::get().to(hello)),
             )
             .wrap(from_fn(in_a_child))
-            .wrap(place())
+            .wrap(middleware())
     });
     assert_eq!(server.get("/7").body, "hello");
     let spans = tracer.wait_for(2, PATIENCE);
@@ -247,7 +247,7 @@ fn a_middleware_between_two_places_may_run_the_inner_one_in_a_child_span() {
 }
 
 #[test]
-fn several_places_of_a_request_that_is_not_sampled_are_one_span() {
+fn several_mount_points_of_a_request_that_is_not_sampled_propagate_not_sampled() {
     let (tracer, tracing) = tracing();
     let server = serve!(move || {
         let handler = async || {
@@ -257,14 +257,14 @@ fn several_places_of_a_request_that_is_not_sampled_are_one_span() {
             ));
             response
         };
-        let place = || TracingMiddleware::new(&tracing);
+        let middleware = || TracingMiddleware::new(&tracing);
         App::new()
             .service(
                 web::resource("/")
-                    .wrap(place())
-                    .route(web::get().to(handler).wrap(place())),
+                    .wrap(middleware())
+                    .route(web::get().to(handler).wrap(middleware())),
             )
-            .wrap(place())
+            .wrap(middleware())
     });
     let unsampled = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
     let response = server.request("GET", "/", &[("traceparent", unsampled)]);

@@ -1,4 +1,4 @@
-//! A server on a free port, a client that sees every byte, and a gate to hold handlers with.
+//! A server on a free port, a client that reads every byte, and a gate that blocks handlers.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -13,10 +13,10 @@ use opentracing_actix_web::{HttpTracing, InMemoryTracer};
 use opentracing_http::FinishedSpan;
 use tokio::sync::Semaphore;
 
-/// Longer than anything here takes.
+/// The time that a test waits before it fails. Nothing in these tests takes as long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Starts a server of the apps that the closure makes.
+/// Starts a server with the apps that the closure creates.
 macro_rules! serve {
     ($app:expr) => {{
         let app = $app;
@@ -76,9 +76,9 @@ impl Server {
         }
     }
 
-    /// Begins to stop: requests in flight may go on, `join` waits for them.
+    /// Begins to stop. Running requests continue; `join` waits for them.
     pub(crate) fn stop_gracefully(&self) {
-        // The command is sent by the call; the future is only its answer.
+        // The call itself sends the command; the future only waits until it is done.
         drop(self.handle.stop(true));
     }
 
@@ -94,7 +94,7 @@ impl Server {
         stream
     }
 
-    /// Sends a request, which asks for the connection to be closed after it.
+    /// Sends a request with `connection: close`.
     pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> TcpStream {
         let mut stream = self.connect();
         stream
@@ -130,21 +130,21 @@ pub(crate) fn request(method: &str, path: &str, headers: &[(&str, &str)]) -> Str
     request + "\r\n"
 }
 
-/// A response as it came.
+/// A received response.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Response {
     pub(crate) status: u16,
     /// Sorted, because actix-web writes headers in any order.
     pub(crate) headers: Vec<String>,
-    /// With the marks of its chunks, if it came in chunks.
+    /// Not decoded: with the sizes of the chunks, if the body is chunked.
     pub(crate) body: String,
 }
 
 impl Response {
-    /// Reads to the connection's end; nothing, if no response came.
+    /// Reads to the end of the connection. Returns `None` if there is no response.
     pub(crate) fn read(mut stream: TcpStream) -> Option<Self> {
         let mut bytes = Vec::new();
-        // A connection that was reset may have brought a response all the same.
+        // A response can have arrived before the connection was reset.
         let _ = stream.read_to_end(&mut bytes);
         let response = String::from_utf8(bytes).expect("text");
         let (head, body) = response.split_once("\r\n\r\n")?;
@@ -171,7 +171,7 @@ impl Response {
     }
 }
 
-/// Holds handlers until the test lets them go on.
+/// Blocks handlers until the test lets them continue.
 pub(crate) struct Gate {
     arrived: Sender<()>,
     open: Semaphore,

@@ -1,4 +1,4 @@
-//! A rocket on a free port, for the tests that want a real one.
+//! A Rocket server on a free port.
 
 // Not every test uses all of it.
 #![allow(dead_code)]
@@ -16,19 +16,19 @@ use rocket::shield::Shield;
 use rocket::tokio::{runtime, select, sync::oneshot};
 use rocket::{Build, Config, Rocket, config};
 
-/// How long a test waits for what must come.
+/// The time that a test waits before it fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A rocket that serves on its own thread until it is dropped.
+/// A Rocket server on its own thread. It stops when this is dropped.
 pub(crate) struct Server(Running);
 
 impl Server {
-    /// Launches a rocket; [`rocket`] makes one that fits.
+    /// Launches an instance, which [`rocket`] creates.
     pub(crate) fn launch(rocket: Rocket<Build>) -> Self {
         Self::launch_in(multi_thread(), rocket)
     }
 
-    /// Launches a rocket in this runtime.
+    /// Launches an instance in this runtime.
     pub(crate) fn launch_in(runtime: runtime::Runtime, rocket: Rocket<Build>) -> Self {
         let (landed, address) = mpsc::channel();
         let rocket = rocket.attach(AdHoc::on_liftoff("Address", move |rocket| {
@@ -51,7 +51,7 @@ impl Server {
         Self(Running::new(addr, thread, || drop(stop)))
     }
 
-    /// Where it listens.
+    /// Returns the address that it listens on.
     pub(crate) fn addr(&self) -> SocketAddr {
         self.0.addr()
     }
@@ -64,14 +64,14 @@ impl Server {
         self.send("GET", path, &[])
     }
 
-    /// The response to a request on a connection of its own.
+    /// Sends a request on a new connection, and returns the response.
     pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Response {
         let mut connection = Connection::open(self.addr());
         connection.request(method, path, headers);
         connection.response(method).expect("the server answers")
     }
 
-    /// Waits until the rocket, which was told to shut down, has done so.
+    /// Waits until the server has stopped. Call it after a notification of its shutdown.
     pub(crate) fn land(self) {
         self.0.join();
     }
@@ -85,7 +85,7 @@ pub(crate) fn multi_thread() -> runtime::Runtime {
         .expect("a runtime")
 }
 
-/// A rocket on a free port that logs nothing, listens to no signal and reads no configuration.
+/// Returns an instance for a free port that logs nothing, handles no signal and reads no configuration.
 pub(crate) fn rocket() -> Rocket<Build> {
     let config = Config {
         port: 0,
@@ -98,17 +98,17 @@ pub(crate) fn rocket() -> Rocket<Build> {
         },
         ..Config::debug_default()
     };
-    // Without rocket's shield, whose headers come in another order in every rocket.
+    // Without Rocket's shield, because the order of its headers differs between instances.
     rocket::custom(config).attach(Shield::new())
 }
 
-/// A tracer, and the default policy for it.
+/// Returns a tracer and the default policy with it.
 pub(crate) fn in_memory() -> (InMemoryTracer, HttpTracing) {
     let tracer = InMemoryTracer::new();
     (tracer.clone(), HttpTracing::new(tracer))
 }
 
-/// Waits for one span, and takes it.
+/// Waits for one span, removes it from the tracer, and returns it.
 pub(crate) fn one_span(tracer: &InMemoryTracer) -> FinishedSpan {
     let spans = tracer.wait_for(1, PATIENCE);
     assert_eq!(spans.len(), 1, "{spans:#?}");

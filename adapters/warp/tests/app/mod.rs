@@ -1,4 +1,4 @@
-//! The kit's application in warp's terms: its routes, its replies, its middlewares.
+//! The kit's application, written with warp: its routes, replies and middlewares.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -20,7 +20,7 @@ use warp::reply::{self, Response};
 use warp::ws::{Message, WebSocket, Ws};
 use warp::{Filter, Rejection, Reply};
 
-/// All routes, what becomes of their rejections, and the middleware inside.
+/// Returns all routes with their `recover` and the inner middleware.
 pub(crate) fn routes(app: &App) -> BoxedFilter<(Response,)> {
     let scope = warp::path("scope").and(chosen(app, "/scope/chosen"));
     let routes = [
@@ -37,8 +37,8 @@ pub(crate) fn routes(app: &App) -> BoxedFilter<(Response,)> {
         upgrade(),
         chosen(app, "/chosen"),
         named(app),
-        traced_at(app, scope.boxed(), |place| {
-            place.attributes(app::chosen_by_scope())
+        traced_at(app, scope.boxed(), |options| {
+            options.attributes(app::chosen_by_scope())
         }),
     ];
     let routes = routes
@@ -52,7 +52,7 @@ pub(crate) fn routes(app: &App) -> BoxedFilter<(Response,)> {
     )
 }
 
-/// The end of a template without parameters. What comes before it stands outside.
+/// Returns a filter for the last segment of a template without parameters. Outer filters match the segments before it.
 fn at(template: &'static str) -> BoxedFilter<()> {
     let (_, path) = template.rsplit_once('/').expect("a template has a slash");
     warp::path(path)
@@ -61,7 +61,7 @@ fn at(template: &'static str) -> BoxedFilter<()> {
         .boxed()
 }
 
-/// `GET` and `HEAD`.
+/// Returns a filter for `GET` and `HEAD`.
 fn read() -> BoxedFilter<()> {
     warp::get().or(warp::head()).unify().boxed()
 }
@@ -171,7 +171,7 @@ fn upgrade() -> BoxedFilter<(Response,)> {
         .boxed()
 }
 
-/// Greets, and stays until the client leaves.
+/// Sends a greeting, and waits until the client leaves.
 async fn greet(mut socket: WebSocket) {
     if socket.send(Message::text("hi")).await.is_ok() {
         while let Some(Ok(_)) = socket.next().await {}
@@ -180,17 +180,17 @@ async fn greet(mut socket: WebSocket) {
 
 fn chosen(app: &App, template: &'static str) -> BoxedFilter<(Response,)> {
     let chosen = at(template).and(read()).and(play(app)).boxed();
-    traced_at(app, chosen, |place| place.attributes(app::chosen()))
+    traced_at(app, chosen, |options| options.attributes(app::chosen()))
 }
 
 fn named(app: &App) -> BoxedFilter<(Response,)> {
     let named = at("/named").and(read()).and(play(app)).boxed();
-    traced_at(app, named, |place| {
-        place.name(app::NAMED).ends(SpanEnd::Head)
+    traced_at(app, named, |options| {
+        options.name(app::NAMED).ends(SpanEnd::Head)
     })
 }
 
-/// A route, or those of a scope, traced with what it asks for.
+/// Returns a route, or the routes of a scope, traced with these options.
 fn traced_at(
     app: &App,
     filter: BoxedFilter<(Response,)>,
@@ -202,7 +202,7 @@ fn traced_at(
     }
 }
 
-/// warp's own kind of middleware: filters before and after.
+/// Returns the kit's middleware as filters before and after the routes.
 pub(crate) fn middleware(
     app: &App,
     position: Position,
@@ -226,7 +226,7 @@ type BoxError = Box<dyn Error + Send + Sync>;
 type BoxService =
     BoxCloneService<Request<Incoming>, http::Response<UnsyncBoxBody<Bytes, BoxError>>, Infallible>;
 
-/// A middleware of tower's, outside of everything of warp's.
+/// Returns the kit's middleware as a tower service, outside of warp.
 pub(crate) fn outside<S, B>(app: &App, service: S) -> BoxService
 where
     S: Service<Request<Incoming>, Response = http::Response<B>, Error = Infallible, Future: Send>
@@ -258,7 +258,7 @@ where
     }))
 }
 
-/// Leaves the bodies of responses to `HEAD` out, outside of all other filters.
+/// Removes the bodies of responses to `HEAD`, outside of all other filters.
 pub(crate) fn without_bodies_for_head(
     filter: BoxedFilter<(Response,)>,
 ) -> BoxedFilter<(Response,)> {
@@ -268,7 +268,7 @@ pub(crate) fn without_bodies_for_head(
         .boxed()
 }
 
-/// Leaves the body of a response to `HEAD` out, which hyper does over HTTP/1 only.
+/// Removes the body of a response to `HEAD`, which hyper does only over HTTP/1.
 fn without_body_for_head<B: http_body::Body + Default>(
     method: &Method,
     mut response: http::Response<B>,

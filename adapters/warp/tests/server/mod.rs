@@ -13,14 +13,14 @@ use tokio::net::TcpListener;
 use tower::ServiceExt as _;
 use warp::hyper::body::Incoming;
 
-/// Serves with a listener of tokio's.
+/// Serves with a tokio listener.
 pub fn start<F: Future<Output = ()>>(
     serve: impl FnOnce(TcpListener) -> F + Send + 'static,
 ) -> Running {
     Running::tokio(|listener| serve(TcpListener::from_std(listener).expect("a socket for tokio")))
 }
 
-/// Serves a service of requests as `warp::serve` does, and leaves the peer's address in the extensions.
+/// Serves a service as `warp::serve` does, and inserts the peer's address into the extensions.
 pub async fn serve_service<S, B>(listener: TcpListener, service: S)
 where
     S: tower::Service<Request<Incoming>, Response = http::Response<B>, Error = Infallible>,
@@ -39,7 +39,7 @@ where
         tokio::spawn(async move {
             let service = TowerToHyperService::new(service);
             let builder = Builder::new(TokioExecutor::new());
-            // A client that is gone is no failure of the server's.
+            // It fails if the client has left, which some cases want.
             let _ = builder
                 .serve_connection_with_upgrades(TokioIo::new(stream), service)
                 .await;

@@ -5,13 +5,14 @@
 //!
 //! | route | behaviour |
 //! |---|---|
-//! | any method of `/play` and `/` | [`App::play`] |
+//! | any method of `/play` | [`App::play`] |
+//! | any method of `/` | the same |
 //! | `GET /items/{id}` | the id |
 //! | `GET /nested/items/{id}` | the same, through the framework's own nesting |
 //! | `GET /extracted` | the span as the adapter's extractor gives it, made text by [`injected_by`] |
 //! | `POST /echo` | reads the body to its end, and returns it |
-//! | `GET /error` | the framework's own error type with the message [`ERROR`], which becomes a 503; where every error of a handler is an `Err`, such an `Err` |
-//! | `GET /failed` | the framework's own way for an error with the message [`ERROR`] to reach the tracing instead of a response, which becomes a 503 outside of it; the same as `/error` if there is none |
+//! | `GET /error` | the framework's own error type with the message [`ERROR`], which becomes a 503 |
+//! | `GET /failed` | the framework's own way for an error with the message [`ERROR`] to reach the tracing instead of a response, which becomes a 503 outside of it; the same as `/error` if there is none, or if every error of a handler is an `Err` |
 //! | `GET /rewritten` | a 404 of the framework's own, which its own means (a catcher, `recover`, an error handler) make a 418, within the tracing |
 //! | `GET /declined/{id}` | a first route that declines, then a second that returns the id |
 //! | `GET /upgrade` | 101 to a websocket, on which [`GREETING`] is sent at once |
@@ -19,8 +20,16 @@
 //! | `GET /named` | [`App::play`], traced at the route, with the name [`NAMED`] and the end [`SpanEnd::Head`](opentracing_http::SpanEnd::Head) |
 //! | `GET /scope/chosen` | [`App::play`], traced at the route as above, and at the scope round it, with those of [`chosen_by_scope`] |
 //!
-//! Every route with `GET` has `HEAD` as well. The adapter's tracing wraps everything, if [`App::everywhere`] returns a policy.
-//! One middleware of the framework's own stands within it, one outside; see [`App::before`].
+//! Every route with `GET` has `HEAD` as well. The response to `HEAD` has no body, also on the routes for any method, where some
+//! frameworks leave that to the handler.
+//!
+//! The adapter's tracing wraps everything, if [`App::everywhere`] returns a policy. One middleware of the framework's own stands
+//! within it, one outside; see [`App::before`]. An error of a handler that reaches a middleware as an `Err` is passed on as it is.
+//!
+//! Where every error of a handler is an `Err`, `/error` decides: both routes return the same `Err`, and
+//! [`HandlerError`](crate::server::Feature::HandlerError) is declared as lacking. The outermost mount point
+//! [responds](opentracing_http::server::RequestSpan::respond) with the response that the framework makes of the error, and the
+//! outcome is [`Completed`](opentracing_http::Outcome::Completed).
 //!
 //! [`application_is_right_untraced`](crate::server::cases::application_is_right_untraced) checks all of this without any tracing.
 
@@ -100,7 +109,9 @@ impl App {
     }
 
     /// The middleware at this position calls this before it calls what it wraps. If this returns a status, the middleware responds
-    /// with that status, if it can (see [`Feature::MiddlewareThatResponds`](crate::server::Feature::MiddlewareThatResponds)), and an empty body.
+    /// with that status and an empty body, if it can (see
+    /// [`Feature::MiddlewareThatResponds`](crate::server::Feature::MiddlewareThatResponds)), and calls neither what it wraps nor
+    /// [`after`](Self::after).
     #[must_use]
     pub fn before(&self, position: Position) -> Option<u16> {
         self.middleware
@@ -108,7 +119,8 @@ impl App {
             .and_then(|middleware| middleware(position, None))
     }
 
-    /// The middleware at this position calls this with the status of the response. Returns the status to send.
+    /// The middleware at this position calls this with the status of the response that came from what it wraps. Returns the status
+    /// to send. It need not be called for an `Err`.
     #[must_use]
     pub fn after(&self, position: Position, status: u16) -> u16 {
         self.middleware

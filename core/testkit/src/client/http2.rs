@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
 use h2::{Reason, RecvStream, SendStream};
-use http::{HeaderMap, Request, Uri, Version};
+use http::{HeaderMap, Request, Version};
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
@@ -91,6 +91,8 @@ impl Http2 {
 
     /// Sends a request without a body, on a stream of its own; `None` if the server does not speak HTTP/2.
     ///
+    /// A path is asked for at `http://test.example`; a whole URL is sent as it is.
+    ///
     /// # Panics
     ///
     /// If the request is none.
@@ -100,10 +102,13 @@ impl Http2 {
         path: &str,
         headers: &[(&str, &str)],
     ) -> Option<Exchange> {
-        let uri = Uri::builder().scheme("http").authority("test.example");
+        let url = match path.starts_with('/') {
+            true => format!("http://test.example{path}"),
+            false => path.to_owned(),
+        };
         let mut request = Request::builder()
             .method(method)
-            .uri(uri.path_and_query(path).build().expect("a path"))
+            .uri(url)
             .version(Version::HTTP_2);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -182,7 +187,7 @@ impl Exchange {
             return Some(None);
         };
         let frame: Bytes = frame.ok()?;
-        // An error here is one of the connection, which the next frame tells.
+        // An error here is one of the connection, which the next frame shows.
         let _ = body.flow_control().release_capacity(frame.len());
         Some(Some(frame.into()))
     }

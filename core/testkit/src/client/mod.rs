@@ -11,6 +11,10 @@ pub use self::http2::{Exchange, Http2};
 /// How long a response may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long a framework that drops the handlers of clients that have left may take to do so. Shorter than the other times: a
+/// framework that does not do it, though it is declared, is found out by this alone.
+pub(crate) const TIME_TO_CANCEL: Duration = Duration::from_secs(10);
+
 /// A response, its body taken out of its framing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Response {

@@ -258,8 +258,7 @@ fn bodies<S: Server>(problems: &mut Problems) {
         let gate = Gate::default();
         let kit = Kit::<S>::setup().untraced();
         let kit = kit.play(gated(&gate, "text/plain")).start();
-        let mut connection = kit.connect();
-        connection.request("GET", "/play", &[]);
+        let mut connection = kit.request("GET", "/play", &[]);
         let first = connection.head().and_then(|_| connection.chunk()).flatten();
         gate.open();
         let first = first.map(|chunk| String::from_utf8_lossy(&chunk).into_owned());
@@ -297,8 +296,7 @@ fn panics<S: Server>(problems: &mut Problems) {
 /// The route that changes the connection's protocol.
 fn upgrade<S: Server>(problems: &mut Problems) {
     let kit = untraced::<S, _>(played).start();
-    let mut connection = kit.connect();
-    connection.request("GET", "/upgrade", &HANDSHAKE);
+    let mut connection = kit.request("GET", "/upgrade", &HANDSHAKE);
     let status = connection.head().map(|head| head.status);
     if !has::<S>(Feature::Upgrade) {
         return;

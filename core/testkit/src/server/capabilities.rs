@@ -118,6 +118,9 @@ pub enum Feature {
     /// The authority of an HTTP/2 request reaches the adapter where a `Host` header differs from it. Without it the host is the
     /// header's.
     Http2Authority,
+    /// The scheme of a target in absolute form, and of an HTTP/2 request, reaches the adapter where it is not the connection's.
+    /// Without it the scheme is the connection's.
+    TargetScheme,
     /// A middleware of the framework's own can stand outside of the tracing. Without it none is there.
     MiddlewareOutside,
     /// A middleware can respond instead of the handler. Without it the request goes on to its handler.

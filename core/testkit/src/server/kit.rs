@@ -3,17 +3,18 @@
 use std::future::Future;
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use opentracing_http::{
     FinishedSpan, HttpTracing, HttpTracingBuilder, InMemoryTracer, Outcome, Tracer, Value,
 };
 
 use crate::app::{App, Gate, Handler, Middleware, Position, Reply, injected};
-use crate::client::{Connection, Http2, Response};
+use crate::client::{Connection, Http2, Response, TIME_TO_CANCEL};
 use crate::hint::check_on_failure;
 use crate::server::application::problems;
-use crate::server::{Feature, Panic, Server};
+use crate::server::{Feature, HangUp, Panic, Server};
 
 /// How long a case waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -193,6 +194,18 @@ impl<S: Server> Kit<S> {
         Connection::open(self.addr())
     }
 
+    /// Sends a request without a body on a connection of its own, and returns the connection.
+    ///
+    /// # Panics
+    ///
+    /// If the server is not there.
+    #[must_use]
+    pub fn request(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Connection {
+        let mut connection = self.connect();
+        connection.request(method, path, headers);
+        connection
+    }
+
     /// Opens an HTTP/2 connection to the server.
     ///
     /// # Panics
@@ -235,9 +248,8 @@ impl<S: Server> Kit<S> {
     /// If there is none.
     #[must_use]
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Response {
-        let mut connection = self.connect();
-        connection.request(method, path, headers);
-        connection.response(method).expect("the server answers")
+        let response = self.request(method, path, headers).response(method);
+        response.unwrap_or_else(|| panic!("there is no whole response to {method} {path}"))
     }
 
     /// Sends a `GET`, whose response must be 200.
@@ -302,17 +314,35 @@ impl<S: Server> Kit<S> {
         self.spans(1).remove(0)
     }
 
+    /// Waits for the span of a request whose client has left, and takes it. What the request runs waits at the gate.
+    ///
+    /// `field` names the capability, and `becomes` is its value.
+    #[track_caller]
+    pub(crate) fn span_of_hang_up(
+        &self,
+        field: &str,
+        becomes: HangUp,
+        gate: &Gate,
+    ) -> FinishedSpan {
+        match becomes {
+            HangUp::RunsOn => gate.open(),
+            HangUp::Cancels => assert!(
+                is_soon(TIME_TO_CANCEL, || !self.tracer.finished().is_empty()),
+                "{TIME_TO_CANCEL:?} after its client left the request still runs; \
+                 if the framework runs it to its end, declare `{field}: HangUp::RunsOn`"
+            ),
+        }
+        self.span()
+    }
+
     /// Waits until as many panics were caught as the case expects.
     ///
     /// # Panics
     ///
     /// If they have not been within half a minute.
     pub fn wait_for_caught_panics(&self) {
-        let since = std::time::Instant::now();
-        while self.tracing.caught_panics() < self.panics {
-            assert!(since.elapsed() < PATIENCE, "too few panics were caught");
-            std::thread::yield_now();
-        }
+        let is_enough = || self.tracing.caught_panics() >= self.panics;
+        assert!(is_soon(PATIENCE, is_enough), "too few panics were caught");
     }
 
     /// Stops the server, after which nothing is open any more.
@@ -344,13 +374,25 @@ impl<S: Server> Default for Kit<S> {
 
 impl<S: Server> Drop for Kit<S> {
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        if thread::panicking() {
             // A case that fails says enough. Its handlers may still wait, and the server for them.
             Gate::open_all_of_this_thread();
         } else if self.server.is_some() {
             self.stop();
         }
     }
+}
+
+/// Waits until something holds; `false` if it does not within this time.
+fn is_soon(patience: Duration, holds: impl Fn() -> bool) -> bool {
+    let since = Instant::now();
+    while !holds() {
+        if since.elapsed() >= patience {
+            return false;
+        }
+        thread::yield_now();
+    }
+    true
 }
 
 /// Asserts what holds for every span, and for every request's.

@@ -94,6 +94,7 @@ list_of_cases! { $
         path_and_query_are_kept_as_they_came
         absolute_target_is_read_as_its_path
         authority_of_the_target_wins_over_the_host_header
+        scheme_of_the_target_is_that_of_the_url
         asterisk_target_has_the_url_of_its_host
         text_that_is_no_host_is_left_out
         credentials_in_the_host_are_left_out
@@ -121,7 +122,7 @@ list_of_cases! { $
         server_error_is_an_error_with_one_log
         error_decides_its_own_status
         error_instead_of_a_response_is_a_handler_error
-        error_handler_has_the_last_word
+        status_that_an_error_handler_sets_is_the_spans
         panic_finishes_the_span_with_an_error
         panic_under_a_catch_layer_is_a_panic
         panic_in_the_body_is_a_panic
@@ -132,9 +133,9 @@ list_of_cases! { $
     }
     "Bodies and ends" {
         span_ends_with_the_body_by_default
-        span_ends_with_the_head_if_asked
+        span_ends_with_the_head_if_set
         event_stream_ends_with_its_head
-        event_stream_ends_with_its_body_if_asked
+        event_stream_ends_with_its_body_if_set
         streamed_body_finishes_once
         content_length_over_a_stream_is_complete
         head_request_is_complete_without_its_body
@@ -154,8 +155,9 @@ list_of_cases! { $
     }
     "HTTP/2" {
         http2_request_continues_its_trace
-        http2_attributes_are_right
+        http2_pseudo_headers_are_attributes
         http2_authority_wins_over_the_host_header
+        http2_scheme_is_that_of_the_url
         http2_streams_keep_their_own_spans
         http2_reset_before_the_head_ends_the_span
         http2_reset_in_the_body_is_an_abandoned_body
@@ -167,9 +169,10 @@ list_of_cases! { $
         finish_callback_is_called_for_every_request
         finished_span_has_the_facts_of_the_request
         failing_callbacks_do_not_fail_the_request
-        trace_id_is_returned_where_asked_for
+        trace_id_is_returned_if_set
         middleware_inside_sees_the_span
         status_of_a_middleware_inside_counts
+        status_changed_between_mount_points_is_the_spans
         middleware_inside_can_respond
     }
 }

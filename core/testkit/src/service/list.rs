@@ -21,7 +21,7 @@ list_of_cases! { $
     }
     "Ends" {
         service_records_an_error
-        service_covers_a_slow_answer_to_its_end
+        service_covers_a_slow_response_to_its_end
         service_covers_a_stream_to_its_end
         service_records_an_abandoned_request
     }

@@ -10,6 +10,7 @@ use std::thread::{self, JoinHandle};
 use opentracing_http::SpanContext;
 use opentracing_http::propagation::Propagation;
 
+use crate::client::TIME_TO_CANCEL;
 use crate::service::PATIENCE;
 
 /// Listens until it is dropped.
@@ -21,7 +22,7 @@ pub(crate) struct Next {
     thread: Option<JoinHandle<()>>,
 }
 
-/// A call that waits for its answer.
+/// A call that waits for its response.
 #[derive(Debug)]
 pub(crate) struct Call {
     stream: BufReader<TcpStream>,
@@ -105,19 +106,25 @@ impl Call {
         found.unwrap_or_else(|| panic!("the call has no trace headers: {:?}", self.headers))
     }
 
-    /// Answers 200.
+    /// Responds with 200.
     pub(crate) fn answer(mut self) {
         let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\nconnection: close\r\n\r\nhere";
         // Whether anybody still waits for it is the service's business.
         let _ = self.stream.get_mut().write_all(answer);
     }
 
-    /// Waits until the service has given up waiting for the answer.
+    /// Waits until the service has given up waiting for the response.
     #[track_caller]
     pub(crate) fn wait_until_given_up(mut self) {
+        let limit = Some(TIME_TO_CANCEL);
+        let limited = self.stream.get_ref().set_read_timeout(limit);
+        limited.expect("a timeout can be set");
         match self.stream.read_to_end(&mut Vec::new()) {
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                panic!("the service still waits for the answer, and nobody for its own")
+                panic!(
+                    "{TIME_TO_CANCEL:?} after its client left the handler still waits for the response to its call; \
+                     if the service runs it to its end, declare `hang_up: HangUp::RunsOn`"
+                )
             }
             // Closed, or reset.
             Ok(_) | Err(_) => {}

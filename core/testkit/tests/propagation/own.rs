@@ -5,6 +5,8 @@ use opentracing_http::propagation::{Extraction, Field, IncomingHeaders, Outgoing
 use opentracing_http::{SpanContext, SpanId, TraceFlags, TraceId};
 use opentracing_testkit::propagation::{Carries, Format, Table, context};
 
+use crate::extract_single;
+
 /// `x-own-trace: <trace id>/<span id>`, which only sampled services send.
 #[derive(Debug)]
 struct Own;
@@ -27,14 +29,7 @@ impl Propagator for Own {
             let ids: (TraceId, SpanId) = (trace.parse().ok()?, span.parse().ok()?);
             Some(SpanContext::new(ids.0, ids.1, TraceFlags::SAMPLED))
         };
-        match headers.single_named("x-own-trace") {
-            Ok(None) => {}
-            Ok(Some(value)) => match parse(value) {
-                Some(context) => found.set_context(context),
-                None => found.refuse(),
-            },
-            Err(_) => found.refuse(),
-        }
+        extract_single(headers, "x-own-trace", parse, found);
     }
 
     fn inject(&self, outgoing: &Outgoing<'_>, carrier: &mut dyn Carrier) {

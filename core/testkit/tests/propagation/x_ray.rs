@@ -5,6 +5,8 @@ use opentracing_http::propagation::{Extraction, Field, IncomingHeaders, Outgoing
 use opentracing_http::{SpanContext, SpanId, TraceFlags, TraceId};
 use opentracing_testkit::propagation::{Carries, Format, Table, context};
 
+use crate::extract_single;
+
 /// `X-Amzn-Trace-Id: Root=1-<8 digits>-<24 digits>;Parent=<16 digits>;Sampled=<0 or 1>`, in whatever order and with whatever
 /// other fields.
 #[derive(Debug)]
@@ -23,14 +25,7 @@ impl Propagator for XRay {
     }
 
     fn extract(&self, headers: &IncomingHeaders<'_>, found: &mut Extraction) {
-        match headers.single_named(HEADER) {
-            Ok(None) => {}
-            Ok(Some(value)) => match parse(value) {
-                Some(context) => found.set_context(context),
-                None => found.refuse(),
-            },
-            Err(_) => found.refuse(),
-        }
+        extract_single(headers, HEADER, parse, found);
     }
 
     fn inject(&self, outgoing: &Outgoing<'_>, carrier: &mut dyn Carrier) {

@@ -67,6 +67,10 @@ impl RequestView for RequestOf<'_> {
         self.0.uri().query()
     }
 
+    fn scheme(&self) -> Option<&str> {
+        self.0.uri().scheme_str()
+    }
+
     fn authority(&self) -> Option<&str> {
         self.0.authority()
     }

@@ -14,7 +14,7 @@ pub(crate) type Request = http::Request<Vec<u8>>;
 pub(crate) type Response = http::Response<Body>;
 pub(crate) type Body = Box<dyn Read>;
 
-/// What answers requests: a route, a router, a middleware.
+/// What handles requests: a route, a router, a middleware.
 pub(crate) trait Handler: Send + Sync {
     fn handle(&self, request: Request) -> Result<Response, Failure>;
 }
@@ -61,11 +61,11 @@ pub(crate) struct Peer(pub(crate) SocketAddr);
 #[derive(Clone, Copy)]
 pub(crate) struct Template(pub(crate) &'static str);
 
-/// What a template has in the place of `{id}`.
+/// What the path has where the template has `{id}`.
 #[derive(Clone)]
 pub(crate) struct Id(pub(crate) String);
 
-/// Routes in the order in which they are tried. `GET` answers `HEAD` as well; no method is any method.
+/// Routes in the order in which they are tried. A route for `GET` is one for `HEAD` as well; no method is any method.
 #[derive(Default)]
 pub(crate) struct Router(Vec<(Option<Method>, &'static str, Box<dyn Handler>)>);
 

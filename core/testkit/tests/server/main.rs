@@ -20,7 +20,7 @@ use crate::adapter::Traced;
 use crate::framework::{Body, Failure, Handler, Id, Request, Response, Router, Running, text};
 
 const LACKS: &[(Feature, &str)] = &[
-    (Feature::DecliningRoutes, "A route that matches answers."),
+    (Feature::DecliningRoutes, "A route that matches responds."),
     (
         Feature::CatchPanicLayer,
         "The framework catches panics itself.",
@@ -37,7 +37,7 @@ const LACKS: &[(Feature, &str)] = &[
     (Feature::Http2, "It speaks HTTP/1 only."),
     (
         Feature::RouteOfDroppedRequests,
-        "Outside of the router the route is told by the response.",
+        "Outside of the router the response has the route.",
     ),
     (Feature::Upgrade, "A connection stays what it is."),
     (Feature::Trailers, "It sends none."),

@@ -1,4 +1,4 @@
-//! What is wrong with an application, or with what is declared of it, is told by the case that fails.
+//! A case that fails names what is wrong with the application, or with what is declared of it.
 
 use std::panic::catch_unwind;
 
@@ -12,7 +12,7 @@ const ALL_BUT_TRAILERS: &[(Feature, &str)] = match LACKS {
     [] => LACKS,
 };
 
-/// A server whose application answers with another id, if `IDS` says so, and which does not declare that it has no trailers.
+/// A server whose application returns another id if `IDS` is true, and which does not declare that it has no trailers.
 struct Wrong<const IDS: bool>(Running);
 
 impl<const IDS: bool> Server for Wrong<IDS> {

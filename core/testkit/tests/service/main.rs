@@ -76,7 +76,7 @@ defects! {
         service_names_not_found_with_a_bounded_name
     ]
     a_span_lasts_until_the_answer: ENDS_BEFORE_THE_ANSWER fails [
-        service_covers_a_slow_answer_to_its_end
+        service_covers_a_slow_response_to_its_end
         service_covers_a_stream_to_its_end
     ]
     an_abandoned_request_has_a_span: FORGETS_THE_ABANDONED fails [

@@ -1,4 +1,4 @@
-//! A small service by hand, with a defect if one is asked for.
+//! A small service by hand, with a defect if one is set.
 
 use std::hint;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -154,7 +154,7 @@ fn listen<const DEFECT: u8>(listener: &TcpListener, stopping: &AtomicBool, share
     });
 }
 
-/// Answers what comes on a connection, until it is closed.
+/// Serves the requests of a connection, until it is closed.
 fn serve<const DEFECT: u8>(stream: TcpStream, shared: &Shared) {
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut stream = BufReader::new(stream);
@@ -278,7 +278,7 @@ fn call(span: &Span, other: Option<SpanContext>, to: &str, tracing: &HttpTracing
         "GET /{path} HTTP/1.1\r\nhost: {host}\r\n{lines}\r\n"
     )
     .unwrap();
-    // It closes the connection when it has answered, or is gone.
+    // It closes the connection after its response, or is gone.
     let _ = stream.read_to_end(&mut Vec::new());
 }
 

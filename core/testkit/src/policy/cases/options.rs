@@ -50,7 +50,7 @@ pub fn wrong_options_are_errors_with_a_remedy<S: Server>() {
             }),
             &["limits", "value_bytes"],
         ),
-        // The first one is told.
+        // The first one is reported.
         (
             error(|policy| policy.skip("first").skip("second")),
             &["skip", "first"],

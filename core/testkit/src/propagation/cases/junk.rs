@@ -172,7 +172,7 @@ fn check_cut(format: &Format, row: &Row, at: usize, value: &[u8]) {
     );
 }
 
-/// The row's headers with another value in the place of one.
+/// The row's headers with one value replaced.
 fn with(row: &Row, at: usize, value: Vec<u8>) -> Vec<(String, Vec<u8>)> {
     let mut headers = row.headers.clone();
     headers[at].1 = value;

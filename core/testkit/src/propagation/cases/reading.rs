@@ -33,7 +33,7 @@ pub fn extracts_nothing_from_empty_headers(format: &Format) {
         assert_eq!(
             (found.context, found.decision),
             (None, None),
-            "empty values say nothing, here in the place of those of {row}"
+            "empty values say nothing, here instead of those of {row}"
         );
     }
 }
@@ -315,7 +315,7 @@ pub fn reading_twice_changes_nothing(format: &Format) {
     for row in format.rows() {
         let found = |propagation: &Propagation| {
             let mut found = Found::of(&propagation.extract(&row.headers), row.found.refused);
-            // What went over the bounds may find a place the second time.
+            // What went over the bounds may find room the second time.
             found.baggage.truncate(row.found.baggage.len());
             found
         };

@@ -6,6 +6,7 @@ use opentracing_http::propagation::B3;
 use opentracing_http::{Baggage, SpanContext, TraceFlags};
 
 use super::super::{Carries, Format, Found, Table, context};
+use super::ids;
 
 /// B3, written as one header.
 #[must_use]
@@ -30,14 +31,6 @@ const CARRIES: Carries = Carries {
 const TRACE: &str = "80f198ee56343ba864fe8b2a57d3eff7";
 const SPAN: &str = "e457b5a2e4d86bd1";
 const PARENT: &str = "05e3ac9a4f6e3b90";
-
-fn ids(flags: TraceFlags) -> SpanContext {
-    context(
-        0x80f1_98ee_5634_3ba8_64fe_8b2a_57d3_eff7,
-        0xe457_b5a2_e4d8_6bd1,
-        flags,
-    )
-}
 
 fn short_ids(flags: TraceFlags) -> SpanContext {
     context(0x64fe_8b2a_57d3_eff7, 0xe457_b5a2_e4d8_6bd1, flags)

@@ -4,7 +4,7 @@ use opentracing_http::propagation::{Extraction, Jaeger};
 use opentracing_http::{Baggage, SpanContext, TraceFlags};
 
 use super::super::{Carries, Format, Found, Table, context};
-use super::members;
+use super::{ids as long, members};
 
 /// Jaeger's own format: `uber-trace-id`, `uberctx-*`, `jaeger-baggage` and `jaeger-debug-id`.
 #[must_use]
@@ -32,14 +32,6 @@ const VALID: &str = "80f198ee56343ba864fe8b2a57d3eff7:e457b5a2e4d86bd1:0:1";
 
 fn valid() -> SpanContext {
     long(TraceFlags::SAMPLED)
-}
-
-fn long(flags: TraceFlags) -> SpanContext {
-    context(
-        0x80f1_98ee_5634_3ba8_64fe_8b2a_57d3_eff7,
-        0xe457_b5a2_e4d8_6bd1,
-        flags,
-    )
 }
 
 fn short(flags: TraceFlags) -> SpanContext {

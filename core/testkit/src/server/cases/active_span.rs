@@ -8,10 +8,10 @@ use crate::app::{Gate, Reply, injected as inject, turn};
 use crate::client::Connection;
 use crate::server::cases::outcomes::logged;
 use crate::server::cases::{
-    CHUNK, CHUNKS, PARENT, assert_current, assert_own_traces, assert_tags, in_chunks, trace,
-    traceparent,
+    CHUNKS, PARENT, assert_chunks_below, assert_current, assert_own_traces, assert_tags, at_once,
+    in_chunks, trace, traceparent,
 };
-use crate::server::{Feature, Kit, Server};
+use crate::server::{Kit, Server};
 
 /// The request's span is the current one in the handler; nothing of it is in the response.
 pub fn handler_sees_the_active_span<S: Server>() {
@@ -63,12 +63,7 @@ pub fn active_span_is_current_while_the_body_is_made<S: Server>() {
     assert_eq!(kit.get("/play").text(), CHUNKS.concat());
     let spans = kit.spans(1 + CHUNKS.len());
     let (request, chunks) = spans.split_last().expect("the request's span ends last");
-    for chunk in chunks {
-        assert_eq!(
-            (chunk.name(), chunk.parent_id()),
-            (CHUNK, Some(request.context().span_id()))
-        );
-    }
+    assert_chunks_below(request, chunks);
 }
 
 /// A child that the handler starts has the request's span as its parent, and lies within it; tags and logs that the handler adds
@@ -106,11 +101,7 @@ pub fn handler_can_rename_its_span<S: Server>() {
 
 /// Two hundred requests (or as many as the framework can) that are all being served at the same time, each going on by turns, see their own spans throughout.
 pub fn two_hundred_interleaved_requests_keep_their_spans<S: Server>() {
-    let requests = if S::CAPABILITIES.has(Feature::ManyAtOnce) {
-        200
-    } else {
-        8
-    };
+    let requests = at_once::<S>(200);
     let gate = Gate::default();
     let all_there = gate.clone();
     let kit = Kit::<S>::playing(move |_| {

@@ -4,7 +4,7 @@ use http::HeaderName;
 use opentracing_http::Attribute;
 
 use crate::app::Reply;
-use crate::server::cases::{assert_no_tags, assert_tags, text, version};
+use crate::server::cases::{assert_no_tags, assert_tags, peer, text, version};
 use crate::server::{Feature, Kit, Server};
 
 /// Nothing but the convention's tags stands in a span, unless it is asked for.
@@ -78,11 +78,8 @@ pub fn attributes_are_chosen_by_name<S: Server>() {
         ],
     );
     assert_eq!(text(&span, "version"), version::<S>("1.1"));
-    let peer = S::CAPABILITIES.has(Feature::Peer);
-    assert_eq!(
-        text(&span, "remote_addr"),
-        peer.then(|| connection.local_addr().to_string())
-    );
+    let address = peer::<S>(&connection.local_addr());
+    assert_eq!(text(&span, "remote_addr"), address);
 }
 
 /// Headers of the response can be chosen as well, and attributes can have other keys.

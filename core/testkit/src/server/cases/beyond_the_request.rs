@@ -7,7 +7,7 @@ use opentracing_http::{Span, Value};
 use crate::app::{Gate, Reply, injected as inject, turn};
 use crate::server::cases::outcomes::assert_whole;
 use crate::server::cases::{assert_current, trace, traceparent};
-use crate::server::{Feature, HangUp, Kit, Server};
+use crate::server::{Feature, Kit, Server};
 
 /// A task that a handler spawns has no current span of itself.
 pub fn spawned_task_does_not_inherit_the_span<S: Server>() {
@@ -74,14 +74,11 @@ pub fn span_is_current_while_the_handler_is_dropped<S: Server>() {
     kit.get_ok("/play");
     let done = traceparent(&kit.span());
     assert!(told().contains(&done));
-    let mut connection = kit.connect();
-    connection.request("GET", "/play?wait", &[]);
+    let connection = kit.request("GET", "/play?wait", &[]);
     gate.wait_for_arrivals(1);
     connection.hang_up();
-    if S::CAPABILITIES.hang_up() == HangUp::RunsOn {
-        gate.open();
-    }
-    let hung_up = traceparent(&kit.span());
+    let hung_up = kit.span_of_hang_up("hang_up", S::CAPABILITIES.hang_up(), &gate);
+    let hung_up = traceparent(&hung_up);
     let told = told();
     assert!(
         told.contains(&hung_up),
@@ -113,8 +110,7 @@ pub fn span_is_current_while_the_body_is_dropped<S: Server>() {
             }
         })
     };
-    let mut connection = kit.connect();
-    connection.request("GET", "/play", &[]);
+    let mut connection = kit.request("GET", "/play", &[]);
     assert!(connection.head().is_some() && connection.chunk().is_some());
     gate.wait_for_arrivals(1);
     connection.hang_up();

@@ -7,7 +7,9 @@ use opentracing_http::{Outcome, SpanEnd};
 use crate::app::{GREETING, Gate, Playing, Reply, turn};
 use crate::server::application::HANDSHAKE;
 use crate::server::cases::same_response::{of_every_kind, sized};
-use crate::server::cases::{CHUNK, CHUNKS, TRACEPARENT, assert_tags, in_chunks, outcome, text};
+use crate::server::cases::{
+    CHUNKS, TRACEPARENT, assert_chunks_below, assert_tags, in_chunks, outcome, text, with_status,
+};
 use crate::server::{Feature, Kit, Server};
 
 /// A handler that streams the first two of [`CHUNKS`], the second once the gate is open, of a content type.
@@ -44,15 +46,14 @@ fn ends_before_its_body<S: Server>(end: Option<SpanEnd>, content_type: &'static 
         .play(gated(&gate, content_type))
         .start();
     if !S::CAPABILITIES.has(Feature::Streams) {
-        // Nothing is seen of it before all of it is there. What the span counts tells when it ended.
+        // Nothing is seen of it before all of it is there. What the span counts shows when it ended.
         gate.open();
         assert_eq!(kit.get("/play").text(), CHUNKS[..2].concat());
         let span = kit.span();
         assert_eq!(outcome(&span), (Outcome::Completed, Some(200)));
         return span.http().is_some_and(|http| http.body_bytes() == 0);
     }
-    let mut connection = kit.connect();
-    connection.request("GET", "/play", &[]);
+    let mut connection = kit.request("GET", "/play", &[]);
     assert_eq!(connection.head().map(|head| head.status), Some(200));
     assert!(connection.chunk().is_some());
     // The body is being made by now, and the head was long before.
@@ -82,7 +83,7 @@ pub fn span_ends_with_the_body_by_default<S: Server>() {
 }
 
 /// The span ends with the response's head, if the policy sets that.
-pub fn span_ends_with_the_head_if_asked<S: Server>() {
+pub fn span_ends_with_the_head_if_set<S: Server>() {
     assert!(ends_before_its_body::<S>(Some(SpanEnd::Head), "text/plain"));
     assert!(ends_before_its_body::<S>(
         Some(SpanEnd::Head),
@@ -106,16 +107,11 @@ pub fn event_stream_ends_with_its_head<S: Server>() {
     let spans = kit.spans(1 + CHUNKS.len());
     let (request, chunks) = spans.split_first().expect("the request's span ends first");
     assert!(request.http().is_some());
-    for chunk in chunks {
-        assert_eq!(
-            (chunk.name(), chunk.parent_id()),
-            (CHUNK, Some(request.context().span_id()))
-        );
-    }
+    assert_chunks_below(request, chunks);
 }
 
 /// The span of an event stream ends with its body, if the policy sets that.
-pub fn event_stream_ends_with_its_body_if_asked<S: Server>() {
+pub fn event_stream_ends_with_its_body_if_set<S: Server>() {
     assert!(!ends_before_its_body::<S>(
         Some(SpanEnd::EventStream),
         "text/event-stream"
@@ -175,10 +171,7 @@ pub fn head_request_is_complete_without_its_body<S: Server>() {
 
 /// Responses that cannot have a body, or have an empty one, are complete with their head.
 pub fn responses_that_have_no_body_are_complete<S: Server>() {
-    let kit = Kit::<S>::playing(|query| {
-        let status = query.parse().unwrap_or(200);
-        async move { Reply::status(status) }
-    });
+    let kit = Kit::<S>::playing(with_status);
     for status in [200, 204, 304] {
         let response = kit.get(&format!("/play?{status}"));
         assert_eq!((response.status, response.text().as_str()), (status, ""));
@@ -212,8 +205,7 @@ pub(crate) async fn with_trailer() -> Reply {
 pub fn upgrade_ends_with_its_head<S: Server>() {
     let upgrades = S::CAPABILITIES.has(Feature::Upgrade);
     let kit = Kit::<S>::new();
-    let mut connection = kit.connect();
-    connection.request("GET", "/upgrade", &HANDSHAKE);
+    let mut connection = kit.request("GET", "/upgrade", &HANDSHAKE);
     let head = connection.head().expect("the server answers");
     if upgrades {
         assert_eq!(head.status, 101);
@@ -281,8 +273,7 @@ pub fn slow_reader_is_covered_to_the_end<S: Server>() {
         assert_eq!(kit.get("/play").body.len(), CHUNKS * SIZE);
         return assert_eq!(outcome(&kit.span()), (Outcome::Completed, Some(200)));
     }
-    let mut connection = kit.connect();
-    connection.request("GET", "/play", &[]);
+    let mut connection = kit.request("GET", "/play", &[]);
     assert_eq!(connection.head().map(|head| head.status), Some(200));
     // The span has started by now.
     let since = Instant::now();

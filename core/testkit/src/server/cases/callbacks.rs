@@ -7,7 +7,7 @@ use opentracing_http::{Outcome, Route, TraceIdHeader, Value};
 
 use crate::app::{Gate, Reply, injected as inject};
 use crate::server::cases::{
-    TRACE, TRACEPARENT, UNSAMPLED, assert_current, assert_tags, injected, text, traceparent,
+    TRACE, TRACEPARENT, UNSAMPLED, assert_current, assert_injected, assert_tags, text, traceparent,
 };
 use crate::server::{Kit, Server};
 
@@ -30,10 +30,7 @@ pub fn start_callback_sees_the_request<S: Server>() {
         })
     });
     let response = kit.get_with("/play?page=2", &[("x-user", "ada")]);
-    assert_eq!(
-        injected(&response, "baggage").as_deref(),
-        Some("started=yes")
-    );
+    assert_injected(&response, &[("baggage", "started=yes")]);
     assert_tags(
         &kit.span(),
         &[("user", "ada"), ("seen", "GET /play Some(\"page=2\")")],
@@ -119,7 +116,7 @@ pub fn failing_callbacks_do_not_fail_the_request<S: Server>() {
 }
 
 /// The trace id is returned to callers in the header that the policy names; in none by default.
-pub fn trace_id_is_returned_where_asked_for<S: Server>() {
+pub fn trace_id_is_returned_if_set<S: Server>() {
     let play = |_: &str| async { Reply::text(inject()).header("server-timing", "db;dur=53") };
     for header in [
         None,

@@ -25,7 +25,7 @@ pub fn keep_alive_connection_has_a_span_for_each_request<S: Server>() {
     assert_eq!(traces.len(), 3);
 }
 
-/// Requests that are sent before the first of them is answered have a span each, with the contexts of their own.
+/// Requests that are sent before the first of them has its response have a span each, with contexts of their own.
 pub fn pipelined_requests_have_a_span_each<S: Server>() {
     let kit = Kit::<S>::new();
     let mut connection = kit.connect();
@@ -51,8 +51,7 @@ pub fn pipelined_requests_have_a_span_each<S: Server>() {
 /// A client that leaves after its response ends nothing, and is no request.
 pub fn hang_up_between_requests_ends_nothing<S: Server>() {
     let kit = Kit::<S>::new();
-    let mut connection = kit.connect();
-    connection.request("GET", "/play", &[]);
+    let mut connection = kit.request("GET", "/play", &[]);
     assert!(connection.response("GET").is_some());
     connection.hang_up();
     assert_eq!(outcome(&kit.span()), (Outcome::Completed, Some(200)));

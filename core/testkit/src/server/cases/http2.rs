@@ -4,12 +4,13 @@ use opentracing_http::{Outcome, SemanticConvention};
 
 use crate::app::{Gate, Reply, injected as inject};
 use crate::server::cases::bodies::with_trailer;
+use crate::server::cases::open_tracing::assert_scheme;
 use crate::server::cases::outcomes::{assert_abandoned, assert_hung_up, assert_whole};
 use crate::server::cases::{
-    CHUNKS, PARENT, TRACEPARENT, assert_current, assert_own_traces, assert_tags, endless, injected,
-    outcome, parent, text, version, waiting,
+    CHUNKS, PARENT, TRACEPARENT, assert_current, assert_injected, assert_own_traces, assert_tags,
+    at_once, endless, injected, outcome, parent, peer, text, version, waiting,
 };
-use crate::server::{Feature, HangUp, Kit, Server};
+use crate::server::{Feature, Kit, Server};
 
 /// A request continues its caller's trace.
 pub fn http2_request_continues_its_trace<S: Server>() {
@@ -25,15 +26,12 @@ pub fn http2_request_continues_its_trace<S: Server>() {
     assert_eq!(parent(&span).as_deref(), Some(PARENT));
     assert_eq!(outcome(&span), (Outcome::Completed, Some(200)));
     assert_current(&response, &span);
-    assert_eq!(
-        injected(&response, "baggage").as_deref(),
-        Some("tenant=blue")
-    );
+    assert_injected(&response, &[("baggage", "tenant=blue")]);
     assert_eq!(span.name(), S::CAPABILITIES.name("GET", "/play"));
 }
 
 /// Host, scheme and version are those of the request's pseudo-headers.
-pub fn http2_attributes_are_right<S: Server>() {
+pub fn http2_pseudo_headers_are_attributes<S: Server>() {
     let kit = Kit::<S>::with(|policy| policy.convention(SemanticConvention::Both));
     let mut connection = kit.connect_http2();
     if connection.get("/items/7?page=2", &[]).is_none() {
@@ -51,11 +49,8 @@ pub fn http2_attributes_are_right<S: Server>() {
         ],
     );
     assert_eq!(text(&span, "network.protocol.version"), version::<S>("2"));
-    let peer = S::CAPABILITIES.has(Feature::Peer);
-    assert_eq!(
-        text(&span, "network.peer.port"),
-        peer.then(|| connection.local_addr().port().to_string())
-    );
+    let port = peer::<S>(&connection.local_addr().port());
+    assert_eq!(text(&span, "network.peer.port"), port);
 }
 
 /// `:authority` is the host, whatever `Host` names (RFC 9113, section 8.3.1).
@@ -76,13 +71,19 @@ pub fn http2_authority_wins_over_the_host_header<S: Server>() {
     assert_tags(&span, &[("server.address", host)]);
 }
 
+/// `:scheme` is that of the URL, whatever the connection is (RFC 9113, section 8.3.1).
+pub fn http2_scheme_is_that_of_the_url<S: Server>() {
+    let kit = Kit::<S>::with(|policy| policy.convention(SemanticConvention::Both));
+    let mut connection = kit.connect_http2();
+    if connection.get("https://test.example/play", &[]).is_none() {
+        return assert!(!S::CAPABILITIES.has(Feature::Http2));
+    }
+    assert_scheme(&kit);
+}
+
 /// Requests that are served at the same time on one connection see their own spans.
 pub fn http2_streams_keep_their_own_spans<S: Server>() {
-    let streams = if S::CAPABILITIES.has(Feature::ManyAtOnce) {
-        50
-    } else {
-        8
-    };
+    let streams = at_once::<S>(50);
     let gate = Gate::default();
     let all_there = gate.clone();
     let kit = Kit::<S>::playing(move |_| {
@@ -125,7 +126,7 @@ pub fn http2_reset_before_the_head_ends_the_span<S: Server>() {
     }
     gate.wait_for_arrivals(1);
     exchange.expect("a request").reset();
-    assert_hung_up::<S>(S::CAPABILITIES.reset(), &gate, || kit.span());
+    assert_hung_up(&kit, "reset", S::CAPABILITIES.reset(), &gate);
 }
 
 /// A stream that is reset in its body is an abandoned one; others on the connection go on.
@@ -148,10 +149,7 @@ pub fn http2_reset_in_the_body_is_an_abandoned_body<S: Server>() {
     );
     gate.wait_for_arrivals(1);
     exchange.reset();
-    if S::CAPABILITIES.reset() == HangUp::RunsOn {
-        gate.open();
-    }
-    assert_abandoned(&kit.span(), S::CAPABILITIES.reset());
+    assert_abandoned(&kit, "reset", S::CAPABILITIES.reset(), &gate);
     let response = connection
         .get("/items/7", &[])
         .expect("the connection stands");

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use opentracing_http::Outcome;
 
 use crate::app::{Position, injected as inject};
-use crate::server::cases::{outcome, trace};
+use crate::server::cases::{assert_tags, outcome, trace, with_status};
 use crate::server::{Feature, Kit, Server};
 
 /// A middleware within the tracing sees the request's span before the handler and after it; one outside sees none.
@@ -61,6 +61,32 @@ pub fn status_of_a_middleware_inside_counts<S: Server>() {
         };
         assert_eq!(outcome(&span), (Outcome::Completed, Some(expected)));
         assert_eq!(span.is_error(), expected == 503);
+    }
+}
+
+/// A route that is traced once more within the tracing of everything, with a middleware between the two that changes its status: the
+/// request has one span, named after the route, with the status that the client gets.
+pub fn status_changed_between_mount_points_is_the_spans<S: Server>() {
+    let kit = Kit::<S>::setup()
+        .play(with_status)
+        .middleware(|at, status| match (at, status) {
+            (Position::Inside, Some(404 | 500)) => Some(418),
+            (Position::Inside, Some(200)) => Some(503),
+            _ => None,
+        })
+        .start();
+    for route in ["/chosen", "/scope/chosen"] {
+        for (returned, sent) in [(404, 418), (500, 418), (200, 503)] {
+            let path = format!("{route}?{returned}");
+            let response = kit.get_with(&path, &[("x-request-id", "r-1")]);
+            assert_eq!(response.status, sent, "{path}");
+            let span = kit.span();
+            assert_eq!(outcome(&span), (Outcome::Completed, Some(sent)), "{path}");
+            assert_eq!(span.is_error(), sent == 503, "{path}");
+            assert_eq!(span.name(), S::CAPABILITIES.name("GET", route));
+            // An attribute of the inner mount point's.
+            assert_tags(&span, &[("http.request.header.x-request-id", "r-1")]);
+        }
     }
 }
 

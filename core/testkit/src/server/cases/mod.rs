@@ -20,6 +20,7 @@ mod scopes;
 mod trace_context;
 mod trust;
 
+use std::fmt::Debug;
 use std::future::Future;
 
 use opentracing_http::{FinishedSpan, Outcome, Span, Value};
@@ -108,6 +109,12 @@ pub(crate) fn version<S: Server>(version: &str) -> Option<String> {
     known.then(|| version.to_owned())
 }
 
+/// What a tag of the connection's other end has.
+pub(crate) fn peer<S: Server>(value: &(impl ToString + ?Sized)) -> Option<String> {
+    let known = S::CAPABILITIES.has(Feature::Peer);
+    known.then(|| value.to_string())
+}
+
 /// A header that the handler's span injected.
 pub(crate) fn injected(response: &Response, name: &str) -> Option<String> {
     let text = response.text();
@@ -115,6 +122,44 @@ pub(crate) fn injected(response: &Response, name: &str) -> Option<String> {
         .lines()
         .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
     line.map(str::to_owned)
+}
+
+/// Asserts that the handler's span injected these headers.
+#[track_caller]
+pub(crate) fn assert_injected(response: &Response, headers: &[(&str, &str)]) {
+    for (name, value) in headers {
+        assert_eq!(injected(response, name).as_deref(), Some(*value), "{name}");
+    }
+}
+
+/// Asserts how a header that the handler's span injected ends: with the decision. `request` is what was sent.
+#[track_caller]
+pub(crate) fn assert_decision(
+    response: &Response,
+    (header, decision): (&str, &str),
+    request: impl Debug,
+) {
+    let sent = injected(response, header).expect("a context goes on");
+    assert!(sent.ends_with(decision), "{request:?}: {sent}");
+}
+
+/// Asserts that the chunks of [`in_chunks`] were made below a request's span.
+#[track_caller]
+pub(crate) fn assert_chunks_below(request: &FinishedSpan, chunks: &[FinishedSpan]) {
+    for chunk in chunks {
+        assert_eq!(
+            (chunk.name(), chunk.parent_id()),
+            (CHUNK, Some(request.context().span_id()))
+        );
+    }
+}
+
+/// Returns how many requests are served at once: as many as this, or eight.
+pub(crate) fn at_once<S: Server>(many: usize) -> usize {
+    match S::CAPABILITIES.has(Feature::ManyAtOnce) {
+        true => many,
+        false => 8,
+    }
 }
 
 /// Asserts that the handler's current span was the request's.
@@ -145,6 +190,12 @@ pub(crate) fn traceparent(span: &FinishedSpan) -> String {
         span.context().span_id(),
         span.context().flags().w3c_bits()
     )
+}
+
+/// A handler whose response has the status that the query names, and an empty body.
+pub(crate) fn with_status(query: &str) -> impl Future<Output = Reply> + Send + use<> {
+    let status = query.parse().unwrap_or(200);
+    async move { Reply::status(status) }
 }
 
 /// A handler that waits for the gate, then returns.

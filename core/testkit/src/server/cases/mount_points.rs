@@ -132,7 +132,7 @@ pub fn request_made_in_a_handler_is_its_own<S: Server>() {
     assert_eq!(parent(&called).as_deref(), Some(PARENT));
     assert_eq!(ended(), [201, 202, 200]);
 
-    // Below a request that is not recorded only the one that another caller asked for is.
+    // Below a request that is not recorded only the one with the context of another caller is.
     assert_eq!(
         parent(&kit.span_of_with("/play", &[("traceparent", UNSAMPLED)])).as_deref(),
         Some(PARENT)
@@ -237,7 +237,7 @@ pub fn mount_point_sets_when_its_spans_end<S: Server>() {
     let kit = Kit::<S>::playing(gated(&gate, "text/plain"));
     let sent = |span: &FinishedSpan| span.http().map(|http| http.body_bytes());
     if !S::CAPABILITIES.has(Feature::Streams) {
-        // Nothing is seen of it before all of it is there. What the span counts tells when it ended.
+        // Nothing is seen of it before all of it is there. What the span counts shows when it ended.
         gate.open();
         for (path, bytes) in [("/named", 0), ("/play", CHUNKS[..2].concat().len() as u64)] {
             assert_eq!(kit.get(path).text(), CHUNKS[..2].concat());
@@ -245,8 +245,7 @@ pub fn mount_point_sets_when_its_spans_end<S: Server>() {
         }
         return;
     }
-    let mut connection = kit.connect();
-    connection.request("GET", "/named", &[]);
+    let mut connection = kit.request("GET", "/named", &[]);
     assert!(connection.head().is_some() && connection.chunk().is_some());
     gate.wait_for_arrivals(1);
     let span = kit.span();

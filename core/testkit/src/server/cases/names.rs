@@ -82,7 +82,7 @@ pub fn wrong_method_has_a_bounded_name<S: Server>() {
 
 /// A request that one route declines and another accepts has one span, named after the second.
 pub fn declined_request_has_one_span<S: Server>() {
-    // Without it no route is there that declines: the second one answers at once.
+    // Without it there is no route that declines: the second one responds at once.
     let _ = S::CAPABILITIES.has(Feature::DecliningRoutes);
     let kit = Kit::<S>::new();
     assert_eq!(kit.get("/declined/7").text(), "7");
@@ -111,8 +111,7 @@ pub fn options_on_the_root_has_path_slash<S: Server>() {
 pub fn unknown_method_is_other<S: Server>() {
     let is_served = S::CAPABILITIES.has(Feature::UnknownMethods);
     let kit = Kit::<S>::with(|policy| policy.convention(SemanticConvention::Both));
-    let mut connection = kit.connect();
-    connection.request("BREW", "/play", &[]);
+    let mut connection = kit.request("BREW", "/play", &[]);
     let response = connection.response("BREW");
     if is_served {
         assert_eq!(response.map(|response| response.status), Some(200));

@@ -5,8 +5,9 @@ use opentracing_http::sampler::{SamplingParams, SamplingResult};
 use opentracing_http::{FinishedSpan, NoopTracer, Span, Tracer};
 
 use crate::app::{Reply, injected as inject};
+use crate::client::Response;
 use crate::server::cases::{
-    CHUNKS, PARENT, TRACE, TRACEPARENT, UNSAMPLED, in_chunks, injected, text,
+    CHUNKS, PARENT, TRACE, TRACEPARENT, UNSAMPLED, assert_injected, in_chunks, injected, text,
 };
 use crate::server::{Kit, Server};
 
@@ -35,21 +36,19 @@ pub fn skipped_request_passes_its_callers_context_on<S: Server>() {
             ("baggage", "tenant=blue"),
         ],
     );
-    for (name, value) in [
-        ("none", "false"),
-        ("recording", "false"),
-        ("traceparent", TRACEPARENT),
-        ("tracestate", "vendor=1"),
-        ("baggage", "tenant=blue"),
-    ] {
-        assert_eq!(injected(&response, name).as_deref(), Some(value), "{name}");
-    }
+    assert_injected(
+        &response,
+        &[
+            ("none", "false"),
+            ("recording", "false"),
+            ("traceparent", TRACEPARENT),
+            ("tracestate", "vendor=1"),
+            ("baggage", "tenant=blue"),
+        ],
+    );
     // The caller's decision as well.
     let response = kit.get_with("/play", &[("traceparent", UNSAMPLED)]);
-    assert_eq!(
-        injected(&response, "traceparent").as_deref(),
-        Some(UNSAMPLED)
-    );
+    assert_injected(&response, &[("traceparent", UNSAMPLED)]);
 }
 
 /// Nothing goes on from a request that a rule leaves out, if nothing came.
@@ -100,14 +99,7 @@ pub fn noop_tracer_passes_everything_on<S: Server>() {
         .start();
     let headers = [("traceparent", TRACEPARENT), ("tracestate", "vendor=1")];
     let response = kit.get_with("/play", &headers);
-    assert_eq!(
-        injected(&response, "traceparent").as_deref(),
-        Some(TRACEPARENT)
-    );
-    assert_eq!(
-        injected(&response, "tracestate").as_deref(),
-        Some("vendor=1")
-    );
+    assert_injected(&response, &headers);
     assert_eq!(kit.get("/play").text(), "none: false\nrecording: false\n");
     assert_eq!(kit.get_with("/items/7", &headers).text(), "7");
 }
@@ -123,23 +115,30 @@ pub fn keeps_an_unsampled_decision<S: Server>() {
             ("baggage", "user=bob"),
         ],
     );
-    let sent = injected(&response, "traceparent").expect("the decision goes on");
-    assert!(
-        sent.starts_with(&UNSAMPLED[..36]) && sent.ends_with("-00"),
-        "{sent}"
+    assert_dropped_below(&response, UNSAMPLED);
+    assert_injected(
+        &response,
+        &[
+            ("recording", "false"),
+            ("tracestate", "vendor=1"),
+            ("baggage", "user=bob"),
+        ],
     );
-    assert!(!sent.contains(PARENT), "the span id is our own: {sent}");
-    for (name, value) in [
-        ("recording", "false"),
-        ("tracestate", "vendor=1"),
-        ("baggage", "user=bob"),
-    ] {
-        assert_eq!(injected(&response, name).as_deref(), Some(value), "{name}");
-    }
     // A decision without ids counts as well.
     let response = kit.get_with("/play", &[("b3", "0")]);
     let sent = injected(&response, "traceparent").expect("the decision goes on");
     assert!(sent.ends_with("-02") || sent.ends_with("-00"), "{sent}");
+}
+
+/// Asserts that the decision not to sample goes on in the caller's trace, with a span id of our own.
+#[track_caller]
+fn assert_dropped_below(response: &Response, caller: &str) {
+    let sent = injected(response, "traceparent").expect("the decision goes on");
+    assert!(
+        sent.starts_with(&caller[..36]) && sent.ends_with("-00"),
+        "{sent}"
+    );
+    assert!(!sent.contains(PARENT), "the span id is our own: {sent}");
 }
 
 /// If a sampler drops a request, `sampled = 0` is propagated to the next service.
@@ -174,7 +173,7 @@ pub fn tracer_that_drops_is_propagated<S: Server>() {
 fn assert_not_sampled<S: Server>(kit: &Kit<S>) {
     for headers in [&[("traceparent", TRACEPARENT)][..], &[]] {
         let response = kit.get_with("/play", headers);
-        assert_eq!(injected(&response, "recording").as_deref(), Some("false"));
+        assert_injected(&response, &[("recording", "false")]);
         let sent = injected(&response, "traceparent").expect("the decision goes on");
         let flags = sent.rsplit('-').next().expect("flags");
         assert!(matches!(flags, "00" | "02"), "not sampled: {sent}");
@@ -197,13 +196,8 @@ pub fn recorded_locally_is_seen_but_not_sent<S: Server>() {
         .play(|_| tell())
         .start();
     let response = kit.get_with("/play", &[("traceparent", TRACEPARENT)]);
-    assert_eq!(injected(&response, "recording").as_deref(), Some("true"));
-    let sent = injected(&response, "traceparent").expect("the decision goes on");
-    assert!(
-        sent.starts_with(&TRACEPARENT[..36]) && sent.ends_with("-00"),
-        "{sent}"
-    );
-    assert!(!sent.contains(PARENT), "the span id is our own: {sent}");
+    assert_injected(&response, &[("recording", "true")]);
+    assert_dropped_below(&response, TRACEPARENT);
 }
 
 /// Baggage that a handler sets goes on from requests that are not recorded: not sampled, or skipped.

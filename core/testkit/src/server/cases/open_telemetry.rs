@@ -3,8 +3,9 @@
 
 use opentracing_http::{SemanticConvention, Value};
 
-use crate::app::Reply;
-use crate::server::cases::{assert_no_tags, assert_tags, span_of_unmatched, text, version};
+use crate::server::cases::{
+    assert_no_tags, assert_tags, peer, span_of_unmatched, text, version, with_status,
+};
 use crate::server::{Feature, Kit, Server};
 
 fn kit<S: Server>() -> Kit<S> {
@@ -14,8 +15,7 @@ fn kit<S: Server>() -> Kit<S> {
 /// Method, path and scheme are required; client, peer and user agent stand there where they are known.
 pub fn required_attributes_are_there<S: Server>() {
     let kit = kit::<S>();
-    let mut connection = kit.connect();
-    connection.request("GET", "/play", &[("user-agent", "kit/1")]);
+    let mut connection = kit.request("GET", "/play", &[("user-agent", "kit/1")]);
     assert!(connection.response("GET").is_some());
     let span = kit.span();
     assert_tags(
@@ -28,14 +28,13 @@ pub fn required_attributes_are_there<S: Server>() {
             ("user_agent.original", "kit/1"),
         ],
     );
-    let peer = S::CAPABILITIES.has(Feature::Peer);
-    let address = peer.then(|| Value::from("127.0.0.1"));
+    let local = connection.local_addr();
+    let address = peer::<S>(&local.ip()).map(Value::from);
     assert_eq!(span.tag("client.address"), address);
     assert_eq!(span.tag("network.peer.address"), address);
-    assert_eq!(
-        span.tag("network.peer.port"),
-        peer.then(|| Value::from(connection.local_addr().port()))
-    );
+    let port = Value::from(local.port());
+    let known = S::CAPABILITIES.has(Feature::Peer);
+    assert_eq!(span.tag("network.peer.port"), known.then_some(port));
     assert_no_tags(
         &span,
         &[
@@ -56,10 +55,7 @@ pub fn required_attributes_are_there<S: Server>() {
 pub fn status_error_and_route_are_there_when_they_apply<S: Server>() {
     let kit = Kit::<S>::setup()
         .policy(|policy| policy.convention(SemanticConvention::OpenTelemetry))
-        .play(|query| {
-            let status = query.parse().unwrap_or(200);
-            async move { Reply::status(status) }
-        })
+        .play(with_status)
         .start();
     for (path, status, error) in [
         ("/play?200", 200, None),
@@ -88,8 +84,7 @@ pub fn status_error_and_route_are_there_when_they_apply<S: Server>() {
 /// An unknown method is `_OTHER`, with the original beside it.
 pub fn original_of_an_unknown_method_is_kept<S: Server>() {
     let kit = kit::<S>();
-    let mut connection = kit.connect();
-    connection.request("BREW", "/play", &[]);
+    let mut connection = kit.request("BREW", "/play", &[]);
     let response = connection.response("BREW");
     if S::CAPABILITIES.has(Feature::UnknownMethods) {
         assert_tags(

@@ -2,7 +2,7 @@
 
 use opentracing_http::{Attribute, SemanticConvention, Value};
 
-use crate::server::cases::{assert_no_tags, assert_tags, span_of_unmatched, text};
+use crate::server::cases::{assert_no_tags, assert_tags, peer, span_of_unmatched, text};
 use crate::server::{Feature, Kit, Server};
 
 /// The tags that every request has; no attribute of another convention is among them.
@@ -15,7 +15,13 @@ pub fn tags_kind_component_method_url_and_status<S: Server>() {
         ("/no/such/path", 404),
     ] {
         assert_eq!(kit.get(path).status, status, "{path}");
-        let span = kit.span();
+        let span = match status {
+            404 => span_of_unmatched(&kit),
+            _ => Some(kit.span()),
+        };
+        let Some(span) = span else {
+            continue;
+        };
         assert_tags(
             &span,
             &[
@@ -70,11 +76,12 @@ pub fn path_and_query_are_kept_as_they_came<S: Server>() {
         ],
     );
     assert_eq!(span.name(), S::CAPABILITIES.name("GET", "/items/{id}"));
-    // What is answered to such a path is the framework's business.
+    // The response to such a path is the framework's business.
     for path in ["/no//such", "/No/Such/", "/no/such/"] {
         let _ = kit.get(path);
-        let span = kit.span();
-        assert_eq!(span.http().map(|http| http.path()), Some(path));
+        if let Some(span) = span_of_unmatched(&kit) {
+            assert_eq!(span.http().map(|http| http.path()), Some(path));
+        }
     }
 }
 
@@ -102,6 +109,26 @@ pub fn authority_of_the_target_wins_over_the_host_header<S: Server>() {
     let url = format!("http://{host}/play");
     assert_tags(&span, &[("http.url", url)]);
     assert_tags(&span, &[("server.address", address)]);
+}
+
+/// The scheme of a target in absolute form is that of the URL: a proxy that ends TLS connections may send such a target without TLS.
+pub fn scheme_of_the_target_is_that_of_the_url<S: Server>() {
+    let kit = Kit::<S>::with(|policy| policy.convention(SemanticConvention::Both));
+    let response = kit.get("https://test.example/play");
+    assert_eq!(response.status, 200);
+    assert_scheme(&kit);
+}
+
+/// Asserts that the scheme of a request is `https`, over a connection without TLS.
+pub(super) fn assert_scheme<S: Server>(kit: &Kit<S>) {
+    let scheme = match S::CAPABILITIES.has(Feature::TargetScheme) {
+        true => "https",
+        false => "http",
+    };
+    let span = kit.span();
+    let url = format!("{scheme}://test.example/play");
+    assert_tags(&span, &[("http.url", url)]);
+    assert_tags(&span, &[("url.scheme", scheme)]);
 }
 
 /// A target in asterisk form has neither path nor query in its URL (RFC 9112, section 3.3).
@@ -171,8 +198,7 @@ pub fn text_that_is_no_host_is_left_out<S: Server>() {
 pub fn credentials_in_the_host_are_left_out<S: Server>() {
     let kit = Kit::<S>::with(|policy| policy.attribute_names(["url", "host", "header:host"]));
     for host in ["ada:s3cret@test.example", "ada:p@s3cret@test.example"] {
-        let mut connection = kit.connect();
-        connection.request("GET", "/play", &[("host", host)]);
+        let mut connection = kit.request("GET", "/play", &[("host", host)]);
         // Whether such a host is served at all is the framework's business.
         let served = connection
             .response("GET")
@@ -187,15 +213,11 @@ pub fn credentials_in_the_host_are_left_out<S: Server>() {
 /// The address of the connection's other end is tagged.
 pub fn reports_the_peer_address<S: Server>() {
     let kit = Kit::<S>::new();
-    let mut connection = kit.connect();
-    connection.request("GET", "/play", &[]);
+    let mut connection = kit.request("GET", "/play", &[]);
     assert!(connection.response("GET").is_some());
     let span = kit.span();
-    let peer = S::CAPABILITIES.has(Feature::Peer);
-    let port = peer.then(|| Value::from(connection.local_addr().port()));
-    assert_eq!(
-        text(&span, "peer.ipv4"),
-        peer.then(|| "127.0.0.1".to_owned())
-    );
+    let known = S::CAPABILITIES.has(Feature::Peer);
+    let port = known.then(|| Value::from(connection.local_addr().port()));
+    assert_eq!(text(&span, "peer.ipv4"), peer::<S>("127.0.0.1"));
     assert_eq!((span.tag("peer.port"), span.tag("peer.ipv6")), (port, None));
 }

@@ -6,15 +6,14 @@ use opentracing_http::{FinishedSpan, Outcome};
 
 use crate::app::{Broken, ERROR, Gate, Reply, turn};
 use crate::client::Response;
-use crate::server::cases::{CHUNKS, assert_tags, endless, in_chunks, outcome, waiting};
+use crate::server::cases::{
+    CHUNKS, assert_tags, endless, in_chunks, outcome, waiting, with_status,
+};
 use crate::server::{Feature, HangUp, Kit, Server};
 
 /// A response below 500 is no error, and the outcome is plain completion.
 pub fn completed_request_is_no_error<S: Server>() {
-    let kit = Kit::<S>::playing(|query| {
-        let status = query.parse().unwrap_or(200);
-        async move { Reply::text("").with_status(status) }
-    });
+    let kit = Kit::<S>::playing(with_status);
     for status in [200, 302, 403, 499] {
         assert_eq!(kit.get(&format!("/play?{status}")).status, status);
         let span = kit.span();
@@ -36,10 +35,7 @@ pub fn bad_request_is_no_error<S: Server>() {
 
 /// A response of 500 and above is an error, with one log of it.
 pub fn server_error_is_an_error_with_one_log<S: Server>() {
-    let kit = Kit::<S>::playing(|query| {
-        let status = query.parse().unwrap_or(200);
-        async move { Reply::text("").with_status(status) }
-    });
+    let kit = Kit::<S>::playing(with_status);
     for status in [500, 503, 599] {
         assert_eq!(kit.get(&format!("/play?{status}")).status, status);
         let span = kit.span();
@@ -87,7 +83,7 @@ pub fn error_instead_of_a_response_is_a_handler_error<S: Server>() {
 }
 
 /// Where the framework's own means rewrite a response, the span has the status that the client got.
-pub fn error_handler_has_the_last_word<S: Server>() {
+pub fn status_that_an_error_handler_sets_is_the_spans<S: Server>() {
     let kit = Kit::<S>::new();
     assert_eq!(kit.get("/rewritten").status, 418);
     let span = kit.span();
@@ -102,8 +98,7 @@ pub fn panic_finishes_the_span_with_an_error<S: Server>() {
         turn().await;
         panic!("as asked for")
     });
-    let mut connection = kit.connect();
-    connection.request("GET", "/play", &[]);
+    let mut connection = kit.request("GET", "/play", &[]);
     let response = connection.response("GET");
     let panic = S::CAPABILITIES.panic();
     assert_eq!(response.map(|response| response.status), panic.answer());
@@ -119,8 +114,7 @@ pub fn panic_under_a_catch_layer_is_a_panic<S: Server>() {
             panic!("as asked for")
         })
         .start();
-    let mut connection = kit.connect();
-    connection.request("GET", "/play", &[]);
+    let mut connection = kit.request("GET", "/play", &[]);
     let response = connection.response("GET").map(|response| response.status);
     let panic = S::CAPABILITIES.panic();
     let layer = S::CAPABILITIES.has(Feature::CatchPanicLayer).then_some(500);
@@ -130,11 +124,17 @@ pub fn panic_under_a_catch_layer_is_a_panic<S: Server>() {
 }
 
 fn assert_panicked<S: Server>(span: &FinishedSpan, status: Option<u16>) {
-    assert_eq!(outcome(span), (Outcome::Panicked, status));
-    assert_tags(span, &[("http.outcome", "panicked")]);
-    assert_tags(span, &[("error", true)]);
+    assert_failed(span, (Outcome::Panicked, status), "panicked");
     assert_eq!(logged(span, "error.kind").as_deref(), Some("panicked"));
     assert_dropped_name::<S>(span);
+}
+
+/// Asserts that a request ended in this way, and that its tags show it as a failure.
+#[track_caller]
+fn assert_failed(span: &FinishedSpan, ended: (Outcome, Option<u16>), name: &str) {
+    assert_eq!(outcome(span), ended);
+    assert_tags(span, &[("http.outcome", name)]);
+    assert_tags(span, &[("error", true)]);
 }
 
 /// A panic while the body is made is one as well; the client sees a body that breaks off.
@@ -146,47 +146,49 @@ pub fn panic_in_the_body_is_a_panic<S: Server>() {
             Some(Ok(CHUNKS[0].as_bytes().to_vec()))
         })
     });
-    let mut connection = kit.connect();
-    connection.request("GET", "/play", &[]);
-    let breaks_off = S::CAPABILITIES.has(Feature::BodyPanic);
-    assert_breaks_off(breaks_off, connection.response("GET"));
+    let mut connection = kit.request("GET", "/play", &[]);
+    assert_breaks_off::<S>(Feature::BodyPanic, connection.response("GET"));
     let span = kit.span();
     assert_eq!(outcome(&span), (Outcome::Panicked, Some(200)));
     assert_tags(&span, &[("error", true)]);
 }
 
-/// What the client sees of a body of which no more than the first of [`CHUNKS`] could be made.
-fn assert_breaks_off(breaks_off: bool, response: Option<Response>) {
-    let text = response.map(|response| response.text());
-    assert_eq!(text.as_deref(), (!breaks_off).then_some(CHUNKS[0]));
+/// What the client sees of a body of which no more than the first of [`CHUNKS`] could be made: a response that breaks off if the
+/// framework has this feature, else a whole one.
+#[track_caller]
+fn assert_breaks_off<S: Server>(feature: Feature, response: Option<Response>) {
+    let whole = response.map(|response| response.text());
+    if S::CAPABILITIES.has(feature) {
+        assert!(
+            whole.is_none(),
+            "the client took the broken body {whole:?} for a whole one; if the framework cannot break it off, declare \
+             `lacks: &[(Feature::{feature:?}, \"reason\")]`"
+        );
+    } else {
+        assert_eq!(
+            whole.as_deref(),
+            Some(CHUNKS[0]),
+            "a whole response without `Feature::{feature:?}`, as declared"
+        );
+    }
 }
 
 /// A client that hangs up ends the span as cancelled, or the handler runs to its end and the span with it.
 pub fn hang_up_before_the_head_ends_the_span<S: Server>() {
     let gate = Gate::default();
     let kit = Kit::<S>::playing(waiting(&gate));
-    let mut connection = kit.connect();
-    connection.request("GET", "/play", &[]);
+    let connection = kit.request("GET", "/play", &[]);
     gate.wait_for_arrivals(1);
     connection.hang_up();
-    assert_hung_up::<S>(S::CAPABILITIES.hang_up(), &gate, || kit.span());
+    assert_hung_up(&kit, "hang_up", S::CAPABILITIES.hang_up(), &gate);
 }
 
 /// What holds for a request whose client has left before its head, over either version of HTTP.
-pub(super) fn assert_hung_up<S: Server>(
-    becomes: HangUp,
-    gate: &Gate,
-    span: impl FnOnce() -> FinishedSpan,
-) {
-    if becomes == HangUp::RunsOn {
-        gate.open();
-    }
-    let span = span();
+pub(super) fn assert_hung_up<S: Server>(kit: &Kit<S>, field: &str, becomes: HangUp, gate: &Gate) {
+    let span = kit.span_of_hang_up(field, becomes, gate);
     match becomes {
         HangUp::Cancels => {
-            assert_eq!(outcome(&span), (Outcome::Cancelled, None));
-            assert_tags(&span, &[("http.outcome", "cancelled")]);
-            assert_tags(&span, &[("error", true)]);
+            assert_failed(&span, (Outcome::Cancelled, None), "cancelled");
             assert_eq!(span.tag("http.status_code"), None);
             assert_dropped_name::<S>(&span);
         }
@@ -220,15 +222,11 @@ pub fn body_that_fails_is_an_error<S: Server>() {
             })
         })
     });
-    let mut connection = kit.connect();
-    connection.request("GET", "/play", &[]);
-    let breaks_off = S::CAPABILITIES.has(Feature::BodyError);
-    assert_breaks_off(breaks_off, connection.response("GET"));
+    let mut connection = kit.request("GET", "/play", &[]);
+    assert_breaks_off::<S>(Feature::BodyError, connection.response("GET"));
     let span = kit.span();
     let http = span.http().expect("a request's span");
-    assert_eq!(outcome(&span), (Outcome::BodyFailed, Some(200)));
-    assert_tags(&span, &[("http.outcome", "body_failed")]);
-    assert_tags(&span, &[("error", true)]);
+    assert_failed(&span, (Outcome::BodyFailed, Some(200)), "body_failed");
     assert_eq!(http.body_bytes(), CHUNKS[0].len() as u64);
     let message = logged(&span, "message").expect("the error's message");
     assert!(message.contains(&Broken.to_string()), "{message}");
@@ -241,8 +239,7 @@ pub fn hang_up_in_the_body_is_an_abandoned_body<S: Server>() {
     }
     let gate = Gate::default();
     let kit = Kit::<S>::playing(endless(&gate));
-    let mut connection = kit.connect();
-    connection.request("GET", "/play", &[]);
+    let mut connection = kit.request("GET", "/play", &[]);
     assert_eq!(connection.head().map(|head| head.status), Some(200));
     assert_eq!(
         connection.chunk().flatten().as_deref(),
@@ -250,11 +247,7 @@ pub fn hang_up_in_the_body_is_an_abandoned_body<S: Server>() {
     );
     gate.wait_for_arrivals(1);
     connection.hang_up();
-    if S::CAPABILITIES.hang_up() == HangUp::RunsOn {
-        // Such a framework finds out when it has more to send.
-        gate.open();
-    }
-    assert_abandoned(&kit.span(), S::CAPABILITIES.hang_up());
+    assert_abandoned(&kit, "hang_up", S::CAPABILITIES.hang_up(), &gate);
 }
 
 /// Where a body is sent when all of it is there, a request is complete with it.
@@ -267,11 +260,10 @@ pub(super) fn assert_whole<S: Server>() {
     assert_eq!(outcomes, [(Outcome::Completed, Some(200))]);
 }
 
-/// What holds for a request whose client has left in the body.
-pub(super) fn assert_abandoned(span: &FinishedSpan, becomes: HangUp) {
-    assert_eq!(outcome(span), (Outcome::BodyAbandoned, Some(200)));
-    assert_tags(span, &[("http.outcome", "body_abandoned")]);
-    assert_tags(span, &[("error", true)]);
+/// What holds for a request whose client has left in the body. A framework that runs on finds out when it has more to send.
+pub(super) fn assert_abandoned<S: Server>(kit: &Kit<S>, field: &str, becomes: HangUp, gate: &Gate) {
+    let span = kit.span_of_hang_up(field, becomes, gate);
+    assert_failed(&span, (Outcome::BodyAbandoned, Some(200)), "body_abandoned");
     let bytes = span.http().map(|http| http.body_bytes());
     match becomes {
         HangUp::Cancels => assert_eq!(bytes, Some(CHUNKS[0].len() as u64)),
@@ -283,8 +275,7 @@ pub(super) fn assert_abandoned(span: &FinishedSpan, becomes: HangUp) {
 pub fn slow_handler_is_covered_to_the_end<S: Server>() {
     let gate = Gate::default();
     let kit = Kit::<S>::playing(waiting(&gate));
-    let mut connection = kit.connect();
-    connection.request("GET", "/play", &[]);
+    let mut connection = kit.request("GET", "/play", &[]);
     gate.wait_for_arrivals(1);
     let since = Instant::now();
     // Others are served meanwhile, and take their time.

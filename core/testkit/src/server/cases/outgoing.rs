@@ -17,7 +17,7 @@ pub(crate) async fn call(address: SocketAddr, path: &'static str) -> Reply {
     Span::current().inject(&mut |name: &str, value: &str| {
         headers.push((name.to_owned(), value.to_owned()));
     });
-    // A blocking call has no place in a handler: it gets a thread.
+    // A blocking call would hold up a handler's thread: it gets its own.
     let (answer, gate) = (Arc::new(Mutex::new(None)), Gate::default());
     thread::spawn({
         let (answer, gate) = (answer.clone(), gate.clone());

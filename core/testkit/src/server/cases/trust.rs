@@ -4,8 +4,8 @@ use opentracing_http::report::ReferenceKind;
 use opentracing_http::sampler::Never;
 use opentracing_http::{Forwarded, Network, Trust};
 
-use crate::server::cases::{PARENT, TRACE, TRACEPARENT, injected, text, trace};
-use crate::server::{Feature, Kit, Server};
+use crate::server::cases::{PARENT, TRACE, TRACEPARENT, assert_decision, peer, text, trace};
+use crate::server::{Kit, Server};
 
 /// Trust can be a predicate's of the request.
 pub fn trust_can_ask_the_request<S: Server>() {
@@ -59,8 +59,7 @@ pub fn debug_overrides_the_sampler_once_allowed<S: Server>() {
         kit.get_ok_with("/play", headers);
         let headers: Vec<_> = headers.iter().copied().chain([("x-inside", "1")]).collect();
         let response = kit.get_with("/play", &headers);
-        let sent = injected(&response, "uber-trace-id").expect("a context goes on");
-        assert!(sent.ends_with(":3"), "{headers:?}: {sent}");
+        assert_decision(&response, ("uber-trace-id", ":3"), &headers);
         let span = kit.span();
         assert!(span.context().flags().is_debug());
         let id = (headers[0].0 == "jaeger-debug-id").then(|| "ticket-1".to_owned());
@@ -77,11 +76,7 @@ pub fn forwarded_address_is_ignored_by_default<S: Server>() {
         ("x-real-ip", "6.6.6.6"),
     ];
     kit.get_ok_with("/play", &headers);
-    let peer = S::CAPABILITIES.has(Feature::Peer);
-    assert_eq!(
-        text(&kit.span(), "peer.ipv4"),
-        peer.then(|| "127.0.0.1".to_owned())
-    );
+    assert_eq!(text(&kit.span(), "peer.ipv4"), peer::<S>("127.0.0.1"));
 }
 
 /// The client's address is that before the trusted hops, from either header; what stands further left may be invented.
@@ -111,7 +106,6 @@ pub fn forwarded_address_counts_from_trusted_networks<S: Server>() {
         let headers = [("x-forwarded-for", "6.6.6.6, 203.0.113.7")];
         text(&kit.span_of_with("/play", &headers), "peer.ipv4")
     };
-    let peer = S::CAPABILITIES.has(Feature::Peer);
     for inside in ["127.0.0.0/8", "127.0.0.1/32", "126.0.0.0/7", "0.0.0.0/0"] {
         // Where every address is a proxy's the left-most is the client.
         let client_is = if inside == "0.0.0.0/0" {
@@ -119,18 +113,10 @@ pub fn forwarded_address_counts_from_trusted_networks<S: Server>() {
         } else {
             "203.0.113.7"
         };
-        assert_eq!(
-            client(inside),
-            peer.then(|| client_is.to_owned()),
-            "{inside}"
-        );
+        assert_eq!(client(inside), peer::<S>(client_is), "{inside}");
     }
     for outside in ["10.0.0.0/8", "127.0.0.2/32", "128.0.0.0/1", "::/0"] {
-        assert_eq!(
-            client(outside),
-            peer.then(|| "127.0.0.1".to_owned()),
-            "{outside}"
-        );
+        assert_eq!(client(outside), peer::<S>("127.0.0.1"), "{outside}");
     }
 }
 

@@ -10,7 +10,7 @@ use crate::service::spans::{is_error, shown, status};
 use crate::service::{Lasting, Service};
 use crate::tracer::ReceivedSpan;
 
-/// A response from 500 up is an error, told with its status, and once in a log; one of 200 is none.
+/// A response from 500 up is an error, with its status as a tag and one log; one of 200 is none.
 pub fn service_records_an_error<S: Service>() {
     let kit = Kit::<S>::start();
     let failure = S::ROUTES.failure();
@@ -38,8 +38,8 @@ fn error_logs(span: &ReceivedSpan) -> usize {
     fields.filter(|field| **field == told).count()
 }
 
-/// However long an answer takes, its span lasts as long.
-pub fn service_covers_a_slow_answer_to_its_end<S: Service>() {
+/// However long a response takes, its span lasts as long.
+pub fn service_covers_a_slow_response_to_its_end<S: Service>() {
     covers::<S>(S::ROUTES.slow());
 }
 
@@ -74,7 +74,7 @@ fn covers<S: Service>(Lasting { route, lasts }: Lasting) {
 }
 
 /// A request whose client hangs up has its span all the same: an error where the handler is dropped; where it runs on,
-/// the service ends it as it will. A service that calls nobody is left with its answer under way.
+/// the service ends it as it will. A service that makes no call is left while its response is on its way.
 pub fn service_records_an_abandoned_request<S: Service>() {
     let kit = Kit::<S>::start();
     let (caller, headers) = sampled(1);
@@ -88,7 +88,7 @@ pub fn service_records_an_abandoned_request<S: Service>() {
         assert_eq!(spans.request_of(caller).name, S::ROUTES.plain.name);
         return;
     };
-    // The handler waits for its call's answer, so the client can know when it leaves.
+    // The handler waits for the response to its call, so the client can know when it leaves.
     let next = Next::listen();
     let (connection, call) = kit.call(route, &next, &headers);
     connection.hang_up();
@@ -105,7 +105,7 @@ pub fn service_records_an_abandoned_request<S: Service>() {
             assert_eq!(outcome.as_deref(), Some("cancelled"), "{span:?}");
             assert_eq!(status(span), None, "{span:?}");
             assert!(is_error(span), "{span:?}");
-            // A framework that finds the route when the handler answers does not know it here.
+            // A framework that finds the route when the handler responds does not know it here.
             let names = [route.name, "GET"];
             assert!(names.contains(&&*span.name), "{span:?}");
         }

@@ -58,7 +58,7 @@ pub fn service_serves_requests_at_once<S: Service>() {
         .collect();
     let mut sent = Vec::new();
     if calls.is_some() {
-        // All of them wait, before the first is answered.
+        // All of them wait before the first has a response.
         let waiting: Vec<_> = callers.iter().map(|_| next.call()).collect();
         for call in waiting {
             sent.push((call.path.clone(), call.context()));
@@ -88,7 +88,7 @@ pub fn service_serves_requests_at_once<S: Service>() {
     }
 }
 
-/// A service that is asked to stop delivers all its spans before it ends, also that of a request which it answers
+/// A service that is asked to stop delivers all its spans before it ends, also that of a request which it serves
 /// meanwhile.
 pub fn service_delivers_its_spans_when_it_stops<S: Service>() {
     let kit = Kit::<S>::start();

@@ -39,7 +39,7 @@ fn with_query(path: &str) -> String {
     format!("{path}{sign}visitor=ada")
 }
 
-/// Requests that match no route are told by their status, are no errors, and share one name, however many paths are tried.
+/// Requests that match no route are known by their status, are no errors, and share one name, however many paths are tried.
 pub fn service_names_not_found_with_a_bounded_name<S: Service>() {
     let paths = ["/there/is/no/such/17", "/nor/18"];
     let kit = Kit::<S>::start();
@@ -64,7 +64,7 @@ pub fn service_names_not_found_with_a_bounded_name<S: Service>() {
     }
 }
 
-/// What the service says that it skips is answered and leaves no span, also below a caller that has sampled its trace;
+/// What the service says that it skips is served and leaves no span, also below a caller that has sampled its trace;
 /// everything else leaves one.
 pub fn service_does_not_trace_what_it_skips<S: Service>() {
     let kit = Kit::<S>::start();

@@ -49,8 +49,8 @@ pub fn service_continues_its_callers_trace<S: Service>() {
     }
 }
 
-/// A caller that has not sampled its trace, in whichever format, is answered, and nothing is exported; whom the service calls
-/// is told the same.
+/// A caller that has not sampled its trace, in whichever format, gets its response, and nothing is exported; what the service
+/// calls gets the same decision.
 pub fn service_keeps_an_unsampled_decision<S: Service>() {
     let kit = Kit::<S>::start();
     for (number, (_, format)) in (0..).zip(FORMATS) {
@@ -76,7 +76,7 @@ pub fn service_keeps_an_unsampled_decision<S: Service>() {
     }
 }
 
-/// Malformed trace headers change nothing but the trace: the answer is the same, and the request starts a trace.
+/// Malformed trace headers change nothing but the trace: the response is the same, and the request starts a trace.
 pub fn service_survives_malformed_headers<S: Service>() {
     let long = "a".repeat(4_000);
     let malformed: [&[(&str, &str)]; 14] = [

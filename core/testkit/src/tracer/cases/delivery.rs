@@ -83,7 +83,7 @@ pub fn dropping_everything_delivers<B: Backend>() {
     assert_eq!(arrived, 4, "what was reported arrives without a flush");
 }
 
-/// A flush whose exporter hangs returns in its time, and tells that this was not enough, and that nothing was lost; what it
+/// A flush whose exporter hangs returns in its time, and returns that this was not enough, and that nothing was lost; what it
 /// waited for arrives when the exporter goes on. A tracer that delivers at once has nothing to wait for.
 pub fn flush_with_a_stuck_exporter_returns_in_time<B: Backend>() {
     let kit = Kit::<B>::new();
@@ -133,7 +133,7 @@ fn assert_distinct(spans: &[ReceivedSpan]) {
     assert_eq!(names.len(), spans.len(), "a span arrived twice");
 }
 
-/// While the exporter hangs, reporting blocks nobody; the queue holds what it promises, what finds no place is counted at
+/// While the exporter hangs, reporting blocks nobody; the queue holds what it promises, what finds no room is counted at
 /// once, and every other span arrives. A tracer that delivers at once drops nothing.
 pub fn full_queue_drops_and_counts<B: Backend>() {
     let kit = Kit::<B>::new();
@@ -158,7 +158,7 @@ pub fn full_queue_drops_and_counts<B: Backend>() {
     assert_eq!(
         kit.tracing.dropped() as usize,
         dropped,
-        "what finds no place is counted at once, and not later (left)"
+        "what finds no room is counted at once, and not later (left)"
     );
 }
 
@@ -326,7 +326,7 @@ pub fn works_in_a_fan_out<B: Backend>() {
     memory.assert_nothing_unfinished();
 }
 
-/// Panics whenever it is asked or told something.
+/// Panics in every method.
 struct Panics;
 
 impl Tracer for Panics {

@@ -35,7 +35,7 @@ fn assert_omitted<B: Backend>(span: &ReceivedSpan, change: impl FnOnce(&mut Omit
     );
 }
 
-/// The first tags arrive and those over the limit are counted, however they are set; a known key finds its place.
+/// The first tags arrive and those over the limit are counted, however they are set; a known key is set again.
 pub fn tags_over_the_limit_are_counted<B: Backend>() {
     let kit = bounded::<B>(|limits| limits.tags = 2);
     let span = kit.tracing.span("work").tag("a", 1).start();

@@ -9,7 +9,7 @@ use opentracing_http::{HttpTracing, NoopTracer, Span, Tag, TraceFlags};
 use crate::tracer::kit::{Kit, assert_in_order, elsewhere, named};
 use crate::tracer::{Backend, Feature};
 
-/// Answers the same for every span.
+/// Returns the same for every span.
 #[derive(Debug)]
 struct Answers(SamplingResult);
 
@@ -19,7 +19,7 @@ impl Sampler for Answers {
     }
 }
 
-/// Nothing of a span that is not sampled arrives, nor of its children and followers; it is not recorded, and says so.
+/// Nothing of a span that is not sampled arrives, nor of its children and followers; none of them is recorded.
 pub fn unsampled_never_arrives<B: Backend>() {
     let kit = Kit::<B>::with(|policy| policy.sampler(Never));
     let span = kit.tracing.span("dropped").start();

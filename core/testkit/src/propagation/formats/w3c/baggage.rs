@@ -199,7 +199,7 @@ fn bounds(mut table: Table) -> Table {
             &[(BAGGAGE, &*members(64, "v")), (BAGGAGE, "k00=w,k65=v")],
             all.clone().and_refused(),
         )
-        // Those that are known already take no place.
+        // A key that is known already takes no room.
         .reads(&[(BAGGAGE, members(64, "v") + ",k00=w")], all)
         .rule("W3C Baggage, 3.3.2: 8,192 bytes, and no more; never a part of a member");
     let long = "v".repeat(123);
