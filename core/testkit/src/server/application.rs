@@ -317,24 +317,29 @@ fn middlewares<S: Server>(problems: &mut Problems) {
             continue;
         }
         let outside = (position == Position::Outside).then_some(Feature::MiddlewareOutside);
-        for answers in [false, true] {
-            if answers && !has::<S>(Feature::MiddlewareThatResponds) {
+        for responds in [false, true] {
+            if responds && !has::<S>(Feature::MiddlewareThatResponds) {
                 continue;
             }
             let kit = untraced::<S, _>(played)
                 .middleware(move |at, status| {
-                    (at == position && status.is_none() == answers).then_some(418)
+                    (at == position && status.is_none() == responds).then_some(418)
                 })
                 .start();
             let status = response(&kit, "GET", "/play").map(|response| response.status);
-            let does = if answers {
-                "answers with"
+            let does = if responds {
+                "responds with"
             } else {
                 "changes the status to"
             };
             let request = format!("GET /play, with a middleware {position:?} that {does} 418,");
-            let answering = answers.then_some(Feature::MiddlewareThatResponds);
-            problems.compare(&request, &status_text(status), "418", outside.or(answering));
+            let responding = responds.then_some(Feature::MiddlewareThatResponds);
+            problems.compare(
+                &request,
+                &status_text(status),
+                "418",
+                outside.or(responding),
+            );
         }
     }
 }

@@ -99,7 +99,7 @@ impl<B: Backend> Kit<B> {
 
     fn hint(&self) -> &'static str {
         match self.refused.load(Ordering::Relaxed) {
-            true => " (a flush was not complete: the case `flush_delivers` tells more)",
+            true => " (a flush was not complete: see the case `flush_delivers`)",
             false => "",
         }
     }

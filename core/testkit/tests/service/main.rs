@@ -69,13 +69,13 @@ defects! {
     what_is_skipped_has_no_span: SKIPS_NOTHING fails [
         service_does_not_trace_what_it_skips
     ]
-    an_error_is_told: HIDES_ERRORS fails [
+    error_has_a_tag_and_a_log: HIDES_ERRORS fails [
         service_records_an_error
     ]
     not_found_is_no_error: NOT_FOUND_IS_AN_ERROR fails [
         service_names_not_found_with_a_bounded_name
     ]
-    a_span_lasts_until_the_answer: ENDS_BEFORE_THE_ANSWER fails [
+    span_lasts_until_the_response: ENDS_BEFORE_THE_ANSWER fails [
         service_covers_a_slow_response_to_its_end
         service_covers_a_stream_to_its_end
     ]

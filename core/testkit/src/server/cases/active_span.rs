@@ -125,7 +125,7 @@ pub fn two_hundred_interleaved_requests_keep_their_spans<S: Server>() {
     all_there.wait_for_arrivals(requests);
     all_there.open();
     for (number, connection) in connections.iter_mut().enumerate() {
-        let response = connection.response("GET").expect("the server answers");
+        let response = connection.response("GET").expect("a whole response");
         let lines = response.text();
         let seen: Vec<_> = lines
             .lines()
@@ -164,7 +164,7 @@ pub fn no_span_leaks_into_the_next_request<S: Server>() {
                     let _ = connection.response("GET");
                     let mut connection = Connection::open(address);
                     connection.request("GET", "/play", &[]);
-                    let response = connection.response("GET").expect("the server answers");
+                    let response = connection.response("GET").expect("a whole response");
                     assert_eq!(response.text(), "none\n", "after {query}");
                 }
             });

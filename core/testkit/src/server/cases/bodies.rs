@@ -141,7 +141,7 @@ pub fn content_length_over_a_stream_is_complete<S: Server>() {
     let mut connection = kit.connect();
     for _ in 0..2 {
         connection.request("GET", "/play", &[]);
-        let response = connection.response("GET").expect("the server answers");
+        let response = connection.response("GET").expect("a whole response");
         let length = CHUNKS.concat().len().to_string();
         assert_eq!(response.header("content-length"), Some(length.as_str()));
         assert_eq!(response.text(), CHUNKS.concat());
@@ -206,7 +206,7 @@ pub fn upgrade_ends_with_its_head<S: Server>() {
     let upgrades = S::CAPABILITIES.has(Feature::Upgrade);
     let kit = Kit::<S>::new();
     let mut connection = kit.request("GET", "/upgrade", &HANDSHAKE);
-    let head = connection.head().expect("the server answers");
+    let head = connection.head().expect("a whole response");
     if upgrades {
         assert_eq!(head.status, 101);
         // While the connection is open: it may stay so for days.
@@ -234,7 +234,7 @@ pub fn unread_request_body_is_harmless<S: Server>() {
     );
     connection.send(head.as_bytes());
     connection.send(body.as_bytes());
-    let response = connection.response("POST").expect("the server answers");
+    let response = connection.response("POST").expect("a whole response");
     assert_eq!(response.status, 200);
     assert_eq!(outcome(&kit.span()), (Outcome::Completed, Some(200)));
 }
@@ -252,7 +252,7 @@ pub fn slow_writer_is_served<S: Server>() {
         others.push(kit.span());
     }
     connection.send(b"slow");
-    let response = connection.response("POST").expect("the server answers");
+    let response = connection.response("POST").expect("a whole response");
     assert_eq!(response.text(), "slowly, slow");
     let span = kit.span();
     assert_eq!(outcome(&span), (Outcome::Completed, Some(200)));

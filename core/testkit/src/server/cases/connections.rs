@@ -15,7 +15,7 @@ pub fn keep_alive_connection_has_a_span_for_each_request<S: Server>() {
     let mut traces = Vec::new();
     for _ in 0..3 {
         connection.request("GET", "/play", &[]);
-        let response = connection.response("GET").expect("the server answers");
+        let response = connection.response("GET").expect("a whole response");
         let span = kit.span();
         assert_current(&response, &span);
         assert_eq!(parent(&span), None);
@@ -38,7 +38,7 @@ pub fn pipelined_requests_have_a_span_each<S: Server>() {
         .collect();
     connection.send(requests.as_bytes());
     for number in 1..=3 {
-        let response = connection.response("GET").expect("the server answers");
+        let response = connection.response("GET").expect("a whole response");
         let sent = injected(&response, "traceparent").expect("a span is current");
         assert_eq!(sent[..36], traceparent(number)[..36]);
     }
@@ -84,7 +84,7 @@ pub fn http_1_0_is_served<S: Server>() {
         .start();
     let mut connection = kit.connect();
     connection.send(b"GET /play HTTP/1.0\r\nhost: test.example\r\n\r\n");
-    let response = connection.response("GET").expect("the server answers");
+    let response = connection.response("GET").expect("a whole response");
     assert_eq!(response.text(), "chunk chunk ");
     let span = kit.span();
     assert_eq!(outcome(&span), (Outcome::Completed, Some(200)));

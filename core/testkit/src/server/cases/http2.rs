@@ -108,7 +108,7 @@ pub fn http2_streams_keep_their_own_spans<S: Server>() {
     all_there.open();
     assert_eq!(exchanges.len(), streams);
     for (number, exchange) in exchanges.into_iter().enumerate() {
-        let response = exchange.response().expect("the server answers");
+        let response = exchange.response().expect("a whole response");
         let found = injected(&response, "traceparent").expect("a span is current");
         assert_eq!(found[..36], sent(number)[..36]);
     }

@@ -168,7 +168,7 @@ pub(crate) fn assert_current(response: &Response, span: &FinishedSpan) {
     let (sent, ours) = (injected(response, "traceparent"), traceparent(span));
     assert!(
         sent.as_deref() == Some(&*ours),
-        "the handler's current span is the request's, which injects {ours}; it told {:?}",
+        "the handler's current span is the request's, which injects {ours}; the response was {:?}",
         response.text()
     );
 }

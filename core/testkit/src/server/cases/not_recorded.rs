@@ -2,7 +2,7 @@
 
 use opentracing_http::sampler::{Never, Sampler};
 use opentracing_http::sampler::{SamplingParams, SamplingResult};
-use opentracing_http::{FinishedSpan, NoopTracer, Span, Tracer};
+use opentracing_http::{FinishedSpan, HttpTracingBuilder, NoopTracer, Span, Tracer};
 
 use crate::app::{Reply, injected as inject};
 use crate::client::Response;
@@ -12,7 +12,7 @@ use crate::server::cases::{
 use crate::server::{Kit, Server};
 
 /// Whether the handler's span records, then what it injects.
-async fn tell() -> Reply {
+async fn seen() -> Reply {
     let span = Span::current();
     Reply::text(format!(
         "none: {}\nrecording: {}\n{}",
@@ -22,12 +22,15 @@ async fn tell() -> Reply {
     ))
 }
 
+/// A server with this policy, whose response shows what its handler sees.
+fn kit<S: Server>(policy: impl FnOnce(HttpTracingBuilder) -> HttpTracingBuilder) -> Kit<S> {
+    let setup = Kit::<S>::setup().policy(policy);
+    setup.play(|_| seen()).start()
+}
+
 /// What the caller sent goes on unchanged from a request that a rule leaves out.
 pub fn skipped_request_passes_its_callers_context_on<S: Server>() {
-    let kit = Kit::<S>::setup()
-        .policy(|policy| policy.skip("GET /play"))
-        .play(|_| tell())
-        .start();
+    let kit = kit::<S>(|policy| policy.skip("GET /play"));
     let response = kit.get_with(
         "/play",
         &[
@@ -53,10 +56,7 @@ pub fn skipped_request_passes_its_callers_context_on<S: Server>() {
 
 /// Nothing goes on from a request that a rule leaves out, if nothing came.
 pub fn skipped_request_without_a_caller_sends_nothing<S: Server>() {
-    let kit = Kit::<S>::setup()
-        .policy(|policy| policy.skip("/play"))
-        .play(|_| tell())
-        .start();
+    let kit = kit::<S>(|policy| policy.skip("/play"));
     let response = kit.get("/play");
     assert_eq!(response.text(), "none: false\nrecording: false\n");
 }
@@ -95,7 +95,7 @@ pub fn records_nothing_below_what_it_skips<S: Server>() {
 pub fn noop_tracer_passes_everything_on<S: Server>() {
     let kit = Kit::<S>::setup()
         .tracer(NoopTracer)
-        .play(|_| tell())
+        .play(|_| seen())
         .start();
     let headers = [("traceparent", TRACEPARENT), ("tracestate", "vendor=1")];
     let response = kit.get_with("/play", &headers);
@@ -106,7 +106,7 @@ pub fn noop_tracer_passes_everything_on<S: Server>() {
 
 /// What the caller does not sample is not recorded, and the decision is propagated to the next service, with our own span's id.
 pub fn keeps_an_unsampled_decision<S: Server>() {
-    let kit = Kit::<S>::setup().play(|_| tell()).start();
+    let kit = Kit::<S>::setup().play(|_| seen()).start();
     let response = kit.get_with(
         "/play",
         &[
@@ -143,10 +143,7 @@ fn assert_dropped_below(response: &Response, caller: &str) {
 
 /// If a sampler drops a request, `sampled = 0` is propagated to the next service.
 pub fn sampler_that_drops_is_propagated<S: Server>() {
-    let kit = Kit::<S>::setup()
-        .policy(|policy| policy.sampler(Never))
-        .play(|_| tell())
-        .start();
+    let kit = kit::<S>(|policy| policy.sampler(Never));
     assert_not_sampled(&kit);
 }
 
@@ -166,7 +163,7 @@ pub fn tracer_that_drops_is_propagated<S: Server>() {
             unreachable!("not sampled, but reported: {span:?}");
         }
     }
-    let kit = Kit::<S>::setup().tracer(Choosy).play(|_| tell()).start();
+    let kit = Kit::<S>::setup().tracer(Choosy).play(|_| seen()).start();
     assert_not_sampled(&kit);
 }
 
@@ -191,10 +188,7 @@ pub fn recorded_locally_is_seen_but_not_sent<S: Server>() {
             SamplingResult::record_only()
         }
     }
-    let kit = Kit::<S>::setup()
-        .policy(|policy| policy.sampler(Locally))
-        .play(|_| tell())
-        .start();
+    let kit = kit::<S>(|policy| policy.sampler(Locally));
     let response = kit.get_with("/play", &[("traceparent", TRACEPARENT)]);
     assert_injected(&response, &[("recording", "true")]);
     assert_dropped_below(&response, TRACEPARENT);

@@ -118,7 +118,7 @@ pub fn request_without_a_host_has_no_address<S: Server>() {
     let kit = kit::<S>();
     let mut connection = kit.connect();
     connection.send(b"GET /play HTTP/1.0\r\n\r\n");
-    let response = connection.response("GET").expect("the server answers");
+    let response = connection.response("GET").expect("a whole response");
     assert_eq!(response.status, 200);
     let span = kit.span();
     assert_no_tags(&span, &["server.address", "server.port"]);

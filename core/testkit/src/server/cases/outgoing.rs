@@ -34,7 +34,7 @@ pub(crate) async fn call(address: SocketAddr, path: &'static str) -> Reply {
     });
     gate.wait().await;
     let answer = answer.lock().expect("no panic").take();
-    let answer = answer.expect("the next server answers");
+    let answer = answer.expect("a response of the next server");
     Reply::text(answer.text()).with_status(answer.status)
 }
 

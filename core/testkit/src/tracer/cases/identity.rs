@@ -89,7 +89,7 @@ pub fn child_of_keeps_the_trace_id<B: Backend>() {
         assert_refers::<B>(span, &[(ReferenceKind::ChildOf, parent)]);
     }
     let id = named(&spans, "root").span_id;
-    assert_eq!(id, root.span_id(), "the id that the span told of itself");
+    assert_eq!(id, root.span_id(), "the id that the span has for its owner");
 }
 
 /// A span below a caller in another process arrives in the caller's trace, below the caller.

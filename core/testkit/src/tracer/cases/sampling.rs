@@ -26,9 +26,9 @@ pub fn unsampled_never_arrives<B: Backend>() {
     let (child, follower) = (span.child("child"), span.follower("follower"));
     for span in [&span, &child, &follower] {
         assert!(!span.is_recording(), "it is not sampled, so not recorded");
-        let context = span.context().expect("it is told to what is called");
+        let context = span.context().expect("a decision goes on");
         let sampled = context.flags().is_sampled();
-        assert!(!sampled, "what is called is told that it is not sampled");
+        assert!(!sampled, "the decision that goes on is not to sample");
         span.set_tag("n", 1);
         span.log("x");
         span.set_name("still dropped");
@@ -55,7 +55,7 @@ pub fn a_callers_decision_is_followed<B: Backend>() {
         let trace_id = context.trace_id().get();
         assert_eq!(trace_id, 0xabc, "the trace, below a caller's {flags:?}");
         let told = context.flags().is_sampled();
-        assert_eq!(told, sampled, "what is told, below a caller's {flags:?}");
+        assert_eq!(told, sampled, "what goes on, below a caller's {flags:?}");
         span.finish();
         kit.arrived(sampled.into());
     }
@@ -91,7 +91,7 @@ pub fn what_the_sampler_adds_arrives<B: Backend>() {
     span.child("child").finish();
     let context = span.context().expect("it is recorded");
     let told = context.tracestate().as_str();
-    assert_eq!(told, "vendor=t61", "the sampler's tracestate is told");
+    assert_eq!(told, "vendor=t61", "the sampler's tracestate goes on");
     span.finish();
     kit.tracing.span("bare").start().finish();
 
@@ -141,7 +141,7 @@ pub fn record_only_never_arrives<B: Backend>() {
         assert!(span.is_recording(), "it is recorded for this process");
         let context = span.context().expect("it is recorded");
         let sampled = context.flags().is_sampled();
-        assert!(!sampled, "what is called is told that it is not sampled");
+        assert!(!sampled, "the decision that goes on is not to sample");
     }
     drop([child, span]);
     kit.arrived(0);
