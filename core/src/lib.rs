@@ -30,7 +30,7 @@ pub use self::http_tracing::{HttpTracing, HttpTracingBuilder, MountPoint};
 pub use self::span::{
     Clock, FinishedSpan, OwnedSpan, RequestEnd, Span, SpanBuilder, SystemClock, Tracer,
 };
-pub use self::tag::{Limits, Log, LogFields, Omitted, SpanKind, Tag, TagValue, Value};
+pub use self::tag::{Limits, Log, LogFields, SpanKind, Tag, TagValue, Value};
 pub use self::tracer::{FanOut, InMemoryTracer, NoopTracer};
 
 /// The errors of configuration and of parsing, and the trait of errors that a span can record.

@@ -2,8 +2,9 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use opentracing_http::report::Omitted;
 use opentracing_http::report::{Reference, ReferenceKind};
-use opentracing_http::{FinishedSpan, Omitted, SpanContext, Tag, Value};
+use opentracing_http::{FinishedSpan, SpanContext, Tag, Value};
 use rustracing_jaeger::thrift::jaeger;
 
 /// `Span.flags` of `jaeger.thrift`.

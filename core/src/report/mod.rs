@@ -66,3 +66,4 @@ pub use self::reporter::Reporter;
 pub use crate::context::{Reference, ReferenceKind};
 pub use crate::delivery::{Diagnostics, Drops};
 pub use crate::span::RequestInfo;
+pub use crate::tag::Omitted;

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
+use opentracing_http::report::Omitted;
 use opentracing_http::report::ReferenceKind;
-use opentracing_http::{Omitted, SpanId, Tag as OurTag, TraceId, Value as OurValue};
+use opentracing_http::{SpanId, Tag as OurTag, TraceId, Value as OurValue};
 use opentracing_jaeger::JaegerTracer;
 use opentracing_testkit::tracer::{
     Backend, Capabilities, Delivery, Feature, PATIENCE, ReceivedLog, ReceivedReference,

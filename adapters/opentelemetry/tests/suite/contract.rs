@@ -5,9 +5,10 @@ use std::time::Duration;
 use opentelemetry::trace::{Link, SpanKind, Status};
 use opentelemetry::{Array, KeyValue, Value};
 use opentelemetry_sdk::trace::SpanData;
+use opentracing_http::report::Omitted;
 use opentracing_http::report::ReferenceKind;
 use opentracing_http::report::otel;
-use opentracing_http::{Omitted, SpanId, Tag, TraceId, Value as OurValue};
+use opentracing_http::{SpanId, Tag, TraceId, Value as OurValue};
 use opentracing_opentelemetry::{OpenTelemetryTracer, OpenTelemetryTracerBuilder};
 use opentracing_testkit::tracer::{
     Backend, Capabilities, Delivery, Feature, ReceivedLog, ReceivedReference, ReceivedSpan, Sink,

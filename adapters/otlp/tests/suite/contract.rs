@@ -7,8 +7,9 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::{Event, Link, SpanKind};
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
+use opentracing_http::report::Omitted;
 use opentracing_http::report::ReferenceKind;
-use opentracing_http::{Omitted, SpanId, Tag, TraceId, Value};
+use opentracing_http::{SpanId, Tag, TraceId, Value};
 use opentracing_otlp::OtlpTracer;
 use opentracing_testkit::tracer::{
     Backend, Capabilities, Delivery, Feature, ReceivedLog, ReceivedReference, ReceivedSpan, Sink,

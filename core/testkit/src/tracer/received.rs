@@ -2,8 +2,9 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use opentracing_http::report::Omitted;
 use opentracing_http::report::{Reference, ReferenceKind};
-use opentracing_http::{FinishedSpan, Log, Omitted, SpanId, Tag, TraceId, Value};
+use opentracing_http::{FinishedSpan, Log, SpanId, Tag, TraceId, Value};
 
 /// A span as it was received, whatever it was sent in.
 ///

@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
+use opentracing_http::report::Omitted;
 use opentracing_http::report::ReferenceKind;
 use opentracing_http::report::otel::OMITTED;
-use opentracing_http::{Omitted, SpanId, Tag, TraceId, Tracer, Value};
+use opentracing_http::{SpanId, Tag, TraceId, Tracer, Value};
 use opentracing_testkit::for_each_tracer_case;
 use opentracing_testkit::tracer::{
     self, Backend, Capabilities, PATIENCE, ReceivedLog, ReceivedReference, ReceivedSpan,

@@ -3,8 +3,9 @@
 use std::fmt;
 
 use http::Request;
+use opentracing_http::report::Omitted;
 use opentracing_http::server::Instrumentation;
-use opentracing_http::{Limits, Omitted, Tag, TraceFlags};
+use opentracing_http::{Limits, Tag, TraceFlags};
 
 use crate::tracer::kit::{Kit, assert_in_order, elsewhere, fields};
 use crate::tracer::{Backend, Feature, ReceivedSpan};
