@@ -47,17 +47,33 @@ impl HeaderView for GuardedHeaders<'_> {
 /// its result counts as missing, and the panic is counted.
 pub(crate) struct GuardedRequest<'v> {
     view: &'v dyn RequestView,
-    headers: GuardedHeaders<'v>,
     policy: &'v Policy,
 }
 
 impl<'v> GuardedRequest<'v> {
     pub(crate) fn new(view: &'v dyn RequestView, policy: &'v Policy) -> Self {
-        Self {
-            view,
-            headers: GuardedHeaders::of(policy, || view.headers()),
-            policy,
-        }
+        Self { view, policy }
+    }
+}
+
+/// One guard is for the call of [`RequestView::headers`] and for that of the headers' own method.
+impl HeaderView for GuardedRequest<'_> {
+    fn each_header<'a>(&'a self, visit: &mut dyn FnMut(&'a str, &'a [u8])) {
+        self.policy.guard(|| self.view.headers().each_header(visit));
+    }
+
+    fn header_values<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
+        self.policy
+            .guard(|| self.view.headers().header_values(name, visit));
+    }
+
+    fn each_wanted_header<'a>(
+        &'a self,
+        wanted: &HeaderFilter,
+        visit: &mut dyn FnMut(&'a str, &'a [u8]),
+    ) {
+        self.policy
+            .guard(|| self.view.headers().each_wanted_header(wanted, visit));
     }
 }
 
@@ -71,7 +87,7 @@ impl RequestView for GuardedRequest<'_> {
     }
 
     fn headers(&self) -> &dyn HeaderView {
-        &self.headers
+        self
     }
 
     fn query(&self) -> Option<&str> {

@@ -9,10 +9,47 @@ use crate::span::{Policy, SpanCell};
 use crate::text::BoundedText;
 
 /// The facts that are read from every response.
-struct Head {
+struct Head<'r> {
     status: Option<u16>,
     body: BodySize,
     is_upgrade: bool,
+    route: Route<'r>,
+    error: Option<BoundedText>,
+}
+
+impl<'r> Head<'r> {
+    /// Reads the response under one guard. If a method panics, the others are called again, each under a guard of its own.
+    fn read(response: &'r dyn ResponseView, policy: &Policy, watched: Option<&SpanCell>) -> Self {
+        let all = policy.guard(|| Self {
+            status: Some(response.status()),
+            body: response.body_size(),
+            is_upgrade: response.is_upgrade(),
+            route: watched.map_or(Route::Unknown, |_| response.route()),
+            error: watched.and_then(|cell| error_of(response, cell)),
+        });
+        all.unwrap_or_else(|| Self::read_one_by_one(response, policy, watched))
+    }
+
+    #[cold]
+    fn read_one_by_one(
+        response: &'r dyn ResponseView,
+        policy: &Policy,
+        watched: Option<&SpanCell>,
+    ) -> Self {
+        Self {
+            status: policy.guard(|| response.status()),
+            body: (policy.guard(|| response.body_size())).unwrap_or(BodySize::Unknown),
+            is_upgrade: policy.guard(|| response.is_upgrade()).unwrap_or_default(),
+            route: (watched.and_then(|_| policy.guard(|| response.route()))).unwrap_or_default(),
+            error: watched.and_then(|cell| policy.guard(|| error_of(response, cell)).flatten()),
+        }
+    }
+}
+
+/// Returns the error behind the response, if the span is recorded.
+fn error_of(response: &dyn ResponseView, cell: &SpanCell) -> Option<BoundedText> {
+    let error = response.error().filter(|_| cell.is_recorded())?;
+    Some(BoundedText::of(error, cell.policy().limits.value_bytes))
 }
 
 /// The treatment of the body that follows a response's head.
@@ -51,27 +88,19 @@ impl Request {
     fn read_response(&self, response: &mut dyn ResponseView) -> Option<Body> {
         let policy = self.span().policy()?;
         self.write_trace_id(policy, response);
-        let head = policy.guard(|| Head {
-            status: Some(response.status()),
-            body: response.body_size(),
-            is_upgrade: response.is_upgrade(),
-        });
-        let head = head.unwrap_or(Head {
-            status: None,
-            body: BodySize::Unknown,
-            is_upgrade: false,
-        });
-        let ends = match self.watched() {
-            Some((cell, policy)) => note_head(cell, policy, &head, response),
-            None => None,
-        };
-        let streams = head.body == BodySize::Unknown;
-        let is_bodyless = matches!(head.body, BodySize::Empty | BodySize::Exact(0))
+        // Foreign code is called before the span is locked, because it may use the span.
+        let response = &*response;
+        let watched = self.watched().map(|(cell, _)| cell);
+        let head = Head::read(response, policy, watched);
+        let body = head.body;
+        let streams = body == BodySize::Unknown;
+        let is_bodyless = matches!(body, BodySize::Empty | BodySize::Exact(0))
             || head.is_upgrade
             || self.is_head
             || matches!(head.status, Some(100..200 | 204 | 304));
+        let ends = watched.and_then(|cell| note_head(cell, policy, head, response));
         if is_bodyless || (!self.span().is_recorded() && !streams) {
-            let bytes = match head.body {
+            let bytes = match body {
                 BodySize::Exact(size) if !is_bodyless => size,
                 _ => 0,
             };
@@ -85,17 +114,24 @@ impl Request {
                 false => Body::None { bytes: 0 },
             });
         };
+        if let BodySize::Exact(size) = body {
+            return Some(match ends {
+                SpanEnd::Head => Body::None { bytes: 0 },
+                SpanEnd::Body | SpanEnd::EventStream => Body::Followed {
+                    declared: Some(size),
+                },
+            });
+        }
         let headers = GuardedHeaders::of(policy, || response.headers());
         let ends_here = match ends {
             SpanEnd::Head => true,
-            SpanEnd::Body => streams && is_event_stream(&headers),
+            SpanEnd::Body => is_event_stream(&headers),
             SpanEnd::EventStream => false,
         };
-        Some(match (ends_here, streams) {
-            (true, true) => Body::InScope { ends_request: true },
-            (true, false) => Body::None { bytes: 0 },
-            (false, _) => Body::Followed {
-                declared: declared_bytes(&headers, head.body),
+        Some(match ends_here {
+            true => Body::InScope { ends_request: true },
+            false => Body::Followed {
+                declared: declared_bytes(&headers),
             },
         })
     }
@@ -134,25 +170,17 @@ impl Request {
 fn note_head(
     cell: &SpanCell,
     policy: &Policy,
-    head: &Head,
+    head: Head<'_>,
     response: &dyn ResponseView,
 ) -> Option<SpanEnd> {
     let (settings, limit) = (&policy.http, policy.limits.value_bytes);
-    // Foreign code is called before the lock is taken, because it may use the span.
-    let route = policy.guard(|| response.route()).unwrap_or_default();
-    let error = policy.guard(|| {
-        let error = response.error().filter(|_| cell.is_recorded())?;
-        Some(BoundedText::of(error, limit))
-    });
     let now = policy.monotonic();
     let mut wanted = Wanted::default();
     let (header, ends) = cell.change_request(|record| {
         let time_to_head = now.saturating_sub(record.started);
         let http = record.http_mut()?;
-        if route != Route::Unknown {
-            http.set_route(route, limit);
-        }
-        if let Some(error) = error.flatten() {
+        http.set_route(head.route, limit);
+        if let Some(error) = head.error {
             http.set_error(error);
         }
         http.status = head.status;
@@ -197,14 +225,8 @@ fn is_event_stream(headers: &dyn HeaderView) -> bool {
         .is_some_and(|start| start.eq_ignore_ascii_case(b"text/event-stream"))
 }
 
-/// Returns the size of the body in bytes that the response declares to the client.
-fn declared_bytes(headers: &dyn HeaderView, body: BodySize) -> Option<u64> {
-    match body {
-        BodySize::Empty => Some(0),
-        BodySize::Exact(size) => Some(size),
-        BodySize::Unknown => {
-            let declared = headers.header(http::header::CONTENT_LENGTH.as_str())?;
-            std::str::from_utf8(declared).ok()?.trim().parse().ok()
-        }
-    }
+/// Returns the number of bytes that a response of unknown size declares in its headers (RFC 9110, section 8.6).
+fn declared_bytes(headers: &dyn HeaderView) -> Option<u64> {
+    let declared = headers.header(http::header::CONTENT_LENGTH.as_str())?;
+    std::str::from_utf8(declared).ok()?.trim().parse().ok()
 }
