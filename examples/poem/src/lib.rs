@@ -1,4 +1,4 @@
-//! An adapter for [poem](poem), written from the guide of `opentracing-testkit`: a middleware that traces requests, and the
+//! An adapter for [`poem`], written from the guide of `opentracing-testkit`: a middleware that traces requests, and the
 //! extractor of their spans.
 
 use std::io;
