@@ -42,6 +42,7 @@ impl Caller {
     };
 
     /// Reads the trace headers into a value that is [`SILENT`](Self::SILENT). `view` is guarded.
+    #[inline]
     pub(super) fn read(
         &mut self,
         view: &dyn RequestView,
@@ -123,6 +124,7 @@ impl Caller {
     }
 
     /// Returns the sampling decision for the request.
+    #[inline]
     pub(super) fn sampling(
         &self,
         tracing: &HttpTracing,

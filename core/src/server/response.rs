@@ -1,6 +1,6 @@
 //! Reads a response's head and its trailers.
 
-use crate::http::{BodySize, HeaderValues, Outcome, ResponseView, Route, SpanEnd, Wanted};
+use crate::http::{BodySize, HeaderValues, Outcome, ResponseView, SpanEnd, Wanted};
 use crate::propagation::HeaderView;
 use crate::server::body_span::BodySpan;
 use crate::server::guarded::GuardedHeaders;
@@ -9,47 +9,10 @@ use crate::span::{Policy, SpanCell};
 use crate::text::BoundedText;
 
 /// The facts that are read from every response.
-struct Head<'r> {
+struct Head {
     status: Option<u16>,
     body: BodySize,
     is_upgrade: bool,
-    route: Route<'r>,
-    error: Option<BoundedText>,
-}
-
-impl<'r> Head<'r> {
-    /// Reads the response under one guard. If a method panics, the others are called again, each under a guard of its own.
-    fn read(response: &'r dyn ResponseView, policy: &Policy, watched: Option<&SpanCell>) -> Self {
-        let all = policy.guard(|| Self {
-            status: Some(response.status()),
-            body: response.body_size(),
-            is_upgrade: response.is_upgrade(),
-            route: watched.map_or(Route::Unknown, |_| response.route()),
-            error: watched.and_then(|cell| error_of(response, cell)),
-        });
-        all.unwrap_or_else(|| Self::read_one_by_one(response, policy, watched))
-    }
-
-    #[cold]
-    fn read_one_by_one(
-        response: &'r dyn ResponseView,
-        policy: &Policy,
-        watched: Option<&SpanCell>,
-    ) -> Self {
-        Self {
-            status: policy.guard(|| response.status()),
-            body: (policy.guard(|| response.body_size())).unwrap_or(BodySize::Unknown),
-            is_upgrade: policy.guard(|| response.is_upgrade()).unwrap_or_default(),
-            route: (watched.and_then(|_| policy.guard(|| response.route()))).unwrap_or_default(),
-            error: watched.and_then(|cell| policy.guard(|| error_of(response, cell)).flatten()),
-        }
-    }
-}
-
-/// Returns the error behind the response, if the span is recorded.
-fn error_of(response: &dyn ResponseView, cell: &SpanCell) -> Option<BoundedText> {
-    let error = response.error().filter(|_| cell.is_recorded())?;
-    Some(BoundedText::of(error, cell.policy().limits.value_bytes))
 }
 
 /// The treatment of the body that follows a response's head.
@@ -90,15 +53,26 @@ impl Request {
         self.write_trace_id(policy, response);
         // Foreign code is called before the span is locked, because it may use the span.
         let response = &*response;
-        let watched = self.watched().map(|(cell, _)| cell);
-        let head = Head::read(response, policy, watched);
+        let head = policy.guard(|| Head {
+            status: Some(response.status()),
+            body: response.body_size(),
+            is_upgrade: response.is_upgrade(),
+        });
+        let head = head.unwrap_or(Head {
+            status: None,
+            body: BodySize::Unknown,
+            is_upgrade: false,
+        });
         let body = head.body;
         let streams = body == BodySize::Unknown;
         let is_bodyless = matches!(body, BodySize::Empty | BodySize::Exact(0))
             || head.is_upgrade
             || self.is_head
             || matches!(head.status, Some(100..200 | 204 | 304));
-        let ends = watched.and_then(|cell| note_head(cell, policy, head, response));
+        let ends = match self.watched() {
+            Some((cell, policy)) => note_head(cell, policy, head.status, response),
+            None => None,
+        };
         if is_bodyless || (!self.span().is_recorded() && !streams) {
             let bytes = match body {
                 BodySize::Exact(size) if !is_bodyless => size,
@@ -170,20 +144,30 @@ impl Request {
 fn note_head(
     cell: &SpanCell,
     policy: &Policy,
-    head: Head<'_>,
+    status: Option<u16>,
     response: &dyn ResponseView,
 ) -> Option<SpanEnd> {
     let (settings, limit) = (&policy.http, policy.limits.value_bytes);
+    let error = || {
+        let error = response.error().filter(|_| cell.is_recorded())?;
+        Some(BoundedText::of(error, limit))
+    };
+    let both = policy.guard(|| (response.route(), error()));
+    // If one of them panics, the other is still used.
+    let (route, error) = both.unwrap_or_else(|| {
+        let route = policy.guard(|| response.route()).unwrap_or_default();
+        (route, policy.guard(error).flatten())
+    });
     let now = policy.monotonic();
     let mut wanted = Wanted::default();
     let (header, ends) = cell.change_request(|record| {
         let time_to_head = now.saturating_sub(record.started);
         let http = record.http_mut()?;
-        http.set_route(head.route, limit);
-        if let Some(error) = head.error {
+        http.set_route(route, limit);
+        if let Some(error) = error {
             http.set_error(error);
         }
-        http.status = head.status;
+        http.status = status;
         http.head = Some(time_to_head);
         let header = match cell.is_recorded() {
             true => http.next_header(&mut wanted, settings),
