@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
 use http::Request;
-use opentracing_http::server::{BodySize, Instrumentation};
+use opentracing_http::server::{BodySize, Instrumentation, SharedRequestSpan};
 use opentracing_http::{Attribute, HttpTracing, InMemoryTracer, Outcome, Route, Span, Value};
 
 use self::support::{Bare, Marked};
@@ -34,7 +34,7 @@ fn empty() -> Bare {
 fn a_scope_can_be_entered_and_left_by_two_calls() {
     let tracer = InMemoryTracer::new();
     let place = Instrumentation::new(HttpTracing::new(tracer.clone()), "test");
-    let mut request = place.begin(&get(None));
+    let request = SharedRequestSpan::new(place.begin(&get(None)));
     let scope = request.enter();
     assert_eq!(Span::current().context(), request.span().context());
     request.leave(scope);
@@ -42,7 +42,7 @@ fn a_scope_can_be_entered_and_left_by_two_calls() {
 
     let caught = catch_unwind(AssertUnwindSafe(|| {
         struct Leaves<'a>(
-            &'a mut opentracing_http::server::RequestSpan,
+            &'a SharedRequestSpan,
             Option<opentracing_http::server::RequestScope>,
         );
         impl Drop for Leaves<'_> {
@@ -51,7 +51,7 @@ fn a_scope_can_be_entered_and_left_by_two_calls() {
             }
         }
         let scope = request.enter();
-        let _leaves = Leaves(&mut request, Some(scope));
+        let _leaves = Leaves(&request, Some(scope));
         panic!("as asked for");
     }));
     assert!(caught.is_err() && Span::current().is_none());
@@ -69,10 +69,11 @@ fn respond_can_be_called_within_the_scope() {
         .build()
         .unwrap();
     let place = Instrumentation::new(&tracing, "test");
-    let request = place.begin(&get(Some(UNSAMPLED)));
+    let request = SharedRequestSpan::new(place.begin(&get(Some(UNSAMPLED))));
     let scope = request.enter();
     Span::current().set_baggage_item("user", "ada");
-    assert!(request.respond(&mut empty()).is_none());
+    let span = request.take().unwrap();
+    assert!(span.respond(&mut empty()).is_none());
     drop(scope);
     assert!(Span::current().is_none());
     assert_eq!(*seen.lock().unwrap(), [Some("ada".to_owned())]);

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 
 use opentracing_http::sampler::Never;
 use opentracing_http::scope::ScopeHook;
-use opentracing_http::server::Instrumentation;
+use opentracing_http::server::{Instrumentation, SharedRequestSpan};
 use opentracing_http::{
     FinishedSpan, HttpTracing, InMemoryTracer, OwnedSpan, Span, SpanContext, SpanId, TraceFlags,
     TraceId, Tracer,
@@ -375,6 +375,7 @@ fn guards_forgotten_in_a_scope_end_with_it_whatever_kind_it_is() {
     let mut request = Instrumentation::new(&tracing, "test").begin(&request);
     request.scope(forget);
     assert!(Span::current().is_none());
+    let request = SharedRequestSpan::new(request);
     let scope = request.enter();
     forget();
     request.leave(scope);
@@ -487,7 +488,7 @@ fn a_request_whose_scope_ended_with_an_outer_one_ends_as_usual() {
         let request = http::Request::get(path).body(()).unwrap();
         instrumentation.begin(&request)
     };
-    let (mut outer, mut inner) = (begin("/outer"), begin("/inner"));
+    let (outer, mut inner) = (SharedRequestSpan::new(begin("/outer")), begin("/inner"));
     let inner_id = inner.span().context().unwrap().span_id();
     let scope = outer.enter();
     inner.scope(|| {
@@ -500,7 +501,7 @@ fn a_request_whose_scope_ended_with_an_outer_one_ends_as_usual() {
     assert_eq!(inner.span().context().unwrap().span_id(), inner_id);
     inner.scope(|| assert_eq!(Span::current().context().unwrap().span_id(), inner_id));
     inner.fail(None, &"ended");
-    outer.fail(None, &"ended");
+    outer.take().unwrap().fail(None, &"ended");
     assert_eq!(tracer.finished().len(), 3);
     tracer.assert_nothing_unfinished();
 }

@@ -6,12 +6,12 @@ use std::thread;
 
 use crate::span::{Kind, Span, current};
 
-/// A scope of a request that one call enters and another leaves; see [`RequestSpan::enter`] for an example.
+/// A scope of a request that one call enters and another leaves; see [`SharedRequestSpan::enter`] for an example.
 ///
 /// If it is dropped instead, the span that was current before becomes current again, and a panic is not recorded. It belongs to
 /// its thread: it is not [`Send`].
 ///
-/// [`RequestSpan::enter`]: crate::server::RequestSpan::enter
+/// [`SharedRequestSpan::enter`]: crate::server::SharedRequestSpan::enter
 #[must_use = "dropping it leaves the scope"]
 pub struct RequestScope {
     /// The number of the scope; `None` after it was left.

@@ -7,7 +7,6 @@ use std::sync::atomic::Ordering;
 use crate::http::{Mark, Marked, Outcome, ResponseView, Route};
 use crate::server::body_span::BodySpan;
 use crate::server::request::Request;
-use crate::server::request_scope::RequestScope;
 use crate::span::Span;
 
 /// The right to end a request's span, held by the adapter from the request's arrival to its response.
@@ -88,40 +87,20 @@ impl RequestSpan {
         self.request.scope(f)
     }
 
-    /// Makes the request's span current on this thread until [`leave`](Self::leave). For a framework whose futures cannot be
-    /// wrapped, and that calls back before and after each poll; otherwise use [`scope`](Self::scope).
+    /// Records that the handler panicked, for a framework that catches the panic and sends a response.
     ///
     /// ```
     /// use opentracing_http::server::Instrumentation;
-    /// use opentracing_http::{HttpTracing, InMemoryTracer, Outcome, Span};
+    /// use opentracing_http::{HttpTracing, InMemoryTracer, Outcome};
     ///
     /// let tracer = InMemoryTracer::new();
     /// let instrumentation = Instrumentation::new(&HttpTracing::new(tracer.clone()), "my-framework");
     /// let mut span = instrumentation.begin(&http::Request::new(()));
-    ///
-    /// let scope = span.enter();
-    /// Span::current().log("polled");
-    /// span.leave(scope);
-    ///
-    /// // The framework caught a panic of the handler, and responds with 500.
     /// span.panicked();
-    /// drop(span.respond(&mut http::StatusCode::INTERNAL_SERVER_ERROR));
+    /// let mut response = http::StatusCode::INTERNAL_SERVER_ERROR;
+    /// drop(span.respond(&mut response));
     /// assert_eq!(tracer.finished()[0].http().unwrap().outcome(), Outcome::Panicked);
     /// ```
-    pub fn enter(&self) -> RequestScope {
-        RequestScope::enter(self.span())
-    }
-
-    /// Leaves a scope that was [entered](Self::enter). If a panic that began in the scope is unwinding the thread, it is
-    /// recorded as the request's outcome. See [`enter`](Self::enter) for an example.
-    pub fn leave(&mut self, scope: RequestScope) {
-        if scope.leave() {
-            self.panicked();
-        }
-    }
-
-    /// Records that the handler panicked, for a framework that catches the panic and sends a response. See
-    /// [`enter`](Self::enter) for an example.
     pub fn panicked(&mut self) {
         self.request.note_panic();
     }

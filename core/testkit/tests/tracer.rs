@@ -113,9 +113,9 @@ mod sends_little {
 /// A reporter that holds so many spans, and may return anything from a flush.
 struct Queues<const SPANS: usize, const TRUTHFUL: bool>(Sink);
 
-struct Answers<const TRUTHFUL: bool>(Reporter);
+struct Flushes<const TRUTHFUL: bool>(Reporter);
 
-impl<const TRUTHFUL: bool> Tracer for Answers<TRUTHFUL> {
+impl<const TRUTHFUL: bool> Tracer for Flushes<TRUTHFUL> {
     fn report(&self, span: FinishedSpan) {
         self.0.report(span);
     }
@@ -146,14 +146,14 @@ impl Exporter for Delivers {
 }
 
 impl<const SPANS: usize, const TRUTHFUL: bool> Backend for Queues<SPANS, TRUTHFUL> {
-    type Tracer = Answers<TRUTHFUL>;
+    type Tracer = Flushes<TRUTHFUL>;
 
     const CAPABILITIES: Capabilities = Capabilities {
         delivery: Delivery::Queued { spans: SPANS },
         ..Capabilities::ALL
     };
 
-    fn start() -> (Self, Answers<TRUTHFUL>) {
+    fn start() -> (Self, Flushes<TRUTHFUL>) {
         let sink = Sink::new();
         let reporter = Reporter::builder()
             .queue_spans(SPANS)
@@ -161,7 +161,7 @@ impl<const SPANS: usize, const TRUTHFUL: bool> Backend for Queues<SPANS, TRUTHFU
             .batch_interval(Duration::from_secs(3600))
             .build(Delivers(sink.clone()))
             .unwrap();
-        (Self(sink), Answers(reporter))
+        (Self(sink), Flushes(reporter))
     }
 
     fn arrived(&self, count: usize) -> Vec<ReceivedSpan> {

@@ -3,6 +3,8 @@
 use allocation_counter::measure;
 use opentracing_http::{Limits, Tag};
 
+use opentracing_http::server::SharedRequestSpan;
+
 use super::*;
 
 /// A megabyte that text of a few bytes may hold.
@@ -86,10 +88,12 @@ fn a_route_that_changes_for_ever_takes_the_room_of_one() {
         }
         let mut headers = HeaderMap::new();
         headers.insert("x-cache", "hit".parse().unwrap());
-        let scope = span.enter();
+        let shared = SharedRequestSpan::new(span);
+        let scope = shared.enter();
+        let span = shared.take().unwrap();
         drop(span.respond(&mut response(200, &mut headers, BodySize::Empty)));
         // Set after the response's attributes, which do not change.
-        drop(scope);
+        drop((scope, shared));
         let span = harness.only();
         assert_eq!(span.name(), format!("GET /{}", changes - 1));
         assert_eq!(tag(&span, "http.url").as_deref(), Some("/path"));

@@ -9,7 +9,7 @@ use opentracing_http::Tracer;
 use opentracing_http::propagation::Carrier;
 use opentracing_http::sampler::Sampler;
 use opentracing_http::sampler::{SamplingParams, SamplingResult};
-use opentracing_http::server::{Mark, ResponseView};
+use opentracing_http::server::{Mark, ResponseView, SharedRequestSpan};
 
 use super::*;
 
@@ -150,9 +150,10 @@ fn a_view_may_use_the_current_span_at_begin_join_and_respond() {
     let mut span = harness.instrumentation.begin(&nosy);
     nosy.marked.store(true, Ordering::Relaxed);
     span.scope(|| assert!(!inner.begin(&nosy).is_outermost()));
-    let scope = span.enter();
-    let body = span.respond(&mut nosy);
-    drop(scope);
+    let shared = SharedRequestSpan::new(span);
+    let scope = shared.enter();
+    let body = shared.take().unwrap().respond(&mut nosy);
+    drop((scope, shared));
     assert!(body.is_none());
     let span = harness.only();
     for name in ALL {

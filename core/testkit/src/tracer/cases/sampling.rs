@@ -11,9 +11,9 @@ use crate::tracer::{Backend, Feature};
 
 /// Returns the same for every span.
 #[derive(Debug)]
-struct Answers(SamplingResult);
+struct Decides(SamplingResult);
 
-impl Sampler for Answers {
+impl Sampler for Decides {
     fn sample(&self, _: &SamplingParams<'_>) -> SamplingResult {
         self.0.clone()
     }
@@ -68,7 +68,7 @@ pub fn a_sampler_decides_before_the_tracer<B: Backend>() {
         (Box::new(Always), 2),
         (Box::new(Never), 0),
         (Box::new(ParentBased::new(Never)), 1),
-        (Box::new(Answers(SamplingResult::undecided())), 1),
+        (Box::new(Decides(SamplingResult::undecided())), 1),
     ];
     for (sampler, arrive) in samplers {
         let kit = Kit::<B>::with(|policy| policy.sampler(sampler));
@@ -86,7 +86,7 @@ pub fn what_the_sampler_adds_arrives<B: Backend>() {
         .with_tag(("sampler.type", "probabilistic"))
         .with_tag(("sampler.param", 0.25))
         .with_tracestate("vendor", "t61");
-    let kit = Kit::<B>::with(|policy| policy.sampler(Answers(sampling)));
+    let kit = Kit::<B>::with(|policy| policy.sampler(Decides(sampling)));
     let span = kit.tracing.span("root").tag("own", true).start();
     span.child("child").finish();
     let context = span.context().expect("it is recorded");
@@ -133,7 +133,7 @@ pub fn what_the_sampler_adds_arrives<B: Backend>() {
 
 /// What is recorded for this process only never arrives, nor do its children.
 pub fn record_only_never_arrives<B: Backend>() {
-    let sampler = Answers(SamplingResult::record_only());
+    let sampler = Decides(SamplingResult::record_only());
     let kit = Kit::<B>::with(|policy| policy.sampler(sampler));
     let span = kit.tracing.span("local").start();
     let child = span.child("below");
@@ -187,7 +187,7 @@ pub fn sampling_priority_is_obeyed<B: Backend>() {
     for name in ["before", "no number", "parent"] {
         named(&spans, name);
     }
-    let sampler = Answers(SamplingResult::record_only());
+    let sampler = Decides(SamplingResult::record_only());
     let kit = Kit::<B>::with(|policy| policy.sampler(sampler));
     let span = kit.tracing.span("local at first").start();
     span.set_tag("sampling.priority", 1);
