@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use crate::http::facts::HttpFacts;
+use crate::http::host::default_port;
 use crate::http::outcome::Outcome;
 use crate::http::request_view::Route;
 use crate::http::settings::HttpSettings;
@@ -180,24 +181,4 @@ pub(crate) fn error_type(http: &HttpFacts) -> Option<String> {
         (Outcome::Completed | Outcome::HandlerError, Some(status)) => status.to_string(),
         _ => outcome.as_str().to_owned(),
     })
-}
-
-fn default_port(scheme: &str) -> Option<u16> {
-    match scheme {
-        "http" => Some(80),
-        "https" => Some(443),
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::default_port;
-
-    #[test]
-    fn schemes_have_ports() {
-        assert_eq!(default_port("http"), Some(80));
-        assert_eq!(default_port("https"), Some(443));
-        assert_eq!(default_port("ws+unix"), None);
-    }
 }

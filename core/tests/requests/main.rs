@@ -11,6 +11,7 @@ mod hosts;
 mod identity;
 mod names_and_attributes;
 mod policy;
+mod proxies;
 mod redacted_urls;
 mod redaction;
 mod shared;
