@@ -13,7 +13,8 @@ use crate::tag::{SpanKind, Tag, Value};
 /// The convention that names a request's tags.
 ///
 /// The host is the [authority](crate::RequestView::authority), else the value of the only `Host` header, if it is a
-/// valid host. Without a host `http.url` is the path, and there is neither `server.address` nor `server.port`.
+/// valid host. [Trusted proxies](crate::Forwarded) can report another scheme, host and port. Without a host `http.url`
+/// is the path, and there is neither `server.address` nor `server.port`.
 ///
 /// The URL of `OPTIONS *` is `http://shop.example:8080`, without a path (RFC 9112, section 3.3). `url.path` is then
 /// `*`, as the client sent it. This differs from OpenTelemetry's convention, where it is the path of the URL.

@@ -14,6 +14,7 @@ mod options;
 mod origin;
 mod outcome;
 mod pattern;
+mod proxy_report;
 mod redaction;
 mod request_view;
 mod response_view;

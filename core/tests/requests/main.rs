@@ -12,6 +12,8 @@ mod identity;
 mod names_and_attributes;
 mod policy;
 mod proxies;
+mod proxy_options;
+mod proxy_properties;
 mod redacted_urls;
 mod redaction;
 mod shared;

@@ -1,16 +1,13 @@
 //! The origin of a request, as trusted proxies report it.
 
 use opentracing_http::Network;
-use proptest::collection::vec;
-use proptest::prelude::*;
-use proptest::sample::select;
 
 use super::*;
 
 type Headers<'a> = &'a [(&'a str, &'a str)];
 
 /// Returns a policy that shows every fact of the origin, in every way.
-fn shown(forwarded: Forwarded) -> Harness {
+pub(super) fn shown(forwarded: Forwarded) -> Harness {
     policy(|policy| {
         policy
             .forwarded(forwarded)
@@ -43,14 +40,14 @@ impl RequestView for From<'_> {
     }
 }
 
-fn span_of(harness: &Harness, view: &dyn RequestView) -> FinishedSpan {
+pub(super) fn span_of(harness: &Harness, view: &dyn RequestView) -> FinishedSpan {
     let span = harness.instrumentation.begin(view);
     assert!(respond(span, 200, BodySize::Empty).is_none());
     harness.only()
 }
 
 /// Returns the URL of a request, after checking that all tags show the same origin.
-fn url_of(span: &FinishedSpan) -> String {
+pub(super) fn url_of(span: &FinishedSpan) -> String {
     let url = tag(span, "http.url").unwrap();
     assert_eq!(tag(span, "url").as_deref(), Some(&*url));
     let scheme = tag(span, "url.scheme");
@@ -76,7 +73,7 @@ fn url_of(span: &FinishedSpan) -> String {
 }
 
 /// Returns the URL of a request to `Host: 10.0.0.9:8080` from a trusted proxy.
-fn url(forwarded: Forwarded, headers: Headers<'_>) -> String {
+pub(super) fn url(forwarded: Forwarded, headers: Headers<'_>) -> String {
     let mut request = get("/x", headers);
     let host = http::HeaderValue::from_static("10.0.0.9:8080");
     request.headers_mut().entry("host").or_insert(host);
@@ -84,18 +81,18 @@ fn url(forwarded: Forwarded, headers: Headers<'_>) -> String {
     url_of(&span_of(&shown(forwarded), &view))
 }
 
-fn one() -> Forwarded {
+pub(super) fn one() -> Forwarded {
     Forwarded::hops(1).host(true)
 }
 
-fn inside() -> Forwarded {
+pub(super) fn inside() -> Forwarded {
     let inside: Network = "10.0.0.0/8".parse().unwrap();
     Forwarded::networks([inside]).host(true)
 }
 
-const SENT: &str = "http://10.0.0.9:8080/x";
-const SECURE: &str = "https://10.0.0.9:8080/x";
-const SHOP: &str = "https://shop.example/x";
+pub(super) const SENT: &str = "http://10.0.0.9:8080/x";
+pub(super) const SECURE: &str = "https://10.0.0.9:8080/x";
+pub(super) const SHOP: &str = "https://shop.example/x";
 
 #[test]
 fn nothing_is_believed_of_a_proxy_that_is_not_trusted() {
@@ -401,40 +398,6 @@ fn forwarded_port_replaces_that_of_the_host() {
 }
 
 #[test]
-fn each_fact_has_its_switch() {
-    let common = [
-        ("x-forwarded-for", "1.2.3.4"),
-        ("x-forwarded-host", "shop.example"),
-        ("x-forwarded-proto", "https"),
-        ("x-forwarded-port", "8443"),
-    ];
-    let standard = [("forwarded", "for=1.2.3.4;proto=https;host=shop.example")];
-    let one = Forwarded::hops(1);
-    for (forwarded, expected, of_standard) in [
-        (one.clone(), "https://10.0.0.9:8443/x", SECURE),
-        (one.clone().host(true), "https://shop.example:8443/x", SHOP),
-        (
-            one.clone().host(true).host(false),
-            "https://10.0.0.9:8443/x",
-            SECURE,
-        ),
-        (one.clone().host(true).port(false), SHOP, SHOP),
-        (
-            one.clone().host(true).scheme(false),
-            "http://shop.example:8443/x",
-            "http://shop.example/x",
-        ),
-        (one.clone().scheme(false).port(false), SENT, SENT),
-    ] {
-        let harness = shown(forwarded.clone());
-        assert_eq!(url(forwarded.clone(), &common), expected, "{forwarded:?}");
-        assert_eq!(url(forwarded, &standard), of_standard);
-        let span = span_of(&harness, &get("/x", &common));
-        assert_eq!(tag(&span, "client.address").as_deref(), Some("1.2.3.4"));
-    }
-}
-
-#[test]
 fn both_kinds_of_headers_have_to_report_a_fact_alike() {
     let full = "for=1.2.3.4;proto=https;host=shop.example";
     let (hops, proto) = ("x-forwarded-for", "x-forwarded-proto");
@@ -509,206 +472,5 @@ fn both_kinds_of_headers_have_to_report_a_fact_alike() {
             .collect();
         assert_eq!(url(one(), &headers), expected, "{headers:?}");
         assert_eq!(url(inside(), &headers), expected, "{headers:?}");
-    }
-}
-
-#[test]
-fn policy_knows_the_scheme_where_nobody_else_does() {
-    let harness = |forwarded| {
-        policy(|policy| {
-            policy
-                .scheme("HTTPS")
-                .forwarded(forwarded)
-                .convention(SemanticConvention::Both)
-                .attributes([Attribute::URL, Attribute::HOST, Attribute::SCHEME])
-        })
-    };
-    let host = ("host", "shop.example");
-    let http = [host, ("x-forwarded-proto", "http")];
-    for (forwarded, request, expected) in [
-        (Forwarded::nobody(), get("/x", &[host]), SHOP),
-        (Forwarded::nobody(), get("/x", &http), SHOP),
-        (Forwarded::hops(1), get("/x", &[host]), SHOP),
-        // The request knows it, or the proxy does.
-        (
-            Forwarded::nobody(),
-            get("http://shop.example/x", &[]),
-            "http://shop.example/x",
-        ),
-        (
-            Forwarded::hops(1),
-            get("/x", &http),
-            "http://shop.example/x",
-        ),
-    ] {
-        assert_eq!(url_of(&span_of(&harness(forwarded), &request)), expected);
-    }
-    for wrong in ["", "ftp", "wss", "https://", "https:", " https"] {
-        let error = HttpTracing::builder(InMemoryTracer::new())
-            .scheme(wrong)
-            .build();
-        let error = error.unwrap_err().to_string();
-        assert!(
-            error.contains("`scheme`") && error.contains("give `https` or `http`"),
-            "{error}"
-        );
-    }
-}
-
-#[test]
-fn host_without_a_trusted_proxy_is_an_error() {
-    let build = |forwarded| {
-        HttpTracing::builder(InMemoryTracer::new())
-            .forwarded(forwarded)
-            .build()
-    };
-    let error = build(Forwarded::nobody().host(true))
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.contains("`forwarded`") && error.contains("Forwarded::hops"),
-        "{error}"
-    );
-    assert!(build(Forwarded::hops(0).host(true)).is_err());
-    assert!(build(one()).is_ok() && build(inside()).is_ok() && build(Forwarded::nobody()).is_ok());
-}
-
-#[test]
-fn inner_mount_points_show_the_same_origin() {
-    let harness = policy(|policy| policy.forwarded(one()));
-    let inner = harness
-        .mount(|mount| mount.attributes([Attribute::URL, Attribute::HOST, Attribute::SCHEME]));
-    let headers = [
-        ("host", "10.0.0.9:8080"),
-        ("forwarded", "for=1.2.3.4;proto=https;host=shop.example"),
-    ];
-    let request = get("/x", &headers);
-    let mut outer = harness.begin(&request);
-    outer.scope(|| {
-        let inner = inner.begin(&Marked(&request));
-        drop(respond(inner, 200, BodySize::Empty));
-    });
-    assert!(respond(outer, 200, BodySize::Empty).is_none());
-    let span = harness.only();
-    for (key, expected) in [("url", SHOP), ("host", "shop.example"), ("scheme", "https")] {
-        assert_eq!(tag(&span, key).as_deref(), Some(expected), "{key}");
-    }
-}
-
-#[test]
-fn callbacks_get_the_request_as_it_arrived() {
-    let seen = Arc::new(Mutex::new(Vec::new()));
-    let found = seen.clone();
-    let harness = policy(|policy| {
-        policy
-            .forwarded(one())
-            .scheme("https")
-            .on_start(move |_, request| {
-                let host = request.host().map(str::to_owned);
-                found
-                    .lock()
-                    .unwrap()
-                    .push((request.scheme().map(str::to_owned), host));
-            })
-    });
-    let headers = [
-        ("host", "10.0.0.9:8080"),
-        ("forwarded", "for=1.2.3.4;proto=https;host=shop.example"),
-    ];
-    harness.answer(&get("/x", &headers), 200);
-    let expected = (None, Some("10.0.0.9:8080".to_owned()));
-    assert_eq!(*seen.lock().unwrap(), [expected]);
-}
-
-/// Header names that are read, and one that is not.
-const NAMES: [&str; 7] = [
-    "forwarded",
-    "x-forwarded-for",
-    "x-forwarded-proto",
-    "x-forwarded-host",
-    "x-forwarded-port",
-    "host",
-    "x-forwarded",
-];
-
-/// Bytes of every kind, with those of the grammars so often that some values are valid.
-fn value() -> impl Strategy<Value = Vec<u8>> {
-    let bytes = |text: &'static str| text.prop_map(String::into_bytes);
-    prop_oneof![
-        vec(any::<u8>(), 0..60),
-        vec(
-            select(&b"for=proto=https;,\"\\[]:@. 10/%\xff\xc3\xbc\t"[..]),
-            0..60
-        ),
-        bytes(
-            "(for=(1\\.2\\.3\\.4|\"\\[::1\\](:[0-9]{1,6})?\"|10\\.0\\.0\\.[0-9])(;proto=(https?|wss|ftp))?(;host=\"?[ -~]{0,20}\"?)?(, )?){0,4}"
-        ),
-        bytes("((1\\.2\\.3\\.4|10\\.0\\.0\\.[0-9]|unknown)(, )?){0,4}"),
-        bytes("((https?|HTTPS|ws)(, )?){0,4}"),
-        bytes("((a@)?([a-z]{1,9}\\.example|\\[::1\\])(:[0-9]{0,6})?(, )?){0,3}"),
-        bytes("[0-9]{0,6}"),
-    ]
-}
-
-struct Raw(Vec<(&'static str, Vec<u8>)>);
-
-impl HeaderView for Raw {
-    fn each_header<'a>(&'a self, visit: &mut dyn FnMut(&'a str, &'a [u8])) {
-        self.0.iter().for_each(|(name, value)| visit(name, value));
-    }
-}
-
-impl RequestView for Raw {
-    fn headers(&self) -> &dyn HeaderView {
-        self
-    }
-    fn method(&self) -> &str {
-        "GET"
-    }
-    fn path(&self) -> &str {
-        "/x"
-    }
-    fn peer(&self) -> Option<SocketAddr> {
-        Some(([10, 0, 0, 1], 999).into())
-    }
-}
-
-/// Returns `true` for `uri-host [ ":" port ]` (RFC 9110, section 7.2), by another way than the core's.
-fn is_authority(text: &str) -> bool {
-    let bracket = text.find(']').map_or(0, |at| at + 1);
-    let (host, port) = match text[bracket..].find(':') {
-        Some(at) => text.split_at(bracket + at),
-        None => (text, ":"),
-    };
-    let is_host = match host.strip_prefix('[').and_then(|ip| ip.strip_suffix(']')) {
-        Some(ip) => ip.starts_with(['v', 'V']) || ip.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => host
-            .chars()
-            .all(|char| char.is_ascii_alphanumeric() || "-._~!$&'()*+;=%".contains(char)),
-    };
-    let port = &port[1..];
-    let is_port = port.is_empty() || (!port.starts_with('+') && port.parse::<u16>().is_ok());
-    !host.is_empty() && is_host && is_port
-}
-
-proptest! {
-    #[test]
-    fn any_headers_give_a_valid_origin(
-        headers in vec((select(&NAMES[..]), value()), 0..7),
-        hops in 1_usize..4,
-    ) {
-        let view = Raw(headers);
-        for forwarded in [Forwarded::hops(hops).host(true), inside(), Forwarded::hops(hops)] {
-            let harness = shown(forwarded);
-            let span = span_of(&harness, &view);
-            let host = tag(&span, "host");
-            prop_assert!(host.as_deref().is_none_or(is_authority), "{host:?}");
-            // The parser of `http` takes no percent-encoded host.
-            if host.is_none_or(|host| !host.contains('%')) {
-                url_of(&span);
-            }
-            let scheme = tag(&span, "url.scheme");
-            prop_assert!(matches!(scheme.as_deref(), Some("http" | "https")));
-        }
     }
 }
