@@ -76,7 +76,7 @@ macro_rules! attributes {
 }
 
 attributes! {
-    /// `url`: scheme, host, path and query.
+    /// `url`: scheme, host, path and query. A trusted proxy can report [scheme and host](crate::Forwarded).
     URL = "url", What::Url;
     /// `query`: the query.
     QUERY = "query", What::Query;
@@ -84,9 +84,10 @@ attributes! {
     PATH = "path", What::Path;
     /// `method`: the method, as the client sent it.
     METHOD = "method", What::Method;
-    /// `host`: the host that the client requested.
+    /// `host`: the host that the client requested, as the request or a [trusted proxy](crate::Forwarded) has it.
     HOST = "host", What::Host;
-    /// `scheme`: `http` or `https`.
+    /// `scheme`: `http` or `https`, as a [trusted proxy](crate::Forwarded), the request or the
+    /// [policy](crate::HttpTracingBuilder::scheme) has it.
     SCHEME = "scheme", What::Scheme;
     /// `version`: the HTTP version.
     VERSION = "version", What::Version;
@@ -122,6 +123,11 @@ impl Attribute {
     /// Returns `true` if the attribute is read from a response header.
     pub(crate) const fn is_of_response(&self) -> bool {
         matches!(self.what, What::ResponseHeader(..))
+    }
+
+    /// Returns `true` if trusted proxies may report the attribute.
+    pub(crate) const fn is_of_origin(&self) -> bool {
+        matches!(self.what, What::Url | What::Host | What::Scheme)
     }
 
     /// Creates an attribute for a request header.

@@ -6,10 +6,11 @@ use std::fmt::Write as _;
 use http::HeaderName;
 
 use crate::http::attribute::{Attribute, What};
-use crate::http::host::{Host, append_url};
+use crate::http::host::append_url;
 use crate::http::options::Options;
+use crate::http::origin::Origin;
 use crate::http::redaction::{Bounded, HeaderRule, append_header};
-use crate::http::request_view::{RequestView, canonical, version_number};
+use crate::http::request_view::{RequestView, canonical, host_header, version_number};
 use crate::http::settings::HttpSettings;
 use crate::http::text_buffer::{Text, TextBuffer};
 use crate::propagation::HeaderView;
@@ -85,6 +86,7 @@ impl Slots {
 pub(crate) fn append(
     attribute: &Attribute,
     view: &dyn RequestView,
+    origin: &Origin<'_>,
     headers: &dyn HeaderView,
     settings: &HttpSettings,
     limit: usize,
@@ -112,8 +114,8 @@ pub(crate) fn append(
         What::Url => {
             append_url(
                 text,
-                view.scheme(),
-                Host::of(view, headers).map(|host| host.text),
+                origin.scheme,
+                origin.host().map(|host| host.text),
                 view.path(),
             );
             if let Some(query) = view.query() {
@@ -124,8 +126,8 @@ pub(crate) fn append(
         }
         What::Path => Some(view.path()),
         What::Method => Some(view.method()),
-        What::Host => Host::of(view, headers).map(|host| host.text),
-        What::Scheme => Some(view.scheme().unwrap_or("http")),
+        What::Host => origin.host().map(|host| host.text),
+        What::Scheme => Some(origin.scheme.unwrap_or("http")),
         What::Version => view.version().and_then(version_number),
     };
     if let Some(found) = found {
@@ -191,6 +193,10 @@ impl Added {
         limit: usize,
     ) -> Self {
         let headers = view.headers();
+        let origin = match options.attributes.iter().any(Attribute::is_of_origin) {
+            true => Origin::of(view, settings, || host_header(headers)),
+            false => Origin::default(),
+        };
         let mut added = Self {
             text: BUFFER.try_with(Cell::take).unwrap_or_default(),
             values: Slots::EMPTY,
@@ -198,7 +204,15 @@ impl Added {
         };
         for (index, attribute) in options.attributes.iter().enumerate() {
             let start = added.text.len();
-            if append(attribute, view, headers, settings, limit, &mut added.text) {
+            if append(
+                attribute,
+                view,
+                &origin,
+                headers,
+                settings,
+                limit,
+                &mut added.text,
+            ) {
                 added.cut_values += u32::from(cut(&mut added.text, start, limit));
                 let position = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
                 let (start, end) = (position(start), position(added.text.len()));

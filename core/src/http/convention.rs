@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use crate::http::facts::HttpFacts;
+use crate::http::host::default_port;
 use crate::http::outcome::Outcome;
 use crate::http::request_view::Route;
 use crate::http::settings::HttpSettings;
@@ -12,7 +13,8 @@ use crate::tag::{SpanKind, Tag, Value};
 /// The convention that names a request's tags.
 ///
 /// The host is the [authority](crate::RequestView::authority), else the value of the only `Host` header, if it is a
-/// valid host. Without a host `http.url` is the path, and there is neither `server.address` nor `server.port`.
+/// valid host. [Trusted proxies](crate::Forwarded) can report another scheme, host and port. Without a host `http.url`
+/// is the path, and there is neither `server.address` nor `server.port`.
 ///
 /// The URL of `OPTIONS *` is `http://shop.example:8080`, without a path (RFC 9112, section 3.3). `url.path` is then
 /// `*`, as the client sent it. This differs from OpenTelemetry's convention, where it is the path of the URL.
@@ -180,24 +182,4 @@ pub(crate) fn error_type(http: &HttpFacts) -> Option<String> {
         (Outcome::Completed | Outcome::HandlerError, Some(status)) => status.to_string(),
         _ => outcome.as_str().to_owned(),
     })
-}
-
-fn default_port(scheme: &str) -> Option<u16> {
-    match scheme {
-        "http" => Some(80),
-        "https" => Some(443),
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::default_port;
-
-    #[test]
-    fn schemes_have_ports() {
-        assert_eq!(default_port("http"), Some(80));
-        assert_eq!(default_port("https"), Some(443));
-        assert_eq!(default_port("ws+unix"), None);
-    }
 }

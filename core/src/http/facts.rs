@@ -16,6 +16,7 @@ use crate::http::chosen::{
 use crate::http::host::Host;
 use crate::http::method::known_method;
 use crate::http::options::Options;
+use crate::http::origin::Origin;
 use crate::http::outcome::Outcome;
 use crate::http::redaction::{Bounded, HeaderRule, append_header, append_value};
 use crate::http::request_view::{RequestView, Route, canonical, host_header, version_number};
@@ -152,11 +153,10 @@ impl HttpFacts {
         self.version = view.version().and_then(version_number);
         self.peer = view.peer().map(canonical);
         self.options = options.cloned();
-        let (path, scheme) = (view.path(), view.scheme());
-        let host = view.authority().map(str::as_bytes);
-        let host = host
-            .or_else(|| headers.single(&HOST))
-            .or_else(|| host_header(headers));
+        let host = || headers.single(&HOST).or_else(|| host_header(headers));
+        let origin = &Origin::of(view, settings, host);
+        self.client = origin.client;
+        let (path, scheme, host) = (view.path(), origin.scheme, origin.authority.as_deref());
         let query = view.query().filter(|_| settings.convention.has_query());
         let user_agent = match settings.convention.has_user_agent() {
             true => {
@@ -194,11 +194,10 @@ impl HttpFacts {
             append_value(agent, Some(rule), &settings.query_redaction, out);
             self.cut(start, limit)
         });
-        self.read_attributes(0, &settings.attributes, arrival, settings, limit);
+        self.read_attributes(0, &settings.attributes, arrival, origin, settings, limit);
         if let Some(options) = options {
-            self.read_attributes(1, &options.attributes, arrival, settings, limit);
+            self.read_attributes(1, &options.attributes, arrival, origin, settings, limit);
         }
-        self.client = settings.forwarded.client(view);
         match view.route() {
             // The default.
             Route::Unknown => {}
@@ -290,6 +289,7 @@ impl HttpFacts {
         list: u16,
         attributes: &[Attribute],
         arrival: &Arrival<'_>,
+        origin: &Origin<'_>,
         settings: &HttpSettings,
         limit: usize,
     ) {
@@ -300,7 +300,15 @@ impl HttpFacts {
                 self.text.push_ascii(value);
                 let value = self.since(start);
                 self.add_slot(list, index, value);
-            } else if append(attribute, view, headers, settings, limit, &mut self.text) {
+            } else if append(
+                attribute,
+                view,
+                origin,
+                headers,
+                settings,
+                limit,
+                &mut self.text,
+            ) {
                 self.push_slot(list, index, start, limit);
             }
         }

@@ -73,9 +73,10 @@ pub trait RequestView {
     }
 
     /// Returns the scheme of the request's target: of a target in absolute form, or `:scheme` of HTTP/2 and HTTP/3. If the target
-    /// has none, returns `https` for a connection with TLS, and `http` for one without. See [`peer`](Self::peer) for an example.
+    /// has none, returns `https` for a connection that is known to have TLS. See [`peer`](Self::peer) for an example.
     ///
-    /// The default is `None`, unknown: URLs are then recorded with `http`.
+    /// The default is `None`, unknown: URLs are then recorded with the [policy's scheme](crate::HttpTracingBuilder::scheme), or
+    /// with `http`.
     fn scheme(&self) -> Option<&str> {
         None
     }

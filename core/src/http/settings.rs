@@ -24,6 +24,8 @@ pub(crate) struct HttpSettings {
     pub(crate) trust: Trust,
     pub(crate) trust_debug: Option<Trust>,
     pub(crate) forwarded: Forwarded,
+    /// The scheme of requests that have none.
+    pub(crate) scheme: Option<&'static str>,
     pub(crate) query_redaction: QueryRedaction,
     /// Headers that are redacted besides those that are known.
     pub(crate) redacted_headers: Vec<HeaderName>,

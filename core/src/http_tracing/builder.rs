@@ -257,15 +257,44 @@ impl HttpTracingBuilder {
         self
     }
 
-    /// Sets which proxies are trusted to report the client's address. None by default.
+    /// Sets which proxies are trusted to report a request's origin: the client's address, and the scheme, host and port
+    /// that it used. None by default. [`build`](Self::build) returns an error for 0 hops.
     pub fn forwarded(mut self, forwarded: Forwarded) -> Self {
-        if forwarded == Forwarded::hops(0) {
-            self.wrong(
-                "forwarded",
-                &"0 hops trust no proxy; use `Forwarded::nobody()`, or give the number of proxies",
-            );
+        if let Some(fault) = forwarded.fault() {
+            self.wrong("forwarded", &fault);
         }
         self.policy.http.forwarded = forwarded;
+        self
+    }
+
+    /// Sets the scheme of this service's URLs, `https` or `http` in any letter case, for requests whose scheme is
+    /// otherwise unknown. `http` by default.
+    ///
+    /// Use it for a service that ends TLS itself where the framework does not report that, as axum, warp and tower do
+    /// not over HTTP/1, or behind a proxy that ends TLS and reports no scheme. It is not used if a
+    /// [trusted proxy](Self::forwarded) reports the scheme, or if the request has one: in a target in absolute form, in
+    /// `:scheme` of HTTP/2, or because the framework knows that the connection has TLS (actix-web, rocket).
+    ///
+    /// # Errors
+    ///
+    /// [`build`](Self::build) returns an error for any other scheme.
+    ///
+    /// ```
+    /// use opentracing_http::{HttpTracing, InMemoryTracer};
+    ///
+    /// let tracing = HttpTracing::builder(InMemoryTracer::new()).scheme("https").build()?;
+    /// # drop(tracing);
+    /// # Ok::<(), opentracing_http::ConfigError>(())
+    /// ```
+    pub fn scheme(mut self, scheme: &str) -> Self {
+        let mut known = ["https", "http"].into_iter();
+        match known.find(|known| known.eq_ignore_ascii_case(scheme)) {
+            Some(known) => self.policy.http.scheme = Some(known),
+            None => self.wrong(
+                "scheme",
+                &format_args!("{scheme:?} is not a scheme of HTTP; give `https` or `http`"),
+            ),
+        }
         self
     }
 

@@ -44,6 +44,8 @@ list_of_cases! { $
         forwarded_address_counts_from_trusted_hops
         forwarded_address_counts_from_trusted_networks
         forwarded_lists_are_read_over_lines_and_empty_elements
+        forwarded_origin_counts_from_trusted_hops
+        scheme_of_the_policy_is_that_of_urls
     }
     "The active span" {
         handler_sees_the_active_span
