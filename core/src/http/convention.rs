@@ -156,6 +156,9 @@ fn shared(http: &Shown<'_>, tags: &mut Tags) {
     if let Route::Template(template) = http.route() {
         tags.set("http.route", template);
     }
+    for (key, value) in http.rpc_tags() {
+        tags.set(key, value);
+    }
     match http.outcome {
         Some(Outcome::Completed) | None => {}
         Some(outcome) => tags.set("http.outcome", outcome.as_str()),
@@ -171,13 +174,17 @@ fn shared(http: &Shown<'_>, tags: &mut Tags) {
 pub(crate) fn is_failure(http: &HttpFacts) -> bool {
     http.outcome
         .is_some_and(|outcome| outcome.is_failure(http.status))
+        || http.grpc.failure().is_some()
 }
 
 /// Returns the status if it describes the failure, else the outcome.
 pub(crate) fn error_type(http: &HttpFacts) -> Option<String> {
     let outcome = http.outcome.filter(|_| is_failure(http))?;
     Some(match (outcome, http.status) {
-        (Outcome::Completed | Outcome::HandlerError, Some(status)) => status.to_string(),
+        (Outcome::Completed | Outcome::HandlerError, Some(status)) => match http.grpc.failure() {
+            Some(grpc_status) => grpc_status.to_owned(),
+            None => status.to_string(),
+        },
         _ => outcome.as_str().to_owned(),
     })
 }
