@@ -16,6 +16,11 @@ use crate::tag::{SpanKind, Tag, Value};
 ///
 /// The URL of `OPTIONS *` is `http://shop.example:8080`, without a path (RFC 9112, section 3.3). `url.path` is then
 /// `*`, as the client sent it. This differs from OpenTelemetry's convention, where it is the path of the URL.
+///
+/// The span of a gRPC request has, in every convention, the tags `rpc.system.name`, `rpc.method`,
+/// `rpc.method_original` and `rpc.status_code` of OpenTelemetry's semantic conventions for RPC, version 1.45.0
+/// (`docs/rpc/grpc.md`), in addition to those of an HTTP request. Its status decides whether it failed, and is its
+/// `error.type` if it did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum SemanticConvention {

@@ -68,7 +68,7 @@ impl GrpcCall {
     /// Records that the response is one of gRPC, with its status if that is known.
     pub(crate) fn respond(&mut self, status: Option<GrpcStatus>) {
         self.stage = Stage::Response;
-        self.status = self.status.or(status);
+        self.status = status;
     }
 
     /// Records that nothing of the response follows. A response without a status has the status UNKNOWN, as for clients
