@@ -97,6 +97,30 @@ fn a_recorded_request_costs_none_once_there_is_a_cell_to_use_again() {
 }
 
 #[test]
+fn a_grpc_call_costs_none_unless_it_fails_with_a_message() {
+    let tracing = HttpTracing::new(Discard);
+    let instrumentation = Instrumentation::new(&tracing, "test");
+    let call = Request::post("/shop.v1.Orders/Get").header("content-type", "application/grpc");
+    let call = call.body(()).unwrap();
+    let mut headers = HeaderMap::new();
+    headers.insert("content-type", "application/grpc".parse().unwrap());
+    let mut serve = |trailers: &[(&str, &str)]| {
+        let span = instrumentation.begin(&call);
+        let body = span.respond(&mut Response {
+            status: 200,
+            headers: &mut headers,
+            body: BodySize::Unknown,
+            upgrade: false,
+        });
+        body.unwrap().note(BodyPart::Trailers(&trailers));
+    };
+    assert_eq!(allocations(|| serve(&[("grpc-status", "0")])), 0);
+    assert_eq!(allocations(|| serve(&[("grpc-status", "13")])), 0);
+    let failure = [("grpc-status", "13"), ("grpc-message", "busy")];
+    assert_eq!(allocations(|| serve(&failure)), 2);
+}
+
+#[test]
 fn redacted_headers_of_a_request_cost_none() {
     let tracing = HttpTracing::builder(Discard)
         .redact_headers(["accept-language"])

@@ -18,6 +18,11 @@ use crate::tag::{SpanKind, Tag, Value};
 ///
 /// The URL of `OPTIONS *` is `http://shop.example:8080`, without a path (RFC 9112, section 3.3). `url.path` is then
 /// `*`, as the client sent it. This differs from OpenTelemetry's convention, where it is the path of the URL.
+///
+/// The span of a gRPC request has, in every convention, the tags `rpc.system.name`, `rpc.method`,
+/// `rpc.method_original` and `rpc.status_code` of OpenTelemetry's semantic conventions for RPC, version 1.45.0
+/// (`docs/rpc/grpc.md`), in addition to those of an HTTP request. Its status decides whether it failed, and is its
+/// `error.type` if it did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum SemanticConvention {
@@ -158,6 +163,9 @@ fn shared(http: &Shown<'_>, tags: &mut Tags) {
     if let Route::Template(template) = http.route() {
         tags.set("http.route", template);
     }
+    for (key, value) in http.rpc_tags() {
+        tags.set(key, value);
+    }
     match http.outcome {
         Some(Outcome::Completed) | None => {}
         Some(outcome) => tags.set("http.outcome", outcome.as_str()),
@@ -173,13 +181,17 @@ fn shared(http: &Shown<'_>, tags: &mut Tags) {
 pub(crate) fn is_failure(http: &HttpFacts) -> bool {
     http.outcome
         .is_some_and(|outcome| outcome.is_failure(http.status))
+        || http.grpc.failure().is_some()
 }
 
 /// Returns the status if it describes the failure, else the outcome.
 pub(crate) fn error_type(http: &HttpFacts) -> Option<String> {
     let outcome = http.outcome.filter(|_| is_failure(http))?;
     Some(match (outcome, http.status) {
-        (Outcome::Completed | Outcome::HandlerError, Some(status)) => status.to_string(),
+        (Outcome::Completed | Outcome::HandlerError, Some(status)) => match http.grpc.failure() {
+            Some(grpc_status) => grpc_status.to_owned(),
+            None => status.to_string(),
+        },
         _ => outcome.as_str().to_owned(),
     })
 }

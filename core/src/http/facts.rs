@@ -13,6 +13,7 @@ use crate::http::attribute::{Attribute, What};
 use crate::http::chosen::{
     Added, HeaderValues, SPARE_TEXT, Slot, Slots, Wanted, append, cut, header_rule,
 };
+use crate::http::grpc::{GrpcCall, is_grpc};
 use crate::http::host::Host;
 use crate::http::method::known_method;
 use crate::http::options::Options;
@@ -46,6 +47,7 @@ pub(crate) struct HttpFacts {
     /// Method and route, next to each other in the buffer.
     pub(super) name: Option<Text>,
     pub(crate) status: Option<u16>,
+    pub(crate) grpc: GrpcCall,
     pub(crate) outcome: Option<Outcome>,
     /// Time from the start to the response head.
     pub(crate) head: Option<Duration>,
@@ -115,6 +117,7 @@ impl HttpFacts {
         route: KnownRoute::Unknown,
         name: None,
         status: None,
+        grpc: GrpcCall::NONE,
         outcome: None,
         head: None,
         body_bytes: 0,
@@ -139,6 +142,11 @@ impl HttpFacts {
     pub(crate) fn watch(&mut self, arrival: &Arrival<'_>, limit: usize) {
         self.known_method = known_method(arrival.view.method());
         self.set_route(arrival.view.route(), limit);
+        if is_grpc(arrival.headers) {
+            let path = arrival.view.path();
+            self.grpc = GrpcCall::of_request(path, limit);
+            self.path = self.push(path, limit);
+        }
     }
 
     /// Copies the facts of the request, once, into empty facts.
@@ -181,6 +189,9 @@ impl HttpFacts {
             self.other_method = self.push(method, limit);
         }
         self.path = self.push(path, limit);
+        if is_grpc(headers) {
+            self.grpc = GrpcCall::of_request(path, limit);
+        }
         self.host = host.and_then(|host| self.push_host(host, limit));
         self.scheme = scheme.map(|scheme| self.push(scheme, limit));
         self.query = query.map(|query| self.push(query, limit));

@@ -35,7 +35,9 @@ pub(crate) struct HttpSettings {
 impl HttpSettings {
     /// Returns a filter for the request headers that are read.
     pub(crate) fn wanted_headers(&self) -> HeaderFilter {
-        let always = HeaderFilter::PROPAGATION.with(header::HOST.as_str());
+        let always = HeaderFilter::PROPAGATION
+            .with(header::HOST.as_str())
+            .with(header::CONTENT_TYPE.as_str());
         let wanted = match self.convention.has_user_agent() {
             true => always.with(header::USER_AGENT.as_str()),
             false => always,

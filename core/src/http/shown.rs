@@ -36,11 +36,12 @@ impl<'a> Shown<'a> {
         self.text.get(range).unwrap_or_default()
     }
 
-    /// Returns the span's name: method and route, or the method alone.
+    /// Returns the span's name: that of a gRPC call, else method and route, or the method alone.
     pub(crate) fn name(self) -> &'a str {
-        match self.facts.name {
-            Some(name) => self.part(name),
-            None => self.name_method(),
+        match (self.rpc_name(), self.facts.name) {
+            (Some(name), _) => name,
+            (None, Some(name)) => self.part(name),
+            (None, None) => self.name_method(),
         }
     }
 

@@ -104,7 +104,7 @@ impl HttpTracingBuilder {
     /// where it ends.
     ///
     /// If it returns `None` or panics, the name is the default: method and route template, with `HTTP` instead of an
-    /// unknown method. Keep the number of different names small.
+    /// unknown method; for a gRPC call its method, `package.Service/Method`. Keep the number of different names small.
     pub fn name_with(
         mut self,
         name: impl Fn(&str, Route<'_>) -> Option<String> + Send + Sync + 'static,

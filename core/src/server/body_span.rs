@@ -117,6 +117,7 @@ impl BodySpan {
                 Outcome::BodyFailed
             }
         };
+        self.request.is_whole = outcome == Outcome::Completed;
         self.request.end(outcome, self.sent);
     }
 }

@@ -18,6 +18,8 @@ pub(super) struct Request {
     calls_back: bool,
     /// Whether the method is `HEAD`, so that the response has no body.
     pub(super) is_head: bool,
+    /// Whether the response was seen to its end.
+    pub(super) is_whole: bool,
     /// Whether this thread is already in the scope of an outer mount point with the same span.
     is_in_scope: bool,
 }
@@ -29,6 +31,7 @@ impl Request {
         is_open: false,
         calls_back: false,
         is_head: false,
+        is_whole: false,
         is_in_scope: true,
     };
 
@@ -37,6 +40,7 @@ impl Request {
             is_open: true,
             calls_back,
             is_head: method == "HEAD",
+            is_whole: false,
             is_in_scope: false,
             span,
         }
@@ -130,6 +134,7 @@ impl Request {
             let end = Ending {
                 outcome,
                 body_bytes,
+                is_whole: self.is_whole,
                 now: policy.monotonic(),
             };
             if self.calls_back || policy.callbacks.naming.is_some() {
@@ -147,12 +152,15 @@ impl Request {
             let duration = end.note(record);
             let http = record.http()?;
             // A copy, because callbacks may change the span while they read it.
-            let template = http.shown().template().map(Box::<str>::from);
+            let shown = http.shown();
+            let template = shown.template().map(Box::<str>::from);
+            let rpc_method = shown.rpc_method().map(Box::<str>::from);
+            let rpc = (rpc_method, http.grpc.status_name());
             let outcome = http.outcome.unwrap_or(end.outcome);
             let (method, status, head) = (http.method(), http.status, http.head);
-            Some((method, template, status, outcome, duration, head))
+            Some((method, template, status, outcome, duration, head, rpc))
         });
-        if let Some(Some((method, template, status, outcome, duration, time_to_head))) = seen
+        if let Some(Some((method, template, status, outcome, duration, time_to_head, rpc))) = seen
             && self.calls_back
         {
             let end = RequestEnd {
@@ -164,6 +172,8 @@ impl Request {
                 duration,
                 time_to_head,
                 body_bytes: end.body_bytes,
+                rpc_method: rpc.0.as_deref(),
+                rpc_status: rpc.1,
             };
             for on_finish in &policy.callbacks.on_finish {
                 policy.suppressed(|| on_finish(&end));
@@ -185,6 +195,7 @@ impl Request {
 struct Ending {
     outcome: Outcome,
     body_bytes: u64,
+    is_whole: bool,
     now: Duration,
 }
 
@@ -201,6 +212,9 @@ impl Ending {
         };
         http.outcome = Some(outcome);
         http.body_bytes = self.body_bytes;
+        if self.is_whole {
+            http.grpc.end_body();
+        }
         // The body of a response to a panic ends after the panic itself.
         let duration = duration.max(http.head.unwrap_or_default());
         record.omitted.cut_values += mem::take(&mut http.cut_values);

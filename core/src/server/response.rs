@@ -3,6 +3,7 @@
 use crate::http::{BodySize, HeaderValues, Outcome, ResponseView, SpanEnd, Wanted};
 use crate::propagation::HeaderView;
 use crate::server::body_span::BodySpan;
+use crate::server::grpc;
 use crate::server::guarded::GuardedHeaders;
 use crate::server::request::Request;
 use crate::span::{Policy, SpanCell};
@@ -123,16 +124,26 @@ impl Request {
         }
     }
 
-    /// Reads from the trailers those attributes whose headers the response head did not have.
+    /// Reads from the trailers those attributes whose headers the response head did not have, and the status of a gRPC call.
     pub(super) fn read_trailers(&self, trailers: &dyn HeaderView) {
         if let Some((cell, policy)) = self.watched() {
             let mut wanted = Wanted {
                 only_missing: true,
                 ..Wanted::default()
             };
-            let header = cell.change_facts(|http| http.next_header(&mut wanted, &policy.http));
+            let wants = cell.change_facts(|http| {
+                let header = http.next_header(&mut wanted, &policy.http);
+                Some((header, http.grpc.lacks_status()))
+            });
+            let (header, lacks_status) = wants.unwrap_or_default();
+            if header.is_none() && !lacks_status {
+                return;
+            }
+            let trailers = GuardedHeaders::of(policy, || trailers);
+            if lacks_status {
+                grpc::read_trailers(cell, policy, &trailers);
+            }
             if header.is_some() {
-                let trailers = GuardedHeaders::of(policy, || trailers);
                 read_headers(cell, policy, &trailers, wanted, header);
             }
         }
@@ -160,7 +171,7 @@ fn note_head(
     });
     let now = policy.monotonic();
     let mut wanted = Wanted::default();
-    let (header, ends) = cell.change_request(|record| {
+    let (header, ends, is_grpc) = cell.change_request(|record| {
         let time_to_head = now.saturating_sub(record.started);
         let http = record.http_mut()?;
         http.set_route(route, limit);
@@ -173,8 +184,12 @@ fn note_head(
             true => http.next_header(&mut wanted, settings),
             false => None,
         };
-        Some((header, http.innermost(|options| options.ends)))
+        let ends = http.innermost(|options| options.ends);
+        Some((header, ends, http.grpc.is_request()))
     })??;
+    if is_grpc {
+        grpc::read_head(cell, policy, response);
+    }
     if header.is_some() {
         let headers = GuardedHeaders::of(policy, || response.headers());
         read_headers(cell, policy, &headers, wanted, header);

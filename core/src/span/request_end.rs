@@ -41,4 +41,9 @@ pub struct RequestEnd<'a> {
     /// The number of bytes of the body that were handed to the server. A request that is not recorded ends with its response head
     /// if the size of the body is known; then this is that size.
     pub body_bytes: u64,
+    /// The full name of the method that a gRPC request called, `package.Service/Method`; `None` for any other request. `_OTHER` if
+    /// the service did not prove to have it, so that it can be the label of a metric.
+    pub rpc_method: Option<&'a str>,
+    /// The status of a gRPC call, such as `OK` or `NOT_FOUND`, if there was one.
+    pub rpc_status: Option<&'static str>,
 }

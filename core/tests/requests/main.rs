@@ -7,6 +7,7 @@ mod support;
 
 mod bounds;
 mod foreign_code;
+mod grpc;
 mod hosts;
 mod identity;
 mod names_and_attributes;
