@@ -238,7 +238,8 @@ impl HttpTracingBuilder {
         self
     }
 
-    /// Sets when requests' spans end. [`SpanEnd::Body`] by default.
+    /// Sets when requests' spans end. The default, [`SpanEnd::Auto`], is the last byte of the response body, but the response
+    /// head for event streams that answer `GET`.
     pub fn ends(mut self, end: SpanEnd) -> Self {
         self.policy.http.ends = end;
         self
