@@ -5,6 +5,9 @@ use std::fmt;
 /// A mount point that found a request which a mount point of another policy had begun. The request has one span, in the outer
 /// policy: the tracer of the inner policy does not get it, and the inner policy's options and callbacks have no effect on it.
 ///
+/// If the outer policy has no [other mount point](crate::server::Instrumentation::mounted), requests are not marked, the inner
+/// mount point takes them for requests of their own, and both policies record them. That is not reported.
+///
 /// The inner policy reports its first such request as [`Diagnostic::NestedPolicies`](crate::Diagnostic::NestedPolicies).
 ///
 /// Build one policy and mount its clones. To send spans to two tracers, build it with a [`FanOut`](crate::FanOut):

@@ -69,13 +69,13 @@ impl fmt::Display for Outcome {
 /// [`MountPoint::ends`](crate::MountPoint::ends) set it.
 ///
 /// An event stream is a response of the content type `text/event-stream` (server-sent events) whose size is not known. Browsers
-/// open event streams with `GET`, keep them for hours and reconnect (WHATWG HTML, section 9.2). The streams that answer other
+/// open event streams with `GET`, keep them for hours and reconnect (WHATWG HTML, section 9.2). The streams that respond to other
 /// methods, such as those of LLM and MCP servers, are the result of one call.
 ///
 /// | response | [`Auto`](Self::Auto) | [`Head`](Self::Head) | [`Body`](Self::Body) |
 /// |---|---|---|---|
-/// | event stream that answers `GET` | head | head | last byte |
-/// | event stream that answers another method | last byte | head | last byte |
+/// | event stream that responds to `GET` | head | head | last byte |
+/// | event stream that responds to another method | last byte | head | last byte |
 /// | upgrade, such as to a WebSocket | head | head | head |
 /// | every other response | last byte | head | last byte |
 ///
@@ -97,7 +97,7 @@ impl fmt::Display for Outcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum SpanEnd {
-    /// With the last byte of the response body, but with the response head for event streams that answer `GET`. The default.
+    /// With the last byte of the response body, but with the response head for event streams that respond to `GET`. The default.
     #[default]
     Auto,
     /// With the response head, for every response.

@@ -67,7 +67,7 @@ impl HttpTracing {
     /// Creates the default policy with this tracer. It reads W3C, Jaeger and B3 headers of every caller, writes W3C and
     /// Jaeger headers, follows the caller's sampling decision and samples all other requests, names spans `<method>
     /// <route>`, sets tags of OpenTracing's conventions, and ends a span with the last byte of its response body, but with
-    /// the response head for event streams that answer `GET`.
+    /// the response head for event streams that respond to `GET`.
     pub fn new(tracer: impl Tracer + 'static) -> Self {
         Self::of(Policy::new(Arc::new(tracer)))
     }

@@ -24,7 +24,7 @@ pub(super) struct Request {
 /// The method, as far as the end of the request depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Method {
-    /// An event stream that answers it is open-ended.
+    /// An event stream in response to it is open-ended.
     Get,
     /// The response has no body.
     Head,

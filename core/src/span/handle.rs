@@ -357,7 +357,8 @@ impl Span {
     /// Sets an item of the baggage. All later children have it, and outgoing calls carry it to other services.
     ///
     /// If the key is not a token of RFC 9110, or the item exceeds the [bounds](crate::Baggage), nothing changes. The item is
-    /// visible through all handles of the span, on all threads, also after its end.
+    /// visible through all handles of the span, on all threads, also after its end. An item that is set then is missing in the
+    /// span that the tracer gets, and counts as a [late change](crate::HttpTracing::late_changes).
     ///
     /// ```
     /// use opentracing_http::{HttpTracing, InMemoryTracer};

@@ -6,6 +6,7 @@ use opentracing_http::sampler::Never;
 use super::*;
 
 type Lines = Arc<Mutex<Vec<String>>>;
+type Change<'a> = &'a dyn Fn(&Span);
 
 /// A policy that keeps the texts of its diagnostics.
 fn audible() -> (HttpTracing, InMemoryTracer, Lines) {
@@ -21,7 +22,7 @@ fn audible() -> (HttpTracing, InMemoryTracer, Lines) {
 #[test]
 fn every_late_change_is_counted_and_named() {
     let error = std::io::Error::other("no such order");
-    let changes: [(&str, &dyn Fn(&Span)); 10] = [
+    let changes: [(&str, Change<'_>); 10] = [
         ("tag `items`", &|span| span.set_tag("items", 3)),
         ("tag `sampling.priority`", &|span| {
             span.set_tag("sampling.priority", 1)

@@ -105,7 +105,7 @@ fn event_stream_of_any_method_but_get_ends_with_its_body() {
         assert_eq!(outcome(&span), Outcome::Completed, "{method}");
         assert_eq!(span.http().unwrap().body_bytes(), 7);
     }
-    // The end of a stream that answers GET is its head, so leaving it is no failure.
+    // The end of a stream in response to GET is its head, so leaving it is no failure.
     drop(stream(begin(&harness, "GET"), &event_stream()));
     let span = harness.only();
     assert_eq!(

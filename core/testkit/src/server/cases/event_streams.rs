@@ -12,9 +12,9 @@ use crate::server::{Feature, Kit, Server};
 
 const EVENTS: &str = "text/event-stream";
 
-/// The span of an event stream that answers `GET` ends with its head, whatever parameters its type has, and is complete. It is
+/// The span of an event stream that responds to `GET` ends with its head, whatever parameters its type has, and is complete. It is
 /// still current while the events are made.
-pub fn event_stream_that_answers_get_ends_with_its_head<S: Server>() {
+pub fn event_stream_of_get_ends_with_its_head<S: Server>() {
     for content_type in [EVENTS, "text/event-stream; charset=utf-8"] {
         assert!(ends_early::<S>(None, "GET", "/play", content_type));
     }
@@ -27,12 +27,12 @@ pub fn event_stream_that_answers_get_ends_with_its_head<S: Server>() {
     assert_chunks_below(request, chunks);
 }
 
-/// The span of an event stream that answers another method, such as that of a language model, ends with its body.
-pub fn event_stream_that_answers_post_ends_with_its_body<S: Server>() {
+/// The span of an event stream that responds to another method, such as that of a language model, ends with its body.
+pub fn event_stream_of_post_ends_with_its_body<S: Server>() {
     assert!(!ends_early::<S>(None, "POST", "/play", EVENTS));
 }
 
-/// The span of an event stream that answers `POST`, and that the client leaves, is that of an abandoned body.
+/// The span of an event stream that responds to `POST`, and that the client leaves, is that of an abandoned body.
 pub fn event_stream_that_is_left_is_an_abandoned_body<S: Server>() {
     if !S::CAPABILITIES.has(Feature::Streams) {
         return assert_whole::<S>();
