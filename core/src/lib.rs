@@ -41,9 +41,10 @@ pub mod error {
     pub use crate::span::RecordableError;
 }
 
-/// Guards and futures that keep a span current, and the hook that connects other context systems.
+/// Guards and futures that keep a span current, the hook that connects other context systems, and the number of children that
+/// found no current span.
 pub mod scope {
-    pub use crate::span::{Entered, ScopeHook, Scoped};
+    pub use crate::span::{Entered, ScopeHook, Scoped, children_without_parent};
 }
 
 /// The types that values, sets of tags and log fields can be written as.

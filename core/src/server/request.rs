@@ -16,12 +16,21 @@ pub(super) struct Request {
     is_open: bool,
     /// Whether finish callbacks are called at the end.
     calls_back: bool,
-    /// Whether the method is `HEAD`, so that the response has no body.
-    pub(super) is_head: bool,
+    pub(super) method: Method,
     /// Whether the response was seen to its end.
     pub(super) is_whole: bool,
     /// Whether this thread is already in the scope of an outer mount point with the same span.
     is_in_scope: bool,
+}
+
+/// The method, as far as the end of the request depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Method {
+    /// An event stream in response to it is open-ended.
+    Get,
+    /// The response has no body.
+    Head,
+    Other,
 }
 
 impl Request {
@@ -30,7 +39,7 @@ impl Request {
         span: Span::none(),
         is_open: false,
         calls_back: false,
-        is_head: false,
+        method: Method::Other,
         is_whole: false,
         is_in_scope: true,
     };
@@ -39,7 +48,11 @@ impl Request {
         Self {
             is_open: true,
             calls_back,
-            is_head: method == "HEAD",
+            method: match method {
+                "GET" => Method::Get,
+                "HEAD" => Method::Head,
+                _ => Method::Other,
+            },
             is_whole: false,
             is_in_scope: false,
             span,

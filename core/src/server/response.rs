@@ -5,7 +5,7 @@ use crate::propagation::HeaderView;
 use crate::server::body_span::BodySpan;
 use crate::server::grpc;
 use crate::server::guarded::GuardedHeaders;
-use crate::server::request::Request;
+use crate::server::request::{Method, Request};
 use crate::span::{Policy, SpanCell};
 use crate::text::BoundedText;
 
@@ -68,7 +68,7 @@ impl Request {
         let streams = body == BodySize::Unknown;
         let is_bodyless = matches!(body, BodySize::Empty | BodySize::Exact(0))
             || head.is_upgrade
-            || self.is_head
+            || self.method == Method::Head
             || matches!(head.status, Some(100..200 | 204 | 304));
         let ends = match self.watched() {
             Some((cell, policy)) => note_head(cell, policy, head.status, response),
@@ -92,7 +92,7 @@ impl Request {
         if let BodySize::Exact(size) = body {
             return Some(match ends {
                 SpanEnd::Head => Body::None { bytes: 0 },
-                SpanEnd::Body | SpanEnd::EventStream => Body::Followed {
+                SpanEnd::Auto | SpanEnd::Body => Body::Followed {
                     declared: Some(size),
                 },
             });
@@ -100,8 +100,8 @@ impl Request {
         let headers = GuardedHeaders::of(policy, || response.headers());
         let ends_here = match ends {
             SpanEnd::Head => true,
-            SpanEnd::Body => is_event_stream(&headers),
-            SpanEnd::EventStream => false,
+            SpanEnd::Auto => self.method == Method::Get && is_event_stream(&headers),
+            SpanEnd::Body => false,
         };
         Some(match ends_here {
             true => Body::InScope { ends_request: true },
@@ -216,12 +216,15 @@ fn read_headers(
     }
 }
 
-/// Returns `true` for a response of server-sent events, by its content type.
+/// Returns `true` for a response of server-sent events, by its content type: `text/event-stream`, with or without parameters
+/// (RFC 9110, section 8.3.1).
 fn is_event_stream(headers: &dyn HeaderView) -> bool {
     let content_type = headers.header("content-type").unwrap_or_default();
-    content_type
-        .get(..17)
-        .is_some_and(|start| start.eq_ignore_ascii_case(b"text/event-stream"))
+    let media_type = content_type.split_at_checked("text/event-stream".len());
+    media_type.is_some_and(|(start, rest)| {
+        start.eq_ignore_ascii_case(b"text/event-stream")
+            && matches!(rest.first(), None | Some(b';' | b' ' | b'\t'))
+    })
 }
 
 /// Returns the number of bytes that a response of unknown size declares in its headers (RFC 9110, section 8.6).

@@ -9,6 +9,7 @@ mod finished;
 mod handle;
 mod hook;
 mod late_bytes;
+mod late_changes;
 mod owned_span;
 mod policy;
 pub(crate) mod pool;
@@ -18,6 +19,7 @@ mod request_end;
 mod start;
 pub(crate) mod suppression;
 mod tracer;
+mod without_parent;
 
 pub use self::clock::{Clock, SystemClock};
 pub use self::current::{Entered, Scoped};
@@ -29,6 +31,7 @@ pub use self::recordable_error::RecordableError;
 pub use self::request_end::RequestEnd;
 pub use self::start::SpanBuilder;
 pub use self::tracer::Tracer;
+pub use self::without_parent::children_without_parent;
 
 pub(crate) use self::cell::SpanCell;
 pub(crate) use self::current::Kind;
@@ -37,3 +40,4 @@ pub(crate) use self::policy::Policy;
 pub(crate) use self::record::Record;
 pub(crate) use self::start::{Inherited, Start, pass_through};
 pub(crate) use self::suppression::PolicyId;
+pub(crate) use self::without_parent::note_policy;

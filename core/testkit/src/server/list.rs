@@ -136,8 +136,11 @@ list_of_cases! { $
     "Bodies and ends" {
         span_ends_with_the_body_by_default
         span_ends_with_the_head_if_set
-        event_stream_ends_with_its_head
-        event_stream_ends_with_its_body_if_set
+        event_stream_of_get_ends_with_its_head
+        event_stream_of_post_ends_with_its_body
+        event_stream_that_is_left_is_an_abandoned_body
+        end_of_an_event_stream_can_be_set
+        change_after_the_end_is_counted_and_reported_once
         streamed_body_finishes_once
         content_length_over_a_stream_is_complete
         head_request_is_complete_without_its_body
