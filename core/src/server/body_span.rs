@@ -117,7 +117,7 @@ impl BodySpan {
                 Outcome::BodyFailed
             }
         };
-        self.request.end(outcome, self.sent);
+        self.request.end(outcome, Some(self.sent));
     }
 }
 
@@ -128,6 +128,6 @@ impl Drop for BodySpan {
             true => Outcome::Completed,
             false => Outcome::BodyAbandoned,
         };
-        self.request.end(outcome, self.sent);
+        self.request.end(outcome, Some(self.sent));
     }
 }

@@ -6,9 +6,11 @@
 mod support;
 
 mod bounds;
+mod failures;
 mod foreign_code;
 mod hosts;
 mod identity;
+mod late_attributes;
 mod names_and_attributes;
 mod policy;
 mod redacted_urls;
