@@ -11,7 +11,7 @@ use crate::http::redaction::HeaderRule;
 /// An attribute of a request or a response that becomes a tag, if it has a value.
 ///
 /// The tag's key is the attribute's name, for headers `http.request.header.<name>` and `http.response.header.<name>`, and
-/// OpenTelemetry's name for those that say so (semantic conventions 1.43.0, "HTTP" and "Network");
+/// OpenTelemetry's key for sizes of bodies, local addresses and synthetic traffic (semantic conventions 1.43.0);
 /// [`tag`](Self::tag) sets another. Several values of one header are joined by `, `. Bytes that are not UTF-8 become
 /// U+FFFD.
 ///

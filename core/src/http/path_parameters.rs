@@ -8,8 +8,8 @@ use crate::propagation::percent::decode_strictly;
 /// Returns name and value of each parameter of `template`, in the order of the path. Values are as the client sent them: not
 /// decoded. Parameters without a name and without a value are left out.
 ///
-/// Templates are those of every framework: `{id}`, `{id:[0-9]+}`, `{*rest}`, `{rest}*`, `<id>`, `<rest..>`. Text before and after a
-/// parameter in its segment is allowed. If one segment has several parameters, they are left out, because they cannot be told
+/// Templates are those of every framework: `{id}`, `{id:[0-9]+}`, `{*rest}`, `{rest}*`, `<id>`, `<rest..>`, `:id`, `*rest`. Text
+/// before and after a parameter in brackets is allowed. If one segment has several parameters, they are left out, because they cannot be told
 /// apart. If the path does not fit, there are no parameters; that is so if the end of the path was cut off.
 pub(super) fn parameters<'a>(template: &'a str, path: &'a str) -> Vec<(&'a str, &'a str)> {
     find(template, path).unwrap_or_default()
@@ -88,6 +88,25 @@ struct Parameter<'a> {
 
 impl<'a> Parameter<'a> {
     fn of(segment: &'a str) -> Option<Self> {
+        Self::after_sign(segment).or_else(|| Self::in_brackets(segment))
+    }
+
+    /// Reads a segment that begins with a colon, or with an asterisk for all that is left.
+    fn after_sign(segment: &'a str) -> Option<Self> {
+        let takes_all = segment.starts_with('*');
+        let name = segment.strip_prefix([':', '*'])?;
+        // What follows a bracket is poem's regular expression.
+        let name = name.split('<').next().unwrap_or_default();
+        let is_name = name.starts_with(|first: char| first.is_alphabetic() || first == '_');
+        (is_name && !name.contains([':', '{', '*'])).then_some(Self {
+            before: "",
+            name,
+            after: "",
+            takes_all,
+        })
+    }
+
+    fn in_brackets(segment: &'a str) -> Option<Self> {
         let (before, opened) = segment.split_at_checked(segment.find(['{', '<'])?)?;
         let close = match opened.as_bytes().first() {
             Some(b'{') => matching_brace(opened)?,
@@ -150,6 +169,11 @@ mod tests {
             ("/p/{a:x/y}/z", "/p/1/z", "a=1"),
             ("/items/{id}.json", "/items/7.json", "id=7"),
             ("/items/v{id}", "/items/v7", "id=7"),
+            ("/items/:id", "/items/7", "id=7"),
+            ("/items/:id<\\d+>/x", "/items/7/x", "id=7"),
+            ("/files/*rest", "/files/a/b", "rest=a/b"),
+            ("/things/a:b", "/things/a:b", ""),
+            ("/:7/{id}", "/:7/8", "id=8"),
             ("/<_>/<id>", "/x/7", "id=7"),
             ("/<_id>", "/7", "_id=7"),
             ("/{a}-{b}/{c}", "/1-2/3", "c=3"),

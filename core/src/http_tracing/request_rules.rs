@@ -79,7 +79,8 @@ impl HttpTracingBuilder {
     ///
     /// The panic goes on as without this option: with the same payload, and the panic hook of the application is called once. A
     /// payload that is neither `&str` nor `String` has no message. Nothing is recorded where an adapter does not run the code that
-    /// panics in the [scope](crate::server::RequestSpan::scope) of its request; its page says so.
+    /// panics in the [scope](crate::server::RequestSpan::scope) of its request: in warp's filter form, and in routes of rocket that are
+    /// not mounted through `traced`.
     ///
     /// ```
     /// use opentracing_http::{HttpTracing, InMemoryTracer};
