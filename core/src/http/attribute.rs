@@ -16,7 +16,8 @@ use crate::http::redaction::HeaderRule;
 /// U+FFFD.
 ///
 /// Parameters of the path are read from the path and the template of the route, so there are none without a template. Their values
-/// are as the client sent them, not decoded. Several parameters within one segment of the template are left out.
+/// are as the client sent them, not decoded. Several parameters within one segment of the template are left out, and so may be those
+/// of a path that is longer than [`Limits::value_bytes`](crate::Limits::value_bytes).
 ///
 /// Possible secrets are left out or replaced by `REDACTED`, unless [`unredacted`](Self::unredacted) is called:
 ///
@@ -130,7 +131,8 @@ attributes! {
     LOCAL_ADDRESS = "local_address" as "network.local.address", What::LocalAddress;
     /// `local_port`: the server's port of the connection. The tag is `network.local.port`.
     LOCAL_PORT = "local_port" as "network.local.port", What::LocalPort;
-    /// `path_parameters`: the parameters of the route's template with their values in the path, as in `id=7, name=x`.
+    /// `path_parameters`: the parameters of the route's template with their values in the path, as in `id=7, name=x`
+    /// (`view_args` of Flask).
     PATH_PARAMETERS = "path_parameters", What::PathParameters;
 }
 

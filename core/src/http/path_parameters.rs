@@ -10,7 +10,8 @@ use crate::propagation::percent::decode_strictly;
 ///
 /// Templates are those of every framework: `{id}`, `{id:[0-9]+}`, `{*rest}`, `{rest}*`, `<id>`, `<rest..>`, `:id`, `*rest`. Text
 /// before and after a parameter in brackets is allowed. If one segment has several parameters, they are left out, because they cannot be told
-/// apart. If the path does not fit, there are no parameters; that is so if the end of the path was cut off.
+/// apart. If the path does not fit, there are no parameters. If the end of the path was cut off, either the last value is cut as
+/// well, or the path does not fit.
 pub(super) fn parameters<'a>(template: &'a str, path: &'a str) -> Vec<(&'a str, &'a str)> {
     find(template, path).unwrap_or_default()
 }

@@ -18,7 +18,6 @@ const SAMPLERS: &str =
 impl HttpTracingBuilder {
     /// Applies these variables of the process' environment. Unset and empty variables change nothing:
     ///
-    /// | variable | sets | values |
     /// | variable | option | values |
     /// |---|---|---|
     /// | `OTEL_TRACES_SAMPLER` | [`sampler`](Self::sampler) | `always_on`, `always_off`, `traceidratio`, `parentbased_always_on`, `parentbased_always_off`, `parentbased_traceidratio` |

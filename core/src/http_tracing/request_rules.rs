@@ -95,7 +95,7 @@ impl HttpTracingBuilder {
     }
 
     /// Sets the methods that are known, in their letter case. Names and tags show every other method as `HTTP` and `_OTHER`, so that
-    /// callers cannot create new ones. The default are the methods of RFC 9110, `PATCH` and `QUERY`.
+    /// callers cannot create new ones. By default these are the methods of RFC 9110, `PATCH` and `QUERY`.
     ///
     /// The list replaces the default, as OpenTelemetry requires ("HTTP spans", `http.request.method`). With an empty list no method
     /// is known. The variable `OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS` sets it, too; see [`env`](Self::env).
