@@ -71,6 +71,12 @@ impl RequestView for View<'_, '_> {
         self.request.remote()
     }
 
+    /// The address on which Rocket listens, with the port that it was given if the configuration has port 0.
+    fn local_addr(&self) -> Option<SocketAddr> {
+        let config = self.request.rocket().config();
+        Some(SocketAddr::new(config.address, config.port))
+    }
+
     fn route(&self) -> Route<'_> {
         let route = self.request.route();
         route.map_or(Route::Unknown, |route| Route::Template(route.uri.path()))

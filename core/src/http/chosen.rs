@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::fmt::Write as _;
 
 use http::HeaderName;
+use http::header::CONTENT_LENGTH;
 
 use crate::http::attribute::{Attribute, What};
 use crate::http::host::append_url;
@@ -12,6 +13,7 @@ use crate::http::origin::Origin;
 use crate::http::redaction::{Bounded, HeaderRule, append_header};
 use crate::http::request_view::{RequestView, canonical, host_header, version_number};
 use crate::http::settings::HttpSettings;
+use crate::http::synthetic::synthetic_type;
 use crate::http::text_buffer::{Text, TextBuffer};
 use crate::propagation::HeaderView;
 
@@ -98,7 +100,22 @@ pub(crate) fn append(
             let out = &mut Bounded::new(text, limit);
             return append_header(headers, name, rule, &settings.query_redaction, out);
         }
-        What::ResponseHeader(..) => return false,
+        // Read at the end, from the facts.
+        What::ResponseHeader(..)
+        | What::ResponseBodySize
+        | What::PathParameters
+        | What::PathParameter(_) => return false,
+        What::RequestBodySize => declared_size(headers),
+        What::SyntheticType => headers.header("user-agent").and_then(synthetic_type),
+        What::LocalAddress => {
+            let local = view.local_addr().map(|local| canonical(local).ip());
+            let local = local.filter(|local| !local.is_unspecified());
+            return local.is_some_and(|local| write!(text, "{local}").is_ok());
+        }
+        What::LocalPort => {
+            let port = view.local_addr().map(|local| local.port());
+            return port.is_some_and(|port| write!(text, "{port}").is_ok());
+        }
         What::RemoteAddr => {
             return view
                 .peer()
@@ -134,6 +151,19 @@ pub(crate) fn append(
         text.push_str(found);
     }
     found.is_some()
+}
+
+/// Returns the size of the request's body that its only `Content-Length` declares: digits alone (RFC 9110, section 8.6).
+fn declared_size(headers: &dyn HeaderView) -> Option<&str> {
+    let (mut declared, mut count) = (None, 0_usize);
+    headers.header_values(CONTENT_LENGTH.as_str(), &mut |value| {
+        declared = Some(value);
+        count += 1;
+    });
+    let declared = declared.filter(|_| count == 1)?;
+    let is_number = declared.iter().all(u8::is_ascii_digit);
+    let declared = std::str::from_utf8(declared).ok().filter(|_| is_number)?;
+    declared.parse::<i64>().is_ok().then_some(declared)
 }
 
 fn append_query(

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use crate::http::facts::HttpFacts;
 use crate::http::host::default_port;
+use crate::http::late_attributes::{late_attributes, value_of};
 use crate::http::outcome::Outcome;
 use crate::http::request_view::Route;
 use crate::http::settings::HttpSettings;
@@ -77,9 +78,12 @@ pub(crate) fn tags(
             open_telemetry(http, settings, value_bytes, &mut tags);
         }
         shared(http, &mut tags);
-        for (attribute, value) in http.attributes(settings) {
-            tags.set(attribute.key.clone(), value);
+        for (attribute, text) in http.attributes(settings) {
+            tags.set(attribute.key.clone(), value_of(attribute, text));
         }
+        late_attributes(*http, settings, value_bytes, |attribute, value| {
+            tags.set(attribute.key.clone(), value);
+        });
     }
     for tag in own {
         tags.set(tag.key.clone(), tag.value.clone());
@@ -179,8 +183,9 @@ fn shared(http: &Shown<'_>, tags: &mut Tags) {
 }
 
 pub(crate) fn is_failure(http: &HttpFacts) -> bool {
-    http.outcome
-        .is_some_and(|outcome| outcome.is_failure(http.status))
+    let default = |outcome: Outcome| outcome.is_failure(http.status);
+    http.status_fails
+        .unwrap_or_else(|| http.outcome.is_some_and(default))
         || http.grpc.failure().is_some()
 }
 

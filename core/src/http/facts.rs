@@ -15,7 +15,7 @@ use crate::http::chosen::{
 };
 use crate::http::grpc::{GrpcCall, is_grpc};
 use crate::http::host::Host;
-use crate::http::method::known_method;
+use crate::http::method::Method;
 use crate::http::options::Options;
 use crate::http::origin::Origin;
 use crate::http::outcome::Outcome;
@@ -33,7 +33,7 @@ pub(crate) struct HttpFacts {
     text: TextBuffer,
     pub(crate) component: &'static str,
     /// The method, if it is a known one.
-    pub(super) known_method: Option<&'static str>,
+    pub(super) known_method: Option<Method>,
     pub(super) other_method: Text,
     pub(super) scheme: Option<Text>,
     pub(super) host: Option<KnownHost>,
@@ -51,9 +51,14 @@ pub(crate) struct HttpFacts {
     pub(crate) outcome: Option<Outcome>,
     /// Time from the start to the response head.
     pub(crate) head: Option<Duration>,
-    pub(crate) body_bytes: u64,
-    /// The error message, if the framework reports one.
+    /// The number of bytes of the body that were handed to the server, if the body ended before the span.
+    pub(crate) body_bytes: Option<u64>,
+    /// The error message, if the framework reports one, or that of a panic.
     pub(crate) error: Option<String>,
+    /// Whether the error message is that of a panic, which no other replaces.
+    error_is_panic: bool,
+    /// Whether the policy's own rule counts the status as a failure, if it has one.
+    pub(crate) status_fails: Option<bool>,
     pub(super) attributes: Slots,
     /// The options of the mount point where the span started, followed by those of each inner mount point that joined
     /// it.
@@ -120,8 +125,10 @@ impl HttpFacts {
         grpc: GrpcCall::NONE,
         outcome: None,
         head: None,
-        body_bytes: 0,
+        body_bytes: None,
         error: None,
+        error_is_panic: false,
+        status_fails: None,
         attributes: Slots::EMPTY,
         options: None,
         joined: Vec::new(),
@@ -139,8 +146,8 @@ impl HttpFacts {
     }
 
     /// Stores what finish callbacks get of a request that is not recorded.
-    pub(crate) fn watch(&mut self, arrival: &Arrival<'_>, limit: usize) {
-        self.known_method = known_method(arrival.view.method());
+    pub(crate) fn watch(&mut self, arrival: &Arrival<'_>, settings: &HttpSettings, limit: usize) {
+        self.known_method = settings.known_methods.find(arrival.view.method());
         self.set_route(arrival.view.route(), limit);
         if is_grpc(arrival.headers) {
             let path = arrival.view.path();
@@ -184,7 +191,7 @@ impl HttpFacts {
         self.text.reserve_exact(room + SPARE_TEXT + chosen * 64);
 
         let method = view.method();
-        self.known_method = known_method(method);
+        self.known_method = settings.known_methods.find(method);
         if self.known_method.is_none() {
             self.other_method = self.push(method, limit);
         }
@@ -395,15 +402,24 @@ impl HttpFacts {
 
     /// Stores the error.
     pub(crate) fn set_error(&mut self, error: BoundedText) {
-        self.cut_values += u32::from(error.is_cut);
-        self.error = Some(error.text);
+        if !self.error_is_panic {
+            self.cut_values += u32::from(error.is_cut);
+            self.error = Some(error.text);
+        }
+    }
+
+    /// Stores the message of a panic as the error, for good.
+    pub(crate) fn set_panic_message(&mut self, message: BoundedText) {
+        self.set_error(message);
+        self.error_is_panic = true;
     }
 
     /// Stores method and template next to each other, and replaces an earlier template: changes take no more room.
     fn set_template(&mut self, template: &str, limit: usize) {
         let kept = prefix(template, limit);
         self.cut_values += u32::from(kept.len() < template.len());
-        let method = self.name_method();
+        let method = self.known_method.clone();
+        let method = method.as_ref().map_or("HTTP", Method::as_str);
         let position = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
         let length = method.len() + 1 + kept.len();
         let start = match self.name {
@@ -435,18 +451,29 @@ impl HttpFacts {
     }
 
     /// Returns the method as it appears in names (OpenTelemetry's HTTP spans, "Name").
-    pub(super) fn name_method(&self) -> &'static str {
-        self.known_method.unwrap_or("HTTP")
+    pub(super) fn name_method(&self) -> &str {
+        self.known_method.as_ref().map_or("HTTP", Method::as_str)
     }
 
     /// Returns the method, `_OTHER` if it is not a known one.
-    pub(crate) fn method(&self) -> &'static str {
-        self.known_method.unwrap_or("_OTHER")
+    pub(crate) fn method(&self) -> Method {
+        self.known_method.clone().unwrap_or(Method::OTHER)
     }
 
     /// Returns the facts for reading.
     pub(crate) fn shown(&self) -> Shown<'_> {
         Shown::new(self, self.text.as_str())
+    }
+
+    /// Returns all lists of attributes.
+    pub(super) fn lists<'a>(
+        &'a self,
+        settings: &'a HttpSettings,
+    ) -> impl Iterator<Item = &'a [Attribute]> {
+        let joined = self.joined.iter().map(|options| &*options.attributes);
+        [self.list(settings, 0), self.list(settings, 1)]
+            .into_iter()
+            .chain(joined)
     }
 
     pub(super) fn list<'a>(&'a self, settings: &'a HttpSettings, list: u16) -> &'a [Attribute] {

@@ -34,7 +34,6 @@ pub enum Outcome {
 impl Outcome {
     /// Returns the outcome's name in tags: `completed`, `handler_error`, `panicked`, `cancelled`, `body_failed` or
     /// `body_abandoned`.
-    /// `body_abandoned`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -49,6 +48,8 @@ impl Outcome {
 
     /// Returns `true` if a request with this outcome and this response status failed. Not a failure: a completed
     /// response, and a handler's error that became a response, with a status below 500.
+    ///
+    /// This is the default; a policy can have [another rule](crate::HttpTracingBuilder::failure_when) for statuses.
     #[must_use]
     pub fn is_failure(self, status: Option<u16>) -> bool {
         match (self, status) {

@@ -5,6 +5,7 @@ use http::{HeaderName, header};
 use crate::http::attribute::Attribute;
 use crate::http::convention::SemanticConvention;
 use crate::http::forwarded::Forwarded;
+use crate::http::method::KnownMethods;
 use crate::http::outcome::SpanEnd;
 use crate::http::pattern::Pattern;
 use crate::http::redaction::QueryRedaction;
@@ -30,6 +31,9 @@ pub(crate) struct HttpSettings {
     /// Headers that are redacted besides those that are known.
     pub(crate) redacted_headers: Vec<HeaderName>,
     pub(crate) return_trace_id: Option<TraceIdHeader>,
+    pub(crate) known_methods: KnownMethods,
+    /// Whether the error log shows the messages of panics.
+    pub(crate) records_panic_messages: bool,
 }
 
 impl HttpSettings {

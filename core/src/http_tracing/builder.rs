@@ -492,12 +492,16 @@ impl HttpTracingBuilder {
     }
 
     /// Stores the error of an option whose text could not be read.
-    fn unreadable(&mut self, option: &'static str, error: impl Error + Send + Sync + 'static) {
+    pub(super) fn unreadable(
+        &mut self,
+        option: &'static str,
+        error: impl Error + Send + Sync + 'static,
+    ) {
         self.error
             .get_or_insert_with(|| ConfigError::new(option, error.to_string()).with_source(error));
     }
 
-    fn wrong(&mut self, option: &'static str, error: &dyn fmt::Display) {
+    pub(super) fn wrong(&mut self, option: &'static str, error: &dyn fmt::Display) {
         self.error
             .get_or_insert_with(|| ConfigError::new(option, error.to_string()));
     }

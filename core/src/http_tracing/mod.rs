@@ -3,6 +3,7 @@
 mod builder;
 mod env;
 mod mount_point;
+mod request_rules;
 
 use std::borrow::Cow;
 use std::sync::Arc;

@@ -1,10 +1,12 @@
 //! The state of a request that its part before the response head and its part after it share.
 
+use std::any::Any;
 use std::fmt::Display;
 use std::mem;
+use std::panic::{self, AssertUnwindSafe};
 use std::time::Duration;
 
-use crate::http::{Outcome, Route};
+use crate::http::{Outcome, Route, is_failure};
 use crate::span::{Kind, Policy, Record, RequestEnd, Span, SpanCell, current};
 use crate::text::BoundedText;
 
@@ -93,7 +95,29 @@ impl Request {
         if self.is_in_scope {
             return f();
         }
+        if self.records_panic_messages() {
+            return self.scope_with_message(f);
+        }
         current::lend(&mut self.span, Kind::Request, f, note_panic)
+    }
+
+    fn records_panic_messages(&self) -> bool {
+        let cell = self.span.cell();
+        cell.is_some_and(|cell| cell.policy().http.records_panic_messages && cell.is_recorded())
+    }
+
+    /// Runs `f` as [`scope`](Self::scope) does, and records the message of its panic. The panic continues with its own payload. Its
+    /// hook has been called before, and is not called again.
+    #[cold]
+    fn scope_with_message<R>(&mut self, f: impl FnOnce() -> R) -> R {
+        let run = || current::lend(&mut self.span, Kind::Request, f, note_panic);
+        match panic::catch_unwind(AssertUnwindSafe(run)) {
+            Ok(result) => result,
+            Err(payload) => {
+                note_panic_message(&self.span, &*payload);
+                panic::resume_unwind(payload)
+            }
+        }
     }
 
     /// Records that a part of the request has panicked now.
@@ -139,7 +163,9 @@ impl Request {
     }
 
     /// Ends the request, once: calls the callbacks first, then ends the span. The handle stays usable for code that still runs.
-    pub(super) fn end(&mut self, outcome: Outcome, body_bytes: u64) {
+    ///
+    /// `body_bytes` is the number of bytes of the body, if the body ends before the request.
+    pub(super) fn end(&mut self, outcome: Outcome, body_bytes: Option<u64>) {
         let is_watched = self.is_watched();
         self.is_open = false;
         if let Some(cell) = self.span.cell().filter(|_| is_watched) {
@@ -150,21 +176,21 @@ impl Request {
                 is_whole: self.is_whole,
                 now: policy.monotonic(),
             };
-            if self.calls_back || policy.callbacks.naming.is_some() {
+            if self.calls_back || policy.callbacks.decide_at_end() {
                 self.call_back(cell, &end);
             }
             self.span.end(|record| end.note(record));
         }
     }
 
-    /// Calls the finish callbacks and the naming rule, while the span can still be changed.
+    /// Calls the rule for failures, the finish callbacks and the naming rule, while the span can still be changed.
     #[cold]
     fn call_back(&self, cell: &SpanCell, end: &Ending) {
         let policy = cell.policy();
         let seen = cell.change_request(|record| {
             let duration = end.note(record);
             let http = record.http()?;
-            // A copy, because callbacks may change the span while they read it.
+            // Copies, because callbacks may change the span while they read it.
             let shown = http.shown();
             let template = shown.template().map(Box::<str>::from);
             let rpc_method = shown.rpc_method().map(Box::<str>::from);
@@ -173,23 +199,38 @@ impl Request {
             let (method, status, head) = (http.method(), http.status, http.head);
             Some((method, template, status, outcome, duration, head, rpc))
         });
-        if let Some(Some((method, template, status, outcome, duration, time_to_head, rpc))) = seen
-            && self.calls_back
-        {
-            let end = RequestEnd {
-                span: &self.span,
-                method,
-                route: template.as_deref().map_or(Route::Unknown, Route::Template),
-                status,
-                outcome,
-                duration,
-                time_to_head,
-                body_bytes: end.body_bytes,
-                rpc_method: rpc.0.as_deref(),
-                rpc_status: rpc.1,
-            };
-            for on_finish in &policy.callbacks.on_finish {
-                policy.suppressed(|| on_finish(&end));
+        if let Some(Some((method, template, status, outcome, duration, time_to_head, rpc))) = seen {
+            let (span, method) = (&self.span, method.as_str());
+            let route = template.as_deref().map_or(Route::Unknown, Route::Template);
+            // Every other outcome is a failure, whatever the status is.
+            let decides = matches!(outcome, Outcome::Completed | Outcome::HandlerError);
+            let judged = status.filter(|_| decides);
+            let judged = judged.and_then(|status| policy.status_fails(method, route, status));
+            let is_failure = cell.change_facts(|http| {
+                http.status_fails = judged;
+                Some(is_failure(http))
+            });
+            let callbacks = policy
+                .callbacks
+                .on_finish
+                .iter()
+                .filter(|_| self.calls_back);
+            for on_finish in callbacks {
+                policy.suppressed(|| {
+                    on_finish(&RequestEnd {
+                        span,
+                        method,
+                        route,
+                        status,
+                        outcome,
+                        is_failure: is_failure.unwrap_or_default(),
+                        duration,
+                        time_to_head,
+                        body_bytes: end.body_bytes.unwrap_or_default(),
+                        rpc_method: rpc.0.as_deref(),
+                        rpc_status: rpc.1,
+                    });
+                });
             }
         }
         policy.name_by_rule(cell);
@@ -207,7 +248,7 @@ impl Request {
 /// The outcome and the time of a request's end, as its adapter knows them.
 struct Ending {
     outcome: Outcome,
-    body_bytes: u64,
+    body_bytes: Option<u64>,
     is_whole: bool,
     now: Duration,
 }
@@ -240,5 +281,18 @@ pub(super) fn note_panic(span: &Span) {
     if let Some(cell) = span.cell() {
         let now = cell.policy().monotonic();
         cell.change_request(|record| record.panicked.get_or_insert(now).to_owned());
+    }
+}
+
+/// Stores the message of a panic, cut to the limit of values. A payload that is no text has none.
+fn note_panic_message(span: &Span, payload: &(dyn Any + Send)) {
+    let literal = payload.downcast_ref::<&'static str>().copied();
+    let message = literal.or_else(|| Some(payload.downcast_ref::<String>()?.as_str()));
+    if let (Some(cell), Some(message)) = (span.cell(), message) {
+        let message = BoundedText::of(&message, cell.policy().limits.value_bytes);
+        cell.change_facts(|http| {
+            http.set_panic_message(message);
+            Some(())
+        });
     }
 }

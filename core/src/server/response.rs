@@ -18,8 +18,8 @@ struct Head {
 
 /// The treatment of the body that follows a response's head.
 enum Body {
-    /// The body is not followed. The request is complete, with this many bytes.
-    None { bytes: u64 },
+    /// The body is not followed. The request is complete, with this many bytes, or before its body.
+    None { bytes: Option<u64> },
     /// The end of the body does not matter, because the request ends with its head or is not watched. The span is still current
     /// while the body is polled.
     InScope { ends_request: bool },
@@ -40,7 +40,7 @@ impl Request {
             }
             Body::InScope { ends_request } => {
                 if ends_request {
-                    self.end(Outcome::Completed, 0);
+                    self.end(Outcome::Completed, None);
                 }
                 Some(BodySpan::new(self, None))
             }
@@ -79,19 +79,19 @@ impl Request {
                 BodySize::Exact(size) if !is_bodyless => size,
                 _ => 0,
             };
-            return Some(Body::None { bytes });
+            return Some(Body::None { bytes: Some(bytes) });
         }
         let Some(ends) = ends else {
             return Some(match streams {
                 true => Body::InScope {
                     ends_request: false,
                 },
-                false => Body::None { bytes: 0 },
+                false => Body::None { bytes: None },
             });
         };
         if let BodySize::Exact(size) = body {
             return Some(match ends {
-                SpanEnd::Head => Body::None { bytes: 0 },
+                SpanEnd::Head => Body::None { bytes: None },
                 SpanEnd::Auto | SpanEnd::Body => Body::Followed {
                     declared: Some(size),
                 },

@@ -339,8 +339,8 @@ pub struct RequestInfo<'a> {
 impl<'a> RequestInfo<'a> {
     /// Returns the method; `_OTHER` if it is not a known one. See [`RequestInfo`] for an example.
     #[must_use]
-    pub fn method(self) -> &'static str {
-        self.facts.method()
+    pub fn method(self) -> &'a str {
+        self.facts.shown().method()
     }
 
     /// Returns the path as the client sent it, cut to [`Limits::value_bytes`](crate::Limits::value_bytes). See [`RequestInfo`]
@@ -412,7 +412,7 @@ impl<'a> RequestInfo<'a> {
     /// example.
     #[must_use]
     pub fn body_bytes(self) -> u64 {
-        self.facts.body_bytes
+        self.facts.body_bytes.unwrap_or_default()
     }
 }
 

@@ -188,6 +188,13 @@ impl Policy {
             .find_map(|hook| self.guard(|| hook.ambient_parent()).flatten())
     }
 
+    /// Returns whether the application's rule counts this response as a failure. Returns `None` without such a rule, and if it
+    /// panics.
+    pub(crate) fn status_fails(&self, method: &str, route: Route<'_>, status: u16) -> Option<bool> {
+        let fails = self.callbacks.failure.as_ref()?;
+        self.guard(|| fails(method, route, status))
+    }
+
     /// Names a request's span by the policy's rule, if there is one and the span was given no name. Called at the request's end:
     /// the name cannot be read before, and the route may be known only then.
     pub(crate) fn name_by_rule(&self, span: &SpanCell) {
@@ -202,6 +209,7 @@ impl Policy {
         let Some((method, template)) = known.flatten() else {
             return;
         };
+        let method = method.as_str();
         let route = template.as_deref().map_or(Route::Unknown, Route::Template);
         // Called while the span is not locked, because it is the user's code and may use the span.
         if let Some(name) = self.guard(|| naming(method, route)).flatten() {

@@ -481,7 +481,7 @@ fn unrecorded(
             record.started = policy.monotonic();
             record.lead = Duration::ZERO;
             let limit = policy.limits.value_bytes;
-            record.request().watch(arrival, limit);
+            record.request().watch(arrival, &policy.http, limit);
         }
     })
 }

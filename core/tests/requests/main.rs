@@ -6,10 +6,12 @@
 mod support;
 
 mod bounds;
+mod failures;
 mod foreign_code;
 mod grpc;
 mod hosts;
 mod identity;
+mod late_attributes;
 mod late_changes;
 mod names_and_attributes;
 mod nested_policies;

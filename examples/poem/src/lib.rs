@@ -111,6 +111,10 @@ impl RequestView for View<'_> {
         self.0.remote_addr().as_socket_addr().copied()
     }
 
+    fn local_addr(&self) -> Option<SocketAddr> {
+        self.0.local_addr().as_socket_addr().copied()
+    }
+
     fn version(&self) -> Option<http::Version> {
         Some(self.0.version())
     }

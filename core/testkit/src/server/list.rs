@@ -117,6 +117,9 @@ list_of_cases! { $
         missing_values_set_no_tag
         several_values_of_a_header_are_joined
         header_values_that_are_not_text_are_harmless
+        body_sizes_can_be_attributes
+        local_address_can_be_an_attribute
+        path_parameters_can_be_attributes
     }
     "Outcomes" {
         completed_request_is_no_error
@@ -128,6 +131,8 @@ list_of_cases! { $
         panic_finishes_the_span_with_an_error
         panic_under_a_catch_layer_is_a_panic
         panic_in_the_body_is_a_panic
+        panic_message_is_logged_if_asked_for
+        failures_go_by_the_rule_of_the_policy
         hang_up_before_the_head_ends_the_span
         body_that_fails_is_an_error
         hang_up_in_the_body_is_an_abandoned_body
