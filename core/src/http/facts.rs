@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderName;
-use http::header::{HOST, USER_AGENT};
+use http::header::{CONTENT_TYPE, HOST, USER_AGENT};
 
 use crate::http::attribute::{Attribute, What};
 use crate::http::chosen::{
     Added, HeaderValues, SPARE_TEXT, Slot, Slots, Wanted, append, cut, header_rule,
 };
-use crate::http::grpc::{GrpcCall, is_grpc};
+use crate::http::grpc::{GrpcCall, is_grpc_type};
 use crate::http::host::Host;
 use crate::http::method::Method;
 use crate::http::options::Options;
@@ -149,7 +149,7 @@ impl HttpFacts {
     pub(crate) fn watch(&mut self, arrival: &Arrival<'_>, settings: &HttpSettings, limit: usize) {
         self.known_method = settings.known_methods.find(arrival.view.method());
         self.set_route(arrival.view.route(), limit);
-        if is_grpc(arrival.headers) {
+        if is_grpc_request(arrival.headers) {
             let path = arrival.view.path();
             self.grpc = GrpcCall::of_request(path, limit);
             self.path = self.push(path, limit);
@@ -196,7 +196,7 @@ impl HttpFacts {
             self.other_method = self.push(method, limit);
         }
         self.path = self.push(path, limit);
-        if is_grpc(headers) {
+        if is_grpc_request(headers) {
             self.grpc = GrpcCall::of_request(path, limit);
         }
         self.host = host.and_then(|host| self.push_host(host, limit));
@@ -522,6 +522,13 @@ fn plain_header<'a>(
     let rule = header_rule(attribute, name, *rule, settings);
     let is_text = matches!(rule, None | Some(HeaderRule::Text));
     (is_text && value.len() <= limit && is_plain_text(value)).then_some(value)
+}
+
+/// Returns `true` if the request is one of gRPC.
+fn is_grpc_request(headers: &Seen<'_, '_>) -> bool {
+    headers
+        .first(CONTENT_TYPE.as_str())
+        .is_some_and(is_grpc_type)
 }
 
 /// Returns `Some` if one of the attributes is read from a response header.

@@ -204,12 +204,17 @@ pub(crate) fn is_grpc(headers: &dyn HeaderView) -> bool {
         .is_some_and(is_grpc_type)
 }
 
-fn is_grpc_type(content_type: &[u8]) -> bool {
+#[inline]
+pub(crate) fn is_grpc_type(content_type: &[u8]) -> bool {
     const GRPC: &[u8] = b"application/grpc";
+    // This excludes most other types. Media types are compared without case (RFC 9110, section 8.3.1).
+    if !matches!(content_type.get(12), Some(b'g' | b'G')) {
+        return false;
+    }
     let Some((start, rest)) = content_type.split_at_checked(GRPC.len()) else {
         return false;
     };
-    // A subtype (`+proto`) or parameters may follow. Media types are compared without case (RFC 9110, section 8.3.1).
+    // A subtype (`+proto`) or parameters may follow.
     start.eq_ignore_ascii_case(GRPC) && matches!(rest, [] | [b'+' | b';' | b' ' | b'\t', ..])
 }
 
