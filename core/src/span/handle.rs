@@ -21,7 +21,6 @@ use crate::span::pool;
 use crate::span::record::Record;
 use crate::span::recordable_error::{Message, RecordableError};
 use crate::span::start::SpanBuilder;
-use crate::span::without_parent;
 use crate::tag::{LogFields, Tag, TagValue, TagWriter, Tags, Text, Value};
 
 /// A handle to a span, cheap to clone: sets tags and baggage, logs events, starts children, writes trace headers.
@@ -87,11 +86,7 @@ impl Span {
     /// that are started where no span is current are [counted](crate::scope::children_without_parent).
     #[must_use]
     pub fn current() -> Self {
-        let current = current::current();
-        if current.is_none() && current::is_outside_of_scopes() {
-            without_parent::note_none_found();
-        }
-        current
+        current::current()
     }
 
     pub(super) fn of(cell: Arc<SpanCell>) -> Self {
