@@ -61,6 +61,19 @@ pub trait Framework: Clone + fmt::Debug {
     /// Whether a layer inserts [`Traced`](crate::Traced) into the extensions, in addition to its mark. The default is `false`.
     const LEAVES_TRACED: bool = false;
 
+    /// What a service has to change if [`peer`](Self::peer) returns `None` and the policy needs the address:
+    /// [`Diagnostic::PeerUnknown`](opentracing_http::Diagnostic::PeerUnknown) shows it. The default is for the default of `peer`.
+    const PEER_REMEDY: &'static str = "insert the connection's `SocketAddr` into the extensions of each request, outside of the tracing layer";
+
+    /// Returns what a service has to change if no router of the framework has seen the request before the layer: if the response
+    /// comes while the route is still unknown, [`Diagnostic::RouteUnknown`](opentracing_http::Diagnostic::RouteUnknown) shows
+    /// it. The default is `None`: the framework has no routes, or its routers leave no trace.
+    #[must_use]
+    fn route_remedy(extensions: &Extensions) -> Option<&'static str> {
+        let _ = extensions;
+        None
+    }
+
     /// Returns the route that the framework has chosen. The default is [`Route::Unknown`].
     #[must_use]
     fn route(extensions: &Extensions) -> Route<'_> {

@@ -16,6 +16,28 @@ pub enum Diagnostic {
     /// The tracer loses spans. A [`Reporter`](crate::report::Reporter) reports its first loss at once, and later losses
     /// at most once a minute.
     SpansLost(SpansLost),
+    /// The policy needs the address of the connection's peer, but a request had none: for the attribute
+    /// [`remote_addr`](crate::Attribute::REMOTE_ADDR), for [`Forwarded::networks`](crate::Forwarded::networks), or for a
+    /// function of [`Trust::when`](crate::Trust::when) that asks for it. A policy reports it once, if its adapter knows a
+    /// [remedy](crate::server::Instrumentation::with_peer_remedy).
+    #[non_exhaustive]
+    PeerUnknown {
+        /// The framework's name.
+        component: &'static str,
+        /// What the service has to change.
+        remedy: &'static str,
+    },
+    /// A request reached its mount point before a router of the framework had seen it, and its response came while the route
+    /// was still unknown. The spans of such requests are named after the method alone. A policy reports it once, for a
+    /// successful response whose method is not `OPTIONS` and whose span was given no name, if its adapter
+    /// [notices it](crate::server::RequestSpan::expect_route).
+    #[non_exhaustive]
+    RouteUnknown {
+        /// The framework's name.
+        component: &'static str,
+        /// What the service has to change.
+        remedy: &'static str,
+    },
 }
 
 /// The spans that a tracer has lost.
@@ -49,6 +71,16 @@ impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::SpansLost(lost) => lost.fmt(f),
+            Self::PeerUnknown { component, remedy } => write!(
+                f,
+                "the policy needs the peer's address, but {component} reports none: {remedy}"
+            ),
+            Self::RouteUnknown { component, remedy } => {
+                write!(
+                    f,
+                    "{component} has not reported a request's route: {remedy}"
+                )
+            }
         }
     }
 }

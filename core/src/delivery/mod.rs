@@ -3,6 +3,7 @@
 pub(crate) mod diagnostics;
 mod drops;
 mod flushed;
+mod reported;
 
 pub use self::diagnostics::{Diagnostic, Diagnostics, SpansLost};
 pub use self::drops::Drops;
@@ -10,3 +11,4 @@ pub use self::flushed::Flushed;
 
 pub(crate) use self::diagnostics::Hook;
 pub(crate) use self::drops::Reason;
+pub(crate) use self::reported::Reported;

@@ -124,6 +124,10 @@ impl Attribute {
         matches!(self.what, What::ResponseHeader(..))
     }
 
+    pub(crate) const fn needs_peer(&self) -> bool {
+        matches!(self.what, What::RemoteAddr)
+    }
+
     /// Creates an attribute for a request header.
     #[must_use]
     pub fn header(name: HeaderName) -> Self {

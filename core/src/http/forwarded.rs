@@ -73,6 +73,11 @@ impl Forwarded {
         Self(Trusted::Networks(networks.into_iter().collect()))
     }
 
+    /// Returns `true` if nothing is trusted without the peer's address.
+    pub(crate) const fn needs_peer(&self) -> bool {
+        matches!(self.0, Trusted::Networks(_))
+    }
+
     /// Returns the client's address, if a trusted proxy reports it.
     pub(crate) fn client(&self, view: &dyn RequestView) -> Option<IpAddr> {
         if self.0 == Trusted::Nobody {

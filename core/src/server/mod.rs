@@ -16,6 +16,7 @@ mod followed_body;
 mod guarded;
 mod in_request;
 mod instrumentation;
+mod missing;
 mod request;
 mod request_scope;
 mod request_span;

@@ -20,6 +20,8 @@ pub(super) struct Request {
     pub(super) is_head: bool,
     /// Whether this thread is already in the scope of an outer mount point with the same span.
     is_in_scope: bool,
+    /// Whether no router had seen the request when it began.
+    pub(super) expects_route: bool,
 }
 
 impl Request {
@@ -30,6 +32,7 @@ impl Request {
         calls_back: false,
         is_head: false,
         is_in_scope: true,
+        expects_route: false,
     };
 
     pub(super) fn new(span: Span, calls_back: bool, method: &str) -> Self {
@@ -38,6 +41,7 @@ impl Request {
             calls_back,
             is_head: method == "HEAD",
             is_in_scope: false,
+            expects_route: false,
             span,
         }
     }

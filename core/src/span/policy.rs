@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use crate::context::{IdSource, RandomIds, SpanContext, SpanId, TraceId};
-use crate::delivery::Hook;
+use crate::delivery::{Hook, Reported};
 use crate::guard::Panics;
 use crate::http::{HttpSettings, RequestView, Route};
 use crate::propagation::{HeaderFilter, Propagation};
@@ -41,6 +41,7 @@ pub(crate) struct Policy {
     /// The number of mount points of this policy.
     pub(crate) mounts: AtomicUsize,
     pub(crate) diagnostics: Arc<Hook>,
+    pub(crate) reported: Reported,
     /// A cell of this policy is kept for another span only if the stock of the process has fewer cells than this. 0: none is
     /// kept.
     pub(crate) pooled_spans: usize,
@@ -69,6 +70,7 @@ impl Policy {
             callbacks: Callbacks::default(),
             mounts: AtomicUsize::new(0),
             diagnostics: Hook::log(),
+            reported: Reported::default(),
             pooled_spans: pool::DEFAULT_STOCK,
             has_ended: AtomicBool::new(false),
             panics: Panics::default(),

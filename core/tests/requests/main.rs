@@ -9,6 +9,7 @@ mod bounds;
 mod foreign_code;
 mod hosts;
 mod identity;
+mod missing;
 mod names_and_attributes;
 mod policy;
 mod redacted_urls;
