@@ -41,9 +41,9 @@ pub mod error {
     pub use crate::span::RecordableError;
 }
 
-/// Guards and futures that keep a span current, and the hook that connects other context systems.
+/// Guards and futures that keep a span current, and what connects other context systems: a hook, and scopes by key.
 pub mod scope {
-    pub use crate::span::{Entered, ScopeHook, Scoped};
+    pub use crate::span::{Entered, ScopeHook, ScopeKey, Scoped};
 }
 
 /// The types that values, sets of tags and log fields can be written as.

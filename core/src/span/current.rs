@@ -312,6 +312,32 @@ fn leave_guard(number: u64, owner: &Span) {
     drop(innermost.or_else(|| remove(number)));
 }
 
+/// Leaves the scope of a guard as [`leave_guard`] does, and returns its handle; `None` if it is not there any more.
+pub(super) fn take_guard(number: u64) -> Option<Span> {
+    if let Some(scope) = with_stack(|stack| stack.pop(number)).flatten() {
+        return Some(scope.span);
+    }
+    let span = with_scopes(|scopes| Some(scopes[position(scopes, number)?].span.clone()))?;
+    leave_guard(number, &span);
+    Some(span)
+}
+
+/// Returns `true` if this thread is in the scope with this number.
+pub(super) fn is_entered(number: u64) -> bool {
+    is_innermost(number) || with_scopes(|scopes| position(scopes, number)).is_some()
+}
+
+/// Returns `true` if the scope with this number is the innermost one of this thread.
+pub(super) fn is_innermost(number: u64) -> bool {
+    let is_innermost = with_stack(|stack| {
+        let top = stack.top.take();
+        let is_innermost = top.as_ref().is_some_and(|top| top.number == number);
+        stack.top.set(top);
+        is_innermost
+    });
+    is_innermost == Some(true)
+}
+
 /// Runs `f` with `span` current. Afterwards, also if `f` panics, the span that was current before is current again.
 pub(crate) fn in_scope<R>(span: &Span, kind: Kind, f: impl FnOnce() -> R) -> R {
     struct Leave(u64);

@@ -1,6 +1,7 @@
 //! Spans from their start to their end: handles, the current span, records, the policy as spans hold it, and the trait of
 //! tracers.
 
+mod bridge;
 mod callbacks;
 mod cell;
 mod clock;
@@ -15,6 +16,7 @@ pub(crate) mod pool;
 mod record;
 mod recordable_error;
 mod request_end;
+mod scope_key;
 mod start;
 pub(crate) mod suppression;
 mod tracer;
@@ -27,6 +29,7 @@ pub use self::hook::ScopeHook;
 pub use self::owned_span::OwnedSpan;
 pub use self::recordable_error::RecordableError;
 pub use self::request_end::RequestEnd;
+pub use self::scope_key::ScopeKey;
 pub use self::start::SpanBuilder;
 pub use self::tracer::Tracer;
 

@@ -1,0 +1,596 @@
+//! Which span is current while `tracing`'s spans are entered and left: on several threads, out of order, and with the core's own
+//! scopes between them.
+
+#![allow(clippy::unwrap_used)]
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::mpsc;
+use std::task::{Context, Poll, Waker};
+use std::thread;
+
+use opentracing_http::{
+    FinishedSpan, HttpTracing, InMemoryTracer, OwnedSpan, Span, SpanId,
+};
+use opentracing_tracing::SpanLayer;
+use tracing::{Dispatch, Instrument, debug_span, info, info_span};
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::prelude::*;
+
+struct Fixture {
+    tracer: InMemoryTracer,
+    tracing: HttpTracing,
+    subscriber: Dispatch,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        Self::with(|layer, _| layer)
+    }
+
+    fn with_roots() -> Self {
+        Self::with(SpanLayer::roots)
+    }
+
+    fn with(set: impl FnOnce(SpanLayer, &HttpTracing) -> SpanLayer) -> Self {
+        let tracer = InMemoryTracer::new();
+        let tracing = HttpTracing::new(tracer.clone());
+        let layer = set(SpanLayer::new(), &tracing).with_filter(LevelFilter::INFO);
+        // A layer that gets everything, so that spans exist that the filter leaves out.
+        let format = tracing_subscriber::fmt::layer().with_writer(std::io::sink);
+        Self {
+            subscriber: Dispatch::new(tracing_subscriber::registry().with(format).with(layer)),
+            tracing,
+            tracer,
+        }
+    }
+
+    fn run<R>(&self, f: impl FnOnce() -> R) -> R {
+        tracing::dispatcher::with_default(&self.subscriber, f)
+    }
+
+    /// Runs `f` within a span named `request`, and returns the finished spans.
+    fn request(&self, f: impl FnOnce()) -> Vec<FinishedSpan> {
+        self.run(|| self.tracing.span("request").start().in_scope(f));
+        self.tracer.assert_nothing_unfinished();
+        self.tracer.finished()
+    }
+}
+
+fn id() -> Option<SpanId> {
+    Some(Span::current().context()?.span_id())
+}
+
+fn named<'a>(spans: &'a [FinishedSpan], name: &str) -> &'a FinishedSpan {
+    let mut found = spans.iter().filter(|span| span.name() == name);
+    let span = found.next().unwrap_or_else(|| panic!("no span {name}"));
+    assert!(found.next().is_none(), "two spans {name}");
+    span
+}
+
+fn is_child(spans: &[FinishedSpan], child: &str, parent: &str) -> bool {
+    let parent = named(spans, parent).context().span_id();
+    named(spans, child).parent_id() == Some(parent)
+}
+
+/// Polls once.
+fn poll<T>(future: std::pin::Pin<&mut impl Future<Output = T>>) -> Poll<T> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+async fn pause() {
+    let mut first = true;
+    std::future::poll_fn(|_| match std::mem::take(&mut first) {
+        true => Poll::Pending,
+        false => Poll::Ready(()),
+    })
+    .await;
+}
+
+#[test]
+fn span_that_is_entered_on_another_thread_is_current_there() {
+    let fixture = Fixture::new();
+    let spans = fixture.request(|| {
+        let work = info_span!("work");
+        let (subscriber, here) = (fixture.subscriber.clone(), work.clone());
+        let there = move || {
+            tracing::dispatcher::with_default(&subscriber, || {
+                assert_eq!(id(), None);
+                work.in_scope(|| {
+                    info_span!("there").in_scope(|| {});
+                    Span::current().child("ours").finish();
+                });
+                assert_eq!(id(), None);
+            });
+        };
+        // At the same time on both.
+        here.in_scope(|| {
+            thread::spawn(there).join().unwrap();
+            info_span!("here").in_scope(|| {});
+        });
+    });
+    for child in ["there", "ours", "here"] {
+        assert!(is_child(&spans, child, "work"), "{child}");
+    }
+    assert!(is_child(&spans, "work", "request"));
+}
+
+#[test]
+fn span_that_is_closed_on_another_thread_is_reported_once() {
+    let fixture = Fixture::new();
+    let spans = fixture.request(|| {
+        let work = info_span!("work");
+        work.in_scope(|| {});
+        let subscriber = fixture.subscriber.clone();
+        thread::spawn(move || {
+            tracing::dispatcher::with_default(&subscriber, || drop(work));
+        })
+        .join()
+        .unwrap();
+    });
+    assert_eq!(spans.len(), 2);
+    assert!(is_child(&spans, "work", "request"));
+}
+
+#[test]
+fn span_that_is_never_entered_is_reported() {
+    let fixture = Fixture::new();
+    let spans = fixture.request(|| {
+        let _never = info_span!("never");
+        let job = async {}.instrument(info_span!("dropped"));
+        drop(job);
+    });
+    assert_eq!(spans.len(), 3);
+    assert!(is_child(&spans, "never", "request"));
+    assert!(is_child(&spans, "dropped", "request"));
+}
+
+#[test]
+fn span_that_closes_before_its_children_ends_when_it_was_left() {
+    let fixture = Fixture::new();
+    let mut late = None;
+    fixture.run(|| {
+        let request = fixture.tracing.span("request").start();
+        request.in_scope(|| {
+            let parent = info_span!("parent");
+            parent.in_scope(|| late = Some(info_span!("late")));
+        });
+        // The registry closes the parent only after the child, but its time is over.
+        let after = fixture.tracing.span("after").start();
+        drop(late.take());
+        after.finish();
+    });
+    let spans = fixture.tracer.finished();
+    assert!(is_child(&spans, "late", "parent"));
+    assert!(named(&spans, "parent").end() <= named(&spans, "after").start());
+    assert!(named(&spans, "late").end() >= named(&spans, "after").start());
+    fixture.tracer.assert_nothing_unfinished();
+}
+
+#[test]
+fn explicit_parent_is_the_parent_wherever_it_is() {
+    let fixture = Fixture::new();
+    let spans = fixture.request(|| {
+        let first = info_span!("first");
+        info_span!("second").in_scope(|| {
+            let child = info_span!(parent: &first, "child");
+            child.in_scope(|| info_span!("grandchild").in_scope(|| {}));
+            // The filter leaves this one out; its parent takes the child.
+            let hidden = debug_span!(parent: &first, "hidden");
+            let _below = info_span!(parent: &hidden, "below");
+            let alone = info_span!(parent: None, "alone");
+            alone.in_scope(|| info_span!("beside").in_scope(|| {}));
+        });
+    });
+    assert!(is_child(&spans, "child", "first"));
+    assert!(is_child(&spans, "grandchild", "child"));
+    assert!(is_child(&spans, "below", "first"));
+    // A root is not recorded, so what is within it belongs to the span around it.
+    assert!(is_child(&spans, "beside", "second"));
+    assert!(spans.iter().all(|span| span.name() != "alone"));
+}
+
+#[test]
+fn span_below_a_hidden_one_on_another_thread_keeps_its_parent() {
+    let fixture = Fixture::new();
+    let spans = fixture.request(|| {
+        let hidden = info_span!("work").in_scope(|| debug_span!("hidden"));
+        let subscriber = fixture.subscriber.clone();
+        thread::spawn(move || {
+            tracing::dispatcher::with_default(&subscriber, || {
+                hidden.in_scope(|| info_span!("below").in_scope(|| info!("of below")));
+                // The registry closes parents through the subscriber of the thread.
+                drop(hidden);
+            });
+        })
+        .join()
+        .unwrap();
+    });
+    assert!(is_child(&spans, "below", "work"));
+    assert_eq!(named(&spans, "below").logs().len(), 1);
+}
+
+#[test]
+fn spans_outside_of_requests_are_recorded_only_if_it_is_asked_for() {
+    let fixture = Fixture::new();
+    fixture.run(|| {
+        let job = info_span!("job");
+        job.in_scope(|| {
+            assert!(Span::current().is_none());
+            info_span!("step").in_scope(|| info!("done"));
+        });
+    });
+    assert!(fixture.tracer.finished().is_empty());
+    fixture.tracer.assert_nothing_unfinished();
+
+    let fixture = Fixture::with_roots();
+    fixture.run(|| {
+        info_span!("job", n = 1, otel.name = "clean up", otel.kind = "consumer").in_scope(|| {
+            info_span!("step").in_scope(|| info!("done"));
+            let _other = info_span!(parent: None, "other");
+        });
+    });
+    let spans = fixture.tracer.finished();
+    let job = named(&spans, "clean up");
+    assert!(is_child(&spans, "step", "clean up"));
+    assert_eq!(job.parent_id(), None);
+    assert_eq!(job.tag("n").unwrap().as_i64(), Some(1));
+    assert_eq!(job.kind(), opentracing_http::SpanKind::Consumer);
+    assert_eq!(named(&spans, "other").parent_id(), None);
+    assert_ne!(named(&spans, "other").context().trace_id(), job.context().trace_id());
+    assert_eq!(named(&spans, "step").logs().len(), 1);
+    fixture.tracer.assert_nothing_unfinished();
+}
+
+#[test]
+fn guard_that_is_held_across_an_await_affects_no_other_task() {
+    for fixture in [Fixture::new(), Fixture::with_roots()] {
+        fixture.run(|| {
+            let request = fixture.tracing.span("request").start();
+            let handler = async {
+                let _guard = info_span!("held").entered();
+                info_span!("before").in_scope(|| {});
+                pause().await;
+                info_span!("after").in_scope(|| {});
+            };
+            let mut handler = pin!((*request).clone().scope(handler));
+            assert!(poll(handler.as_mut()).is_pending());
+            // Other tasks run on the thread.
+            assert!(Span::current().is_none());
+            info_span!("foreign").in_scope(|| {});
+            let other = fixture.tracing.span("other").start();
+            other.in_scope(|| info_span!("of other").in_scope(|| {}));
+            drop(other);
+            assert!(poll(handler.as_mut()).is_ready());
+            assert!(Span::current().is_none());
+        });
+        let spans = fixture.tracer.finished();
+        assert!(is_child(&spans, "before", "held"));
+        assert!(is_child(&spans, "held", "request"));
+        assert!(is_child(&spans, "of other", "other"));
+        // The guard's scope ended with the first poll.
+        assert!(is_child(&spans, "after", "request"));
+        let mut foreign = spans.iter().filter(|span| span.name() == "foreign");
+        assert!(foreign.all(|span| span.parent_id().is_none()));
+        fixture.tracer.assert_nothing_unfinished();
+    }
+}
+
+#[test]
+fn guard_that_is_forgotten_ends_with_its_poll() {
+    let fixture = Fixture::new();
+    let spans = fixture.request(|| {
+        for _ in 0..1000 {
+            let work = info_span!("work");
+            let mut poll_it = pin!(Span::current().scope(async {
+                work.with_subscriber(|(id, subscriber)| subscriber.enter(id));
+            }));
+            assert!(poll(poll_it.as_mut()).is_ready());
+            let request = Span::current();
+            assert!(request.context().is_some());
+            // The registry's own list is cleaned, too, so that only the layer is tested.
+            work.with_subscriber(|(id, subscriber)| subscriber.exit(id));
+            assert!(Span::current().is_same(&request));
+        }
+    });
+    assert_eq!(spans.len(), 1001);
+}
+
+#[test]
+fn future_that_moves_between_threads_has_its_span_current() {
+    let fixture = Fixture::new();
+    fixture.run(|| {
+        let request = fixture.tracing.span("request").start();
+        let future = request.in_scope(|| {
+            async {
+                let first = id();
+                pause().await;
+                assert_eq!(id(), first);
+                info_span!("second poll").in_scope(|| {});
+            }
+            .instrument(info_span!("work"))
+        });
+        let mut future = Box::pin(future);
+        assert!(poll(future.as_mut()).is_pending());
+        let subscriber = fixture.subscriber.clone();
+        thread::spawn(move || {
+            tracing::dispatcher::with_default(&subscriber, move || {
+                assert!(poll(future.as_mut()).is_ready());
+                assert_eq!(id(), None);
+            });
+        })
+        .join()
+        .unwrap();
+    });
+    let spans = fixture.tracer.finished();
+    assert!(is_child(&spans, "second poll", "work"));
+    assert!(is_child(&spans, "work", "request"));
+    fixture.tracer.assert_nothing_unfinished();
+}
+
+#[test]
+fn panic_within_a_span_leaves_and_ends_it() {
+    let fixture = Fixture::new();
+    let spans = fixture.request(|| {
+        let request = id();
+        let caught = std::panic::catch_unwind(|| info_span!("work").in_scope(|| panic!("expected")));
+        assert!(caught.is_err());
+        assert_eq!(id(), request);
+    });
+    assert!(is_child(&spans, "work", "request"));
+}
+
+mod model {
+    //! Every order of creating, entering, leaving and closing, on two threads, against a list for each thread.
+
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::HashMap;
+
+    #[derive(Debug, Clone, Copy)]
+    enum Step {
+        /// Creates a span whose parent is the current one.
+        Create,
+        /// Enters a span; the number is counted round all spans that are open.
+        Enter(usize),
+        /// Leaves the entry of this number among those of the thread.
+        Leave(usize),
+        /// Drops the handle of a span that is nowhere entered.
+        Close(usize),
+        /// Starts a child with the core's interface and enters it.
+        EnterOurs,
+        /// Drops the guard of one of those.
+        LeaveOurs(usize),
+    }
+
+    fn step() -> impl Strategy<Value = (bool, Step)> {
+        let step = prop_oneof![
+            3 => Just(Step::Create),
+            4 => (0..8_usize).prop_map(Step::Enter),
+            4 => (0..8_usize).prop_map(Step::Leave),
+            1 => (0..8_usize).prop_map(Step::Close),
+            1 => Just(Step::EnterOurs),
+            1 => (0..4_usize).prop_map(Step::LeaveOurs),
+        ];
+        (any::<bool>(), step)
+    }
+
+    /// What a thread has entered.
+    #[derive(Debug, Clone, Copy, PartialEq)]
+    enum Entered {
+        Theirs(usize),
+        Ours(SpanId),
+    }
+
+    type Guard = opentracing_http::scope::Entered<OwnedSpan>;
+
+    /// A thread that runs one thing at a time.
+    struct Worker {
+        jobs: mpsc::Sender<Box<dyn FnOnce(&mut Vec<Guard>) + Send>>,
+        thread: thread::JoinHandle<()>,
+    }
+
+    impl Worker {
+        fn start(subscriber: Dispatch, request: Option<Span>) -> Self {
+            let (jobs, received) = mpsc::channel::<Box<dyn FnOnce(&mut Vec<Guard>) + Send>>();
+            let thread = thread::spawn(move || {
+                tracing::dispatcher::with_default(&subscriber, || {
+                    let _request = request.map(Span::entered);
+                    let mut guards = Vec::new();
+                    for job in received {
+                        job(&mut guards);
+                    }
+                });
+            });
+            Self { jobs, thread }
+        }
+
+        fn run<R: Send + 'static>(
+            &self,
+            f: impl FnOnce(&mut Vec<Guard>) -> R + Send + 'static,
+        ) -> R {
+            let (done, result) = mpsc::channel();
+            let job = move |guards: &mut Vec<Guard>| done.send(f(guards)).unwrap();
+            self.jobs.send(Box::new(job)).unwrap();
+            result.recv().unwrap()
+        }
+    }
+
+    /// A span of `tracing` in the model.
+    struct Modelled {
+        handle: Option<tracing::Span>,
+        /// The id of the core's span; `None` if nothing is recorded for it.
+        id: Option<SpanId>,
+        parent: Option<SpanId>,
+    }
+
+    fn check(steps: &[(bool, Step)]) {
+        let fixture = Fixture::new();
+        let request = fixture.run(|| fixture.tracing.span("request").start());
+        let request_id = request.context().unwrap().span_id();
+        // The second thread is in no request.
+        let workers = [
+            Worker::start(fixture.subscriber.clone(), Some((*request).clone())),
+            Worker::start(fixture.subscriber.clone(), None),
+        ];
+        let base = [Some(request_id), None];
+        let mut spans: Vec<Modelled> = Vec::new();
+        let mut entered: [Vec<Entered>; 2] = Default::default();
+        let mut ours = HashMap::new();
+        let current = |spans: &[Modelled], entered: &[Vec<Entered>; 2], thread: usize| {
+            let mut all = entered[thread].iter().rev();
+            let found = all.find_map(|entered| match entered {
+                Entered::Theirs(at) => spans[*at].id,
+                Entered::Ours(id) => Some(*id),
+            });
+            found.or(base[thread])
+        };
+        for (second, step) in steps {
+            let thread = usize::from(*second);
+            let worker = &workers[thread];
+            match *step {
+                Step::Create => {
+                    let parent = current(&spans, &entered, thread);
+                    let name = spans.len() as u64;
+                    let (handle, id) = worker.run(move |_| {
+                        let handle = info_span!("theirs", name);
+                        let id = handle.in_scope(id);
+                        (handle, id)
+                    });
+                    assert_eq!(id.is_some(), parent.is_some());
+                    spans.push(Modelled {
+                        handle: Some(handle),
+                        id,
+                        parent,
+                    });
+                }
+                Step::Enter(at) if !spans.is_empty() => {
+                    let at = at % spans.len();
+                    if let Some(handle) = spans[at].handle.clone() {
+                        worker.run(move |_| {
+                            handle.with_subscriber(|(id, subscriber)| subscriber.enter(id));
+                        });
+                        entered[thread].push(Entered::Theirs(at));
+                    }
+                }
+                Step::Leave(at) if !entered[thread].is_empty() => {
+                    let at = at % entered[thread].len();
+                    if let Entered::Theirs(span) = entered[thread][at] {
+                        let handle = spans[span].handle.clone().unwrap();
+                        worker.run(move |_| {
+                            handle.with_subscriber(|(id, subscriber)| subscriber.exit(id));
+                        });
+                        // Of several entries of one span, the last one is left.
+                        let last = Entered::Theirs(span);
+                        let last = entered[thread].iter().rposition(|other| *other == last);
+                        entered[thread].remove(last.unwrap());
+                    }
+                }
+                Step::Close(at) if !spans.is_empty() => {
+                    let at = at % spans.len();
+                    let is_entered = entered
+                        .iter()
+                        .any(|entered| entered.contains(&Entered::Theirs(at)));
+                    if !is_entered {
+                        let handle = spans[at].handle.take();
+                        worker.run(move |_| drop(handle));
+                    }
+                }
+                Step::EnterOurs => {
+                    let parent = current(&spans, &entered, thread);
+                    if parent.is_some() {
+                        let id = worker.run(|guards| {
+                            let guard = Span::current().child("ours").entered();
+                            let id = guard.context().unwrap().span_id();
+                            guards.push(guard);
+                            id
+                        });
+                        ours.insert(id, parent);
+                        entered[thread].push(Entered::Ours(id));
+                    }
+                }
+                Step::LeaveOurs(at) => {
+                    let left = worker.run(move |guards| {
+                        let at = at.checked_rem(guards.len())?;
+                        let guard = guards.remove(at);
+                        Some(guard.context().unwrap().span_id())
+                    });
+                    if let Some(left) = left {
+                        entered[thread].retain(|entered| *entered != Entered::Ours(left));
+                    }
+                }
+                Step::Enter(_) | Step::Leave(_) | Step::Close(_) => {}
+            }
+            for (thread, worker) in workers.iter().enumerate() {
+                let expected = current(&spans, &entered, thread);
+                assert_eq!(worker.run(|_| id()), expected, "thread {thread} after {step:?}");
+            }
+        }
+        // Leaves and closes what is left, in the order of entering.
+        for (worker, entered) in workers.iter().zip(entered) {
+            for entered in entered {
+                if let Entered::Theirs(at) = entered {
+                    let handle = spans[at].handle.clone().unwrap();
+                    worker.run(move |_| {
+                        handle.with_subscriber(|(id, subscriber)| subscriber.exit(id));
+                    });
+                }
+            }
+            worker.run(Vec::clear);
+        }
+        assert_eq!(workers[0].run(|_| id()), Some(request_id));
+        assert_eq!(workers[1].run(|_| id()), None);
+        let expected: HashMap<_, _> = spans
+            .iter()
+            .filter_map(|span| Some((span.id?, span.parent)))
+            .chain(ours)
+            .chain([(request_id, None)])
+            .collect();
+        fixture.run(|| drop(spans));
+        request.finish();
+        for Worker { jobs, thread } in workers {
+            drop(jobs);
+            thread.join().unwrap();
+        }
+        fixture.tracer.assert_nothing_unfinished();
+        let finished = fixture.tracer.finished();
+        assert_eq!(finished.len(), expected.len(), "each is reported once");
+        for span in finished {
+            assert_eq!(expected[&span.context().span_id()], span.parent_id());
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+
+        #[test]
+        fn any_order_is_as_in_the_model(steps in prop::collection::vec(step(), 1..40)) {
+            check(&steps);
+        }
+    }
+
+    /// All sequences of six steps on two spans of one thread: one or two entries of each, left in any order, with one of ours.
+    #[test]
+    fn every_short_order_is_as_in_the_model() {
+        let steps = [
+            Step::Enter(0),
+            Step::Enter(1),
+            Step::Leave(0),
+            Step::Leave(1),
+            Step::EnterOurs,
+            Step::LeaveOurs(0),
+        ];
+        let start = [(false, Step::Create), (false, Step::Create)];
+        // Longer ones contain these; the first step is one that enters.
+        for number in 0..6_usize.pow(4) {
+            let mut rest = number;
+            let mut sequence = start.to_vec();
+            sequence.push((false, Step::Enter(0)));
+            for _ in 0..4 {
+                sequence.push((false, steps[rest % 6]));
+                rest /= 6;
+            }
+            check(&sequence);
+        }
+    }
+}
