@@ -46,7 +46,8 @@ pub mod scope {
     pub use crate::span::{Entered, ScopeHook, ScopeKey, Scoped};
 }
 
-/// The types that values, sets of tags and log fields can be written as.
+/// The types that values, sets of tags and log fields can be written as, and the ids for log lines.
 pub mod values {
+    pub use crate::span::LogIds;
     pub use crate::tag::{DisplayValue, IntoTag, LogFields, TagValue, TagWriter, Tags, Text};
 }

@@ -3,6 +3,8 @@
 
 mod fields;
 mod layer;
+mod log_ids;
 mod spans;
 
 pub use self::layer::{SpanLayer, layer};
+pub use self::log_ids::{LogIdsWriter, WithLogIds, log_ids};
