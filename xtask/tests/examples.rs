@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use syn::{Attribute, Expr, ImplItem, Item, Lit, Meta, TraitItem, Type, Visibility};
 
 /// The packages whose functions services and adapters call.
-const PACKAGES: [&str; 9] = [
+const PACKAGES: [&str; 10] = [
     "core",
     "adapters/tower",
     "adapters/axum",
@@ -18,6 +18,7 @@ const PACKAGES: [&str; 9] = [
     "adapters/jaeger",
     "adapters/otlp",
     "adapters/opentelemetry",
+    "adapters/tracing",
 ];
 
 #[test]

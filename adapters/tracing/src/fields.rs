@@ -184,7 +184,11 @@ pub(crate) fn set_fields(span: &Span, fields: &dyn Fields, metadata: &Metadata<'
 
 /// Sets the fields that are not tags on a span that has started.
 pub(crate) fn set_special(span: &Span, fields: &dyn Fields, metadata: &Metadata<'_>) {
-    if metadata.fields().iter().any(|field| is_special(field.name())) {
+    if metadata
+        .fields()
+        .iter()
+        .any(|field| is_special(field.name()))
+    {
         fields.visit(&mut Each(|field: &Field, value: FieldValue<'_>| {
             match field.name() {
                 ERROR => record_failure(span, value),
@@ -294,11 +298,12 @@ impl<'a> EventLog<'a> {
         };
         let mut found = is_core(self.event.metadata().target());
         if self.is_of_log {
-            self.event.record(&mut Each(|field: &Field, value: FieldValue<'_>| {
-                if let ("log.target", FieldValue::Str(target)) = (field.name(), value) {
-                    found |= is_core(target);
-                }
-            }));
+            self.event
+                .record(&mut Each(|field: &Field, value: FieldValue<'_>| {
+                    if let ("log.target", FieldValue::Str(target)) = (field.name(), value) {
+                        found |= is_core(target);
+                    }
+                }));
         }
         found
     }
@@ -323,21 +328,22 @@ impl LogFields for EventLog<'_> {
         }
         let metadata = self.event.metadata();
         let mut has_target = false;
-        self.event.record(&mut Each(|field: &Field, value: FieldValue<'_>| {
-            match field.name() {
-                MESSAGE => log.add(text, value),
-                ERROR if is_error && !has_message => log.add(MESSAGE, value),
-                "log.target" if self.is_of_log => {
-                    log.add("target", value);
-                    has_target = true;
+        self.event
+            .record(&mut Each(|field: &Field, value: FieldValue<'_>| {
+                match field.name() {
+                    MESSAGE => log.add(text, value),
+                    ERROR if is_error && !has_message => log.add(MESSAGE, value),
+                    "log.target" if self.is_of_log => {
+                        log.add("target", value);
+                        has_target = true;
+                    }
+                    "log.module_path" | "log.file" | "log.line" if self.is_of_log => {}
+                    name => log.add(name, value),
                 }
-                "log.module_path" | "log.file" | "log.line" if self.is_of_log => {}
-                name => log.add(name, value),
-            }
-            if let FieldValue::Error(error) = value {
-                log.add("error.cause", error.source().map(FieldValue::Error));
-            }
-        }));
+                if let FieldValue::Error(error) = value {
+                    log.add("error.cause", error.source().map(FieldValue::Error));
+                }
+            }));
         log.add("level", metadata.level().as_str());
         if !has_target {
             log.add("target", metadata.target());

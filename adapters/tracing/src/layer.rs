@@ -139,7 +139,7 @@ impl SpanLayer {
         }
         if attributes.is_contextual() {
             let current = Span::current();
-            if !current.is_none() {
+            if !current.is_none() || context.current_span().id().is_none() {
                 return current;
             }
         }

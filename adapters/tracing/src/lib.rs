@@ -1,4 +1,4 @@
-//! The `tracing` crate and requests: its spans become child spans, its log lines carry the trace id.
+//! The layer that makes `tracing`'s spans children of requests.
 #![doc = include_str!("../README.md")]
 
 mod fields;

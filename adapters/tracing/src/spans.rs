@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -62,7 +63,25 @@ const LARGE: usize = 1024;
 /// On a cache line of its own.
 #[derive(Default)]
 #[repr(align(64))]
-struct Shard(Mutex<Map>);
+struct Shard {
+    map: Mutex<Map>,
+    /// The length of the map, to be read without the lock. A span's id reaches other threads only after its insertion.
+    len: AtomicUsize,
+}
+
+impl Shard {
+    /// Calls `f` with the map, if it is not empty.
+    fn with<R>(&self, f: impl FnOnce(&mut Map) -> Option<R>) -> Option<R> {
+        match self.len.load(Ordering::Relaxed) {
+            0 => None,
+            _ => f(&mut self.lock()),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Map> {
+        self.map.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 type Map = HashMap<u64, Kept, BuildHasherDefault<Mix>>;
 
@@ -73,32 +92,38 @@ impl Spans {
         }
     }
 
-    fn shard(&self, id: u64) -> MutexGuard<'_, Map> {
+    fn shard(&self, id: u64) -> &Shard {
         // Bits that the map itself does not use first.
         let at = (mix(id) >> 40) as usize % SHARDS;
-        let Shard(map) = &self.shards[at];
-        map.lock().unwrap_or_else(PoisonError::into_inner)
+        &self.shards[at]
     }
 
     pub(crate) fn insert(&self, id: u64, kept: Kept) {
-        let before = self.shard(id).insert(id, kept);
+        let shard = self.shard(id);
+        let mut map = shard.lock();
+        let before = map.insert(id, kept);
+        shard.len.store(map.len(), Ordering::Relaxed);
+        drop(map);
         // Ends without the lock. There is none, as long as the registry's ids are unique.
         drop(before);
     }
 
     /// Removes the span, which the caller ends.
     pub(crate) fn remove(&self, id: u64) -> Option<Kept> {
-        let map = &mut *self.shard(id);
-        let kept = map.remove(&id);
-        if map.is_empty() && map.capacity() > LARGE {
-            *map = Map::default();
-        }
-        kept
+        let shard = self.shard(id);
+        shard.with(|map| {
+            let kept = map.remove(&id);
+            if map.is_empty() && map.capacity() > LARGE {
+                *map = Map::default();
+            }
+            shard.len.store(map.len(), Ordering::Relaxed);
+            kept
+        })
     }
 
     /// Returns what `look` returns for the span. `look` runs while a lock is held.
     pub(crate) fn look<R>(&self, id: u64, look: impl FnOnce(&Kept) -> R) -> Option<R> {
-        self.shard(id).get(&id).map(look)
+        self.shard(id).with(|map| map.get(&id).map(look))
     }
 
     /// Returns a handle to the span.
@@ -117,18 +142,12 @@ impl Spans {
 
     /// Notes that the span was left at this time.
     pub(crate) fn note_left(&self, id: u64, time: SystemTime) {
-        if let Some(Kept::Own { left, .. }) = self.shard(id).get_mut(&id) {
-            *left = Some(time);
-        }
-    }
-
-    #[cfg(test)]
-    pub(crate) fn len(&self) -> usize {
-        let lens = self.shards.iter().map(|Shard(map)| {
-            let map = map.lock().unwrap_or_else(PoisonError::into_inner);
-            map.len()
+        self.shard(id).with(|map| {
+            if let Kept::Own { left, .. } = map.get_mut(&id)? {
+                *left = Some(time);
+            }
+            Some(())
         });
-        lens.sum()
     }
 }
 
@@ -170,12 +189,13 @@ mod tests {
         for id in 1..=many {
             spans.insert(id, Kept::Passed(Span::none()));
         }
-        assert_eq!(spans.len() as u64, many);
+        let len: usize = spans.shards.iter().map(|shard| shard.lock().len()).sum();
+        assert_eq!(len as u64, many);
         for id in 1..=many {
             assert!(spans.remove(id).is_some());
         }
-        for Shard(map) in &spans.shards {
-            assert!(map.lock().unwrap().capacity() <= LARGE);
+        for shard in &spans.shards {
+            assert!(shard.lock().capacity() <= LARGE);
         }
     }
 

@@ -102,8 +102,14 @@ fn fields_keep_their_types() {
 #[test]
 fn fields_are_bounded_by_the_limits_of_the_policy() {
     let tracer = InMemoryTracer::new();
-    let limits = Limits::default().with_value_bytes(10).with_tags(2).with_logs(1);
-    let tracing = HttpTracing::builder(tracer.clone()).limits(limits).build().unwrap();
+    let limits = Limits::default()
+        .with_value_bytes(10)
+        .with_tags(2)
+        .with_logs(1);
+    let tracing = HttpTracing::builder(tracer.clone())
+        .limits(limits)
+        .build()
+        .unwrap();
     traced_with(&tracing, SpanLayer::new(), || {
         let long = "x".repeat(1_000_000);
         let span = info_span!("work", long, shown = %long, third = 3);
@@ -168,7 +174,10 @@ fn field_error_of_a_span_marks_it_as_failed() {
     }
     let cause = fmt::Error.to_string();
     assert!(named(&spans, "typed").is_error());
-    assert_eq!(log(named(&spans, "typed"))[2], ("error.cause".to_owned(), cause.into()));
+    assert_eq!(
+        log(named(&spans, "typed"))[2],
+        ("error.cause".to_owned(), cause.into())
+    );
     assert!(named(&spans, "bool").is_error());
     assert!(!named(&spans, "not").is_error());
     assert!(!named(&spans, "request").is_error());
@@ -182,7 +191,9 @@ fn event_is_a_log_of_the_innermost_span() {
             info_span!("inner").in_scope(|| {
                 warn!(target: "shop::stock", item = 7, "nearly {}", "empty");
             });
-            Span::current().child("ours").in_scope(|| info!(event = "own", "text"));
+            Span::current()
+                .child("ours")
+                .in_scope(|| info!(event = "own", "text"));
         });
     });
     let target = module_path!();
@@ -246,7 +257,10 @@ fn error_that_a_function_returns_marks_its_span_and_no_other() {
     for (name, text) in [("charge", "declined"), ("refund", "Declined")] {
         let span = named(&spans, name);
         assert!(span.is_error(), "{name}");
-        assert_eq!(log(span)[..2], fields([("event", "error".into()), ("message", text.into())]));
+        assert_eq!(
+            log(span)[..2],
+            fields([("event", "error".into()), ("message", text.into())])
+        );
     }
     assert!(!named(&spans, "order").is_error());
     let request = named(&spans, "request");
@@ -309,7 +323,10 @@ fn span_that_follows_from_another_one_refers_to_it() {
     let (cause, effect) = (named(&spans, "cause"), named(&spans, "effect"));
     let references: Vec<_> = effect.references().collect();
     assert_eq!(references.len(), 2);
-    assert_eq!(effect.parent_id(), Some(named(&spans, "request").context().span_id()));
+    assert_eq!(
+        effect.parent_id(),
+        Some(named(&spans, "request").context().span_id())
+    );
     assert_eq!(references[1].context.span_id(), cause.context().span_id());
     assert!(!effect.is_follower());
 }
@@ -318,7 +335,9 @@ fn span_that_follows_from_another_one_refers_to_it() {
 fn location_is_tagged_if_it_is_asked_for() {
     let tracer = InMemoryTracer::new();
     let layer = SpanLayer::new().code_location(true);
-    traced_with(&HttpTracing::new(tracer.clone()), layer, || drop(info_span!("work")));
+    traced_with(&HttpTracing::new(tracer.clone()), layer, || {
+        drop(info_span!("work"))
+    });
     let work = &tracer.named("work")[0];
     assert_eq!(work.tag("code.file.path").unwrap(), file!());
     assert_eq!(work.tag("target").unwrap(), module_path!());
@@ -337,7 +356,8 @@ impl fmt::Debug for Broken {
 #[test]
 fn value_that_panics_is_left_out() {
     let spans = traced(|| {
-        let span = info_span!("work", broken = ?Broken, otel.name = ?Broken, error = ?Broken, fine = 1);
+        let span =
+            info_span!("work", broken = ?Broken, otel.name = ?Broken, error = ?Broken, fine = 1);
         let _entered = span.enter();
         info!(broken = ?Broken, fine = 2);
     });

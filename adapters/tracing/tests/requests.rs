@@ -163,7 +163,10 @@ fn instrumented_functions_are_children_and_the_innermost_is_sent() {
     assert_eq!(stock.tag("item").unwrap().as_i64(), Some(7));
     assert_eq!(stock.tag("step").unwrap(), "stock");
     assert_eq!(stock.logs().len(), 1);
-    assert_eq!(named(&spans, "GET /order").http().unwrap().outcome(), Outcome::Completed);
+    assert_eq!(
+        named(&spans, "GET /order").http().unwrap().outcome(),
+        Outcome::Completed
+    );
     tracer.assert_nothing_unfinished();
 }
 
@@ -179,7 +182,10 @@ fn unsampled_request_sends_its_own_context_and_records_nothing() {
     let sent = server.get("/order", UNSAMPLED);
     let (request, innermost) = sent.split_once(' ').unwrap();
     assert_eq!(request, innermost);
-    assert!(sent.starts_with(&format!("00-{TRACE}-")) && sent.ends_with("-00"), "{sent}");
+    assert!(
+        sent.starts_with(&format!("00-{TRACE}-")) && sent.ends_with("-00"),
+        "{sent}"
+    );
     drop(server);
     assert!(tracer.finished().is_empty());
 
@@ -196,7 +202,11 @@ fn request_has_its_span_whatever_the_layer_and_its_filter_are() {
         Dispatch::new(registry()),
         Dispatch::new(registry().with(off())),
         // A filter of the whole registry.
-        Dispatch::new(registry().with(LevelFilter::OFF).with(opentracing_tracing::layer())),
+        Dispatch::new(
+            registry()
+                .with(LevelFilter::OFF)
+                .with(opentracing_tracing::layer()),
+        ),
     ];
     for subscriber in subscribers {
         let tracer = InMemoryTracer::new();
@@ -206,7 +216,10 @@ fn request_has_its_span_whatever_the_layer_and_its_filter_are() {
         let spans = tracer.wait_for(2, PATIENCE);
         assert_eq!(spans.len(), 2);
         assert_parent(&spans, "ours", "GET /order");
-        assert_eq!(id_of(&sent), named(&spans, "GET /order").context().span_id().to_string());
+        assert_eq!(
+            id_of(&sent),
+            named(&spans, "GET /order").context().span_id().to_string()
+        );
     }
 }
 
@@ -214,7 +227,10 @@ fn request_has_its_span_whatever_the_layer_and_its_filter_are() {
 fn filter_chooses_spans_by_target_and_leaves_other_layers_alone() {
     let tracer = InMemoryTracer::new();
     let target = format!("{}=off", module_path!());
-    let others = target.parse::<Targets>().unwrap().with_default(LevelFilter::TRACE);
+    let others = target
+        .parse::<Targets>()
+        .unwrap()
+        .with_default(LevelFilter::TRACE);
     let lines = Lines::default();
     let subscriber = tracing_subscriber::registry()
         .with(tracing_subscriber::fmt::layer().with_writer(lines.clone()))
@@ -319,18 +335,23 @@ fn unsampled_request_stays_unsampled_in_its_tasks() {
             let work = async { outgoing() };
             work.instrument(info_span!("inner")).await
         };
-        tokio::spawn(task.instrument(info_span!("task"))).await.unwrap()
+        tokio::spawn(task.instrument(info_span!("task")))
+            .await
+            .unwrap()
     };
     let app = Router::new()
         .route("/order", get(handler))
         .layer(TracingLayer::new(&tracing));
     // Even where spans outside of requests are traced.
-    let layer = SpanLayer::new().roots(&tracing).with_filter(
-        Targets::new().with_target(module_path!(), LevelFilter::INFO),
-    );
+    let layer = SpanLayer::new()
+        .roots(&tracing)
+        .with_filter(Targets::new().with_target(module_path!(), LevelFilter::INFO));
     let server = Server::start(tracing_subscriber::registry().with(layer), app);
     let sent = server.get("/order", UNSAMPLED);
-    assert!(sent.starts_with(&format!("00-{TRACE}-")) && sent.ends_with("-00"), "{sent}");
+    assert!(
+        sent.starts_with(&format!("00-{TRACE}-")) && sent.ends_with("-00"),
+        "{sent}"
+    );
     drop(server);
     assert!(tracer.finished().is_empty());
 }
@@ -353,8 +374,14 @@ fn spans_of_a_library_are_children() {
     assert_parent(&spans, "order", "request");
     let theirs = named(&spans, "request");
     assert_eq!(theirs.tag("method").unwrap(), "GET");
-    assert_eq!(theirs.logs()[0].fields[0].value, "started processing request");
-    assert_eq!(id_of(&sent), named(&spans, "stock").context().span_id().to_string());
+    assert_eq!(
+        theirs.logs()[0].fields[0].value,
+        "started processing request"
+    );
+    assert_eq!(
+        id_of(&sent),
+        named(&spans, "stock").context().span_id().to_string()
+    );
     drop(server);
     tracer.assert_nothing_unfinished();
 }

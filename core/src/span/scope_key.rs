@@ -82,6 +82,7 @@ impl ScopeKey {
 
     /// Leaves the scope that was entered last with this key on this thread; scopes within it stay. Returns the handle that was
     /// entered; `None` if there is no such scope any more. See [`ScopeKey`] for an example.
+    #[allow(clippy::must_use_candidate, reason = "the call is made for its effect")]
     pub fn leave(self) -> Option<Span> {
         let number = KEYED.try_with(|keyed| {
             let keyed = &mut *keyed.borrow_mut();

@@ -5,6 +5,7 @@ mod actix_web;
 #[cfg(feature = "axum")]
 mod axum;
 mod core;
+mod layer;
 mod parts;
 #[cfg(feature = "rocket")]
 mod rocket;
@@ -32,6 +33,8 @@ use crate::receivers::Addresses;
 pub(crate) enum Target {
     /// Spans and headers alone, without a request.
     Parts,
+    /// The layer for `tracing`'s spans, without a request.
+    TracingLayer,
     /// The core's side of a request, as an adapter calls it.
     Core,
     Tower,
@@ -106,8 +109,9 @@ pub(crate) struct Mounted {
 }
 
 impl Target {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Parts,
+        Self::TracingLayer,
         Self::Core,
         Self::Tower,
         Self::Axum,
@@ -121,6 +125,7 @@ impl Target {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Parts => "parts",
+            Self::TracingLayer => "tracing layer",
             Self::Core => "core",
             Self::Tower => "tower",
             Self::Axum => "axum",
@@ -140,7 +145,7 @@ impl Target {
     /// Returns the targets that this build has.
     pub(crate) fn built() -> impl Iterator<Item = Self> {
         Self::ALL.into_iter().filter(|target| match target {
-            Self::Parts | Self::Core | Self::Tower => true,
+            Self::Parts | Self::TracingLayer | Self::Core | Self::Tower => true,
             Self::Axum => cfg!(feature = "axum"),
             Self::ActixWeb => cfg!(feature = "actix-web"),
             Self::WarpLayer | Self::WarpFilter => cfg!(feature = "warp"),
@@ -152,6 +157,7 @@ impl Target {
     pub(crate) fn cases(self) -> Vec<Case> {
         match self {
             Self::Parts => parts::CASES.to_vec(),
+            Self::TracingLayer => layer::CASES.to_vec(),
             _ => crate::case::CASES
                 .into_iter()
                 .filter(|case| case.is_built())
@@ -170,7 +176,12 @@ impl Target {
 
     /// Returns `true` if the target can be served.
     pub(crate) const fn is_served(self) -> bool {
-        !matches!(self, Self::Parts | Self::Core)
+        self.has_requests() && !matches!(self, Self::Core)
+    }
+
+    /// Returns `true` if the target is called with requests.
+    pub(crate) const fn has_requests(self) -> bool {
+        !matches!(self, Self::Parts | Self::TracingLayer)
     }
 
     /// Makes the application.
@@ -183,6 +194,7 @@ impl Target {
     fn app(self, case: Case, tracing: Option<&HttpTracing>) -> Box<dyn App> {
         match self {
             Self::Parts => parts::app(case, tracing),
+            Self::TracingLayer => layer::app(case, tracing),
             Self::Core => core::app(case, tracing),
             Self::Tower => tower::app(case, tracing),
             #[cfg(feature = "axum")]
@@ -270,12 +282,12 @@ mod tests {
                 let mut worker = mounted.app.worker();
                 worker.call(2);
                 let name = format!("{} {}", target.name(), case.name);
-                let expected = match target {
-                    Target::Parts => Vec::new(),
-                    _ => b"hello".to_vec(),
+                let expected = match target.has_requests() {
+                    false => Vec::new(),
+                    true => b"hello".to_vec(),
                 };
                 assert_eq!(worker.response(), (200, expected), "{name}");
-                if target != Target::Parts {
+                if target.has_requests() {
                     drop(worker.park(2));
                 }
             }
@@ -286,7 +298,7 @@ mod tests {
     fn every_target_traces_only_where_its_case_says_so() {
         use opentracing_http::InMemoryTracer;
 
-        for target in Target::built().filter(|target| *target != Target::Parts) {
+        for target in Target::built().filter(|target| target.has_requests()) {
             for case in target.cases() {
                 let tracer = InMemoryTracer::new();
                 let tracing = HttpTracing::builder(tracer.clone()).build();

@@ -89,9 +89,9 @@ fn work(tracing: &HttpTracing, parent: &SpanContext) {
     span.finish();
 }
 
-type Once = Arc<dyn Fn() + Send + Sync>;
+pub(super) type Once = Arc<dyn Fn() + Send + Sync>;
 
-struct Parts(Once);
+pub(super) struct Parts(pub(super) Once);
 
 impl App for Parts {
     fn worker(&self) -> Box<dyn Worker> {

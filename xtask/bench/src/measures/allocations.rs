@@ -73,7 +73,7 @@ pub fn count(measure: Count) -> ExitCode {
         }
     }
     if is_wanted(Measure::Held) {
-        let wanted = |target, case: &Case| target != Target::Parts && case.is_main();
+        let wanted = |target: Target, case: &Case| target.has_requests() && case.is_main();
         for (target, cases) in plan.cases(Measure::Held, wanted) {
             progress(Measure::Held, target);
             for case in cases {
