@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::error::Error;
+use std::io::Write;
 use std::time::Duration;
 
 use actix_web::error::ErrorServiceUnavailable;
@@ -10,10 +11,11 @@ use actix_web::web::{Bytes, Path, Query, ServiceConfig, get, resource, scope};
 use actix_web::{App, HttpResponse, HttpServer};
 use example_shared::{Answer, BaggageQuery, SlowQuery, ToQuery};
 use futures_util::StreamExt;
-use opentracing_actix_web::{Attribute, CurrentSpan, TracingMiddleware};
+use opentracing_actix_web::{Attribute, CurrentSpan, Span, TracingMiddleware};
 
 #[actix_web::main]
 async fn main() -> Result<(), Box<dyn Error>> {
+    log_lines(&example_shared::levels("example-actix-web"));
     let tracing = example_shared::tracing("example-actix-web");
     // The spans of one route have these attributes as tags, in addition to the default tags.
     let chosen = TracingMiddleware::new(
@@ -37,6 +39,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
     server.run().await?;
     example_shared::flush(&tracing);
     Ok(())
+}
+
+/// Writes log lines with the ids of the current span to the standard error output.
+fn log_lines(levels: &str) {
+    env_logger::Builder::new()
+        .parse_filters(levels)
+        .format(|line, record| {
+            let (time, ids) = (line.timestamp_millis(), Span::current().log_ids());
+            let (level, target, text) = (record.level(), record.target(), record.args());
+            writeln!(line, "{time} {level:5} {target}: {text}{ids:#}")
+        })
+        .init();
 }
 
 fn routes(app: &mut ServiceConfig) {
@@ -100,6 +114,7 @@ async fn child(span: CurrentSpan) -> String {
 
 async fn log(span: CurrentSpan) -> &'static str {
     span.log((("event", "priced"), ("cart.items", 3)));
+    log::info!("priced the cart");
     "logged"
 }
 

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::error::Error;
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -14,10 +15,15 @@ use axum::routing::get;
 use example_shared::{Answer, BaggageQuery, SlowQuery, ToQuery};
 use futures_util::StreamExt;
 use opentracing_axum::{Attribute, CurrentSpan, HttpTracing, TracingLayer};
+use opentracing_tracing::log_ids;
 use tokio::net::TcpListener;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt;
+use tracing_subscriber::prelude::*;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
+    log_lines(&example_shared::levels("example-axum"))?;
     let tracing = example_shared::tracing("example-axum");
     let app = app(&tracing)?.into_make_service_with_connect_info::<SocketAddr>();
 
@@ -27,6 +33,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .with_graceful_shutdown(example_shared::stopped())
         .await?;
     example_shared::flush(&tracing);
+    Ok(())
+}
+
+/// Writes log lines with the ids of the current span to the standard error output.
+fn log_lines(levels: &str) -> Result<(), Box<dyn Error>> {
+    tracing_subscriber::registry()
+        .with(fmt::layer().with_writer(log_ids(io::stderr)))
+        .with(levels.parse::<Targets>()?)
+        .try_init()?;
     Ok(())
 }
 
@@ -101,6 +116,7 @@ async fn child(span: CurrentSpan) -> String {
 
 async fn log(span: CurrentSpan) -> &'static str {
     span.log((("event", "priced"), ("cart.items", 3)));
+    tracing::info!(items = 3, "priced the cart");
     "logged"
 }
 

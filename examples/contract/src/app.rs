@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use opentracing_testkit::service::PATIENCE;
@@ -17,6 +17,8 @@ use crate::printed::{Printed, printed};
 pub struct App {
     process: Child,
     lines: Receiver<String>,
+    /// Reads the standard error output, until the process ends.
+    log: Option<JoinHandle<Vec<String>>>,
     addr: SocketAddr,
 }
 
@@ -30,6 +32,7 @@ impl App {
     pub fn start(program: &str, environment: &[(&str, &str)]) -> Self {
         let mut command = command(program);
         command.envs(environment.iter().copied());
+        command.stderr(Stdio::piped());
         let mut process = command.spawn().expect("the program starts");
         let output = process.stdout.take().expect("its output is piped");
         let (sender, lines) = channel();
@@ -38,9 +41,16 @@ impl App {
             // After the app is dropped the lines are not read.
             lines.try_for_each(|line| sender.send(line))
         });
+        let log = process.stderr.take().expect("its log is piped");
+        let log = thread::spawn(move || {
+            let lines = BufReader::new(log).lines().map_while(Result::ok);
+            // Shown as well, for a test that fails.
+            lines.inspect(|line| eprintln!("{line}")).collect()
+        });
         let mut app = Self {
             process,
             lines,
+            log: Some(log),
             addr: ([127, 0, 0, 1], 0).into(),
         };
         let ready = app.line(PATIENCE).expect("it does not end at once");
@@ -62,7 +72,17 @@ impl App {
     ///
     /// Panics if it prints anything else, does not end in time, or ends with another status than 0.
     #[must_use]
-    pub fn stop(mut self) -> Vec<Printed> {
+    pub fn stop(self) -> Vec<Printed> {
+        self.stop_with_log().0
+    }
+
+    /// Stops it as [`stop`](Self::stop) does; returns the spans, and the lines of its log.
+    ///
+    /// # Panics
+    ///
+    /// Panics as [`stop`](Self::stop) does.
+    #[must_use]
+    pub fn stop_with_log(mut self) -> (Vec<Printed>, Vec<String>) {
         drop(self.process.stdin.take());
         let end = Instant::now() + PATIENCE;
         let mut spans = Vec::new();
@@ -72,7 +92,8 @@ impl App {
         }
         let status = self.process.wait().expect("the process can be waited for");
         assert!(status.success(), "it ended with {status}");
-        spans
+        let log = self.log.take().expect("it is read once");
+        (spans, log.join().expect("it is text"))
     }
 
     /// Returns the spans without the service's name.
@@ -113,6 +134,7 @@ pub fn command(program: &str) -> Command {
             ("PORT", "0"),
             ("OTEL_TRACES_EXPORTER", "console"),
             ("EXIT_ON_STDIN_EOF", "1"),
+            ("RUST_LOG", "opentracing_http=warn,example_shared=warn"),
         ])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped());

@@ -1,2 +1,5 @@
-//! Compiles what the repository's README shows.
+//! Compiles what the repository's README and the page about logs show.
 #![doc = include_str!("../../../README.md")]
+
+#[doc = include_str!("../../../adapters/LOGS.md")]
+pub mod logs {}

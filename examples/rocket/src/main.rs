@@ -1,11 +1,12 @@
 //! The example service in Rocket.
 
 use std::error::Error;
+use std::io::Write;
 use std::pin::pin;
 use std::time::Duration;
 
 use example_shared::Answer;
-use opentracing_rocket::{Attribute, CurrentSpan, TracingFairing, traced};
+use opentracing_rocket::{Attribute, CurrentSpan, Span, TracingFairing, traced};
 use rocket::config::{Config, LogLevel, Shutdown};
 use rocket::fairing::AdHoc;
 use rocket::http::Status;
@@ -15,6 +16,8 @@ use rocket::{Route, get, routes, tokio};
 
 #[rocket::main]
 async fn main() -> Result<(), Box<dyn Error>> {
+    // Before Rocket, which otherwise installs a logger of its own.
+    log_lines(&example_shared::levels("example-rocket"));
     let tracing = example_shared::tracing("example-rocket");
     // The spans of one route have these attributes as tags, in addition to the default tags.
     let attributes = [Attribute::URL, "header:x-request-id".parse()?];
@@ -47,6 +50,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
     example_shared::flush(&tracing);
     landed?;
     Ok(())
+}
+
+/// Writes log lines with the ids of the current span to the standard error output.
+fn log_lines(levels: &str) {
+    env_logger::Builder::new()
+        .parse_filters(levels)
+        .format(|line, record| {
+            let (time, ids) = (line.timestamp_millis(), Span::current().log_ids());
+            let (level, target, text) = (record.level(), record.target(), record.args());
+            writeln!(line, "{time} {level:5} {target}: {text}{ids:#}")
+        })
+        .init();
 }
 
 fn routes() -> Vec<Route> {
@@ -130,6 +145,7 @@ async fn child(span: CurrentSpan) -> String {
 #[get("/log")]
 async fn log(span: CurrentSpan) -> &'static str {
     span.log((("event", "priced"), ("cart.items", 3)));
+    ::log::info!("priced the cart");
     "logged"
 }
 

@@ -2,7 +2,9 @@
 
 use std::net::SocketAddr;
 
-use example_contract::{App, ROUTES, reaches_a_collector_by_variables_alone};
+use example_contract::{
+    App, ROUTES, log_lines_carry_the_ids, reaches_a_collector_by_variables_alone,
+};
 use opentracing_testkit::server::HangUp;
 use opentracing_testkit::service::{Routes, Service, Template};
 use opentracing_testkit::service_contract;
@@ -39,4 +41,9 @@ service_contract!(Rocket);
 #[test]
 fn spans_reach_a_collector_by_variables_alone() {
     reaches_a_collector_by_variables_alone(env!("CARGO_BIN_EXE_example-rocket"));
+}
+
+#[test]
+fn log_lines_of_a_request_carry_its_ids() {
+    log_lines_carry_the_ids(env!("CARGO_BIN_EXE_example-rocket"));
 }

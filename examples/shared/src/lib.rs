@@ -11,4 +11,4 @@ pub use self::outgoing::{Answer, call, chain};
 pub use self::query::{BaggageQuery, SlowQuery, ToQuery};
 pub use self::server::{address, ready, stopped};
 pub use self::stream::chunks;
-pub use self::tracing::{flush, tracing};
+pub use self::tracing::{flush, levels, tracing};

@@ -59,6 +59,8 @@ async fn get(span: &Span, url: Url) -> Answer {
         .start();
     call.set_tag("http.url", without_query(&url));
 
+    // The child is not the current span here, so the line has the ids of the request's span.
+    log::info!("calling {}", without_query(&url));
     let mut request = Request::new(Method::GET, url);
     call.inject(request.headers_mut());
     match answer(request).await {

@@ -17,6 +17,7 @@ pub fn chunks() -> impl Stream<Item = &'static str> + Send + 'static {
         let chunk = Span::current().child("chunk");
         sleep(pause).await;
         chunk.finish();
+        log::info!("streaming the second line");
         yield "second\n";
         sleep(pause).await;
         yield "third\n";

@@ -5,7 +5,6 @@ use std::error::Error;
 use std::process;
 use std::time::Duration;
 
-use env_logger::Env;
 use example_custom_tracer::PrintTracer;
 use opentracing_http::propagation::{B3, Jaeger, Propagation, W3c};
 use opentracing_http::{HttpTracing, NoopTracer, Tracer};
@@ -16,11 +15,8 @@ use opentracing_otlp::OtlpTracer;
 /// `GET /health`.
 ///
 /// The process ends with status 2 if a variable is wrong.
-///
-/// It also installs the logger, to which the policy reports lost spans.
 #[must_use]
 pub fn tracing(service: &str) -> HttpTracing {
-    log_to_stderr();
     let named = variable("OTEL_SERVICE_NAME").or_else(|| variable("JAEGER_SERVICE_NAME"));
     policy(named.unwrap_or_else(|| service.to_owned()))
         .unwrap_or_else(|error| fail(&error.to_string()))
@@ -38,12 +34,15 @@ pub fn flush(tracing: &HttpTracing) {
     }
 }
 
-/// Writes logs to the standard error output, at the level of `RUST_LOG`. The standard output is for the service's
-/// address and the spans of the custom tracer.
-fn log_to_stderr() {
-    let default = Env::default().default_filter_or("opentracing_http=warn,example_shared=warn");
-    // It fails if there is a logger already, which is fine.
-    let _ = env_logger::Builder::from_env(default).try_init();
+/// Returns the levels of log lines: those of `RUST_LOG`; by default what the service itself logs, and lost spans.
+///
+/// Each service installs its logger itself, before everything else. Lines go to the standard error output, because the
+/// standard output is for the service's address and the spans of the custom tracer.
+#[must_use]
+pub fn levels(service: &str) -> String {
+    let service = service.replace('-', "_");
+    let default = || format!("opentracing_http=warn,example_shared=info,{service}=info");
+    variable("RUST_LOG").unwrap_or_else(default)
 }
 
 fn policy(service: String) -> Result<HttpTracing, Box<dyn Error>> {

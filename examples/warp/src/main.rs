@@ -2,12 +2,17 @@
 
 use std::convert::Infallible;
 use std::error::Error;
+use std::io;
 use std::time::Duration;
 
 use example_shared::{Answer, BaggageQuery, SlowQuery, ToQuery};
 use futures_util::StreamExt;
+use opentracing_tracing::log_ids;
 use opentracing_warp::{Attribute, CurrentSpan, MountPoint, Traced, current_span, route};
 use tokio::net::TcpListener;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt;
+use tracing_subscriber::prelude::*;
 use warp::filters::BoxedFilter;
 use warp::http::StatusCode;
 use warp::reject::Reject;
@@ -16,6 +21,7 @@ use warp::{Filter, Rejection, Reply, path, query};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
+    log_lines(&example_shared::levels("example-warp"))?;
     let tracing = example_shared::tracing("example-warp");
     // The spans of one route have these attributes as tags, in addition to the default tags.
     let attributes = [Attribute::URL, "header:x-request-id".parse()?];
@@ -31,6 +37,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .run()
         .await;
     example_shared::flush(&tracing);
+    Ok(())
+}
+
+/// Writes log lines, as JSON with the ids of the current span to the standard error output.
+fn log_lines(levels: &str) -> Result<(), Box<dyn Error>> {
+    tracing_subscriber::registry()
+        .with(fmt::layer().json().with_writer(log_ids(io::stderr)))
+        .with(levels.parse::<Targets>()?)
+        .try_init()?;
     Ok(())
 }
 
@@ -129,6 +144,7 @@ async fn child(span: CurrentSpan) -> String {
 
 async fn log(span: CurrentSpan) -> &'static str {
     span.log((("event", "priced"), ("cart.items", 3)));
+    tracing::info!(items = 3, "priced the cart");
     "logged"
 }
 

@@ -24,19 +24,21 @@ use tracing_subscriber::fmt::MakeWriter;
 /// stay as they are.
 ///
 /// ```
+/// use opentracing_http::{HttpTracing, InMemoryTracer};
 /// use opentracing_tracing::log_ids;
+/// use tracing::subscriber::set_default;
 /// use tracing_subscriber::fmt;
-/// # use opentracing_http::{HttpTracing, InMemoryTracer};
+///
+/// let span = HttpTracing::new(InMemoryTracer::new()).span("order").start();
+/// let _entered = span.enter();
 ///
 /// let lines = fmt().with_writer(log_ids(std::io::stderr)).finish();
-/// # let _lines = tracing::subscriber::set_default(lines);
-/// # let span = HttpTracing::new(InMemoryTracer::new()).span("order").start();
-/// # let _order = span.enter();
+/// let _default = set_default(lines);
 /// // 2026-11-28T10:15:02.123456Z  INFO shop: sold items=3 trace_id=4bf92f3577b34da6a3ce929d0e0e4736 span_id=00f067aa0ba902b7
 /// tracing::info!(items = 3, "sold");
 ///
 /// let objects = fmt().json().with_writer(log_ids(std::io::stdout)).finish();
-/// # let _objects = tracing::subscriber::set_default(objects);
+/// let _default = set_default(objects);
 /// // {"timestamp":"…","level":"INFO","fields":{"message":"sold","items":3},"target":"shop","trace_id":"4bf9…","span_id":"00f0…"}
 /// tracing::info!(items = 3, "sold");
 /// ```

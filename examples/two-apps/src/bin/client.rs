@@ -1,7 +1,7 @@
 //! The calling app: it traces all requests, and propagates its span in the call to the other app.
 
 use std::env;
-use std::io;
+use std::error::Error;
 
 use axum::Router;
 use axum::extract::{Path, State};
@@ -13,7 +13,8 @@ use reqwest::Client;
 use tokio::net::TcpListener;
 
 #[tokio::main]
-async fn main() -> io::Result<()> {
+async fn main() -> Result<(), Box<dyn Error>> {
+    example_two_apps::log_lines("client")?;
     let tracing = example_shared::tracing("example-client");
     let server = env::var("SERVER_URL").unwrap_or_else(|_| "http://127.0.0.1:5000".to_owned());
     let app = Router::new()
@@ -35,6 +36,7 @@ async fn order(
     State((client, server)): State<(Client, String)>,
     Path(id): Path<u32>,
 ) -> Result<String, (StatusCode, String)> {
+    tracing::info!(id, "ordered");
     let price = price(&span, &client, format!("{server}/prices/{id}")).await;
     let price = price.map_err(|error| (StatusCode::BAD_GATEWAY, error.to_string()))?;
     Ok(format!("item {id} costs {price}"))

@@ -1,6 +1,6 @@
 //! The called app: it traces one route, with chosen attributes of the request.
 
-use std::io;
+use std::error::Error;
 
 use axum::Router;
 use axum::extract::Path;
@@ -9,7 +9,8 @@ use opentracing_axum::{Attribute, CurrentSpan, Span, TracingLayer};
 use tokio::net::TcpListener;
 
 #[tokio::main]
-async fn main() -> io::Result<()> {
+async fn main() -> Result<(), Box<dyn Error>> {
+    example_two_apps::log_lines("server")?;
     let tracing = example_shared::tracing("example-server");
     let traced = TracingLayer::new(
         tracing
@@ -32,6 +33,7 @@ async fn main() -> io::Result<()> {
 async fn price(span: CurrentSpan, Path(id): Path<u32>) -> String {
     let price = look_up(id);
     span.log((("event", "priced"), ("price", price)));
+    tracing::info!(id, price, "priced");
     price.to_string()
 }
 
