@@ -17,11 +17,11 @@ const PORTS: [Port; 3] = [
     },
     Port {
         folder: "tracing-actix-web",
-        row: "| tracing-actix-web 0.7 | 10 (3) | 3 (1) |",
+        row: "| tracing-actix-web 0.7 | 10 (4) | 3 (1) |",
     },
     Port {
         folder: "trace-layer",
-        row: "| tower-http's `TraceLayer` 0.7 | 9 (9) | 3 (1) |",
+        row: "| tower-http's `TraceLayer` 0.7 | 10 (10) | 3 (1) |",
     },
 ];
 
