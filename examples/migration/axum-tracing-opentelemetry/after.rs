@@ -5,17 +5,14 @@ use axum::routing::get;
 use axum::{BoxError, Router};
 use opentracing_axum::{HttpTracing, SemanticConvention, TracingLayer};
 use opentracing_otlp::OtlpTracer;
-use opentracing_tracing::{SpanLayer, log_ids};
 use tokio::net::TcpListener;
 use tracing::{info, instrument};
-use tracing_subscriber::{fmt, prelude::*};
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
     let http = HttpTracing::builder(OtlpTracer::from_env()?).env();
     let tracing = http.convention(SemanticConvention::OpenTelemetry).build()?;
-    let lines = fmt().json().with_writer(log_ids(std::io::stdout)).finish();
-    lines.with(SpanLayer::new()).init();
+    opentracing_tracing::init_json()?;
 
     let app = Router::new()
         .route("/orders/{id}", get(order))

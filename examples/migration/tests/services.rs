@@ -4,12 +4,12 @@
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use example_contract::Collector;
 use opentracing_testkit::client::Connection;
@@ -30,25 +30,9 @@ struct Service {
 }
 
 impl Service {
+    /// Starts a program, which prints its address.
     fn start(program: &str, environment: &[(&str, &str)]) -> Self {
-        let mut process = Command::new(program)
-            .env_clear()
-            .env("ADDRESS", "127.0.0.1:0")
-            .envs(environment.iter().copied())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
-        let output = BufReader::new(process.stdout.take().expect("its output is piped"));
-        let (sender, lines) = channel();
-        thread::spawn(move || {
-            let mut lines = output.lines().map_while(Result::ok);
-            lines.try_for_each(|line| sender.send(line))
-        });
-        let mut service = Self {
-            process,
-            lines,
-            address: ([127, 0, 0, 1], 0).into(),
-        };
+        let mut service = Self::spawn(program, ([127, 0, 0, 1], 0).into(), environment);
         service.address = loop {
             let line = service.lines.recv_timeout(PATIENCE).expect("it listens");
             let Some((_, address)) = line.split_once("listening on ") else {
@@ -59,6 +43,39 @@ impl Service {
             break address[..end].parse().expect("an address");
         };
         service
+    }
+
+    /// Starts a program that prints nothing.
+    fn start_silent(program: &str, environment: &[(&str, &str)]) -> Self {
+        let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+        let service = Self::spawn(program, free.expect("a free port"), environment);
+        let end = Instant::now() + PATIENCE;
+        while TcpStream::connect(service.address).is_err() {
+            assert!(Instant::now() < end, "it does not listen");
+            thread::yield_now();
+        }
+        service
+    }
+
+    fn spawn(program: &str, address: SocketAddr, environment: &[(&str, &str)]) -> Self {
+        let mut process = Command::new(program)
+            .env_clear()
+            .env("ADDRESS", address.to_string())
+            .envs(environment.iter().copied())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let output = BufReader::new(process.stdout.take().expect("its output is piped"));
+        let (sender, lines) = channel();
+        thread::spawn(move || {
+            let mut lines = output.lines().map_while(Result::ok);
+            lines.try_for_each(|line| sender.send(line))
+        });
+        Self {
+            process,
+            lines,
+            address,
+        }
     }
 
     /// Sends a request for an order, which continues a caller's trace.
@@ -95,14 +112,18 @@ struct Ids {
 }
 
 /// Runs a service that sends its spans with OTLP. Returns its lines, the attributes of the request's span, and the ids.
-fn run(program: &str) -> (Vec<String>, HashMap<String, String>, Ids) {
+fn run(program: &str, levels: &str) -> (Vec<String>, HashMap<String, String>, Ids) {
     let collector = Collector::start().expect("a collector");
     let url = collector.url();
     let environment = [
         ("OTEL_SERVICE_NAME", "orders"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", &*url),
+        ("RUST_LOG", levels),
     ];
-    let service = Service::start(program, &environment);
+    let service = match levels {
+        "off" => Service::start_silent(program, &environment),
+        _ => Service::start(program, &environment),
+    };
     service.order();
     let lines = service.stop();
 
@@ -164,7 +185,7 @@ fn assert_text(lines: &[String], ids: &Ids) {
 
 #[test]
 fn port_from_axum_tracing_opentelemetry_keeps_spans_attributes_and_ids_in_lines() {
-    let (lines, attributes, ids) = run(env!("CARGO_BIN_EXE_orders-axum-tracing-opentelemetry"));
+    let (lines, attributes, ids) = run(env!("CARGO_BIN_EXE_orders-axum-tracing-opentelemetry"), "");
     for (text, span_id) in [
         ("priced", &ids.request),
         ("looking up the price", &ids.price),
@@ -190,8 +211,15 @@ fn port_from_axum_tracing_opentelemetry_keeps_spans_attributes_and_ids_in_lines(
 }
 
 #[test]
+fn levels_of_lines_have_no_effect_on_spans() {
+    let program = env!("CARGO_BIN_EXE_orders-axum-tracing-opentelemetry");
+    let (lines, _, _) = run(program, "off");
+    assert_eq!(lines, [""; 0]);
+}
+
+#[test]
 fn port_from_tracing_actix_web_sends_spans_and_has_ids_in_lines() {
-    let (lines, attributes, ids) = run(env!("CARGO_BIN_EXE_orders-tracing-actix-web"));
+    let (lines, attributes, ids) = run(env!("CARGO_BIN_EXE_orders-tracing-actix-web"), "");
     assert_text(&lines, &ids);
     assert!(
         attributes.contains_key("http.status_code"),
@@ -201,7 +229,7 @@ fn port_from_tracing_actix_web_sends_spans_and_has_ids_in_lines() {
 
 #[test]
 fn port_from_trace_layer_sends_spans_and_has_ids_in_lines() {
-    let (lines, attributes, ids) = run(env!("CARGO_BIN_EXE_orders-trace-layer"));
+    let (lines, attributes, ids) = run(env!("CARGO_BIN_EXE_orders-trace-layer"), "");
     assert_text(&lines, &ids);
     assert!(
         attributes.contains_key("http.status_code"),

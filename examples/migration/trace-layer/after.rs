@@ -5,16 +5,13 @@ use axum::routing::get;
 use axum::{BoxError, Router};
 use opentracing_axum::{HttpTracing, TracingLayer};
 use opentracing_otlp::OtlpTracer;
-use opentracing_tracing::{SpanLayer, log_ids};
 use tokio::net::TcpListener;
 use tracing::{info, instrument};
-use tracing_subscriber::{fmt, prelude::*};
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
     let tracing = HttpTracing::new(OtlpTracer::from_env()?);
-    let lines = fmt().with_writer(log_ids(std::io::stdout)).finish();
-    lines.with(SpanLayer::new()).init();
+    opentracing_tracing::init()?;
 
     let app = Router::new()
         .route("/orders/{id}", get(order))

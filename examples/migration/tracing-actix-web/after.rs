@@ -3,16 +3,12 @@
 use actix_web::{App, HttpServer, web};
 use opentracing_actix_web::{HttpTracing, TracingMiddleware};
 use opentracing_otlp::OtlpTracer;
-use opentracing_tracing::{SpanLayer, log_ids};
 use tracing::{info, instrument};
-use tracing_subscriber::{fmt, prelude::*};
 
 #[actix_web::main]
-async fn main() -> std::io::Result<()> {
-    let tracer = OtlpTracer::from_env().map_err(std::io::Error::other)?;
-    let tracing = HttpTracing::new(tracer);
-    let lines = fmt().with_writer(log_ids(std::io::stdout)).finish();
-    lines.with(SpanLayer::new()).init();
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    opentracing_tracing::init()?;
+    let tracing = HttpTracing::new(OtlpTracer::from_env()?);
 
     let server = HttpServer::new(move || {
         App::new()
@@ -22,7 +18,7 @@ async fn main() -> std::io::Result<()> {
     let address = std::env::var("ADDRESS").unwrap_or("127.0.0.1:3000".to_owned());
     let server = server.bind(address)?;
     info!("listening on {}", server.addrs()[0]);
-    server.run().await
+    Ok(server.run().await?)
 }
 
 async fn order(id: web::Path<u32>) -> String {
