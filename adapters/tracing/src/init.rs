@@ -38,7 +38,7 @@ pub fn init() -> Result<(), ConfigError> {
     install(registry().with(layer()).with(lines.with_filter(filter()?)))
 }
 
-/// Installs the same subscriber as [`init`], with each line a JSON object. See there for an example.
+/// Installs the same subscriber as [`init`], with each line a JSON object. See [`init`] for an example.
 ///
 /// Needs the feature `json`.
 ///

@@ -121,7 +121,7 @@ fn page_shows_the_service_in_python_and_its_port() {
     let page = page();
     assert_shown(&page, "python", &read("flask-opentracing/before.py"));
     assert_shown(&page, "toml", &read("flask-opentracing/after.toml"));
-    assert_shown(&page, "rust,ignore", &read("flask-opentracing/after.rs"));
+    assert_shown(&page, "rust,no_run", &read("flask-opentracing/after.rs"));
 }
 
 #[test]
