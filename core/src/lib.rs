@@ -41,9 +41,10 @@ pub mod error {
     pub use crate::span::RecordableError;
 }
 
-/// Guards and futures that keep a span current, and what connects other context systems: a hook, and scopes by key.
+/// Guards and futures that keep a span current, what connects other context systems (a hook, and scopes by key), and the number of
+/// children that found no current span.
 pub mod scope {
-    pub use crate::span::{Entered, ScopeHook, ScopeKey, Scoped};
+    pub use crate::span::{Entered, ScopeHook, ScopeKey, Scoped, children_without_parent};
 }
 
 /// The types that values, sets of tags and log fields can be written as, and the ids for log lines.

@@ -10,8 +10,8 @@ use opentracing_http::sampler::Never;
 use opentracing_http::scope::ScopeHook;
 use opentracing_http::server::{BodyPart, BodySize, BodySpan, Instrumentation, RequestSpan};
 use opentracing_http::{
-    Attribute, FinishedSpan, HttpTracing, NoopTracer, Route, Span, SpanContext, SpanId, TraceFlags,
-    TraceId, Tracer, Trust,
+    Attribute, FinishedSpan, Forwarded, HttpTracing, NoopTracer, Route, Span, SpanContext, SpanId,
+    TraceFlags, TraceId, Tracer, Trust,
 };
 
 use self::support::Response;
@@ -97,6 +97,30 @@ fn a_recorded_request_costs_none_once_there_is_a_cell_to_use_again() {
 }
 
 #[test]
+fn a_grpc_call_costs_none_unless_it_fails_with_a_message() {
+    let tracing = HttpTracing::new(Discard);
+    let instrumentation = Instrumentation::new(&tracing, "test");
+    let call = Request::post("/shop.v1.Orders/Get").header("content-type", "application/grpc");
+    let call = call.body(()).unwrap();
+    let mut headers = HeaderMap::new();
+    headers.insert("content-type", "application/grpc".parse().unwrap());
+    let mut serve = |trailers: &[(&str, &str)]| {
+        let span = instrumentation.begin(&call);
+        let body = span.respond(&mut Response {
+            status: 200,
+            headers: &mut headers,
+            body: BodySize::Unknown,
+            upgrade: false,
+        });
+        body.unwrap().note(BodyPart::Trailers(&trailers));
+    };
+    assert_eq!(allocations(|| serve(&[("grpc-status", "0")])), 0);
+    assert_eq!(allocations(|| serve(&[("grpc-status", "13")])), 0);
+    let failure = [("grpc-status", "13"), ("grpc-message", "busy")];
+    assert_eq!(allocations(|| serve(&failure)), 2);
+}
+
+#[test]
 fn redacted_headers_of_a_request_cost_none() {
     let tracing = HttpTracing::builder(Discard)
         .redact_headers(["accept-language"])
@@ -116,6 +140,38 @@ fn redacted_headers_of_a_request_cost_none() {
     let mut headers = HeaderMap::new();
     let count = allocations(|| serve(&instrumentation, &request, &mut headers));
     assert_eq!(count, 0);
+}
+
+#[test]
+fn what_a_trusted_proxy_reports_costs_none_unless_it_changes_the_port() {
+    let shown = [Attribute::URL, Attribute::HOST, Attribute::SCHEME];
+    let tracing = HttpTracing::builder(Discard)
+        .forwarded(Forwarded::hops(1).host(true))
+        .attributes(shown)
+        .build()
+        .unwrap();
+    let outer = Instrumentation::new(&tracing, "test");
+    let common = [
+        ("x-forwarded-for", "6.6.6.6, 203.0.113.7"),
+        ("x-forwarded-proto", "https"),
+        ("x-forwarded-host", "www.shop.example"),
+    ];
+    let standard = "for=6.6.6.6, for=203.0.113.7;proto=https;host=\"www.shop.example:8443\"";
+    for (headers, port, expected) in [
+        (&common[..], "443", 0),
+        (&common[..], "8443", 1),
+        (&[("forwarded", standard)], "8443", 0),
+    ] {
+        let mut request = request(SAMPLED);
+        for (name, value) in headers {
+            request.headers_mut().append(*name, value.parse().unwrap());
+        }
+        let port = port.parse().unwrap();
+        request.headers_mut().insert("x-forwarded-port", port);
+        let mut headers = HeaderMap::new();
+        let counted = allocations(|| serve(&outer, &request, &mut headers));
+        assert_eq!(counted, expected, "{request:?}");
+    }
 }
 
 #[test]

@@ -57,6 +57,11 @@ impl RequestView for Request<'_> {
         self.request.peer_addr()
     }
 
+    /// The address on which the server listens: actix-web's requests do not contain that of the connection.
+    fn local_addr(&self) -> Option<SocketAddr> {
+        Some(self.request.app_config().local_addr())
+    }
+
     fn version(&self) -> Option<Version> {
         // actix-web's type is that of `http` 0.2.
         use actix_web::http::Version as Theirs;

@@ -9,11 +9,11 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
-use axum::{Router, serve};
+use axum::{Extension, Router, serve};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http_body::Frame;
 use http_body_util::StreamBody;
-use opentracing_axum::{CurrentSpan, Span, SpanEnd, TracingLayer};
+use opentracing_axum::{CurrentSpan, LocalAddr, Span, SpanEnd, TracingLayer};
 use opentracing_testkit::app::{self, App, Chunks, Position, Reply};
 use opentracing_testkit::server::{Capabilities, Feature, Running, Server, Task};
 use opentracing_testkit::server_contract;
@@ -53,7 +53,9 @@ impl Server for AxumServer {
     fn start(app: App) -> Self {
         Self(Running::tokio(async |listener| {
             let listener = tokio::net::TcpListener::from_std(listener).expect("a socket for tokio");
-            let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
+            let local = listener.local_addr().expect("an address");
+            let router = router(app).layer(Extension(LocalAddr(local)));
+            let service = router.into_make_service_with_connect_info::<SocketAddr>();
             serve(listener, service).await.expect("serving goes on");
         }))
     }

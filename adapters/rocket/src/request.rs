@@ -49,10 +49,11 @@ impl RequestView for View<'_, '_> {
         self.request.uri().query().map(|query| query.as_str())
     }
 
-    /// Rocket serves either TLS or plain text, never both, so its configuration determines the scheme.
+    /// Rocket serves either TLS or plain text, never both, so its configuration determines whether a connection has TLS.
     fn scheme(&self) -> Option<&str> {
+        // Without TLS the scheme is unknown: a proxy may end it.
         let tls = self.request.rocket().config().tls_enabled();
-        Some(if tls { "https" } else { "http" })
+        tls.then_some("https")
     }
 
     /// Rocket's host is that of the `Host` header over HTTP/1, and `:authority` over HTTP/2. So a host that differs from the
@@ -68,6 +69,12 @@ impl RequestView for View<'_, '_> {
 
     fn peer(&self) -> Option<SocketAddr> {
         self.request.remote()
+    }
+
+    /// The address on which Rocket listens, with the port that it was given if the configuration has port 0.
+    fn local_addr(&self) -> Option<SocketAddr> {
+        let config = self.request.rocket().config();
+        Some(SocketAddr::new(config.address, config.port))
     }
 
     fn route(&self) -> Route<'_> {

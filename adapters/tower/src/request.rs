@@ -56,6 +56,10 @@ use opentracing_http::{RequestView, Route};
 ///         let is_routed = extensions.get::<OriginalPath>().is_some();
 ///         (!is_routed).then_some("add the layer to the router, not around it")
 ///     }
+///
+///     fn local_addr(_: &Extensions) -> Option<SocketAddr> {
+///         None // this framework does not know it
+///     }
 /// }
 ///
 /// let tracing = HttpTracing::new(InMemoryTracer::new());
@@ -102,7 +106,26 @@ pub trait Framework: Clone + fmt::Debug {
     fn peer(extensions: &Extensions) -> Option<SocketAddr> {
         extensions.get().copied()
     }
+
+    /// Returns the server's address of the connection. The default is the [`LocalAddr`] in the extensions, if there is one.
+    #[must_use]
+    fn local_addr(extensions: &Extensions) -> Option<SocketAddr> {
+        extensions.get().map(|LocalAddr(address)| *address)
+    }
 }
+
+/// The server's address of a request's connection. A server, or a layer outside of the tracing, inserts it into the request's
+/// extensions, so that the attributes [`LOCAL_ADDRESS`](opentracing_http::Attribute::LOCAL_ADDRESS) and
+/// [`LOCAL_PORT`](opentracing_http::Attribute::LOCAL_PORT) have values.
+///
+/// ```
+/// use opentracing_tower::LocalAddr;
+///
+/// let mut request = http::Request::new(());
+/// request.extensions_mut().insert(LocalAddr(([192, 0, 2, 80], 8080).into()));
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct LocalAddr(pub SocketAddr);
 
 /// The [`Framework`] of services that use no framework, such as those of hyper and tonic.
 #[derive(Debug, Clone)]
@@ -142,6 +165,10 @@ impl<B, F: Framework> RequestView for View<'_, B, F> {
 
     fn peer(&self) -> Option<SocketAddr> {
         F::peer(self.0.extensions())
+    }
+
+    fn local_addr(&self) -> Option<SocketAddr> {
+        F::local_addr(self.0.extensions())
     }
 
     fn version(&self) -> Option<Version> {

@@ -18,7 +18,7 @@ use hyper_util::service::TowerToHyperService;
 use opentracing_testkit::app::{self, App, Broken, Chunk, Position, Reply};
 use opentracing_testkit::server::{Capabilities, Feature, Running, Server, Task};
 use opentracing_testkit::server_contract;
-use opentracing_tower::{SpanEnd, TracingLayer};
+use opentracing_tower::{LocalAddr, SpanEnd, TracingLayer};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tower::util::BoxCloneService;
@@ -69,8 +69,10 @@ async fn accept(listener: TcpListener, service: Service) {
 }
 
 async fn serve(stream: TcpStream, peer: SocketAddr, service: Service) {
+    let local = stream.local_addr().expect("an address");
     let service = service.map_request(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(LocalAddr(local));
         request
     });
     // It fails if the client has left, which some cases want.

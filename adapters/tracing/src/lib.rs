@@ -1,4 +1,4 @@
-//! The layer that makes `tracing`'s spans children of requests.
+//! The layer that makes `tracing`'s spans children of requests, and the ids of requests in log lines.
 #![doc = include_str!("../README.md")]
 
 mod fields;

@@ -37,6 +37,14 @@ mod filter_form {
             lacks: &[
                 ERROR_MESSAGE,
                 TRAILERS,
+                (
+                    Feature::LocalAddress,
+                    "No filter of warp's reads the server's address.",
+                ),
+                (
+                    Feature::PanicMessage,
+                    "Filters are not called by the tracing, so it sees that one panicked and not with what.",
+                ),
                 (Feature::AbsoluteAuthority, AUTHORITY),
                 (Feature::Http2Authority, AUTHORITY),
                 (

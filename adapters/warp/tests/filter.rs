@@ -303,7 +303,7 @@ fn finish_callbacks_get_the_route_of_requests_that_are_not_recorded() {
             noted
                 .lock()
                 .unwrap()
-                .push((end.method, route, end.status, user));
+                .push((end.method.to_owned(), route, end.status, user));
         })
         .build()
         .unwrap();
@@ -320,7 +320,7 @@ fn finish_callbacks_get_the_route_of_requests_that_are_not_recorded() {
     );
     drop(server);
     let expected = (
-        "GET",
+        "GET".to_owned(),
         "/users/{id}".to_owned(),
         Some(200),
         Some("ada".to_owned()),

@@ -5,6 +5,8 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 
 use crate::delivery::drops::Drops;
+use crate::delivery::late_change::LateChange;
+use crate::delivery::nested_policies::NestedPolicies;
 use crate::guard::{Panics, guard};
 
 /// A report for the operator, sent to the policy's [diagnostics hook](crate::HttpTracingBuilder::on_diagnostic).
@@ -16,6 +18,10 @@ pub enum Diagnostic {
     /// The tracer loses spans. A [`Reporter`](crate::report::Reporter) reports its first loss at once, and later losses
     /// at most once a minute.
     SpansLost(SpansLost),
+    /// A span was changed after its end. Reported once for each policy.
+    LateChange(LateChange),
+    /// A mount point is within a mount point of another policy. Reported once for each inner policy.
+    NestedPolicies(NestedPolicies),
     /// The policy needs the address of the connection's peer, but a request had none: for the attribute
     /// [`remote_addr`](crate::Attribute::REMOTE_ADDR), for [`Forwarded::networks`](crate::Forwarded::networks), or for a
     /// function of [`Trust::when`](crate::Trust::when) that asks for it. A policy reports it once, if its adapter knows a
@@ -71,6 +77,8 @@ impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::SpansLost(lost) => lost.fmt(f),
+            Self::LateChange(late) => late.fmt(f),
+            Self::NestedPolicies(nested) => nested.fmt(f),
             Self::PeerUnknown { component, remedy } => write!(
                 f,
                 "the policy needs the peer's address, but {component} reports none: {remedy}"

@@ -4,13 +4,16 @@ use std::cell::Cell;
 use std::fmt::Write as _;
 
 use http::HeaderName;
+use http::header::CONTENT_LENGTH;
 
 use crate::http::attribute::{Attribute, What};
-use crate::http::host::{Host, append_url};
+use crate::http::host::append_url;
 use crate::http::options::Options;
+use crate::http::origin::Origin;
 use crate::http::redaction::{Bounded, HeaderRule, append_header};
-use crate::http::request_view::{RequestView, canonical, version_number};
+use crate::http::request_view::{RequestView, canonical, host_header, version_number};
 use crate::http::settings::HttpSettings;
+use crate::http::synthetic::synthetic_type;
 use crate::http::text_buffer::{Text, TextBuffer};
 use crate::propagation::HeaderView;
 
@@ -85,6 +88,7 @@ impl Slots {
 pub(crate) fn append(
     attribute: &Attribute,
     view: &dyn RequestView,
+    origin: &Origin<'_>,
     headers: &dyn HeaderView,
     settings: &HttpSettings,
     limit: usize,
@@ -96,7 +100,22 @@ pub(crate) fn append(
             let out = &mut Bounded::new(text, limit);
             return append_header(headers, name, rule, &settings.query_redaction, out);
         }
-        What::ResponseHeader(..) => return false,
+        // Read at the end, from the facts.
+        What::ResponseHeader(..)
+        | What::ResponseBodySize
+        | What::PathParameters
+        | What::PathParameter(_) => return false,
+        What::RequestBodySize => declared_size(headers),
+        What::SyntheticType => headers.header("user-agent").and_then(synthetic_type),
+        What::LocalAddress => {
+            let local = view.local_addr().map(|local| canonical(local).ip());
+            let local = local.filter(|local| !local.is_unspecified());
+            return local.is_some_and(|local| write!(text, "{local}").is_ok());
+        }
+        What::LocalPort => {
+            let port = view.local_addr().map(|local| local.port());
+            return port.is_some_and(|port| write!(text, "{port}").is_ok());
+        }
         What::RemoteAddr => {
             return view
                 .peer()
@@ -112,8 +131,8 @@ pub(crate) fn append(
         What::Url => {
             append_url(
                 text,
-                view.scheme(),
-                Host::of(view, headers).map(|host| host.text),
+                origin.scheme,
+                origin.host().map(|host| host.text),
                 view.path(),
             );
             if let Some(query) = view.query() {
@@ -124,14 +143,27 @@ pub(crate) fn append(
         }
         What::Path => Some(view.path()),
         What::Method => Some(view.method()),
-        What::Host => Host::of(view, headers).map(|host| host.text),
-        What::Scheme => Some(view.scheme().unwrap_or("http")),
+        What::Host => origin.host().map(|host| host.text),
+        What::Scheme => Some(origin.scheme.unwrap_or("http")),
         What::Version => view.version().and_then(version_number),
     };
     if let Some(found) = found {
         text.push_str(found);
     }
     found.is_some()
+}
+
+/// Returns the size of the request's body that its only `Content-Length` declares: digits alone (RFC 9110, section 8.6).
+fn declared_size(headers: &dyn HeaderView) -> Option<&str> {
+    let (mut declared, mut count) = (None, 0_usize);
+    headers.header_values(CONTENT_LENGTH.as_str(), &mut |value| {
+        declared = Some(value);
+        count += 1;
+    });
+    let declared = declared.filter(|_| count == 1)?;
+    let is_number = declared.iter().all(u8::is_ascii_digit);
+    let declared = std::str::from_utf8(declared).ok().filter(|_| is_number)?;
+    declared.parse::<i64>().is_ok().then_some(declared)
 }
 
 fn append_query(
@@ -191,6 +223,10 @@ impl Added {
         limit: usize,
     ) -> Self {
         let headers = view.headers();
+        let origin = match options.attributes.iter().any(Attribute::is_of_origin) {
+            true => Origin::of(view, settings, || host_header(headers)),
+            false => Origin::default(),
+        };
         let mut added = Self {
             text: BUFFER.try_with(Cell::take).unwrap_or_default(),
             values: Slots::EMPTY,
@@ -198,7 +234,15 @@ impl Added {
         };
         for (index, attribute) in options.attributes.iter().enumerate() {
             let start = added.text.len();
-            if append(attribute, view, headers, settings, limit, &mut added.text) {
+            if append(
+                attribute,
+                view,
+                &origin,
+                headers,
+                settings,
+                limit,
+                &mut added.text,
+            ) {
                 added.cut_values += u32::from(cut(&mut added.text, start, limit));
                 let position = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
                 let (start, end) = (position(start), position(added.text.len()));

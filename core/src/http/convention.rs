@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 
 use crate::http::facts::HttpFacts;
+use crate::http::host::default_port;
+use crate::http::late_attributes::{late_attributes, value_of};
 use crate::http::outcome::Outcome;
 use crate::http::request_view::Route;
 use crate::http::settings::HttpSettings;
@@ -12,10 +14,16 @@ use crate::tag::{SpanKind, Tag, Value};
 /// The convention that names a request's tags.
 ///
 /// The host is the [authority](crate::RequestView::authority), else the value of the only `Host` header, if it is a
-/// valid host. Without a host `http.url` is the path, and there is neither `server.address` nor `server.port`.
+/// valid host. [Trusted proxies](crate::Forwarded) can report another scheme, host and port. Without a host `http.url`
+/// is the path, and there is neither `server.address` nor `server.port`.
 ///
 /// The URL of `OPTIONS *` is `http://shop.example:8080`, without a path (RFC 9112, section 3.3). `url.path` is then
 /// `*`, as the client sent it. This differs from OpenTelemetry's convention, where it is the path of the URL.
+///
+/// The span of a gRPC request has, in every convention, the tags `rpc.system.name`, `rpc.method`,
+/// `rpc.method_original` and `rpc.status_code` of OpenTelemetry's semantic conventions for RPC, version 1.45.0
+/// (`docs/rpc/grpc.md`), in addition to those of an HTTP request. Its status decides whether it failed, and is its
+/// `error.type` if it did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum SemanticConvention {
@@ -70,9 +78,12 @@ pub(crate) fn tags(
             open_telemetry(http, settings, value_bytes, &mut tags);
         }
         shared(http, &mut tags);
-        for (attribute, value) in http.attributes(settings) {
-            tags.set(attribute.key.clone(), value);
+        for (attribute, text) in http.attributes(settings) {
+            tags.set(attribute.key.clone(), value_of(attribute, text));
         }
+        late_attributes(*http, settings, value_bytes, |attribute, value| {
+            tags.set(attribute.key.clone(), value);
+        });
     }
     for tag in own {
         tags.set(tag.key.clone(), tag.value.clone());
@@ -156,6 +167,9 @@ fn shared(http: &Shown<'_>, tags: &mut Tags) {
     if let Route::Template(template) = http.route() {
         tags.set("http.route", template);
     }
+    for (key, value) in http.rpc_tags() {
+        tags.set(key, value);
+    }
     match http.outcome {
         Some(Outcome::Completed) | None => {}
         Some(outcome) => tags.set("http.outcome", outcome.as_str()),
@@ -169,35 +183,20 @@ fn shared(http: &Shown<'_>, tags: &mut Tags) {
 }
 
 pub(crate) fn is_failure(http: &HttpFacts) -> bool {
-    http.outcome
-        .is_some_and(|outcome| outcome.is_failure(http.status))
+    let default = |outcome: Outcome| outcome.is_failure(http.status);
+    http.status_fails
+        .unwrap_or_else(|| http.outcome.is_some_and(default))
+        || http.grpc.failure().is_some()
 }
 
 /// Returns the status if it describes the failure, else the outcome.
 pub(crate) fn error_type(http: &HttpFacts) -> Option<String> {
     let outcome = http.outcome.filter(|_| is_failure(http))?;
     Some(match (outcome, http.status) {
-        (Outcome::Completed | Outcome::HandlerError, Some(status)) => status.to_string(),
+        (Outcome::Completed | Outcome::HandlerError, Some(status)) => match http.grpc.failure() {
+            Some(grpc_status) => grpc_status.to_owned(),
+            None => status.to_string(),
+        },
         _ => outcome.as_str().to_owned(),
     })
-}
-
-fn default_port(scheme: &str) -> Option<u16> {
-    match scheme {
-        "http" => Some(80),
-        "https" => Some(443),
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::default_port;
-
-    #[test]
-    fn schemes_have_ports() {
-        assert_eq!(default_port("http"), Some(80));
-        assert_eq!(default_port("https"), Some(443));
-        assert_eq!(default_port("ws+unix"), None);
-    }
 }

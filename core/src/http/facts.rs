@@ -7,15 +7,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderName;
-use http::header::{HOST, USER_AGENT};
+use http::header::{CONTENT_TYPE, HOST, USER_AGENT};
 
 use crate::http::attribute::{Attribute, What};
 use crate::http::chosen::{
     Added, HeaderValues, SPARE_TEXT, Slot, Slots, Wanted, append, cut, header_rule,
 };
+use crate::http::grpc::{GrpcCall, is_grpc_type};
 use crate::http::host::Host;
-use crate::http::method::known_method;
+use crate::http::method::Method;
 use crate::http::options::Options;
+use crate::http::origin::Origin;
 use crate::http::outcome::Outcome;
 use crate::http::redaction::{Bounded, HeaderRule, append_header, append_value};
 use crate::http::request_view::{RequestView, Route, canonical, host_header, version_number};
@@ -31,7 +33,7 @@ pub(crate) struct HttpFacts {
     text: TextBuffer,
     pub(crate) component: &'static str,
     /// The method, if it is a known one.
-    pub(super) known_method: Option<&'static str>,
+    pub(super) known_method: Option<Method>,
     pub(super) other_method: Text,
     pub(super) scheme: Option<Text>,
     pub(super) host: Option<KnownHost>,
@@ -45,12 +47,18 @@ pub(crate) struct HttpFacts {
     /// Method and route, next to each other in the buffer.
     pub(super) name: Option<Text>,
     pub(crate) status: Option<u16>,
+    pub(crate) grpc: GrpcCall,
     pub(crate) outcome: Option<Outcome>,
     /// Time from the start to the response head.
     pub(crate) head: Option<Duration>,
-    pub(crate) body_bytes: u64,
-    /// The error message, if the framework reports one.
+    /// The number of bytes of the body that were handed to the server, if the body ended before the span.
+    pub(crate) body_bytes: Option<u64>,
+    /// The error message, if the framework reports one, or that of a panic.
     pub(crate) error: Option<String>,
+    /// Whether the error message is that of a panic, which no other replaces.
+    error_is_panic: bool,
+    /// Whether the policy's own rule counts the status as a failure, if it has one.
+    pub(crate) status_fails: Option<bool>,
     pub(super) attributes: Slots,
     /// The options of the mount point where the span started, followed by those of each inner mount point that joined
     /// it.
@@ -114,10 +122,13 @@ impl HttpFacts {
         route: KnownRoute::Unknown,
         name: None,
         status: None,
+        grpc: GrpcCall::NONE,
         outcome: None,
         head: None,
-        body_bytes: 0,
+        body_bytes: None,
         error: None,
+        error_is_panic: false,
+        status_fails: None,
         attributes: Slots::EMPTY,
         options: None,
         joined: Vec::new(),
@@ -135,9 +146,14 @@ impl HttpFacts {
     }
 
     /// Stores what finish callbacks get of a request that is not recorded.
-    pub(crate) fn watch(&mut self, arrival: &Arrival<'_>, limit: usize) {
-        self.known_method = known_method(arrival.view.method());
+    pub(crate) fn watch(&mut self, arrival: &Arrival<'_>, settings: &HttpSettings, limit: usize) {
+        self.known_method = settings.known_methods.find(arrival.view.method());
         self.set_route(arrival.view.route(), limit);
+        if is_grpc_request(arrival.headers) {
+            let path = arrival.view.path();
+            self.grpc = GrpcCall::of_request(path, limit);
+            self.path = self.push(path, limit);
+        }
     }
 
     /// Copies the facts of the request, once, into empty facts.
@@ -152,11 +168,10 @@ impl HttpFacts {
         self.version = view.version().and_then(version_number);
         self.peer = view.peer().map(canonical);
         self.options = options.cloned();
-        let (path, scheme) = (view.path(), view.scheme());
-        let host = view.authority().map(str::as_bytes);
-        let host = host
-            .or_else(|| headers.single(&HOST))
-            .or_else(|| host_header(headers));
+        let host = || headers.single(&HOST).or_else(|| host_header(headers));
+        let origin = &Origin::of(view, settings, host);
+        self.client = origin.client;
+        let (path, scheme, host) = (view.path(), origin.scheme, origin.authority.as_deref());
         let query = view.query().filter(|_| settings.convention.has_query());
         let user_agent = match settings.convention.has_user_agent() {
             true => {
@@ -176,11 +191,14 @@ impl HttpFacts {
         self.text.reserve_exact(room + SPARE_TEXT + chosen * 64);
 
         let method = view.method();
-        self.known_method = known_method(method);
+        self.known_method = settings.known_methods.find(method);
         if self.known_method.is_none() {
             self.other_method = self.push(method, limit);
         }
         self.path = self.push(path, limit);
+        if is_grpc_request(headers) {
+            self.grpc = GrpcCall::of_request(path, limit);
+        }
         self.host = host.and_then(|host| self.push_host(host, limit));
         self.scheme = scheme.map(|scheme| self.push(scheme, limit));
         self.query = query.map(|query| self.push(query, limit));
@@ -194,11 +212,10 @@ impl HttpFacts {
             append_value(agent, Some(rule), &settings.query_redaction, out);
             self.cut(start, limit)
         });
-        self.read_attributes(0, &settings.attributes, arrival, settings, limit);
+        self.read_attributes(0, &settings.attributes, arrival, origin, settings, limit);
         if let Some(options) = options {
-            self.read_attributes(1, &options.attributes, arrival, settings, limit);
+            self.read_attributes(1, &options.attributes, arrival, origin, settings, limit);
         }
-        self.client = settings.forwarded.client(view);
         match view.route() {
             // The default.
             Route::Unknown => {}
@@ -290,6 +307,7 @@ impl HttpFacts {
         list: u16,
         attributes: &[Attribute],
         arrival: &Arrival<'_>,
+        origin: &Origin<'_>,
         settings: &HttpSettings,
         limit: usize,
     ) {
@@ -300,7 +318,15 @@ impl HttpFacts {
                 self.text.push_ascii(value);
                 let value = self.since(start);
                 self.add_slot(list, index, value);
-            } else if append(attribute, view, headers, settings, limit, &mut self.text) {
+            } else if append(
+                attribute,
+                view,
+                origin,
+                headers,
+                settings,
+                limit,
+                &mut self.text,
+            ) {
                 self.push_slot(list, index, start, limit);
             }
         }
@@ -380,15 +406,24 @@ impl HttpFacts {
 
     /// Stores the error.
     pub(crate) fn set_error(&mut self, error: BoundedText) {
-        self.cut_values += u32::from(error.is_cut);
-        self.error = Some(error.text);
+        if !self.error_is_panic {
+            self.cut_values += u32::from(error.is_cut);
+            self.error = Some(error.text);
+        }
+    }
+
+    /// Stores the message of a panic as the error, for good.
+    pub(crate) fn set_panic_message(&mut self, message: BoundedText) {
+        self.set_error(message);
+        self.error_is_panic = true;
     }
 
     /// Stores method and template next to each other, and replaces an earlier template: changes take no more room.
     fn set_template(&mut self, template: &str, limit: usize) {
         let kept = prefix(template, limit);
         self.cut_values += u32::from(kept.len() < template.len());
-        let method = self.name_method();
+        let method = self.known_method.clone();
+        let method = method.as_ref().map_or("HTTP", Method::as_str);
         let position = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
         let length = method.len() + 1 + kept.len();
         let start = match self.name {
@@ -420,18 +455,29 @@ impl HttpFacts {
     }
 
     /// Returns the method as it appears in names (OpenTelemetry's HTTP spans, "Name").
-    pub(super) fn name_method(&self) -> &'static str {
-        self.known_method.unwrap_or("HTTP")
+    pub(super) fn name_method(&self) -> &str {
+        self.known_method.as_ref().map_or("HTTP", Method::as_str)
     }
 
     /// Returns the method, `_OTHER` if it is not a known one.
-    pub(crate) fn method(&self) -> &'static str {
-        self.known_method.unwrap_or("_OTHER")
+    pub(crate) fn method(&self) -> Method {
+        self.known_method.clone().unwrap_or(Method::OTHER)
     }
 
     /// Returns the facts for reading.
     pub(crate) fn shown(&self) -> Shown<'_> {
         Shown::new(self, self.text.as_str())
+    }
+
+    /// Returns all lists of attributes.
+    pub(super) fn lists<'a>(
+        &'a self,
+        settings: &'a HttpSettings,
+    ) -> impl Iterator<Item = &'a [Attribute]> {
+        let joined = self.joined.iter().map(|options| &*options.attributes);
+        [self.list(settings, 0), self.list(settings, 1)]
+            .into_iter()
+            .chain(joined)
     }
 
     pub(super) fn list<'a>(&'a self, settings: &'a HttpSettings, list: u16) -> &'a [Attribute] {
@@ -480,6 +526,13 @@ fn plain_header<'a>(
     let rule = header_rule(attribute, name, *rule, settings);
     let is_text = matches!(rule, None | Some(HeaderRule::Text));
     (is_text && value.len() <= limit && is_plain_text(value)).then_some(value)
+}
+
+/// Returns `true` if the request is one of gRPC.
+fn is_grpc_request(headers: &Seen<'_, '_>) -> bool {
+    headers
+        .first(CONTENT_TYPE.as_str())
+        .is_some_and(is_grpc_type)
 }
 
 /// Returns `Some` if one of the attributes is read from a response header.

@@ -1,61 +1,112 @@
-//! The client's address behind proxies.
+//! The proxies that are trusted to report a request's origin.
 
-use std::fmt;
 use std::net::IpAddr;
-use std::str::FromStr;
 
-use crate::http::hops;
+use crate::http::network::Network;
+use crate::http::proxy_report::Report;
 use crate::http::request_view::RequestView;
 
-/// The proxies that are trusted to report the client's address. None by default.
+/// The proxies that are trusted to report a request's origin: the client's address, and the scheme, host and port that
+/// the client used. None by default.
+///
+/// # Hops
 ///
 /// The hops of a request are those in `Forwarded` (RFC 7239) or `X-Forwarded-For`, followed by the connection's peer.
 /// They are read from the nearest to the farthest, as long as they are trusted: everything to the left of the first
 /// untrusted hop may be forged.
 ///
-/// If a request has both headers, they must report the same client; otherwise neither is used, because a proxy that
-/// writes one of them passes on the other as its client wrote it. A header without any element counts as absent.
-///
 /// Empty list elements are ignored. An address may have a port, which is ignored, and an IPv6 address a zone, which is
 /// removed. Commas in quoted strings of `Forwarded` are not separators. An element that has a parameter twice is
-/// malformed (RFC 7239, section 4) and hides its address. A line with malformed quoted strings hides all addresses in
-/// it and before it. At most the 32 nearest hops are read.
+/// malformed (RFC 7239, section 4) and hides all that it reports. A line with malformed quoted strings hides all
+/// elements in it and before it. At most the 32 nearest hops are read.
+///
+/// # Scheme, host and port
+///
+/// They are taken from the element of `Forwarded` that also has the client's address (`proto` and `host`), which the
+/// farthest trusted proxy wrote. An element whose address is hidden (`for=_hidden`) still reports them. Otherwise they
+/// are taken from `X-Forwarded-Proto`, `X-Forwarded-Host` and `X-Forwarded-Port`: a single value is taken, also without
+/// `X-Forwarded-For`; of a list that is as long as `X-Forwarded-For`, the value at the client's position; of any other
+/// list, none.
+///
+/// | fact | read by default | value |
+/// |---|---|---|
+/// | scheme | yes; see [`scheme`](Self::scheme) | `http` or `https` in any letter case; `ws` and `wss`, which Traefik writes for WebSockets, count as these |
+/// | port | yes; see [`port`](Self::port) | 1 to 65535 |
+/// | host | no; see [`host`](Self::host) | a valid host of at most 255 bytes, with or without a port; user information is removed |
+///
+/// Any other value counts as missing. Spans then show what the request itself contains, else what the
+/// [policy](crate::HttpTracingBuilder::scheme) contains. This concerns `http.url`, `url.scheme`, `server.address`,
+/// `server.port` and the attributes [`URL`](crate::Attribute::URL), [`HOST`](crate::Attribute::HOST) and
+/// [`SCHEME`](crate::Attribute::SCHEME), as in Flask behind Werkzeug's `ProxyFix`. Functions of the policy get the
+/// request as it arrived.
+///
+/// `X-Forwarded-Port` replaces the port of the host, whether that is forwarded or not, and is left out of URLs if it is
+/// the scheme's own. Without it, the port of the `Host` header stays: `Host: 10.0.0.1:8080` and the scheme `https`
+/// become `https://10.0.0.1:8080/`, and `Host: shop.example` becomes `https://shop.example/` with `server.port` 443.
+///
+/// # Both kinds of headers
+///
+/// A proxy that writes one kind of header passes on the other as its client wrote it. So if a request has both, only
+/// what both report alike is used. For the address these are `Forwarded` and `X-Forwarded-For`; for scheme and host
+/// `Forwarded` and either `X-Forwarded-For` or the header of that fact. `X-Forwarded-Port` is not used beside
+/// `Forwarded`, which has ports in hosts only. A header without any element counts as absent.
 ///
 /// ```
 /// use opentracing_http::{Forwarded, HttpTracing, InMemoryTracer};
 ///
 /// // One proxy in front of this service.
 /// let tracing = HttpTracing::builder(InMemoryTracer::new()).forwarded(Forwarded::hops(1)).build()?;
+/// // The same; the proxy overwrites `X-Forwarded-Host`, and its `X-Forwarded-Port` is wrong.
+/// let with_host = Forwarded::hops(1).host(true).port(false);
 /// // The default.
 /// let none = Forwarded::nobody();
-/// # let _ = (tracing, none);
+/// # let _ = (tracing, with_host, none);
 /// # Ok::<(), opentracing_http::ConfigError>(())
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Forwarded(Trusted);
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forwarded {
+    trusted: Trusted,
+    pub(super) scheme: bool,
+    pub(super) host: bool,
+    pub(super) port: bool,
+}
 
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Trusted {
-    #[default]
     Nobody,
     Hops(usize),
     Networks(Vec<Network>),
 }
 
+impl Default for Forwarded {
+    fn default() -> Self {
+        Self::nobody()
+    }
+}
+
 impl Forwarded {
+    const fn new(trusted: Trusted) -> Self {
+        Self {
+            trusted,
+            scheme: true,
+            host: false,
+            port: true,
+        }
+    }
+
     /// Trusts no proxy; the client's address is the peer's. The default.
     #[must_use]
     pub const fn nobody() -> Self {
-        Self(Trusted::Nobody)
+        Self::new(Trusted::Nobody)
     }
 
     /// Trusts this number of proxies; the last of them connects to this service.
     ///
     /// Use it only if every request passes through that many proxies: a client whose request passes through fewer could
-    /// choose its address.
+    /// choose its address, and the scheme, host and port.
     #[must_use]
     pub const fn hops(count: usize) -> Self {
-        Self(Trusted::Hops(count))
+        Self::new(Trusted::Hops(count))
     }
 
     /// Trusts proxies in these networks.
@@ -70,153 +121,99 @@ impl Forwarded {
     /// ```
     #[must_use]
     pub fn networks(networks: impl IntoIterator<Item = Network>) -> Self {
-        Self(Trusted::Networks(networks.into_iter().collect()))
+        Self::new(Trusted::Networks(networks.into_iter().collect()))
+    }
+
+    /// Sets whether the host is read: `host` of `Forwarded`, or `X-Forwarded-Host`. `false` by default. See
+    /// [`Forwarded`] for an example.
+    ///
+    /// Many proxies that write the address and the scheme pass on a client's `X-Forwarded-Host`. Use `true` only if
+    /// the trusted proxies overwrite or remove it.
+    #[must_use]
+    pub const fn host(mut self, is_read: bool) -> Self {
+        self.host = is_read;
+        self
+    }
+
+    /// Sets whether the scheme is read: `proto` of `Forwarded`, or `X-Forwarded-Proto`. `true` by default. See
+    /// [`Forwarded`] for an example of such a switch.
+    #[must_use]
+    pub const fn scheme(mut self, is_read: bool) -> Self {
+        self.scheme = is_read;
+        self
+    }
+
+    /// Sets whether `X-Forwarded-Port` is read. `true` by default. See [`Forwarded`] for an example.
+    ///
+    /// Use `false` for a proxy that writes its own port behind another one, such as 80 behind a load balancer that ends
+    /// TLS.
+    #[must_use]
+    pub const fn port(mut self, is_read: bool) -> Self {
+        self.port = is_read;
+        self
+    }
+
+    /// Returns what is wrong with the setting, and the remedy.
+    pub(crate) fn fault(&self) -> Option<&'static str> {
+        match self.trusted {
+            Trusted::Hops(0) => Some(
+                "0 hops trust no proxy; use `Forwarded::nobody()`, or give the number of proxies",
+            ),
+            Trusted::Nobody if self.host => Some(
+                "`host(true)` reads no host, because no proxy is trusted; use `Forwarded::hops` or `Forwarded::networks`",
+            ),
+            _ => None,
+        }
     }
 
     /// Returns `true` if nothing is trusted without the peer's address.
     pub(crate) const fn needs_peer(&self) -> bool {
-        matches!(self.0, Trusted::Networks(_))
+        matches!(self.trusted, Trusted::Networks(_))
     }
 
-    /// Returns the client's address, if a trusted proxy reports it.
-    pub(crate) fn client(&self, view: &dyn RequestView) -> Option<IpAddr> {
-        if self.0 == Trusted::Nobody {
-            return None;
-        }
-        let peer = view.peer().map(|peer| peer.ip().to_canonical());
-        let (standard, common) = (hops::standard(view), hops::common(view));
-        match (standard.is_empty(), common.is_empty()) {
-            (true, _) => self.client_of(&common, peer),
-            (_, true) => self.client_of(&standard, peer),
-            _ => {
-                let client = self.client_of(&standard, peer);
-                client.filter(|_| client == self.client_of(&common, peer))
+    /// Returns what trusted proxies report.
+    pub(crate) fn report<'a>(&self, view: &'a dyn RequestView) -> Report<'a> {
+        match &self.trusted {
+            Trusted::Nobody | Trusted::Hops(0) => return Report::default(),
+            Trusted::Hops(_) => {}
+            Trusted::Networks(networks) => {
+                let peer = view.peer().map(|peer| peer.ip().to_canonical());
+                if !peer.is_some_and(|peer| contain(networks, peer)) {
+                    return Report::default();
+                }
             }
         }
+        Report::read(self, view.headers())
     }
 
-    fn client_of(&self, hops: &[Option<IpAddr>], peer: Option<IpAddr>) -> Option<IpAddr> {
-        match &self.0 {
+    /// Returns the position of the element that the farthest trusted proxy wrote, from the nearest, and the address in
+    /// it, which is the client's. The peer is trusted.
+    pub(super) fn farthest(
+        &self,
+        hops: usize,
+        address: impl Fn(usize) -> Option<IpAddr>,
+    ) -> Option<(usize, Option<IpAddr>)> {
+        let first = hops.checked_sub(1)?;
+        match &self.trusted {
             Trusted::Nobody => None,
             Trusted::Hops(count) => {
-                // One proxy: the address that it added last. As many proxies as hops or more: the first address.
-                let at = hops.len().saturating_sub(*count);
-                hops.get(at).copied().flatten()
+                // One proxy: the element that it added last. As many proxies as hops or more: the first element.
+                let position = first.min(count.checked_sub(1)?);
+                Some((position, address(position)))
             }
-            Trusted::Networks(networks) => {
-                let trusted =
-                    |address: IpAddr| networks.iter().any(|network| network.contains(address));
-                if !peer.is_some_and(trusted) {
-                    return None;
-                }
-                let mut client = None;
-                for hop in hops.iter().rev() {
-                    client = Some((*hop)?);
-                    if !hop.is_some_and(trusted) {
-                        break;
-                    }
-                }
-                client
-            }
+            Trusted::Networks(networks) => (0..hops)
+                .map(|position| (position, address(position)))
+                .find(|(position, address)| {
+                    let is_trusted = address.is_some_and(|address| contain(networks, address));
+                    !is_trusted || *position == first
+                }),
         }
     }
 }
 
-/// A network in CIDR notation, such as `10.0.0.0/8` or `fd00::/8`. A single address is a network of one.
-///
-/// ```
-/// use opentracing_http::Network;
-///
-/// let network: Network = "10.0.0.0/8".parse()?;
-/// assert!(network.contains([10, 1, 2, 3].into()));
-/// assert_eq!(network.to_string(), "10.0.0.0/8");
-/// assert_eq!("::1".parse::<Network>()?.to_string(), "::1/128");
-/// # Ok::<(), opentracing_http::error::ParseNetworkError>(())
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Network {
-    address: IpAddr,
-    prefix: u8,
+fn contain(networks: &[Network], address: IpAddr) -> bool {
+    networks.iter().any(|network| network.contains(address))
 }
-
-impl Network {
-    /// Returns `true` if the address is in the network.
-    #[must_use]
-    pub fn contains(&self, address: IpAddr) -> bool {
-        match (self.address, address) {
-            (IpAddr::V4(network), IpAddr::V4(address)) => {
-                let shift = 32 - u32::from(self.prefix);
-                (network.to_bits() ^ address.to_bits())
-                    .checked_shr(shift)
-                    .unwrap_or(0)
-                    == 0
-            }
-            (IpAddr::V6(network), IpAddr::V6(address)) => {
-                let shift = 128 - u32::from(self.prefix);
-                (network.to_bits() ^ address.to_bits())
-                    .checked_shr(shift)
-                    .unwrap_or(0)
-                    == 0
-            }
-            _ => false,
-        }
-    }
-}
-
-impl fmt::Display for Network {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.address, self.prefix)
-    }
-}
-
-/// The network of this address alone.
-impl From<IpAddr> for Network {
-    fn from(address: IpAddr) -> Self {
-        let prefix = if address.is_ipv4() { 32 } else { 128 };
-        Self { address, prefix }
-    }
-}
-
-impl FromStr for Network {
-    type Err = ParseNetworkError;
-
-    fn from_str(text: &str) -> Result<Self, ParseNetworkError> {
-        let error = || ParseNetworkError {
-            text: text.to_owned(),
-        };
-        let (address, prefix) = match text.split_once('/') {
-            Some((address, prefix)) => (address, Some(prefix)),
-            None => (text, None),
-        };
-        let alone = Self::from(address.parse::<IpAddr>().map_err(|_| error())?);
-        let prefix = match prefix {
-            Some(prefix) => prefix.parse().map_err(|_| error())?,
-            None => alone.prefix,
-        };
-        if prefix > alone.prefix {
-            return Err(error());
-        }
-        Ok(Self { prefix, ..alone })
-    }
-}
-
-/// The error of parsing a [`Network`]. It shows the text and the remedy.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ParseNetworkError {
-    text: String,
-}
-
-impl fmt::Display for ParseNetworkError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{:?} is not a network; write an address and a prefix length, such as 10.0.0.0/8",
-            self.text
-        )
-    }
-}
-
-impl std::error::Error for ParseNetworkError {}
 
 #[cfg(test)]
 mod tests {
@@ -249,7 +246,10 @@ mod tests {
             }
         }
         let view = View(peer.parse().unwrap(), headers);
-        forwarded.client(&view).map(|client| client.to_string())
+        forwarded
+            .report(&view)
+            .client
+            .map(|client| client.to_string())
     }
 
     #[test]
@@ -486,12 +486,22 @@ mod tests {
             ("x-forwarded-for", b"6.6.6.6"),
             ("x-forwarded-for", b"\xff, 1.2.3.4, 10.0.0.2"),
         ]);
-        let client = |hops| Forwarded::hops(hops).client(&view).map(|ip| ip.to_string());
+        let client = |hops| {
+            Forwarded::hops(hops)
+                .report(&view)
+                .client
+                .map(|ip| ip.to_string())
+        };
         assert_eq!(client(1).as_deref(), Some("10.0.0.2"));
         assert_eq!(client(2).as_deref(), Some("1.2.3.4"));
         assert_eq!(client(3), None);
         let view = View(&[("forwarded", b"for=6.6.6.6, for=\xff, for=1.2.3.4")]);
-        let client = |hops| Forwarded::hops(hops).client(&view).map(|ip| ip.to_string());
+        let client = |hops| {
+            Forwarded::hops(hops)
+                .report(&view)
+                .client
+                .map(|ip| ip.to_string())
+        };
         assert_eq!(client(1).as_deref(), Some("1.2.3.4"));
         assert_eq!(client(2), None);
     }
@@ -507,22 +517,5 @@ mod tests {
         let line = line.replace("for=", "").replace(";by=\"a,b\"", "");
         let found = client(&inside, "10.0.0.1:1", &[("x-forwarded-for", &line)]);
         assert_eq!(found.as_deref(), Some("1.2.3.4"));
-    }
-
-    #[test]
-    fn networks_are_checked() {
-        for wrong in [
-            "",
-            "10.0.0.0/33",
-            "10.0.0/8",
-            "::/129",
-            "10.0.0.0/",
-            "10.0.0.0/+8x",
-        ] {
-            assert!(wrong.parse::<Network>().is_err(), "{wrong}");
-        }
-        let all: Network = "0.0.0.0/0".parse().unwrap();
-        assert!(all.contains("1.2.3.4".parse().unwrap()));
-        assert!(!all.contains("::1".parse().unwrap()));
     }
 }

@@ -1,9 +1,10 @@
-//! The hops of a request, as proxies write them to `Forwarded` (RFC 7239) and `X-Forwarded-For`.
+//! The hops of a request, as proxies write them to `Forwarded` (RFC 7239), and to `X-Forwarded-For` and the headers
+//! beside it.
 
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv6Addr};
 
-use crate::http::request_view::RequestView;
+use crate::propagation::HeaderView;
 
 /// Maximum number of hops that are read of one header: the nearest ones.
 pub(crate) const MAX_HOPS: usize = 32;
@@ -12,54 +13,118 @@ pub(crate) const MAX_HOPS: usize = 32;
 /// four.
 const MAX_PARAMETERS: usize = 16;
 
-/// Returns the addresses in `Forwarded`, the farthest first; `None` for one that is hidden or malformed.
-pub(crate) fn standard(view: &dyn RequestView) -> Vec<Option<IpAddr>> {
-    let mut hops = Nearest::default();
-    view.headers()
-        .header_values("forwarded", &mut |line| match quotes_fit(line) {
+/// The elements of a list that proxies append to, without the empty ones (RFC 9110, section 5.6.1).
+pub(crate) struct Hops<'a> {
+    /// The nearest elements, in a ring; `None` for a line whose elements cannot be counted.
+    ring: [Option<&'a [u8]>; MAX_HOPS],
+    total: usize,
+}
+
+impl<'a> Hops<'a> {
+    const EMPTY: Self = Self {
+        ring: [None; MAX_HOPS],
+        total: 0,
+    };
+
+    /// Reads the elements of `Forwarded`.
+    pub(crate) fn standard(headers: &'a dyn HeaderView) -> Self {
+        let mut hops = Self::EMPTY;
+        headers.header_values("forwarded", &mut |line| match quotes_fit(line) {
             true => hops.extend(split(line, b',')),
             false => hops.hide(),
         });
-    hops.read(forwarded_for)
-}
+        hops
+    }
 
-/// Returns the addresses in `X-Forwarded-For`, the farthest first. Its grammar has no quoted strings.
-pub(crate) fn common(view: &dyn RequestView) -> Vec<Option<IpAddr>> {
-    let mut hops = Nearest::default();
-    view.headers()
-        .header_values("x-forwarded-for", &mut |line| {
+    /// Reads the elements of `X-Forwarded-For`. Its grammar has no quoted strings.
+    pub(crate) fn common(headers: &'a dyn HeaderView) -> Self {
+        let mut hops = Self::EMPTY;
+        headers.header_values("x-forwarded-for", &mut |line| {
             hops.extend(line.split(|byte| *byte == b','));
         });
-    hops.read(|hop| parse_address(std::str::from_utf8(hop).ok()?))
-}
+        hops
+    }
 
-/// The last elements of a list, without the empty ones (RFC 9110, section 5.6.1).
-#[derive(Default)]
-struct Nearest<'a>(Vec<Option<&'a [u8]>>);
-
-impl<'a> Nearest<'a> {
     fn extend(&mut self, elements: impl Iterator<Item = &'a [u8]>) {
         for element in elements.map(<[u8]>::trim_ascii) {
             if !element.is_empty() {
-                self.0.push(Some(element));
-            }
-            if self.0.len() == 2 * MAX_HOPS {
-                self.0.drain(..MAX_HOPS);
+                self.push(Some(element));
             }
         }
     }
 
-    /// Adds a line whose elements cannot be counted, so that those before it cannot be counted either.
-    fn hide(&mut self) {
-        self.0.clear();
-        self.0.push(None);
+    fn push(&mut self, element: Option<&'a [u8]>) {
+        if let Some(place) = self.ring.get_mut(self.total % MAX_HOPS) {
+            *place = element;
+        }
+        self.total += 1;
     }
 
-    fn read(self, address: impl Fn(&[u8]) -> Option<IpAddr>) -> Vec<Option<IpAddr>> {
-        let far = self.0.len().saturating_sub(MAX_HOPS);
-        let near = self.0.into_iter().skip(far);
-        near.map(|hop| address(hop?)).collect()
+    /// Adds a line whose elements cannot be counted, so that those before it cannot be counted either.
+    fn hide(&mut self) {
+        self.total = 0;
+        self.push(None);
     }
+
+    /// Returns the number of elements, including those that are too far to be read.
+    pub(crate) const fn total(&self) -> usize {
+        self.total
+    }
+
+    /// Returns the number of elements that can be read.
+    pub(crate) fn len(&self) -> usize {
+        self.total.min(MAX_HOPS)
+    }
+
+    /// Returns an element. The nearest has position 0.
+    pub(crate) fn get(&self, position: usize) -> Option<&'a [u8]> {
+        if position >= self.len() {
+            return None;
+        }
+        let index = self.total.checked_sub(position + 1)? % MAX_HOPS;
+        self.ring.get(index).copied().flatten()
+    }
+}
+
+/// The values of a header beside `X-Forwarded-For`, such as `X-Forwarded-Proto`.
+pub(crate) struct Beside<'a> {
+    pub(crate) is_empty: bool,
+    /// The value at the wanted position of a list that is as long as the hops, or the only value.
+    pub(crate) value: Option<&'a [u8]>,
+}
+
+impl<'a> Beside<'a> {
+    /// Reads this header. `total` is the number of hops, and `position` that of the wanted one, from the nearest.
+    pub(crate) fn read(
+        headers: &'a dyn HeaderView,
+        name: &str,
+        total: usize,
+        position: usize,
+    ) -> Self {
+        let (mut count, mut only, mut found) = (0_usize, None, None);
+        headers.header_values(name, &mut |line| {
+            let elements = line.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+            for element in elements.filter(|element| !element.is_empty()) {
+                count += 1;
+                only = Some(element);
+                if count.checked_add(position) == Some(total) {
+                    found = Some(element);
+                }
+            }
+        });
+        Self {
+            is_empty: count == 0,
+            value: match count {
+                1 => only,
+                _ => found.filter(|_| count == total),
+            },
+        }
+    }
+}
+
+/// Returns the address of an element of `X-Forwarded-For`.
+pub(crate) fn address(element: &[u8]) -> Option<IpAddr> {
+    parse_address(std::str::from_utf8(element).ok()?)
 }
 
 /// Splits at a separator outside of quoted strings.
@@ -107,25 +172,51 @@ fn closes<'a>(bytes: &mut impl Iterator<Item = &'a u8>) -> bool {
     false
 }
 
-/// Returns the address in `for=` of one element. An element that has a parameter twice is malformed (RFC 7239, section
-/// 4).
-fn forwarded_for(element: &[u8]) -> Option<IpAddr> {
-    let mut names: [&[u8]; MAX_PARAMETERS] = [b""; MAX_PARAMETERS];
-    let mut found = None;
-    let pairs = split(element, b';').map(<[u8]>::trim_ascii);
-    for (count, pair) in pairs.filter(|pair| !pair.is_empty()).enumerate() {
-        let mut parts = pair.splitn(2, |byte| *byte == b'=');
-        let (name, value) = (parts.next()?.trim_ascii_end(), parts.next()?);
-        // Unused entries contain an empty name, which is not a valid one either.
-        if names.iter().any(|other| other.eq_ignore_ascii_case(name)) {
-            return None;
+/// The parameters of an element of `Forwarded` that are used, as they were written.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Element<'a> {
+    address: Option<&'a [u8]>,
+    proto: Option<&'a [u8]>,
+    host: Option<&'a [u8]>,
+}
+
+impl<'a> Element<'a> {
+    /// Parses an element. One that has a parameter twice is malformed (RFC 7239, section 4).
+    pub(crate) fn parse(element: &'a [u8]) -> Option<Self> {
+        let mut names: [&[u8]; MAX_PARAMETERS] = [b""; MAX_PARAMETERS];
+        let mut found = Self::default();
+        let pairs = split(element, b';').map(<[u8]>::trim_ascii);
+        for (count, pair) in pairs.filter(|pair| !pair.is_empty()).enumerate() {
+            let mut parts = pair.splitn(2, |byte| *byte == b'=');
+            let (name, value) = (parts.next()?.trim_ascii_end(), parts.next()?);
+            // Unused entries contain an empty name, which is not a valid one either.
+            if names.iter().any(|other| other.eq_ignore_ascii_case(name)) {
+                return None;
+            }
+            *names.get_mut(count)? = name;
+            let value = Some(value.trim_ascii_start());
+            if name.eq_ignore_ascii_case(b"for") {
+                found.address = value;
+            } else if name.eq_ignore_ascii_case(b"proto") {
+                found.proto = value;
+            } else if name.eq_ignore_ascii_case(b"host") {
+                found.host = value;
+            }
         }
-        *names.get_mut(count)? = name;
-        if name.eq_ignore_ascii_case(b"for") {
-            found = Some(value.trim_ascii_start());
-        }
+        Some(found)
     }
-    parse_address(&unquoted(found?)?)
+
+    pub(crate) fn address(self) -> Option<IpAddr> {
+        parse_address(&unquoted(self.address?)?)
+    }
+
+    pub(crate) fn proto(self) -> Option<Cow<'a, str>> {
+        unquoted(self.proto?)
+    }
+
+    pub(crate) fn host(self) -> Option<Cow<'a, str>> {
+        unquoted(self.host?)
+    }
 }
 
 /// Returns the text of a value, without quotes and escapes.

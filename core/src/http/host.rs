@@ -3,9 +3,6 @@
 use std::fmt::Write;
 use std::net::Ipv6Addr;
 
-use crate::http::request_view::{RequestView, host_header};
-use crate::propagation::HeaderView;
-
 /// A host with its port, as a client requests it.
 #[derive(Clone, Copy)]
 pub(crate) struct Host<'a> {
@@ -17,12 +14,6 @@ pub(crate) struct Host<'a> {
 }
 
 impl<'a> Host<'a> {
-    /// Returns the host that the request is for, if it is valid.
-    pub(crate) fn of(view: &'a dyn RequestView, headers: &'a dyn HeaderView) -> Option<Self> {
-        let named = || std::str::from_utf8(host_header(headers)?).ok();
-        Self::parse(view.authority().or_else(named)?)
-    }
-
     /// Parses `uri-host [ ":" port ]`. User information is removed, whatever it contains.
     ///
     /// Returns `None` for everything else, including an empty host, a list of hosts and a port above 65535: text
@@ -80,8 +71,17 @@ pub(crate) fn append_url(
     }
 }
 
+/// Returns the port that a scheme has without one in its URLs.
+pub(super) fn default_port(scheme: &str) -> Option<u16> {
+    match scheme {
+        "http" => Some(80),
+        "https" => Some(443),
+        _ => None,
+    }
+}
+
 /// Parses a number up to 65535, without a sign.
-fn parse_port(text: &str) -> Option<u16> {
+pub(super) fn parse_port(text: &str) -> Option<u16> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().ok())?
 }
@@ -125,4 +125,16 @@ const fn is_of_plain_name(byte: u8) -> bool {
 /// Returns `true` for `unreserved / sub-delims`, without the comma.
 fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~!$&'()*+;=".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::default_port;
+
+    #[test]
+    fn schemes_have_ports() {
+        assert_eq!(default_port("http"), Some(80));
+        assert_eq!(default_port("https"), Some(443));
+        assert_eq!(default_port("ws+unix"), None);
+    }
 }

@@ -8,7 +8,6 @@ use crate::text::is_token;
 
 /// A pattern for a request's method and path. It works the same in every framework, because it is used before the
 /// framework knows the route.
-/// knows its route.
 ///
 /// | written | matches |
 /// |---|---|

@@ -73,9 +73,10 @@ pub trait RequestView {
     }
 
     /// Returns the scheme of the request's target: of a target in absolute form, or `:scheme` of HTTP/2 and HTTP/3. If the target
-    /// has none, returns `https` for a connection with TLS, and `http` for one without. See [`peer`](Self::peer) for an example.
+    /// has none, returns `https` for a connection that is known to have TLS. See [`peer`](Self::peer) for an example.
     ///
-    /// The default is `None`, unknown: URLs are then recorded with `http`.
+    /// The default is `None`, unknown: URLs are then recorded with the [policy's scheme](crate::HttpTracingBuilder::scheme), or
+    /// with `http`.
     fn scheme(&self) -> Option<&str> {
         None
     }
@@ -100,6 +101,7 @@ pub trait RequestView {
     /// struct View<'r> {
     ///     request: &'r http::Request<()>,
     ///     peer: SocketAddr,
+    ///     local: SocketAddr,
     ///     template: Option<&'r str>,
     /// }
     ///
@@ -122,6 +124,9 @@ pub trait RequestView {
     ///     fn peer(&self) -> Option<SocketAddr> {
     ///         Some(self.peer)
     ///     }
+    ///     fn local_addr(&self) -> Option<SocketAddr> {
+    ///         Some(self.local)
+    ///     }
     ///     fn version(&self) -> Option<Version> {
     ///         Some(self.request.version())
     ///     }
@@ -137,12 +142,21 @@ pub trait RequestView {
     /// let instrumentation = Instrumentation::new(&HttpTracing::new(tracer.clone()), "my-framework");
     /// let request = http::Request::get("/users/7").body(()).unwrap();
     /// let peer = ([192, 0, 2, 1], 50_000).into();
-    /// let view = View { request: &request, peer, template: Some("/users/{id}") };
+    /// let local = ([192, 0, 2, 80], 8080).into();
+    /// let view = View { request: &request, peer, local, template: Some("/users/{id}") };
     /// let span = instrumentation.begin(&view);
     /// drop(span.respond(&mut http::StatusCode::OK));
     /// assert_eq!(tracer.finished()[0].name(), "GET /users/{id}");
     /// ```
     fn peer(&self) -> Option<SocketAddr> {
+        None
+    }
+
+    /// Returns the server's own address of the connection, or else the address on which the server listens. The default is `None`,
+    /// unknown. See [`peer`](Self::peer) for an example.
+    ///
+    /// Called for requests that are recorded, if one of the attributes is made from it.
+    fn local_addr(&self) -> Option<SocketAddr> {
         None
     }
 

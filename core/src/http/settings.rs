@@ -5,6 +5,7 @@ use http::{HeaderName, header};
 use crate::http::attribute::Attribute;
 use crate::http::convention::SemanticConvention;
 use crate::http::forwarded::Forwarded;
+use crate::http::method::KnownMethods;
 use crate::http::outcome::SpanEnd;
 use crate::http::pattern::Pattern;
 use crate::http::redaction::QueryRedaction;
@@ -24,16 +25,23 @@ pub(crate) struct HttpSettings {
     pub(crate) trust: Trust,
     pub(crate) trust_debug: Option<Trust>,
     pub(crate) forwarded: Forwarded,
+    /// The scheme of requests that have none.
+    pub(crate) scheme: Option<&'static str>,
     pub(crate) query_redaction: QueryRedaction,
     /// Headers that are redacted besides those that are known.
     pub(crate) redacted_headers: Vec<HeaderName>,
     pub(crate) return_trace_id: Option<TraceIdHeader>,
+    pub(crate) known_methods: KnownMethods,
+    /// Whether the error log shows the messages of panics.
+    pub(crate) records_panic_messages: bool,
 }
 
 impl HttpSettings {
     /// Returns a filter for the request headers that are read.
     pub(crate) fn wanted_headers(&self) -> HeaderFilter {
-        let always = HeaderFilter::PROPAGATION.with(header::HOST.as_str());
+        let always = HeaderFilter::PROPAGATION
+            .with(header::HOST.as_str())
+            .with(header::CONTENT_TYPE.as_str());
         let wanted = match self.convention.has_user_agent() {
             true => always.with(header::USER_AGENT.as_str()),
             false => always,

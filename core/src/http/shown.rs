@@ -6,6 +6,7 @@ use crate::http::attribute::Attribute;
 use crate::http::chosen::cut;
 use crate::http::facts::{HttpFacts, KnownHost, KnownRoute};
 use crate::http::host::{Host, append_url};
+use crate::http::method::Method;
 use crate::http::redaction::{Bounded, REDACTED};
 use crate::http::request_view::Route;
 use crate::http::settings::HttpSettings;
@@ -36,20 +37,27 @@ impl<'a> Shown<'a> {
         self.text.get(range).unwrap_or_default()
     }
 
-    /// Returns the span's name: method and route, or the method alone.
+    /// Returns the span's name: that of a gRPC call, else method and route, or the method alone.
     pub(crate) fn name(self) -> &'a str {
-        match self.facts.name {
-            Some(name) => self.part(name),
-            None => self.name_method(),
+        match (self.rpc_name(), self.facts.name) {
+            (Some(name), _) => name,
+            (None, Some(name)) => self.part(name),
+            (None, None) => self.facts.name_method(),
         }
     }
 
     /// Returns the method as the client sent it, if it is not a known one.
     pub(crate) fn other_method(self) -> Option<&'a str> {
-        match self.known_method {
+        match &self.known_method {
             Some(_) => None,
             None => Some(self.part(self.other_method)),
         }
+    }
+
+    /// Returns the method, `_OTHER` if it is not a known one.
+    pub(crate) fn method(self) -> &'a str {
+        let known = self.facts.known_method.as_ref();
+        known.map_or("_OTHER", Method::as_str)
     }
 
     pub(crate) fn scheme(self) -> &'a str {
@@ -112,7 +120,12 @@ impl<'a> Shown<'a> {
         }
     }
 
-    /// Returns the chosen attributes and their values.
+    /// Returns all lists of attributes.
+    pub(super) fn lists(self, settings: &'a HttpSettings) -> impl Iterator<Item = &'a [Attribute]> {
+        self.facts.lists(settings)
+    }
+
+    /// Returns the chosen attributes whose text was stored, and that text.
     pub(crate) fn attributes(
         self,
         settings: &'a HttpSettings,

@@ -104,7 +104,7 @@ impl HttpTracingBuilder {
     /// where it ends.
     ///
     /// If it returns `None` or panics, the name is the default: method and route template, with `HTTP` instead of an
-    /// unknown method. Keep the number of different names small.
+    /// unknown method; for a gRPC call its method, `package.Service/Method`. Keep the number of different names small.
     pub fn name_with(
         mut self,
         name: impl Fn(&str, Route<'_>) -> Option<String> + Send + Sync + 'static,
@@ -238,7 +238,8 @@ impl HttpTracingBuilder {
         self
     }
 
-    /// Sets when requests' spans end. [`SpanEnd::Body`] by default.
+    /// Sets when requests' spans end. The default, [`SpanEnd::Auto`], is the last byte of the response body, but the response
+    /// head for event streams that respond to `GET`.
     pub fn ends(mut self, end: SpanEnd) -> Self {
         self.policy.http.ends = end;
         self
@@ -257,15 +258,44 @@ impl HttpTracingBuilder {
         self
     }
 
-    /// Sets which proxies are trusted to report the client's address. None by default.
+    /// Sets which proxies are trusted to report a request's origin: the client's address, and the scheme, host and port
+    /// that it used. None by default. [`build`](Self::build) returns an error for 0 hops.
     pub fn forwarded(mut self, forwarded: Forwarded) -> Self {
-        if forwarded == Forwarded::hops(0) {
-            self.wrong(
-                "forwarded",
-                &"0 hops trust no proxy; use `Forwarded::nobody()`, or give the number of proxies",
-            );
+        if let Some(fault) = forwarded.fault() {
+            self.wrong("forwarded", &fault);
         }
         self.policy.http.forwarded = forwarded;
+        self
+    }
+
+    /// Sets the scheme of this service's URLs, `https` or `http` in any letter case, for requests whose scheme is
+    /// otherwise unknown. `http` by default.
+    ///
+    /// Use it for a service that ends TLS itself where the framework does not report that, as axum, warp and tower do
+    /// not over HTTP/1, or behind a proxy that ends TLS and reports no scheme. It is not used if a
+    /// [trusted proxy](Self::forwarded) reports the scheme, or if the request has one: in a target in absolute form, in
+    /// `:scheme` of HTTP/2, or because the framework knows that the connection has TLS (actix-web, rocket).
+    ///
+    /// # Errors
+    ///
+    /// [`build`](Self::build) returns an error for any other scheme.
+    ///
+    /// ```
+    /// use opentracing_http::{HttpTracing, InMemoryTracer};
+    ///
+    /// let tracing = HttpTracing::builder(InMemoryTracer::new()).scheme("https").build()?;
+    /// # drop(tracing);
+    /// # Ok::<(), opentracing_http::ConfigError>(())
+    /// ```
+    pub fn scheme(mut self, scheme: &str) -> Self {
+        let mut known = ["https", "http"].into_iter();
+        match known.find(|known| known.eq_ignore_ascii_case(scheme)) {
+            Some(known) => self.policy.http.scheme = Some(known),
+            None => self.wrong(
+                "scheme",
+                &format_args!("{scheme:?} is not a scheme of HTTP; give `https` or `http`"),
+            ),
+        }
         self
     }
 
@@ -462,12 +492,16 @@ impl HttpTracingBuilder {
     }
 
     /// Stores the error of an option whose text could not be read.
-    fn unreadable(&mut self, option: &'static str, error: impl Error + Send + Sync + 'static) {
+    pub(super) fn unreadable(
+        &mut self,
+        option: &'static str,
+        error: impl Error + Send + Sync + 'static,
+    ) {
         self.error
             .get_or_insert_with(|| ConfigError::new(option, error.to_string()).with_source(error));
     }
 
-    fn wrong(&mut self, option: &'static str, error: &dyn fmt::Display) {
+    pub(super) fn wrong(&mut self, option: &'static str, error: &dyn fmt::Display) {
         self.error
             .get_or_insert_with(|| ConfigError::new(option, error.to_string()));
     }

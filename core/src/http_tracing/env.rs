@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use crate::config_error::ConfigError;
 use crate::env::{self, Variables};
+use crate::http::KnownMethods;
 use crate::http_tracing::HttpTracingBuilder;
 use crate::propagation;
 use crate::sampler::{Always, Never, ParentBased, Probability, Sampler};
 use crate::tag::Limits;
+
+const KNOWN_METHODS: &str = "OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS";
 
 const SAMPLERS: &str =
     "`always_on`, `always_off`, `traceidratio`, and each of them after `parentbased_`";
@@ -15,13 +18,13 @@ const SAMPLERS: &str =
 impl HttpTracingBuilder {
     /// Applies these variables of the process' environment. Unset and empty variables change nothing:
     ///
-    /// | variable | sets | values |
     /// | variable | option | values |
     /// |---|---|---|
     /// | `OTEL_TRACES_SAMPLER` | [`sampler`](Self::sampler) | `always_on`, `always_off`, `traceidratio`, `parentbased_always_on`, `parentbased_always_off`, `parentbased_traceidratio` |
     /// | `OTEL_TRACES_SAMPLER_ARG` | the share of `traceidratio` | 0 to 1; 1 by default. Read with that sampler only |
     /// | `OTEL_PROPAGATORS` | the formats of [`propagation`](Self::propagation), read and written | `tracecontext`, `baggage`, `b3`, `b3multi`, `jaeger`, separated by commas; `none` |
     /// | `OTEL_SDK_DISABLED` | whether anything is recorded | `true`: nothing is recorded, callers' contexts are propagated unchanged |
+    /// | `OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS` | [`known_methods`](Self::known_methods) | methods in their letter case, separated by commas; they replace the default |
     /// | `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT`, else `OTEL_ATTRIBUTE_COUNT_LIMIT` | [`Limits::tags`] | 1 or more |
     /// | `OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT`, else `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT` | [`Limits::value_bytes`] | 1 or more, in bytes |
     /// | `OTEL_SPAN_EVENT_COUNT_LIMIT` | [`Limits::logs`] | 0 or more |
@@ -98,6 +101,11 @@ impl HttpTracingBuilder {
                 return Err(wrong(fault));
             }
             self.policy.propagation = propagation;
+        }
+        if let Some(list) = variables.get(KNOWN_METHODS) {
+            let known = KnownMethods::parse(&list);
+            let known = known.map_err(|remedy| ConfigError::new(KNOWN_METHODS, remedy))?;
+            self.policy.http.known_methods = known;
         }
         limits(&mut self.policy.limits, variables)
     }

@@ -3,6 +3,7 @@
 mod builder;
 mod env;
 mod mount_point;
+mod request_rules;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use crate::context::SpanContext;
 use crate::delivery::Flushed;
 use crate::propagation::{Carrier, Extraction, HeaderView, IncomingHeaders, Outgoing};
 use crate::sampler::Rules;
-use crate::span::{Policy, SpanBuilder, Tracer, pool};
+use crate::span::{Policy, SpanBuilder, Tracer, note_policy, pool};
 
 pub use self::builder::HttpTracingBuilder;
 pub use self::mount_point::MountPoint;
@@ -66,7 +67,8 @@ impl Drop for Owner {
 impl HttpTracing {
     /// Creates the default policy with this tracer. It reads W3C, Jaeger and B3 headers of every caller, writes W3C and
     /// Jaeger headers, follows the caller's sampling decision and samples all other requests, names spans `<method>
-    /// <route>`, sets tags of OpenTracing's conventions, and ends a span with its response body.
+    /// <route>`, sets tags of OpenTracing's conventions, and ends a span with the last byte of its response body, but with
+    /// the response head for event streams that respond to `GET`.
     pub fn new(tracer: impl Tracer + 'static) -> Self {
         Self::of(Policy::new(Arc::new(tracer)))
     }
@@ -186,6 +188,17 @@ impl HttpTracing {
         self.policy().propagation.omissions()
     }
 
+    /// Returns the number of calls so far that changed a span of this policy after its end: tags, logs, errors, names, routes
+    /// and baggage. The tracer does not get them. Children and injections are not counted, and neither are changes of spans
+    /// that are not recorded.
+    ///
+    /// The first one is [reported](HttpTracingBuilder::on_diagnostic) as [`LateChange`](crate::report::LateChange), which has an
+    /// example.
+    #[must_use]
+    pub fn late_changes(&self) -> u64 {
+        self.policy().late_changes.count()
+    }
+
     /// Returns the number of panics that were caught so far: of callbacks, hooks, samplers, propagators, clocks, id
     /// sources and the tracer.
     #[must_use]
@@ -195,6 +208,9 @@ impl HttpTracing {
 
     fn of(policy: Policy) -> Self {
         policy.guard(|| policy.tracer.attach(&policy.diagnostics.handle()));
+        if !policy.is_disabled {
+            note_policy();
+        }
         Self {
             owner: Arc::new(Owner {
                 policy: Arc::new(policy),

@@ -72,7 +72,7 @@ impl MountPoint {
         self
     }
 
-    /// Sets when the spans end. The default is the policy's setting. See [`MountPoint`] for an example.
+    /// Sets when the spans end, also of event streams. The default is the policy's setting. See [`MountPoint`] for an example.
     ///
     /// If a request passes several mount points, the innermost one that sets this decides.
     pub fn ends(mut self, end: SpanEnd) -> Self {

@@ -213,6 +213,17 @@ impl Seen<'_, '_> {
         self.headers.other_count <= OTHERS && self.wanted.keeps(name)
     }
 
+    /// Returns the first value of this header, whose name is in lower case.
+    #[inline]
+    pub(crate) fn first(&self, name: &str) -> Option<&[u8]> {
+        if !self.has_seen(name) {
+            return self.headers.view.header(name);
+        }
+        let others = self.headers.others.iter().map_while(|other| *other);
+        let mut same = others.filter(|(other, _)| is_same(other, name));
+        same.next().map(|(_, value)| value)
+    }
+
     /// Returns the only value of this header if it is stored. `None` does not mean that the header is absent.
     pub(crate) fn single(&self, name: &HeaderName) -> Option<&[u8]> {
         let name = name.as_str();
@@ -224,15 +235,18 @@ impl Seen<'_, '_> {
             let Some((other, value)) = other else {
                 break;
             };
-            // Most views return names in lower case.
-            let is_it =
-                other.len() == name.len() && (*other == name || other.eq_ignore_ascii_case(name));
-            if is_it && single.replace(*value).is_some() {
+            if is_same(other, name) && single.replace(*value).is_some() {
                 return None;
             }
         }
         single
     }
+}
+
+/// Returns `true` for two names of the same header. Most views return names in lower case.
+#[inline]
+fn is_same(other: &str, name: &str) -> bool {
+    other.len() == name.len() && (other == name || other.eq_ignore_ascii_case(name))
 }
 
 impl HeaderView for Seen<'_, '_> {

@@ -43,6 +43,13 @@ impl Decoder {
     }
 }
 
+/// Decodes `%XX` as [`Decoder`] does.
+pub(crate) fn decode_lossy(text: &[u8]) -> String {
+    let mut out = String::with_capacity(text.len());
+    Decoder::default().decode(text, &mut out);
+    out
+}
+
 /// Decodes `%XX`; returns `None` if a `%` is not followed by two hexadecimal digits, or if the bytes are not UTF-8.
 pub(crate) fn decode_strictly(text: &str) -> Option<String> {
     let (mut bytes, mut rest) = (Vec::with_capacity(text.len()), text.as_bytes());

@@ -64,6 +64,6 @@ pub use self::builder::ReporterBuilder;
 pub use self::exporter::{ExportError, Exporter};
 pub use self::reporter::Reporter;
 pub use crate::context::{Reference, ReferenceKind};
-pub use crate::delivery::{Diagnostics, Drops};
+pub use crate::delivery::{Diagnostics, Drops, LateChange, NestedPolicies};
 pub use crate::span::RequestInfo;
 pub use crate::tag::Omitted;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::context::{SpanContext, TraceId};
-use crate::http::{RequestView, known_method};
+use crate::http::{KnownMethods, RequestView};
 use crate::tag::{SpanKind, Tag};
 
 /// What is known about a span before it starts: the argument of [`Sampler::sample`](crate::sampler::Sampler::sample).
@@ -32,8 +32,8 @@ pub struct SamplingParams<'a> {
 pub(crate) enum Subject<'a> {
     /// A piece of work with this name.
     Named(&'a str),
-    /// A request. Its view is read only if a sampler asks for something: most do not.
-    Request(&'a dyn RequestView),
+    /// A request, and the methods that are known. Its view is read only if a sampler asks for something: most do not.
+    Request(&'a dyn RequestView, &'a KnownMethods),
 }
 
 impl<'a> SamplingParams<'a> {
@@ -74,7 +74,7 @@ impl<'a> SamplingParams<'a> {
     pub fn name(&self) -> &'a str {
         match self.subject {
             Subject::Named(name) => name,
-            Subject::Request(view) => known_method(view.method()).unwrap_or("HTTP"),
+            Subject::Request(view, known) => known.name(view.method()),
         }
     }
 
@@ -99,7 +99,7 @@ impl<'a> SamplingParams<'a> {
     fn view(&self) -> Option<&'a dyn RequestView> {
         match self.subject {
             Subject::Named(_) => None,
-            Subject::Request(view) => Some(view),
+            Subject::Request(view, _) => Some(view),
         }
     }
 

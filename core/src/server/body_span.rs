@@ -117,7 +117,8 @@ impl BodySpan {
                 Outcome::BodyFailed
             }
         };
-        self.request.end(outcome, self.sent);
+        self.request.is_whole = outcome == Outcome::Completed;
+        self.request.end(outcome, Some(self.sent));
     }
 }
 
@@ -128,6 +129,6 @@ impl Drop for BodySpan {
             true => Outcome::Completed,
             false => Outcome::BodyAbandoned,
         };
-        self.request.end(outcome, self.sent);
+        self.request.end(outcome, Some(self.sent));
     }
 }

@@ -160,7 +160,7 @@ impl Caller {
             parent: self.parent.as_ref(),
             decision: self.decision,
             trace_id,
-            subject: Subject::Request(view),
+            subject: Subject::Request(view, &policy.http.known_methods),
             kind: SpanKind::Server,
             tags: &[],
         })

@@ -118,6 +118,10 @@ impl RequestView for GuardedRequest<'_> {
         self.policy.guard(|| self.view.peer()).flatten()
     }
 
+    fn local_addr(&self) -> Option<SocketAddr> {
+        self.policy.guard(|| self.view.local_addr()).flatten()
+    }
+
     fn version(&self) -> Option<Version> {
         self.policy.guard(|| self.view.version()).flatten()
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::context::{Extra, Reference, ReferenceKind, TraceFlags};
+use crate::delivery::{Diagnostic, NestedPolicies};
 use crate::http::{Added, Arrival, Attribute, Options, RequestView, with_headers_of};
 use crate::http_tracing::{HttpTracing, MountPoint};
 use crate::propagation::{HeaderFilter, IncomingHeaders, Seen};
@@ -212,10 +213,16 @@ impl Instrumentation {
 
     /// Adds the options of this mount point, if the span is recorded.
     fn add_to(&self, span: &Span, view: &dyn RequestView) {
-        let Some(cell) = span.cell().filter(|cell| cell.is_recorded()) else {
+        let Some(cell) = span.cell() else {
             return;
         };
         let policy = cell.policy();
+        if !Arc::ptr_eq(policy, self.mount.tracing.policy()) {
+            self.report_nesting();
+        }
+        if !cell.is_recorded() {
+            return;
+        }
         let limits = &policy.limits;
         // Foreign code is called before the lock is taken, because it may use the span.
         let view = GuardedRequest::new(view, policy);
@@ -236,6 +243,17 @@ impl Instrumentation {
             }
             Some(())
         });
+    }
+
+    /// Reports that the span which this mount point has joined is one of another policy.
+    #[cold]
+    fn report_nesting(&self) {
+        let policy = self.mount.tracing.policy();
+        if !policy.is_disabled {
+            let nested = NestedPolicies::new(self.mount.component);
+            let nested = || Diagnostic::NestedPolicies(nested);
+            policy.nesting.tell(&policy.diagnostics, nested);
+        }
     }
 
     /// Starts a span for a request that no outer mount point has begun.

@@ -15,11 +15,11 @@ pub(super) fn report_peer(
     let reported = &policy.reported.peer;
     if let Some(remedy) = remedy
         && !policy.is_disabled
-        && !reported.is_reported()
+        && !reported.is_told()
         && view.peer().is_none()
     {
-        let diagnostic = Diagnostic::PeerUnknown { component, remedy };
-        reported.report(&policy.diagnostics, &diagnostic);
+        let diagnostic = || Diagnostic::PeerUnknown { component, remedy };
+        reported.tell(&policy.diagnostics, diagnostic);
     }
 }
 
@@ -35,17 +35,17 @@ pub(super) fn report_route(span: &Span, status: Option<u16>) {
     let policy = cell.policy();
     let reported = &policy.reported.route;
     let reported_remedy = policy.reported.route_remedy.get();
-    if reported.is_reported() || !matches!(status, Some(200..300)) {
+    if reported.is_told() || !matches!(status, Some(200..300)) {
         return;
     }
     let found = cell.change(|record| {
         let is_named = record.name.text().is_some();
         let http = record.http()?;
-        let is_lost = !is_named && http.is_route_unknown() && http.method() != "OPTIONS";
+        let is_lost = !is_named && http.is_route_unknown() && http.shown().method() != "OPTIONS";
         is_lost.then_some(http.component)
     });
     if let (Some(Some(component)), Some(&remedy)) = (found, reported_remedy) {
-        let diagnostic = Diagnostic::RouteUnknown { component, remedy };
-        reported.report(&policy.diagnostics, &diagnostic);
+        let diagnostic = || Diagnostic::RouteUnknown { component, remedy };
+        reported.tell(&policy.diagnostics, diagnostic);
     }
 }

@@ -13,6 +13,7 @@
 mod body_span;
 mod caller;
 mod followed_body;
+mod grpc;
 mod guarded;
 mod in_request;
 mod instrumentation;

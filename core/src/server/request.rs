@@ -1,10 +1,12 @@
 //! The state of a request that its part before the response head and its part after it share.
 
+use std::any::Any;
 use std::fmt::Display;
 use std::mem;
+use std::panic::{self, AssertUnwindSafe};
 use std::time::Duration;
 
-use crate::http::{Outcome, Route};
+use crate::http::{Outcome, Route, is_failure};
 use crate::span::{Kind, Policy, Record, RequestEnd, Span, SpanCell, current};
 use crate::text::BoundedText;
 
@@ -16,12 +18,23 @@ pub(super) struct Request {
     is_open: bool,
     /// Whether finish callbacks are called at the end.
     calls_back: bool,
-    /// Whether the method is `HEAD`, so that the response has no body.
-    pub(super) is_head: bool,
+    pub(super) method: Method,
+    /// Whether the response was seen to its end.
+    pub(super) is_whole: bool,
     /// Whether this thread is already in the scope of an outer mount point with the same span.
     is_in_scope: bool,
     /// Whether no router had seen the request when it began.
     pub(super) expects_route: bool,
+}
+
+/// The method, as far as the end of the request depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Method {
+    /// An event stream in response to it is open-ended.
+    Get,
+    /// The response has no body.
+    Head,
+    Other,
 }
 
 impl Request {
@@ -30,7 +43,8 @@ impl Request {
         span: Span::none(),
         is_open: false,
         calls_back: false,
-        is_head: false,
+        method: Method::Other,
+        is_whole: false,
         is_in_scope: true,
         expects_route: false,
     };
@@ -39,7 +53,12 @@ impl Request {
         Self {
             is_open: true,
             calls_back,
-            is_head: method == "HEAD",
+            method: match method {
+                "GET" => Method::Get,
+                "HEAD" => Method::Head,
+                _ => Method::Other,
+            },
+            is_whole: false,
             is_in_scope: false,
             expects_route: false,
             span,
@@ -80,7 +99,29 @@ impl Request {
         if self.is_in_scope {
             return f();
         }
+        if self.records_panic_messages() {
+            return self.scope_with_message(f);
+        }
         current::lend(&mut self.span, Kind::Request, f, note_panic)
+    }
+
+    fn records_panic_messages(&self) -> bool {
+        let cell = self.span.cell();
+        cell.is_some_and(|cell| cell.policy().http.records_panic_messages && cell.is_recorded())
+    }
+
+    /// Runs `f` as [`scope`](Self::scope) does, and records the message of its panic. The panic continues with its own payload. Its
+    /// hook has been called before, and is not called again.
+    #[cold]
+    fn scope_with_message<R>(&mut self, f: impl FnOnce() -> R) -> R {
+        let run = || current::lend(&mut self.span, Kind::Request, f, note_panic);
+        match panic::catch_unwind(AssertUnwindSafe(run)) {
+            Ok(result) => result,
+            Err(payload) => {
+                note_panic_message(&self.span, &*payload);
+                panic::resume_unwind(payload)
+            }
+        }
     }
 
     /// Records that a part of the request has panicked now.
@@ -126,7 +167,9 @@ impl Request {
     }
 
     /// Ends the request, once: calls the callbacks first, then ends the span. The handle stays usable for code that still runs.
-    pub(super) fn end(&mut self, outcome: Outcome, body_bytes: u64) {
+    ///
+    /// `body_bytes` is the number of bytes of the body, if the body ends before the request.
+    pub(super) fn end(&mut self, outcome: Outcome, body_bytes: Option<u64>) {
         let is_watched = self.is_watched();
         self.is_open = false;
         if let Some(cell) = self.span.cell().filter(|_| is_watched) {
@@ -134,43 +177,64 @@ impl Request {
             let end = Ending {
                 outcome,
                 body_bytes,
+                is_whole: self.is_whole,
                 now: policy.monotonic(),
             };
-            if self.calls_back || policy.callbacks.naming.is_some() {
+            if self.calls_back || policy.callbacks.decide_at_end() {
                 self.call_back(cell, &end);
             }
             self.span.end(|record| end.note(record));
         }
     }
 
-    /// Calls the finish callbacks and the naming rule, while the span can still be changed.
+    /// Calls the rule for failures, the finish callbacks and the naming rule, while the span can still be changed.
     #[cold]
     fn call_back(&self, cell: &SpanCell, end: &Ending) {
         let policy = cell.policy();
         let seen = cell.change_request(|record| {
             let duration = end.note(record);
             let http = record.http()?;
-            // A copy, because callbacks may change the span while they read it.
-            let template = http.shown().template().map(Box::<str>::from);
+            // Copies, because callbacks may change the span while they read it.
+            let shown = http.shown();
+            let template = shown.template().map(Box::<str>::from);
+            let rpc_method = shown.rpc_method().map(Box::<str>::from);
+            let rpc = (rpc_method, http.grpc.status_name());
             let outcome = http.outcome.unwrap_or(end.outcome);
             let (method, status, head) = (http.method(), http.status, http.head);
-            Some((method, template, status, outcome, duration, head))
+            Some((method, template, status, outcome, duration, head, rpc))
         });
-        if let Some(Some((method, template, status, outcome, duration, time_to_head))) = seen
-            && self.calls_back
-        {
-            let end = RequestEnd {
-                span: &self.span,
-                method,
-                route: template.as_deref().map_or(Route::Unknown, Route::Template),
-                status,
-                outcome,
-                duration,
-                time_to_head,
-                body_bytes: end.body_bytes,
-            };
-            for on_finish in &policy.callbacks.on_finish {
-                policy.suppressed(|| on_finish(&end));
+        if let Some(Some((method, template, status, outcome, duration, time_to_head, rpc))) = seen {
+            let (span, method) = (&self.span, method.as_str());
+            let route = template.as_deref().map_or(Route::Unknown, Route::Template);
+            // Every other outcome is a failure, whatever the status is.
+            let decides = matches!(outcome, Outcome::Completed | Outcome::HandlerError);
+            let judged = status.filter(|_| decides);
+            let judged = judged.and_then(|status| policy.status_fails(method, route, status));
+            let is_failure = cell.change_facts(|http| {
+                http.status_fails = judged;
+                Some(is_failure(http))
+            });
+            let callbacks = policy
+                .callbacks
+                .on_finish
+                .iter()
+                .filter(|_| self.calls_back);
+            for on_finish in callbacks {
+                policy.suppressed(|| {
+                    on_finish(&RequestEnd {
+                        span,
+                        method,
+                        route,
+                        status,
+                        outcome,
+                        is_failure: is_failure.unwrap_or_default(),
+                        duration,
+                        time_to_head,
+                        body_bytes: end.body_bytes.unwrap_or_default(),
+                        rpc_method: rpc.0.as_deref(),
+                        rpc_status: rpc.1,
+                    });
+                });
             }
         }
         policy.name_by_rule(cell);
@@ -188,7 +252,8 @@ impl Request {
 /// The outcome and the time of a request's end, as its adapter knows them.
 struct Ending {
     outcome: Outcome,
-    body_bytes: u64,
+    body_bytes: Option<u64>,
+    is_whole: bool,
     now: Duration,
 }
 
@@ -205,6 +270,9 @@ impl Ending {
         };
         http.outcome = Some(outcome);
         http.body_bytes = self.body_bytes;
+        if self.is_whole {
+            http.grpc.end_body();
+        }
         // The body of a response to a panic ends after the panic itself.
         let duration = duration.max(http.head.unwrap_or_default());
         record.omitted.cut_values += mem::take(&mut http.cut_values);
@@ -217,5 +285,18 @@ pub(super) fn note_panic(span: &Span) {
     if let Some(cell) = span.cell() {
         let now = cell.policy().monotonic();
         cell.change_request(|record| record.panicked.get_or_insert(now).to_owned());
+    }
+}
+
+/// Stores the message of a panic, cut to the limit of values. A payload that is no text has none.
+fn note_panic_message(span: &Span, payload: &(dyn Any + Send)) {
+    let literal = payload.downcast_ref::<&'static str>().copied();
+    let message = literal.or_else(|| Some(payload.downcast_ref::<String>()?.as_str()));
+    if let (Some(cell), Some(message)) = (span.cell(), message) {
+        let message = BoundedText::of(&message, cell.policy().limits.value_bytes);
+        cell.change_facts(|http| {
+            http.set_panic_message(message);
+            Some(())
+        });
     }
 }

@@ -215,7 +215,7 @@ impl RequestSpan {
     /// this mount point.
     ///
     /// `status` is the status of that response, if it is known. The request counts as [failed](Outcome::is_failure) if it is 500
-    /// or above, or not known.
+    /// or above, or not known. The policy can have [another rule](crate::HttpTracingBuilder::failure_when) for known statuses.
     ///
     /// ```
     /// use opentracing_http::server::Instrumentation;
@@ -232,7 +232,7 @@ impl RequestSpan {
     pub fn fail(mut self, status: Option<u16>, error: &dyn Display) {
         self.request.set_status(status);
         self.request.set_error(error);
-        self.request.end(Outcome::HandlerError, 0);
+        self.request.end(Outcome::HandlerError, None);
     }
 
     /// Ends the span without a report. No finish callback is called.
@@ -267,6 +267,6 @@ impl RequestSpan {
 
 impl Drop for RequestSpan {
     fn drop(&mut self) {
-        self.request.end(Outcome::Cancelled, 0);
+        self.request.end(Outcome::Cancelled, None);
     }
 }

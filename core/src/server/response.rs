@@ -3,9 +3,10 @@
 use crate::http::{BodySize, HeaderValues, Outcome, ResponseView, SpanEnd, Wanted};
 use crate::propagation::HeaderView;
 use crate::server::body_span::BodySpan;
+use crate::server::grpc;
 use crate::server::guarded::GuardedHeaders;
 use crate::server::missing;
-use crate::server::request::Request;
+use crate::server::request::{Method, Request};
 use crate::span::{Policy, SpanCell};
 use crate::text::BoundedText;
 
@@ -18,8 +19,8 @@ struct Head {
 
 /// The treatment of the body that follows a response's head.
 enum Body {
-    /// The body is not followed. The request is complete, with this many bytes.
-    None { bytes: u64 },
+    /// The body is not followed. The request is complete, with this many bytes, or before its body.
+    None { bytes: Option<u64> },
     /// The end of the body does not matter, because the request ends with its head or is not watched. The span is still current
     /// while the body is polled.
     InScope { ends_request: bool },
@@ -40,7 +41,7 @@ impl Request {
             }
             Body::InScope { ends_request } => {
                 if ends_request {
-                    self.end(Outcome::Completed, 0);
+                    self.end(Outcome::Completed, None);
                 }
                 Some(BodySpan::new(self, None))
             }
@@ -68,7 +69,7 @@ impl Request {
         let streams = body == BodySize::Unknown;
         let is_bodyless = matches!(body, BodySize::Empty | BodySize::Exact(0))
             || head.is_upgrade
-            || self.is_head
+            || self.method == Method::Head
             || matches!(head.status, Some(100..200 | 204 | 304));
         let ends = match self.watched() {
             Some((cell, policy)) => note_head(cell, policy, head.status, response),
@@ -82,20 +83,20 @@ impl Request {
                 BodySize::Exact(size) if !is_bodyless => size,
                 _ => 0,
             };
-            return Some(Body::None { bytes });
+            return Some(Body::None { bytes: Some(bytes) });
         }
         let Some(ends) = ends else {
             return Some(match streams {
                 true => Body::InScope {
                     ends_request: false,
                 },
-                false => Body::None { bytes: 0 },
+                false => Body::None { bytes: None },
             });
         };
         if let BodySize::Exact(size) = body {
             return Some(match ends {
-                SpanEnd::Head => Body::None { bytes: 0 },
-                SpanEnd::Body | SpanEnd::EventStream => Body::Followed {
+                SpanEnd::Head => Body::None { bytes: None },
+                SpanEnd::Auto | SpanEnd::Body => Body::Followed {
                     declared: Some(size),
                 },
             });
@@ -103,8 +104,8 @@ impl Request {
         let headers = GuardedHeaders::of(policy, || response.headers());
         let ends_here = match ends {
             SpanEnd::Head => true,
-            SpanEnd::Body => is_event_stream(&headers),
-            SpanEnd::EventStream => false,
+            SpanEnd::Auto => self.method == Method::Get && is_event_stream(&headers),
+            SpanEnd::Body => false,
         };
         Some(match ends_here {
             true => Body::InScope { ends_request: true },
@@ -127,16 +128,26 @@ impl Request {
         }
     }
 
-    /// Reads from the trailers those attributes whose headers the response head did not have.
+    /// Reads from the trailers those attributes whose headers the response head did not have, and the status of a gRPC call.
     pub(super) fn read_trailers(&self, trailers: &dyn HeaderView) {
         if let Some((cell, policy)) = self.watched() {
             let mut wanted = Wanted {
                 only_missing: true,
                 ..Wanted::default()
             };
-            let header = cell.change_facts(|http| http.next_header(&mut wanted, &policy.http));
+            let wants = cell.change_facts(|http| {
+                let header = http.next_header(&mut wanted, &policy.http);
+                Some((header, http.grpc.lacks_status()))
+            });
+            let (header, lacks_status) = wants.unwrap_or_default();
+            if header.is_none() && !lacks_status {
+                return;
+            }
+            let trailers = GuardedHeaders::of(policy, || trailers);
+            if lacks_status {
+                grpc::read_trailers(cell, policy, &trailers);
+            }
             if header.is_some() {
-                let trailers = GuardedHeaders::of(policy, || trailers);
                 read_headers(cell, policy, &trailers, wanted, header);
             }
         }
@@ -164,7 +175,7 @@ fn note_head(
     });
     let now = policy.monotonic();
     let mut wanted = Wanted::default();
-    let (header, ends) = cell.change_request(|record| {
+    let (header, ends, is_grpc) = cell.change_request(|record| {
         let time_to_head = now.saturating_sub(record.started);
         let http = record.http_mut()?;
         http.set_route(route, limit);
@@ -177,8 +188,12 @@ fn note_head(
             true => http.next_header(&mut wanted, settings),
             false => None,
         };
-        Some((header, http.innermost(|options| options.ends)))
+        let ends = http.innermost(|options| options.ends);
+        Some((header, ends, http.grpc.is_request()))
     })??;
+    if is_grpc {
+        grpc::read_head(cell, policy, response);
+    }
     if header.is_some() {
         let headers = GuardedHeaders::of(policy, || response.headers());
         read_headers(cell, policy, &headers, wanted, header);
@@ -205,12 +220,15 @@ fn read_headers(
     }
 }
 
-/// Returns `true` for a response of server-sent events, by its content type.
+/// Returns `true` for a response of server-sent events, by its content type: `text/event-stream`, with or without parameters
+/// (RFC 9110, section 8.3.1).
 fn is_event_stream(headers: &dyn HeaderView) -> bool {
     let content_type = headers.header("content-type").unwrap_or_default();
-    content_type
-        .get(..17)
-        .is_some_and(|start| start.eq_ignore_ascii_case(b"text/event-stream"))
+    let media_type = content_type.split_at_checked("text/event-stream".len());
+    media_type.is_some_and(|(start, rest)| {
+        start.eq_ignore_ascii_case(b"text/event-stream")
+            && matches!(rest.first(), None | Some(b';' | b' ' | b'\t'))
+    })
 }
 
 /// Returns the number of bytes that a response of unknown size declares in its headers (RFC 9110, section 8.6).

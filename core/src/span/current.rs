@@ -172,6 +172,11 @@ pub(crate) fn current() -> Span {
     current.flatten().unwrap_or_default()
 }
 
+/// Returns `true` if this thread is in no scope, not even that of an empty handle.
+pub(crate) fn is_outside_of_scopes() -> bool {
+    with_stack(Stack::is_empty) == Some(true)
+}
+
 /// Returns the span of the innermost request in whose scope this thread is and for whose mark `is_it` returns `true`.
 pub(crate) fn request(is_it: impl Fn(Mark) -> bool) -> Option<Span> {
     if with_stack(Stack::is_empty) != Some(false) {

@@ -339,8 +339,8 @@ pub struct RequestInfo<'a> {
 impl<'a> RequestInfo<'a> {
     /// Returns the method; `_OTHER` if it is not a known one. See [`RequestInfo`] for an example.
     #[must_use]
-    pub fn method(self) -> &'static str {
-        self.facts.method()
+    pub fn method(self) -> &'a str {
+        self.facts.shown().method()
     }
 
     /// Returns the path as the client sent it, cut to [`Limits::value_bytes`](crate::Limits::value_bytes). See [`RequestInfo`]
@@ -362,6 +362,40 @@ impl<'a> RequestInfo<'a> {
         self.facts.status
     }
 
+    /// Returns the full name of the method that a gRPC request called, `package.Service/Method`; `_OTHER` if the service did not
+    /// prove to have it, and `None` for any other request.
+    ///
+    /// ```
+    /// use http::{Request, Response};
+    /// use opentracing_http::server::{BodyPart, Instrumentation};
+    /// use opentracing_http::{HttpTracing, InMemoryTracer};
+    ///
+    /// let tracer = InMemoryTracer::new();
+    /// let instrumentation = Instrumentation::new(&HttpTracing::new(tracer.clone()), "my-framework");
+    /// let call = Request::post("/shop.Orders/Get").header("content-type", "application/grpc");
+    /// let span = instrumentation.begin(&call.body(()).unwrap());
+    /// let head = Response::builder().header("content-type", "application/grpc");
+    /// let mut body = span.respond(&mut head.body(()).unwrap()).unwrap();
+    /// body.note(BodyPart::Trailers(&[("grpc-status", "5"), ("grpc-message", "no such order")]));
+    ///
+    /// let spans = tracer.finished();
+    /// let request = spans[0].http().unwrap();
+    /// assert_eq!(spans[0].name(), "shop.Orders/Get");
+    /// assert_eq!((request.rpc_method(), request.rpc_status()), (Some("shop.Orders/Get"), Some("NOT_FOUND")));
+    /// assert!(!spans[0].is_error());
+    /// ```
+    #[must_use]
+    pub fn rpc_method(self) -> Option<&'a str> {
+        self.facts.shown().rpc_method()
+    }
+
+    /// Returns the status of a gRPC call, such as `OK` or `NOT_FOUND`; `None` if there was none. See
+    /// [`rpc_method`](Self::rpc_method) for an example.
+    #[must_use]
+    pub fn rpc_status(self) -> Option<&'static str> {
+        self.facts.grpc.status_name()
+    }
+
     /// Returns how the request ended. See [`RequestInfo`] for an example.
     #[must_use]
     pub fn outcome(self) -> Outcome {
@@ -378,7 +412,7 @@ impl<'a> RequestInfo<'a> {
     /// example.
     #[must_use]
     pub fn body_bytes(self) -> u64 {
-        self.facts.body_bytes
+        self.facts.body_bytes.unwrap_or_default()
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use crate::context::{Baggage, ReferenceKind, SpanContext};
+use crate::delivery::Change;
 use crate::http::Mark;
 use crate::http::Route;
 use crate::propagation::{Carrier, Outgoing};
@@ -20,14 +21,15 @@ use crate::span::pool;
 use crate::span::record::Record;
 use crate::span::recordable_error::{Message, RecordableError};
 use crate::span::start::SpanBuilder;
+use crate::span::without_parent;
 use crate::tag::{LogFields, Tag, TagValue, TagWriter, Tags, Text, Value};
 
 /// A handle to a span, cheap to clone: sets tags and baggage, logs events, starts children, writes trace headers.
 ///
 /// Every method can be called on every handle, and none fails. On an [empty](Self::none) handle, and on one whose span is not
 /// [recorded](Self::is_recording), methods do nothing, or only what propagation needs. After the span's end its handles cannot
-/// change its tags and logs any more. Its context, baggage, injection, children and followers continue to work, because
-/// background work can outlive its request.
+/// change its tags and logs any more; such calls are [counted](crate::HttpTracing::late_changes). Its context, baggage,
+/// injection, children and followers continue to work, because background work can outlive its request.
 ///
 /// Methods that change a span return nothing. To set tags before the span starts, use a [builder](Self::build_child).
 ///
@@ -81,10 +83,15 @@ impl Span {
     /// Returns the current span of this thread, or the empty handle if there is none. In a traced handler it is the request's
     /// span. See [`Span`] for an example.
     ///
-    /// A spawned task or thread does not inherit it: pass it on with [`scope`](Self::scope) or [`enter`](Self::enter).
+    /// A spawned task or thread does not inherit it: pass it on with [`scope`](Self::scope) or [`enter`](Self::enter). Children
+    /// that are started where no span is current are [counted](crate::scope::children_without_parent).
     #[must_use]
     pub fn current() -> Self {
-        current::current()
+        let current = current::current();
+        if current.is_none() && current::is_outside_of_scopes() {
+            without_parent::note_none_found();
+        }
+        current
     }
 
     pub(super) fn of(cell: Arc<SpanCell>) -> Self {
@@ -195,8 +202,8 @@ impl Span {
         };
         let key = key.into();
         let is_priority = key == SAMPLING_PRIORITY;
-        if !is_priority && !cell.is_open() {
-            return;
+        if !cell.is_open() && (!is_priority || cell.is_recorded()) {
+            return self.note_late(Change::Tag(&key));
         }
         // Converted under the guard and before the lock is taken, because it may be the user's code.
         let policy = cell.policy();
@@ -225,6 +232,7 @@ impl Span {
         let policy = cell.policy();
         let mut writer = TagWriter::new(usize::MAX, &policy.limits, &policy.panics);
         if !cell.is_open() {
+            self.note_late(Change::Tags);
             writer = writer.only(SAMPLING_PRIORITY);
         }
         // Collected before the lock is taken, because it may be the user's code.
@@ -244,11 +252,11 @@ impl Span {
     /// span.log((("event", "retry"), ("attempt", 2)));
     /// ```
     pub fn log(&self, fields: impl LogFields) {
-        if let Some(cell) = self.cell()
-            && cell.takes_log()
-            && let Some((now, _)) = cell.now()
-        {
-            cell.add_log(now, fields);
+        if let Some(cell) = self.cell() {
+            match cell.takes_log().then(|| cell.now()).flatten() {
+                Some((now, _)) => cell.add_log(now, fields),
+                None => self.note_late(Change::Log),
+            }
         }
     }
 
@@ -263,10 +271,11 @@ impl Span {
     /// Span::current().log_at(received, "received");
     /// ```
     pub fn log_at(&self, time: SystemTime, fields: impl LogFields) {
-        if let Some(cell) = self.cell()
-            && cell.takes_log()
-        {
-            cell.add_log(time, fields);
+        if let Some(cell) = self.cell() {
+            match cell.takes_log() {
+                true => cell.add_log(time, fields),
+                false => self.note_late(Change::Log),
+            }
         }
     }
 
@@ -297,6 +306,8 @@ impl Span {
             }
             self.set_tag("error", true);
             self.log(fields);
+        } else {
+            self.note_late(Change::Error);
         }
     }
 
@@ -314,7 +325,10 @@ impl Span {
         if let Some(cell) = self.cell() {
             // Converted before the lock is taken, because it is the user's code.
             let name = name.into();
-            cell.change(|record| record.set_name(name, &cell.policy().limits));
+            let changed = cell.change(|record| record.set_name(name, &cell.policy().limits));
+            if changed.is_none() {
+                self.note_late(Change::Name);
+            }
         }
     }
 
@@ -330,17 +344,21 @@ impl Span {
     pub fn set_route(&self, template: &str) {
         if let Some(cell) = self.cell() {
             let limit = cell.policy().limits.value_bytes;
-            cell.change_facts(|http| {
+            let changed = cell.change_facts(|http| {
                 http.set_route(Route::Template(template), limit);
                 Some(())
             });
+            if changed.is_none() {
+                self.note_late(Change::Route(template));
+            }
         }
     }
 
     /// Sets an item of the baggage. All later children have it, and outgoing calls carry it to other services.
     ///
     /// If the key is not a token of RFC 9110, or the item exceeds the [bounds](crate::Baggage), nothing changes. The item is
-    /// visible through all handles of the span, on all threads, also after its end.
+    /// visible through all handles of the span, on all threads, also after its end. An item that is set then is missing in the
+    /// span that the tracer gets, and counts as a [late change](crate::HttpTracing::late_changes).
     ///
     /// ```
     /// use opentracing_http::{HttpTracing, InMemoryTracer};
@@ -353,6 +371,9 @@ impl Span {
         self.change_baggage(|baggage| {
             baggage.set(key, value);
         });
+        if !self.is_recording() {
+            self.note_late(Change::BaggageItem(key));
+        }
     }
 
     /// Sets all these items of the baggage, with their properties.

@@ -10,6 +10,7 @@ mod finished;
 mod handle;
 mod hook;
 mod late_bytes;
+mod late_changes;
 mod log_ids;
 mod owned_span;
 mod policy;
@@ -21,6 +22,7 @@ mod scope_key;
 mod start;
 pub(crate) mod suppression;
 mod tracer;
+mod without_parent;
 
 pub use self::clock::{Clock, SystemClock};
 pub use self::current::{Entered, Scoped};
@@ -34,6 +36,7 @@ pub use self::request_end::RequestEnd;
 pub use self::scope_key::ScopeKey;
 pub use self::start::SpanBuilder;
 pub use self::tracer::Tracer;
+pub use self::without_parent::children_without_parent;
 
 pub(crate) use self::cell::SpanCell;
 pub(crate) use self::current::Kind;
@@ -42,3 +45,4 @@ pub(crate) use self::policy::Policy;
 pub(crate) use self::record::Record;
 pub(crate) use self::start::{Inherited, Start, pass_through};
 pub(crate) use self::suppression::PolicyId;
+pub(crate) use self::without_parent::note_policy;

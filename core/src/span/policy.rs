@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use crate::context::{IdSource, RandomIds, SpanContext, SpanId, TraceId};
-use crate::delivery::{Hook, Reported};
+use crate::delivery::{Hook, LateChanges, Once, Reported};
 use crate::guard::Panics;
 use crate::http::{HttpSettings, RequestView, Route};
 use crate::propagation::{HeaderFilter, Propagation};
@@ -41,6 +41,10 @@ pub(crate) struct Policy {
     /// The number of mount points of this policy.
     pub(crate) mounts: AtomicUsize,
     pub(crate) diagnostics: Arc<Hook>,
+    /// The changes of spans that had ended.
+    pub(crate) late_changes: LateChanges,
+    /// Whether a mount point of this policy within one of another policy was reported.
+    pub(crate) nesting: Once,
     pub(crate) reported: Reported,
     /// A cell of this policy is kept for another span only if the stock of the process has fewer cells than this. 0: none is
     /// kept.
@@ -70,6 +74,8 @@ impl Policy {
             callbacks: Callbacks::default(),
             mounts: AtomicUsize::new(0),
             diagnostics: Hook::log(),
+            late_changes: LateChanges::default(),
+            nesting: Once::default(),
             reported: Reported::default(),
             pooled_spans: pool::DEFAULT_STOCK,
             has_ended: AtomicBool::new(false),
@@ -184,6 +190,13 @@ impl Policy {
             .find_map(|hook| self.guard(|| hook.ambient_parent()).flatten())
     }
 
+    /// Returns whether the application's rule counts this response as a failure. Returns `None` without such a rule, and if it
+    /// panics.
+    pub(crate) fn status_fails(&self, method: &str, route: Route<'_>, status: u16) -> Option<bool> {
+        let fails = self.callbacks.failure.as_ref()?;
+        self.guard(|| fails(method, route, status))
+    }
+
     /// Names a request's span by the policy's rule, if there is one and the span was given no name. Called at the request's end:
     /// the name cannot be read before, and the route may be known only then.
     pub(crate) fn name_by_rule(&self, span: &SpanCell) {
@@ -198,6 +211,7 @@ impl Policy {
         let Some((method, template)) = known.flatten() else {
             return;
         };
+        let method = method.as_str();
         let route = template.as_deref().map_or(Route::Unknown, Route::Template);
         // Called while the span is not locked, because it is the user's code and may use the span.
         if let Some(name) = self.guard(|| naming(method, route)).flatten() {

@@ -9,10 +9,12 @@ use crate::context::{Extra, Reference, ReferenceKind, SpanContext, TraceFlags, T
 use crate::http::Arrival;
 use crate::sampler::{SamplingDecision, SamplingParams, SamplingResult, Subject};
 use crate::span::cell::SpanCell;
+use crate::span::current;
 use crate::span::handle::{Span, sampling_priority};
 use crate::span::owned_span::OwnedSpan;
 use crate::span::policy::Policy;
 use crate::span::pool;
+use crate::span::without_parent;
 use crate::tag::{SpanKind, Tag, TagValue};
 
 /// Sets a span's parent, references, tags, kind and start time, and starts it. [`HttpTracing::span`](crate::HttpTracing::span)
@@ -180,6 +182,9 @@ impl SpanBuilder {
     pub fn start(self) -> OwnedSpan {
         let Self { maker, parent, .. } = self;
         let Some(policy) = maker.policy() else {
+            if current::is_outside_of_scopes() {
+                without_parent::note_child(&self.name);
+            }
             return OwnedSpan::new(Span::none());
         };
         let mut start = Start {
@@ -195,7 +200,7 @@ impl SpanBuilder {
             (Parent::Maker(kind), Maker::Span(span)) => start.below(policy, span, kind),
             (Parent::Context(reference), _) => start.sampled(policy, Inherited::of(reference)),
             (Parent::Current, _) => {
-                let span = Span::current();
+                let span = current::current();
                 if !span.is_none() {
                     start.below(policy, &span, ReferenceKind::ChildOf)
                 } else if let Some(context) = policy.ambient_parent() {
@@ -476,7 +481,7 @@ fn unrecorded(
             record.started = policy.monotonic();
             record.lead = Duration::ZERO;
             let limit = policy.limits.value_bytes;
-            record.request().watch(arrival, limit);
+            record.request().watch(arrival, &policy.http, limit);
         }
     })
 }

@@ -67,6 +67,12 @@ pub(crate) fn suppress_all<R>(policies: &[PolicyId], f: impl FnOnce() -> R) -> R
     }
 }
 
+/// Returns `true` if spans of any policy are not recorded on this thread at present.
+pub(crate) fn is_active() -> bool {
+    let is_active = SUPPRESSED.try_with(|suppressed| suppressed.last.get().is_some());
+    is_active.unwrap_or(false)
+}
+
 /// Returns `true` if spans of this policy are not recorded on this thread at present.
 pub(crate) fn is_suppressed(policy: PolicyId) -> bool {
     let found = SUPPRESSED.try_with(|suppressed| {

@@ -6,15 +6,24 @@
 mod support;
 
 mod bounds;
+mod failures;
 mod foreign_code;
+mod grpc;
 mod hosts;
 mod identity;
+mod late_attributes;
+mod late_changes;
 mod missing;
 mod names_and_attributes;
+mod nested_policies;
 mod policy;
+mod proxies;
+mod proxy_options;
+mod proxy_properties;
 mod redacted_urls;
 mod redaction;
 mod shared;
+mod streams;
 mod trailers;
 mod views;
 
@@ -193,41 +202,6 @@ fn responses_without_a_body_end_with_their_head() {
         assert!(body.is_none(), "{method} {status}");
         assert_eq!(outcome(&harness.only()), Outcome::Completed);
     }
-}
-
-#[test]
-fn the_end_of_a_span_is_set_by_the_policy_and_by_the_mount_point() {
-    let mut events = HeaderMap::new();
-    events.insert(
-        "content-type",
-        "text/event-stream; charset=utf-8".parse().unwrap(),
-    );
-    let plain = HeaderMap::new();
-    let ends_at_head = |policy_ends, here: Option<SpanEnd>, headers: &HeaderMap| {
-        let mut harness = policy(|policy| policy.ends(policy_ends));
-        if let Some(end) = here {
-            harness.instrumentation = harness.mount(|mount_point| mount_point.ends(end));
-        }
-        let mut headers = headers.clone();
-        let mut body = harness
-            .begin(&get("/", &[]))
-            .respond(&mut response(200, &mut headers, BodySize::Unknown))
-            .unwrap();
-        let at_head = !harness.tracer.finished().is_empty();
-        body.scope(|| {
-            assert!(
-                !Span::current().is_none(),
-                "a stream always sees its request"
-            )
-        });
-        at_head
-    };
-    assert!(!ends_at_head(SpanEnd::Body, None, &plain));
-    assert!(ends_at_head(SpanEnd::Body, None, &events));
-    assert!(ends_at_head(SpanEnd::Head, None, &plain));
-    assert!(!ends_at_head(SpanEnd::EventStream, None, &events));
-    assert!(ends_at_head(SpanEnd::Body, Some(SpanEnd::Head), &plain));
-    assert!(!ends_at_head(SpanEnd::Head, Some(SpanEnd::Body), &plain));
 }
 
 #[test]

@@ -212,7 +212,7 @@ fn callbacks_see_every_request_recorded_or_not() {
             let recording = end.span.is_recording();
             let route = matches!(end.route, Route::Template("/x"));
             log.lock().unwrap().push((
-                end.method,
+                end.method.to_owned(),
                 route,
                 end.status,
                 end.outcome,
@@ -228,11 +228,12 @@ fn callbacks_see_every_request_recorded_or_not() {
         drop(harness.begin(&get(path, &[])));
     }
     use Outcome::{BodyAbandoned, Cancelled, Completed};
+    let method = "GET".to_owned();
     let expected = [
-        ("GET", true, Some(200), BodyAbandoned, 0, true),
-        ("GET", false, None, Cancelled, 0, true),
-        ("GET", true, Some(200), Completed, 5, false),
-        ("GET", false, None, Cancelled, 0, false),
+        (method.clone(), true, Some(200), BodyAbandoned, 0, true),
+        (method.clone(), false, None, Cancelled, 0, true),
+        (method.clone(), true, Some(200), Completed, 5, false),
+        (method.clone(), false, None, Cancelled, 0, false),
     ];
     assert_eq!(*seen.lock().unwrap(), expected);
 }

@@ -97,9 +97,10 @@ impl RequestView for View<'_> {
     }
 
     fn scheme(&self) -> Option<&str> {
-        // The target's, else the connection's.
-        let target = self.0.original_uri().scheme();
-        Some(target.unwrap_or(self.0.scheme()).as_str())
+        // The target's, else that of a connection with TLS.
+        let target = self.0.original_uri().scheme_str();
+        let connection = Some(self.0.scheme().as_str());
+        target.or(connection.filter(|scheme| *scheme == "https"))
     }
 
     fn authority(&self) -> Option<&str> {
@@ -108,6 +109,10 @@ impl RequestView for View<'_> {
 
     fn peer(&self) -> Option<SocketAddr> {
         self.0.remote_addr().as_socket_addr().copied()
+    }
+
+    fn local_addr(&self) -> Option<SocketAddr> {
+        self.0.local_addr().as_socket_addr().copied()
     }
 
     fn version(&self) -> Option<http::Version> {

@@ -12,10 +12,12 @@ use opentracing_testkit::client::{Connection, Response};
 
 #[test]
 fn request_through_both_apps_is_one_trace() {
-    let server = App::start(env!("CARGO_BIN_EXE_server"), &[]);
+    // Not quieter than usual.
+    let levels = ("RUST_LOG", "");
+    let server = App::start(env!("CARGO_BIN_EXE_server"), &[levels]);
     let client = App::start(
         env!("CARGO_BIN_EXE_client"),
-        &[("SERVER_URL", &format!("http://{}", server.addr()))],
+        &[levels, ("SERVER_URL", &format!("http://{}", server.addr()))],
     );
 
     let response = get(&client, "/orders/1234");
@@ -24,7 +26,8 @@ fn request_through_both_apps_is_one_trace() {
         (200, "item 1234 costs 34")
     );
 
-    let (client, server) = (client.stop(), server.stop());
+    let ((client, client_log), (server, server_log)) =
+        (client.stop_with_log(), server.stop_with_log());
     let order = named(&client, "GET /orders/{id}");
     let call = named(&client, "get price");
     let price = named(&server, "GET /prices/{id}");
@@ -37,6 +40,17 @@ fn request_through_both_apps_is_one_trace() {
     );
     for span in [call, price, look_up] {
         assert_eq!(span.span.trace_id, order.span.trace_id);
+    }
+    for (log, text, Printed { span, .. }) in [
+        (client_log, "ordered id=1234", order),
+        (server_log, "priced id=1234 price=34", price),
+    ] {
+        let (trace_id, span_id) = (span.trace_id, span.span_id);
+        let line = format!(": {text} trace_id={trace_id} span_id={span_id}");
+        assert!(
+            matches!(&log[..], [only] if only.ends_with(&line)),
+            "{log:?}"
+        );
     }
     assert_eq!(order.span.parent_id, None);
     for (below, above) in [(call, order), (price, call), (look_up, price)] {

@@ -152,7 +152,7 @@ fn mount_point_sets_the_end_of_its_spans() {
                 .content_type("text/event-stream")
                 .streaming(gated(gate))
         };
-        let whole_stream = TracingMiddleware::new(tracing.mount_point().ends(SpanEnd::EventStream));
+        let whole_stream = TracingMiddleware::new(tracing.mount_point().ends(SpanEnd::Body));
         App::new()
             .app_data(gate.clone())
             .route("/", web::get().to(events).wrap(whole_stream))

@@ -9,6 +9,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use opentracing_testkit::server::Running;
+use opentracing_warp::LocalAddr;
 use tokio::net::TcpListener;
 use tower::ServiceExt as _;
 use warp::hyper::body::Incoming;
@@ -20,7 +21,7 @@ pub fn start<F: Future<Output = ()>>(
     Running::tokio(|listener| serve(TcpListener::from_std(listener).expect("a socket for tokio")))
 }
 
-/// Serves a service as `warp::serve` does, and inserts the peer's address into the extensions.
+/// Serves a service as `warp::serve` does, and inserts the addresses of both ends into the extensions.
 pub async fn serve_service<S, B>(listener: TcpListener, service: S)
 where
     S: tower::Service<Request<Incoming>, Response = http::Response<B>, Error = Infallible>,
@@ -32,8 +33,10 @@ where
 {
     loop {
         let (stream, peer) = listener.accept().await.expect("a connection");
+        let local = stream.local_addr().expect("an address");
         let service = service.clone().map_request(move |mut request: Request<_>| {
             request.extensions_mut().insert(peer);
+            request.extensions_mut().insert(LocalAddr(local));
             request
         });
         tokio::spawn(async move {

@@ -35,6 +35,7 @@ list_of_cases! { $
         debug_ends_where_the_handler_does_not_sample
         trusted_networks_count_to_the_bit
         forwarded_headers_that_disagree_are_not_believed
+        forwarded_origin_has_to_be_reported_alike
     }
     "Conventions and attributes" {
         query_values_are_redacted

@@ -98,6 +98,10 @@ pub enum Feature {
     HandlerError,
     /// The adapter knows the connection's other end. Without it there is no such tag.
     Peer,
+    /// The adapter knows the server's own address. Without it there is no such tag.
+    LocalAddress,
+    /// The message of a handler's panic reaches the adapter. Without it the error log has none.
+    PanicMessage,
     /// A connection can change its protocol. Without it there is a response like any other.
     Upgrade,
     /// A response can have trailers. Without them it is complete with its body.

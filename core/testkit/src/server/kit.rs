@@ -30,6 +30,7 @@ pub struct Setup<S> {
     handler: Handler,
     middleware: Option<Middleware>,
     panics: u64,
+    late_changes: u64,
     server: PhantomData<S>,
 }
 
@@ -45,6 +46,7 @@ impl<S: Server> Setup<S> {
             handler: Arc::new(|_| Box::pin(async { Reply::text(injected()) })),
             middleware: None,
             panics: 0,
+            late_changes: 0,
             server: PhantomData,
         }
     }
@@ -105,6 +107,12 @@ impl<S: Server> Setup<S> {
         self
     }
 
+    /// Sets how many changes of spans that have ended are expected; none by default.
+    pub fn late_changes(mut self, count: u64) -> Self {
+        self.late_changes = count;
+        self
+    }
+
     /// Starts the server.
     ///
     /// # Panics
@@ -126,6 +134,7 @@ impl<S: Server> Setup<S> {
             tracer: self.tracer,
             tracing,
             panics: self.panics,
+            late_changes: self.late_changes,
         }
     }
 }
@@ -145,6 +154,7 @@ pub struct Kit<S: Server> {
     tracer: InMemoryTracer,
     tracing: HttpTracing,
     panics: u64,
+    late_changes: u64,
 }
 
 impl<S: Server> Kit<S> {
@@ -349,7 +359,8 @@ impl<S: Server> Kit<S> {
     ///
     /// # Panics
     ///
-    /// If a span ended that no one took, or one is still open, or a callback panicked that was not expected to.
+    /// If a span ended that no one took, or one is still open, or a callback panicked that was not expected to, or a span was
+    /// changed after its end.
     pub fn stop(&mut self) {
         drop(self.server.take());
         let left = self.left();
@@ -362,6 +373,11 @@ impl<S: Server> Kit<S> {
             self.tracing.caught_panics(),
             self.panics,
             "callbacks or the tracer panicked"
+        );
+        assert_eq!(
+            self.tracing.late_changes(),
+            self.late_changes,
+            "spans were changed after their end"
         );
     }
 }

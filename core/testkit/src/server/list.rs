@@ -44,6 +44,8 @@ list_of_cases! { $
         forwarded_address_counts_from_trusted_hops
         forwarded_address_counts_from_trusted_networks
         forwarded_lists_are_read_over_lines_and_empty_elements
+        forwarded_origin_counts_from_trusted_hops
+        scheme_of_the_policy_is_that_of_urls
     }
     "The active span" {
         handler_sees_the_active_span
@@ -115,6 +117,9 @@ list_of_cases! { $
         missing_values_set_no_tag
         several_values_of_a_header_are_joined
         header_values_that_are_not_text_are_harmless
+        body_sizes_can_be_attributes
+        local_address_can_be_an_attribute
+        path_parameters_can_be_attributes
     }
     "Outcomes" {
         completed_request_is_no_error
@@ -126,6 +131,8 @@ list_of_cases! { $
         panic_finishes_the_span_with_an_error
         panic_under_a_catch_layer_is_a_panic
         panic_in_the_body_is_a_panic
+        panic_message_is_logged_if_asked_for
+        failures_go_by_the_rule_of_the_policy
         hang_up_before_the_head_ends_the_span
         body_that_fails_is_an_error
         hang_up_in_the_body_is_an_abandoned_body
@@ -134,8 +141,11 @@ list_of_cases! { $
     "Bodies and ends" {
         span_ends_with_the_body_by_default
         span_ends_with_the_head_if_set
-        event_stream_ends_with_its_head
-        event_stream_ends_with_its_body_if_set
+        event_stream_of_get_ends_with_its_head
+        event_stream_of_post_ends_with_its_body
+        event_stream_that_is_left_is_an_abandoned_body
+        end_of_an_event_stream_can_be_set
+        change_after_the_end_is_counted_and_reported_once
         streamed_body_finishes_once
         content_length_over_a_stream_is_complete
         head_request_is_complete_without_its_body

@@ -32,7 +32,11 @@ promises! {
         => [single_route_is_traced_whatever_it_returns]
     "Any number of attributes of the request, by their names as text, become tags of all requests"
         but "attributes of the response could not be had"
-        => [attributes_are_chosen_by_name response_headers_can_be_attributes]
+        => [
+            attributes_are_chosen_by_name
+            response_headers_can_be_attributes
+            path_parameters_can_be_attributes
+        ]
     "`@tracer.trace(\"url\", …)` chooses the attributes of one route"
         but "the list was ignored where all requests were traced"
         => [stacked_twice_makes_one_span route_scope_and_app_make_one_span]

@@ -40,6 +40,10 @@ const LACKS: &[(Feature, &str)] = &[
         "Outside of the router the response has the route.",
     ),
     (Feature::Upgrade, "A connection stays what it is."),
+    (
+        Feature::LocalAddress,
+        "It does not keep the listener's address.",
+    ),
     (Feature::Trailers, "It sends none."),
 ];
 

@@ -43,6 +43,14 @@ pub fn wrong_options_are_errors_with_a_remedy<S: Server>() {
             &["forwarded", "nobody"],
         ),
         (
+            error(|policy| policy.forwarded(Forwarded::nobody().host(true))),
+            &["forwarded", "Forwarded::hops"],
+        ),
+        (
+            error(|policy| policy.scheme("ftp")),
+            &["scheme", "ftp", "`https` or `http`"],
+        ),
+        (
             error(|policy| {
                 let mut limits = Limits::default();
                 limits.value_bytes = 0;

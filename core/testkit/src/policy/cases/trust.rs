@@ -241,3 +241,35 @@ pub fn forwarded_headers_that_disagree_are_not_believed<S: Server>() {
         assert_eq!(text(&kit.span(), "peer.ipv4").as_deref(), client.or(peer));
     }
 }
+
+/// Where both kinds of headers are there, a scheme or a host counts only if both report it: a client can write its own address
+/// into the one that the proxy does not write.
+pub fn forwarded_origin_has_to_be_reported_alike<S: Server>() {
+    let kit = Kit::<S>::with(|policy| policy.forwarded(Forwarded::hops(1).host(true)));
+    let (hops, proto, host) = ("x-forwarded-for", "x-forwarded-proto", "x-forwarded-host");
+    let standard = ("forwarded", "for=203.0.113.7;proto=https;host=shop.example");
+    let client = (hops, "203.0.113.7");
+    for (headers, url) in [
+        (
+            &[standard, client, (proto, "https"), (host, "shop.example")][..],
+            "https://shop.example/play",
+        ),
+        (
+            &[standard, client, (proto, "https")],
+            "https://test.example/play",
+        ),
+        (
+            &[standard, client, (host, "shop.example")],
+            "http://shop.example/play",
+        ),
+        (&[standard, client], "http://test.example/play"),
+        (
+            &[standard, client, (proto, "http"), (host, "a.example")],
+            "http://test.example/play",
+        ),
+    ] {
+        let span = kit.span_of_with("/play", headers);
+        assert_eq!(text(&span, "http.url").as_deref(), Some(url), "{headers:?}");
+        assert_eq!(text(&span, "peer.ipv4").as_deref(), Some("203.0.113.7"));
+    }
+}

@@ -161,12 +161,13 @@ pub fn handle_used_after_the_end_changes_nothing<S: Server>() {
     let kept = Arc::new(Mutex::new(Span::none()));
     let kit = {
         let kept = kept.clone();
-        Kit::<S>::playing(move |_| {
+        let setup = Kit::<S>::setup().late_changes(3).play(move |_| {
             let span = Span::current();
             span.set_tag("in time", true);
             *kept.lock().expect("no panic") = span;
             async { Reply::text("") }
-        })
+        });
+        setup.start()
     };
     kit.get_ok("/play");
     let request = kit.span();

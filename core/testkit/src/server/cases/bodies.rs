@@ -8,7 +8,7 @@ use crate::app::{GREETING, Gate, Playing, Reply, turn};
 use crate::server::application::HANDSHAKE;
 use crate::server::cases::same_response::{of_every_kind, sized};
 use crate::server::cases::{
-    CHUNKS, TRACEPARENT, assert_chunks_below, assert_tags, in_chunks, outcome, text, with_status,
+    CHUNKS, TRACEPARENT, assert_tags, in_chunks, outcome, text, with_status,
 };
 use crate::server::{Feature, Kit, Server};
 
@@ -35,8 +35,18 @@ pub(crate) fn gated(
     }
 }
 
-/// Whether the span of such a response has ended before its second chunk; it has at the latest after it.
+/// Whether the span of such a response to a `GET` has ended before its second chunk; it has at the latest after it.
 fn ends_before_its_body<S: Server>(end: Option<SpanEnd>, content_type: &'static str) -> bool {
+    ends_early::<S>(end, "GET", "/play", content_type)
+}
+
+/// Whether the span of such a response has ended before its second chunk; it has at the latest after it.
+pub(crate) fn ends_early<S: Server>(
+    end: Option<SpanEnd>,
+    method: &str,
+    path: &str,
+    content_type: &'static str,
+) -> bool {
     let gate = Gate::default();
     let kit = Kit::<S>::setup()
         .policy(|policy| match end {
@@ -48,12 +58,12 @@ fn ends_before_its_body<S: Server>(end: Option<SpanEnd>, content_type: &'static 
     if !S::CAPABILITIES.has(Feature::Streams) {
         // Nothing is seen of it before all of it is there. What the span counts shows when it ended.
         gate.open();
-        assert_eq!(kit.get("/play").text(), CHUNKS[..2].concat());
+        assert_eq!(kit.send(method, path, &[]).text(), CHUNKS[..2].concat());
         let span = kit.span();
         assert_eq!(outcome(&span), (Outcome::Completed, Some(200)));
         return span.http().is_some_and(|http| http.body_bytes() == 0);
     }
-    let mut connection = kit.request("GET", "/play", &[]);
+    let mut connection = kit.request(method, path, &[]);
     assert_eq!(connection.head().map(|head| head.status), Some(200));
     assert!(connection.chunk().is_some());
     // The body is being made by now, and the head was long before.
@@ -88,37 +98,6 @@ pub fn span_ends_with_the_head_if_set<S: Server>() {
     assert!(ends_before_its_body::<S>(
         Some(SpanEnd::Head),
         "text/event-stream"
-    ));
-}
-
-/// The span of an event stream ends with its head, whatever parameters its type has.
-pub fn event_stream_ends_with_its_head<S: Server>() {
-    assert!(ends_before_its_body::<S>(None, "text/event-stream"));
-    assert!(ends_before_its_body::<S>(
-        Some(SpanEnd::Body),
-        "text/event-stream; charset=utf-8"
-    ));
-    // The span that has ended is still current while the events are made.
-    let kit = Kit::<S>::playing(|_| async {
-        let reply = in_chunks("").await;
-        reply.header("content-type", "text/event-stream")
-    });
-    assert_eq!(kit.get("/play").text(), CHUNKS.concat());
-    let spans = kit.spans(1 + CHUNKS.len());
-    let (request, chunks) = spans.split_first().expect("the request's span ends first");
-    assert!(request.http().is_some());
-    assert_chunks_below(request, chunks);
-}
-
-/// The span of an event stream ends with its body, if the policy sets that.
-pub fn event_stream_ends_with_its_body_if_set<S: Server>() {
-    assert!(!ends_before_its_body::<S>(
-        Some(SpanEnd::EventStream),
-        "text/event-stream"
-    ));
-    assert!(!ends_before_its_body::<S>(
-        Some(SpanEnd::EventStream),
-        "text/plain"
     ));
 }
 

@@ -41,7 +41,7 @@ pub fn start_callback_sees_the_request<S: Server>() {
 
 /// Finish callbacks are called for every request, recorded or not, with what metrics need.
 pub fn finish_callback_is_called_for_every_request<S: Server>() {
-    type Seen = (&'static str, Option<String>, Option<u16>, Outcome, u64);
+    type Seen = (String, Option<String>, Option<u16>, Outcome, u64);
     let seen = Arc::new(Mutex::new(Vec::<Seen>::new()));
     let called = Gate::default();
     let kit = {
@@ -54,7 +54,8 @@ pub fn finish_callback_is_called_for_every_request<S: Server>() {
                 };
                 assert!(end.time_to_head.is_some_and(|head| head <= end.duration));
                 let mut seen = seen.lock().expect("no panic");
-                seen.push((end.method, route, end.status, end.outcome, end.body_bytes));
+                let method = end.method.to_owned();
+                seen.push((method, route, end.status, end.outcome, end.body_bytes));
                 called.arrive();
             })
         })
@@ -67,10 +68,10 @@ pub fn finish_callback_is_called_for_every_request<S: Server>() {
     assert_eq!(kit.send("POST", "/play", &[]).status, 200);
     called.wait_for_arrivals(3);
     let template = S::CAPABILITIES.template("/items/{id}");
-    let item = ("GET", template, Some(200), Outcome::Completed, 1);
+    let item = ("GET".to_owned(), template, Some(200), Outcome::Completed, 1);
     let seen = seen.lock().expect("no panic").clone();
     assert_eq!(seen[..2], [item.clone(), item]);
-    assert_eq!((seen[2].0, seen[2].2), ("POST", Some(200)));
+    assert_eq!((&*seen[2].0, seen[2].2), ("POST", Some(200)));
 }
 
 /// The finished span has the facts of the request for tracers, beside its tags.

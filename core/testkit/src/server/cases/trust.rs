@@ -2,9 +2,11 @@
 
 use opentracing_http::report::ReferenceKind;
 use opentracing_http::sampler::Never;
-use opentracing_http::{Forwarded, Network, Trust};
+use opentracing_http::{Attribute, Forwarded, Network, SemanticConvention, Trust};
 
-use crate::server::cases::{PARENT, TRACE, TRACEPARENT, assert_decision, peer, text, trace};
+use crate::server::cases::{
+    PARENT, TRACE, TRACEPARENT, assert_decision, assert_tags, peer, text, trace,
+};
 use crate::server::{Kit, Server};
 
 /// Trust can be a predicate's of the request.
@@ -138,5 +140,105 @@ pub fn forwarded_lists_are_read_over_lines_and_empty_elements<S: Server>() {
         kit.get_ok_with("/play", headers);
         let client = text(&kit.span(), "peer.ipv4");
         assert_eq!(client.as_deref(), Some("203.0.113.7"), "{headers:?}");
+    }
+}
+
+/// Scheme, host and port can be written by anyone, and do not count; those of a trusted proxy do, the host with a switch of
+/// its own.
+pub fn forwarded_origin_counts_from_trusted_hops<S: Server>() {
+    let kit = |forwarded: Forwarded| {
+        Kit::<S>::with(|policy| {
+            policy
+                .forwarded(forwarded)
+                .convention(SemanticConvention::Both)
+                .attributes([Attribute::URL, Attribute::HOST, Attribute::SCHEME])
+        })
+    };
+    let standard = [(
+        "forwarded",
+        "for=6.6.6.6;host=six.example, for=203.0.113.7;proto=https;host=\"shop.example:8443\"",
+    )];
+    let common = [
+        ("x-forwarded-for", "6.6.6.6, 203.0.113.7"),
+        ("x-forwarded-proto", "https"),
+        ("x-forwarded-host", "six.example, shop.example"),
+        ("x-forwarded-port", "8443"),
+    ];
+    let one = Forwarded::hops(1);
+    for (kit, headers, scheme, host, port) in [
+        (
+            kit(Forwarded::nobody()),
+            &standard[..],
+            "http",
+            "test.example",
+            80,
+        ),
+        (
+            kit(Forwarded::nobody()),
+            &common,
+            "http",
+            "test.example",
+            80,
+        ),
+        (kit(one.clone()), &standard, "https", "test.example", 443),
+        (kit(one.clone()), &common[..2], "https", "test.example", 443),
+        (
+            kit(one.clone()),
+            &common,
+            "https",
+            "test.example:8443",
+            8443,
+        ),
+        (
+            kit(one.clone().host(true)),
+            &standard,
+            "https",
+            "shop.example:8443",
+            8443,
+        ),
+        (
+            kit(one.host(true)),
+            &common,
+            "https",
+            "shop.example:8443",
+            8443,
+        ),
+    ] {
+        let span = kit.span_of_with("/play", headers);
+        let url = format!("{scheme}://{host}/play");
+        for (key, expected) in [
+            ("http.url", &*url),
+            ("url", &url),
+            ("url.scheme", scheme),
+            ("scheme", scheme),
+            ("host", host),
+            ("server.address", host.trim_end_matches(":8443")),
+        ] {
+            assert_eq!(
+                text(&span, key).as_deref(),
+                Some(expected),
+                "{key}: {headers:?}"
+            );
+        }
+        assert_tags(&span, &[("server.port", port)]);
+    }
+}
+
+/// The scheme of a request over a connection without TLS is the policy's, unless a trusted proxy reports one.
+pub fn scheme_of_the_policy_is_that_of_urls<S: Server>() {
+    let kit = Kit::<S>::with(|policy| {
+        let policy = policy.scheme("https").forwarded(Forwarded::hops(1));
+        policy.convention(SemanticConvention::Both)
+    });
+    for (headers, scheme) in [
+        (&[][..], "https"),
+        (&[("x-forwarded-proto", "http")], "http"),
+    ] {
+        let span = kit.span_of_with("/play", headers);
+        assert_tags(
+            &span,
+            &[("http.url", format!("{scheme}://test.example/play"))],
+        );
+        assert_tags(&span, &[("url.scheme", scheme)]);
     }
 }

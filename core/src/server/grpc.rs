@@ -1,0 +1,42 @@
+//! Reads the status of a gRPC call from the response's head or its trailers.
+
+use crate::http::{BodySize, GrpcStatus, ResponseView, grpc_message, is_grpc};
+use crate::propagation::HeaderView;
+use crate::server::guarded::GuardedHeaders;
+use crate::span::{Policy, SpanCell};
+
+/// Reads the head of the response to a gRPC request.
+pub(super) fn read_head(cell: &SpanCell, policy: &Policy, response: &dyn ResponseView) {
+    let headers = GuardedHeaders::of(policy, || response.headers());
+    if !is_grpc(&headers) {
+        return;
+    }
+    let body = policy.guard(|| response.body_size());
+    let is_whole = matches!(body, Some(BodySize::Empty | BodySize::Exact(0)));
+    read_status(cell, policy, &headers, is_whole);
+}
+
+/// Reads the trailers of a gRPC response whose head had no status.
+pub(super) fn read_trailers(cell: &SpanCell, policy: &Policy, trailers: &dyn HeaderView) {
+    read_status(cell, policy, trailers, true);
+}
+
+/// Reads the status, and the message of a failure. `is_end` is `true` if nothing of the response follows.
+fn read_status(cell: &SpanCell, policy: &Policy, headers: &dyn HeaderView, is_end: bool) {
+    // Read while the span is not locked, because the view of the headers is foreign code.
+    let status = GrpcStatus::read(headers);
+    let failure = status.filter(|status| status.is_failure() && cell.is_recorded());
+    let message = failure.and_then(|_| grpc_message(headers, policy.limits.value_bytes));
+    cell.change_facts(|http| {
+        http.grpc.respond(status);
+        if is_end {
+            http.grpc.end_body();
+        }
+        if http.error.is_none()
+            && let Some(message) = message
+        {
+            http.set_error(message);
+        }
+        Some(())
+    });
+}
