@@ -8,7 +8,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
-use opentracing_http::{FinishedSpan, HttpTracing, InMemoryTracer, OwnedSpan, Span, SpanId};
+use opentracing_http::{FinishedSpan, HttpTracing, InMemoryTracer, Span, SpanId};
 use opentracing_tracing::SpanLayer;
 use tracing::{Dispatch, Instrument, debug_span, info, info_span};
 use tracing_subscriber::filter::LevelFilter;
