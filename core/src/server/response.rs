@@ -5,6 +5,7 @@ use crate::propagation::HeaderView;
 use crate::server::body_span::BodySpan;
 use crate::server::grpc;
 use crate::server::guarded::GuardedHeaders;
+use crate::server::missing;
 use crate::server::request::{Method, Request};
 use crate::span::{Policy, SpanCell};
 use crate::text::BoundedText;
@@ -74,6 +75,9 @@ impl Request {
             Some((cell, policy)) => note_head(cell, policy, head.status, response),
             None => None,
         };
+        if self.expects_route {
+            missing::report_route(self.span(), head.status);
+        }
         if is_bodyless || (!self.span().is_recorded() && !streams) {
             let bytes = match body {
                 BodySize::Exact(size) if !is_bodyless => size,
