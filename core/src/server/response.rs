@@ -98,16 +98,17 @@ impl Request {
             });
         }
         let headers = GuardedHeaders::of(policy, || response.headers());
+        let declared = declared_bytes(&headers);
+        let is_open_ended =
+            || self.method == Method::Get && declared.is_none() && is_event_stream(&headers);
         let ends_here = match ends {
             SpanEnd::Head => true,
-            SpanEnd::Auto => self.method == Method::Get && is_event_stream(&headers),
+            SpanEnd::Auto => is_open_ended(),
             SpanEnd::Body => false,
         };
         Some(match ends_here {
             true => Body::InScope { ends_request: true },
-            false => Body::Followed {
-                declared: declared_bytes(&headers),
-            },
+            false => Body::Followed { declared },
         })
     }
 
@@ -132,7 +133,10 @@ impl Request {
                 ..Wanted::default()
             };
             let wants = cell.change_facts(|http| {
-                let header = http.next_header(&mut wanted, &policy.http);
+                let header = match cell.is_recorded() {
+                    true => http.next_header(&mut wanted, &policy.http),
+                    false => None,
+                };
                 Some((header, http.grpc.lacks_status()))
             });
             let (header, lacks_status) = wants.unwrap_or_default();
