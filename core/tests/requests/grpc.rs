@@ -392,6 +392,22 @@ fn a_given_name_wins_and_a_route_does_not() {
 }
 
 #[test]
+fn the_rule_for_failures_sees_the_http_status_and_leaves_that_of_grpc() {
+    let never = policy(|policy| policy.failure_when(|_, _, _| false));
+    let span = in_the_head(&never, PATH, &[("grpc-status", "13")]);
+    assert!(span.is_error());
+    let always = policy(|policy| {
+        let policy = policy.convention(SemanticConvention::OpenTelemetry);
+        policy.failure_when(|_, _, status| status == 200)
+    });
+    for (status, expected) in [("0", "200"), ("5", "200"), ("13", "INTERNAL")] {
+        let span = in_the_trailers(&always, PATH, &[("grpc-status", status)]);
+        assert!(span.is_error());
+        assert_eq!(tag(&span, "error.type").as_deref(), Some(expected));
+    }
+}
+
+#[test]
 fn skip_patterns_see_method_and_path_of_the_request() {
     let harness = policy(|policy| policy.skip("POST /grpc.health.v1.Health/*"));
     let span = harness.begin(&call("/grpc.health.v1.Health/Check", "application/grpc"));
