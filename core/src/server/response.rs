@@ -70,11 +70,13 @@ impl Request {
             || head.is_upgrade
             || self.method == Method::Head
             || matches!(head.status, Some(100..200 | 204 | 304));
-        let ends = match self.watched() {
+        let noted = match self.watched() {
             Some((cell, policy)) => note_head(cell, policy, head.status, response),
             None => None,
         };
-        if is_bodyless || (!self.span().is_recorded() && !streams) {
+        let (ends, lacks_status) = noted.unzip();
+        let is_followed = self.span().is_recorded() || streams || lacks_status == Some(true);
+        if is_bodyless || !is_followed {
             let bytes = match body {
                 BodySize::Exact(size) if !is_bodyless => size,
                 _ => 0,
@@ -155,13 +157,13 @@ impl Request {
 }
 
 /// Records the response head, with the headers that the policy and every mount point of the request have as attributes. Returns
-/// when the span is to end.
+/// when the span is to end, and whether the status of a gRPC call is still to come.
 fn note_head(
     cell: &SpanCell,
     policy: &Policy,
     status: Option<u16>,
     response: &dyn ResponseView,
-) -> Option<SpanEnd> {
+) -> Option<(SpanEnd, bool)> {
     let (settings, limit) = (&policy.http, policy.limits.value_bytes);
     let error = || {
         let error = response.error().filter(|_| cell.is_recorded())?;
@@ -191,14 +193,12 @@ fn note_head(
         let ends = http.innermost(|options| options.ends);
         Some((header, ends, http.grpc.is_request()))
     })??;
-    if is_grpc {
-        grpc::read_head(cell, policy, response);
-    }
+    let lacks_status = is_grpc && grpc::read_head(cell, policy, response);
     if header.is_some() {
         let headers = GuardedHeaders::of(policy, || response.headers());
         read_headers(cell, policy, &headers, wanted, header);
     }
-    Some(ends.unwrap_or(settings.ends))
+    Some((ends.unwrap_or(settings.ends), lacks_status))
 }
 
 /// Reads the headers that are attributes, beginning with `header`. They are looked up while the span is not locked, because the

@@ -444,6 +444,11 @@ fn finish_callbacks_receive_method_and_status_recorded_or_not() {
         let mut body = answer(begin(), &[GRPC], BodySize::Unknown).unwrap();
         body.note(BodyPart::End);
         drop(body);
+        // Trailers can follow a body whose size is known.
+        let mut body = answer(begin(), &[GRPC], BodySize::Exact(5)).unwrap();
+        body.note(BodyPart::Data(5));
+        body.note(BodyPart::Trailers(&[("grpc-status", "14")]));
+        drop(body);
         assert!(respond(harness.begin(&get("/", &[])), 200, BodySize::Empty).is_none());
         let other = || Some("_OTHER".to_owned());
         let expected = vec![
@@ -451,6 +456,7 @@ fn finish_callbacks_receive_method_and_status_recorded_or_not() {
             (other(), Some("UNIMPLEMENTED")),
             (other(), None),
             (Some(METHOD.to_owned()), Some("UNKNOWN")),
+            (Some(METHOD.to_owned()), Some("UNAVAILABLE")),
             (None, None),
         ];
         assert_eq!(*seen.lock().unwrap(), expected, "{recorded}");
