@@ -12,8 +12,7 @@ pub(super) fn read_head(cell: &SpanCell, policy: &Policy, response: &dyn Respons
         return false;
     }
     let body = policy.guard(|| response.body_size());
-    let is_whole = matches!(body, Some(BodySize::Empty | BodySize::Exact(0)));
-    read_status(cell, policy, &headers, is_whole)
+    read_status(cell, policy, &headers, body == Some(BodySize::Empty))
 }
 
 /// Reads the trailers of a gRPC response whose head had no status.

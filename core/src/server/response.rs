@@ -66,16 +66,19 @@ impl Request {
         });
         let body = head.body;
         let streams = body == BodySize::Unknown;
-        let is_bodyless = matches!(body, BodySize::Empty | BodySize::Exact(0))
-            || head.is_upgrade
-            || self.method == Method::Head
-            || matches!(head.status, Some(100..200 | 204 | 304));
         let noted = match self.watched() {
             Some((cell, policy)) => note_head(cell, policy, head.status, response),
             None => None,
         };
         let (ends, lacks_status) = noted.unzip();
-        let is_followed = self.span().is_recorded() || streams || lacks_status == Some(true);
+        let lacks_status = lacks_status == Some(true);
+        let is_bodyless = body == BodySize::Empty
+            // Trailers with the status can follow.
+            || (body == BodySize::Exact(0) && !lacks_status)
+            || head.is_upgrade
+            || self.method == Method::Head
+            || matches!(head.status, Some(100..200 | 204 | 304));
+        let is_followed = self.span().is_recorded() || streams || lacks_status;
         if is_bodyless || !is_followed {
             let bytes = match body {
                 BodySize::Exact(size) if !is_bodyless => size,

@@ -262,6 +262,27 @@ fn a_body_that_ends_without_a_status_has_the_status_unknown() {
     );
 }
 
+/// Trailers can follow a body of no bytes, such as a stream without messages.
+#[test]
+fn a_status_that_follows_a_body_of_known_size_is_read() {
+    let harness = defaults();
+    let begin = || harness.begin(&call(PATH, "application/grpc"));
+    for size in [0, 5] {
+        let status = |end: &dyn Fn(BodySpan)| {
+            let mut body = answer(begin(), &[GRPC], BodySize::Exact(size)).unwrap();
+            body.note(BodyPart::Data(usize::try_from(size).unwrap()));
+            end(body);
+            let span = harness.only();
+            assert_eq!(outcome(&span), Outcome::Completed);
+            tag(&span, "rpc.status_code").unwrap()
+        };
+        let trailers = |mut body: BodySpan| body.note(BodyPart::Trailers(&[("grpc-status", "0")]));
+        assert_eq!(status(&trailers), "OK", "{size}");
+        // A server that does not poll for trailers sends no status.
+        assert_eq!(status(&drop), "UNKNOWN", "{size}");
+    }
+}
+
 #[test]
 fn a_body_that_is_not_sent_to_its_end_has_no_status_and_its_own_outcome() {
     let harness = policy(|policy| policy.convention(SemanticConvention::OpenTelemetry));
