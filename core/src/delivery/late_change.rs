@@ -31,7 +31,7 @@ use crate::text::prefix;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct LateChange {
-    /// What was to be changed: ``tag `KEY` ``, `several tags`, `a log`, `an error`, `the name`, ``route `ROUTE` `` or
+    /// What was to be changed: ``tag `KEY` ``, `several tags`, `a log`, `an error`, `the name`, `a reference`, ``route `ROUTE` `` or
     /// ``baggage item `KEY` ``. Keys and routes are cut to 100 bytes.
     pub change: String,
     /// The name of the span that had ended, cut to 100 bytes.
@@ -61,6 +61,7 @@ pub(crate) enum Change<'a> {
     Name,
     Route(&'a str),
     BaggageItem(&'a str),
+    Reference,
 }
 
 impl fmt::Display for Change<'_> {
@@ -73,6 +74,7 @@ impl fmt::Display for Change<'_> {
             Self::Log => return f.write_str("a log"),
             Self::Error => return f.write_str("an error"),
             Self::Name => return f.write_str("the name"),
+            Self::Reference => return f.write_str("a reference"),
         };
         write!(f, "{what} `{}`", prefix(key, TEXT_BYTES))
     }

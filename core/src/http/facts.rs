@@ -147,6 +147,7 @@ impl HttpFacts {
 
     /// Stores what finish callbacks get of a request that is not recorded.
     pub(crate) fn watch(&mut self, arrival: &Arrival<'_>, settings: &HttpSettings, limit: usize) {
+        self.options = arrival.options.cloned();
         self.known_method = settings.known_methods.find(arrival.view.method());
         self.set_route(arrival.view.route(), limit);
         if is_grpc_request(arrival.headers) {
@@ -224,13 +225,16 @@ impl HttpFacts {
     }
 
     /// Adds the attributes of an inner mount point of the same request.
-    pub(crate) fn join(&mut self, options: &Arc<Options>, added: &Added) {
+    pub(crate) fn join(&mut self, options: &Arc<Options>, added: Option<&Added>) {
         let mut known = self.joined.iter().chain(&self.options);
         if known.any(|known| Arc::ptr_eq(known, options)) {
             // The request was passed on more than once, for example by a layer that retries.
             return;
         }
         self.joined.push(options.clone());
+        let Some(added) = added else {
+            return;
+        };
         let list = u16::try_from(self.joined.len() + 1).unwrap_or(u16::MAX);
         self.cut_values += added.cut_values;
         let start = u32::try_from(self.text.len()).unwrap_or(u32::MAX);

@@ -40,8 +40,8 @@ use crate::http::request_view::RequestView;
 /// [`SCHEME`](crate::Attribute::SCHEME), as in Flask behind Werkzeug's `ProxyFix`. Functions of the policy get the
 /// request as it arrived.
 ///
-/// `X-Forwarded-Port` replaces the port of the host, whether that is forwarded or not, and is left out of URLs if it is
-/// the scheme's own. Without it, the port of the `Host` header stays: `Host: 10.0.0.1:8080` and the scheme `https`
+/// `X-Forwarded-Port` replaces another port of the host, whether that is forwarded or not. Instead of the scheme's own
+/// port, the host gets none. Without the header, the port of the `Host` header stays: `Host: 10.0.0.1:8080` and the scheme `https`
 /// become `https://10.0.0.1:8080/`, and `Host: shop.example` becomes `https://shop.example/` with `server.port` 443.
 ///
 /// # Both kinds of headers

@@ -78,10 +78,7 @@ impl<'a> Report<'a> {
     fn standard(trust: &Forwarded, headers: &'a dyn HeaderView) -> Option<Self> {
         let hops = Hops::standard(headers);
         let element = |at| hops.get(at).and_then(Element::parse);
-        let farthest = trust.farthest(hops.len(), |at| element(at)?.address());
-        let Some((position, client)) = farthest else {
-            return (hops.total() > 0).then(Self::default);
-        };
+        let (position, client) = trust.farthest(hops.len(), |at| element(at)?.address())?;
         let element = element(position).unwrap_or_default();
         let scheme = element.proto().filter(|_| trust.scheme);
         let host = element.host().filter(|_| trust.host);

@@ -188,8 +188,8 @@ impl HttpTracing {
         self.policy().propagation.omissions()
     }
 
-    /// Returns the number of calls so far that changed a span of this policy after its end: tags, logs, errors, names, routes
-    /// and baggage. The tracer does not get them. Children and injections are not counted, and neither are changes of spans
+    /// Returns the number of calls so far that changed a span of this policy after its end: tags, logs, errors, names, routes,
+    /// references and baggage. The tracer does not get them. Children and injections are not counted, and neither are changes of spans
     /// that are not recorded.
     ///
     /// The first one is [reported](HttpTracingBuilder::on_diagnostic) as [`LateChange`](crate::report::LateChange), which has an

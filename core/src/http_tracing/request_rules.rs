@@ -12,7 +12,7 @@ impl HttpTracingBuilder {
     ///
     /// The tags `error` and `error.type`, the error log, [`FinishedSpan::is_error`](crate::FinishedSpan::is_error) and
     /// [`RequestEnd::is_failure`](crate::RequestEnd::is_failure) follow the rule. A request without a status, and one that panicked,
-    /// was cancelled, or whose body failed or was abandoned, is always a failure.
+    /// was cancelled, or whose body failed or was abandoned, is always a failure. So is a gRPC call with the status of one.
     ///
     /// It is called once when a request ends that has a status, and that is recorded or has a finish callback, on the thread where
     /// it ends. If it panics, the default applies, and the panic is [counted](crate::HttpTracing::caught_panics). The last call of

@@ -125,6 +125,7 @@ impl BodySpan {
 impl Drop for BodySpan {
     fn drop(&mut self) {
         let is_complete = self.declared.is_some_and(|declared| self.sent >= declared);
+        self.request.is_whole = is_complete;
         let outcome = match is_complete {
             true => Outcome::Completed,
             false => Outcome::BodyAbandoned,

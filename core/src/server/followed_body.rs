@@ -99,13 +99,6 @@ impl<B> FollowedBody<B> {
     /// assert_eq!(followed.into_bare().unwrap(), "hello");
     /// ```
     ///
-    /// ```
-    /// use opentracing_http::server::FollowedBody;
-    ///
-    /// let body = FollowedBody::new("hello", None);
-    /// assert_eq!(body.into_bare().unwrap(), "hello");
-    /// ```
-    ///
     /// # Errors
     ///
     /// Returns the value itself if it has a [`BodySpan`] and has to stay wrapped.

@@ -5,15 +5,14 @@ use crate::propagation::HeaderView;
 use crate::server::guarded::GuardedHeaders;
 use crate::span::{Policy, SpanCell};
 
-/// Reads the head of the response to a gRPC request.
-pub(super) fn read_head(cell: &SpanCell, policy: &Policy, response: &dyn ResponseView) {
+/// Reads the head of the response to a gRPC request. Returns `true` if the status is still to come, in the trailers.
+pub(super) fn read_head(cell: &SpanCell, policy: &Policy, response: &dyn ResponseView) -> bool {
     let headers = GuardedHeaders::of(policy, || response.headers());
     if !is_grpc(&headers) {
-        return;
+        return false;
     }
     let body = policy.guard(|| response.body_size());
-    let is_whole = matches!(body, Some(BodySize::Empty | BodySize::Exact(0)));
-    read_status(cell, policy, &headers, is_whole);
+    read_status(cell, policy, &headers, body == Some(BodySize::Empty))
 }
 
 /// Reads the trailers of a gRPC response whose head had no status.
@@ -21,13 +20,14 @@ pub(super) fn read_trailers(cell: &SpanCell, policy: &Policy, trailers: &dyn Hea
     read_status(cell, policy, trailers, true);
 }
 
-/// Reads the status, and the message of a failure. `is_end` is `true` if nothing of the response follows.
-fn read_status(cell: &SpanCell, policy: &Policy, headers: &dyn HeaderView, is_end: bool) {
+/// Reads the status, and the message of a failure. `is_end` is `true` if nothing of the response follows. Returns `true` if the
+/// status is not known yet.
+fn read_status(cell: &SpanCell, policy: &Policy, headers: &dyn HeaderView, is_end: bool) -> bool {
     // Read while the span is not locked, because the view of the headers is foreign code.
     let status = GrpcStatus::read(headers);
     let failure = status.filter(|status| status.is_failure() && cell.is_recorded());
     let message = failure.and_then(|_| grpc_message(headers, policy.limits.value_bytes));
-    cell.change_facts(|http| {
+    let lacks_status = cell.change_facts(|http| {
         http.grpc.respond(status);
         if is_end {
             http.grpc.end_body();
@@ -37,6 +37,7 @@ fn read_status(cell: &SpanCell, policy: &Policy, headers: &dyn HeaderView, is_en
         {
             http.set_error(message);
         }
-        Some(())
+        Some(http.grpc.lacks_status())
     });
+    lacks_status.unwrap_or_default()
 }

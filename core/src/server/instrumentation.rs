@@ -211,7 +211,8 @@ impl Instrumentation {
         RequestSpan::new(Request::joined(span.clone(), false))
     }
 
-    /// Adds the options of this mount point, if the span is recorded.
+    /// Adds the options of this mount point. If the span is not recorded, but its end is passed to finish callbacks, these are
+    /// the route and when the span ends.
     fn add_to(&self, span: &Span, view: &dyn RequestView) {
         let Some(cell) = span.cell() else {
             return;
@@ -220,7 +221,8 @@ impl Instrumentation {
         if !Arc::ptr_eq(policy, self.mount.tracing.policy()) {
             self.report_nesting();
         }
-        if !cell.is_recorded() {
+        let is_recorded = cell.is_recorded();
+        if !is_recorded && policy.callbacks.on_finish.is_empty() {
             return;
         }
         let limits = &policy.limits;
@@ -232,13 +234,13 @@ impl Instrumentation {
         let route = view.route();
         let options = self.mount.options.as_ref();
         let limit = limits.value_bytes;
-        let added = options.map(|options| Added::read(options, &view, &policy.http, limit));
-        cell.change(|record| {
+        let recorded = options.filter(|_| is_recorded);
+        let added = recorded.map(|options| Added::read(options, &view, &policy.http, limit));
+        cell.change_request(|record| {
             let http = record.http_mut()?;
             http.set_route(route, limit);
-            let (options, added) = (options?, added.as_ref()?);
-            http.join(options, added);
-            if let Some(name) = &options.name {
+            http.join(options?, added.as_ref());
+            if let Some(name) = &recorded?.name {
                 record.give_name(name.clone(), limits);
             }
             Some(())

@@ -67,18 +67,23 @@ impl Request {
         });
         let body = head.body;
         let streams = body == BodySize::Unknown;
-        let is_bodyless = matches!(body, BodySize::Empty | BodySize::Exact(0))
-            || head.is_upgrade
-            || self.method == Method::Head
-            || matches!(head.status, Some(100..200 | 204 | 304));
-        let ends = match self.watched() {
+        let noted = match self.watched() {
             Some((cell, policy)) => note_head(cell, policy, head.status, response),
             None => None,
         };
+        let (ends, lacks_status) = noted.unzip();
+        let lacks_status = lacks_status == Some(true);
+        let is_bodyless = body == BodySize::Empty
+            // Trailers with the status can follow.
+            || (body == BodySize::Exact(0) && !lacks_status)
+            || head.is_upgrade
+            || self.method == Method::Head
+            || matches!(head.status, Some(100..200 | 204 | 304));
+        let is_followed = self.span().is_recorded() || streams || lacks_status;
         if self.expects_route {
             missing::report_route(self.span(), head.status);
         }
-        if is_bodyless || (!self.span().is_recorded() && !streams) {
+        if is_bodyless || !is_followed {
             let bytes = match body {
                 BodySize::Exact(size) if !is_bodyless => size,
                 _ => 0,
@@ -102,16 +107,17 @@ impl Request {
             });
         }
         let headers = GuardedHeaders::of(policy, || response.headers());
+        let declared = declared_bytes(&headers);
+        let is_open_ended =
+            || self.method == Method::Get && declared.is_none() && is_event_stream(&headers);
         let ends_here = match ends {
             SpanEnd::Head => true,
-            SpanEnd::Auto => self.method == Method::Get && is_event_stream(&headers),
+            SpanEnd::Auto => is_open_ended(),
             SpanEnd::Body => false,
         };
         Some(match ends_here {
             true => Body::InScope { ends_request: true },
-            false => Body::Followed {
-                declared: declared_bytes(&headers),
-            },
+            false => Body::Followed { declared },
         })
     }
 
@@ -136,7 +142,10 @@ impl Request {
                 ..Wanted::default()
             };
             let wants = cell.change_facts(|http| {
-                let header = http.next_header(&mut wanted, &policy.http);
+                let header = match cell.is_recorded() {
+                    true => http.next_header(&mut wanted, &policy.http),
+                    false => None,
+                };
                 Some((header, http.grpc.lacks_status()))
             });
             let (header, lacks_status) = wants.unwrap_or_default();
@@ -155,13 +164,13 @@ impl Request {
 }
 
 /// Records the response head, with the headers that the policy and every mount point of the request have as attributes. Returns
-/// when the span is to end.
+/// when the span is to end, and whether the status of a gRPC call is still to come.
 fn note_head(
     cell: &SpanCell,
     policy: &Policy,
     status: Option<u16>,
     response: &dyn ResponseView,
-) -> Option<SpanEnd> {
+) -> Option<(SpanEnd, bool)> {
     let (settings, limit) = (&policy.http, policy.limits.value_bytes);
     let error = || {
         let error = response.error().filter(|_| cell.is_recorded())?;
@@ -191,14 +200,12 @@ fn note_head(
         let ends = http.innermost(|options| options.ends);
         Some((header, ends, http.grpc.is_request()))
     })??;
-    if is_grpc {
-        grpc::read_head(cell, policy, response);
-    }
+    let lacks_status = is_grpc && grpc::read_head(cell, policy, response);
     if header.is_some() {
         let headers = GuardedHeaders::of(policy, || response.headers());
         read_headers(cell, policy, &headers, wanted, header);
     }
-    Some(ends.unwrap_or(settings.ends))
+    Some((ends.unwrap_or(settings.ends), lacks_status))
 }
 
 /// Reads the headers that are attributes, beginning with `header`. They are looked up while the span is not locked, because the

@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use crate::context::{Reference, SpanContext};
+use crate::delivery::Change;
 use crate::span::handle::Span;
 
 impl Span {
@@ -89,7 +90,11 @@ impl Span {
     pub fn add_follows_from(&self, context: SpanContext) {
         if let Some(cell) = self.cell() {
             let limits = &cell.policy().limits;
-            cell.change(|record| record.add_reference(Reference::follows_from(context), limits));
+            let changed = cell
+                .change(|record| record.add_reference(Reference::follows_from(context), limits));
+            if changed.is_none() {
+                self.note_late(Change::Reference);
+            }
         }
     }
 }

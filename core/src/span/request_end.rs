@@ -41,7 +41,7 @@ pub struct RequestEnd<'a> {
     /// The time from the start to the response head, if there was a response.
     pub time_to_head: Option<Duration>,
     /// The number of bytes of the body that were handed to the server. A request that is not recorded ends with its response head
-    /// if the size of the body is known; then this is that size.
+    /// if the size of the body is known, unless the status of a gRPC call is still to come; then this is that size.
     pub body_bytes: u64,
     /// The full name of the method that a gRPC request called, `package.Service/Method`; `None` for any other request. `_OTHER` if
     /// the service did not prove to have it, so that it can be the label of a metric.

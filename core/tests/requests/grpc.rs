@@ -262,6 +262,27 @@ fn a_body_that_ends_without_a_status_has_the_status_unknown() {
     );
 }
 
+/// Trailers can follow a body of no bytes, such as a stream without messages.
+#[test]
+fn a_status_that_follows_a_body_of_known_size_is_read() {
+    let harness = defaults();
+    let begin = || harness.begin(&call(PATH, "application/grpc"));
+    for size in [0, 5] {
+        let status = |end: &dyn Fn(BodySpan)| {
+            let mut body = answer(begin(), &[GRPC], BodySize::Exact(size)).unwrap();
+            body.note(BodyPart::Data(usize::try_from(size).unwrap()));
+            end(body);
+            let span = harness.only();
+            assert_eq!(outcome(&span), Outcome::Completed);
+            tag(&span, "rpc.status_code").unwrap()
+        };
+        let trailers = |mut body: BodySpan| body.note(BodyPart::Trailers(&[("grpc-status", "0")]));
+        assert_eq!(status(&trailers), "OK", "{size}");
+        // A server that does not poll for trailers sends no status.
+        assert_eq!(status(&drop), "UNKNOWN", "{size}");
+    }
+}
+
 #[test]
 fn a_body_that_is_not_sent_to_its_end_has_no_status_and_its_own_outcome() {
     let harness = policy(|policy| policy.convention(SemanticConvention::OpenTelemetry));
@@ -392,6 +413,22 @@ fn a_given_name_wins_and_a_route_does_not() {
 }
 
 #[test]
+fn the_rule_for_failures_sees_the_http_status_and_leaves_that_of_grpc() {
+    let never = policy(|policy| policy.failure_when(|_, _, _| false));
+    let span = in_the_head(&never, PATH, &[("grpc-status", "13")]);
+    assert!(span.is_error());
+    let always = policy(|policy| {
+        let policy = policy.convention(SemanticConvention::OpenTelemetry);
+        policy.failure_when(|_, _, status| status == 200)
+    });
+    for (status, expected) in [("0", "200"), ("5", "200"), ("13", "INTERNAL")] {
+        let span = in_the_trailers(&always, PATH, &[("grpc-status", status)]);
+        assert!(span.is_error());
+        assert_eq!(tag(&span, "error.type").as_deref(), Some(expected));
+    }
+}
+
+#[test]
 fn skip_patterns_see_method_and_path_of_the_request() {
     let harness = policy(|policy| policy.skip("POST /grpc.health.v1.Health/*"));
     let span = harness.begin(&call("/grpc.health.v1.Health/Check", "application/grpc"));
@@ -428,6 +465,11 @@ fn finish_callbacks_receive_method_and_status_recorded_or_not() {
         let mut body = answer(begin(), &[GRPC], BodySize::Unknown).unwrap();
         body.note(BodyPart::End);
         drop(body);
+        // Trailers can follow a body whose size is known.
+        let mut body = answer(begin(), &[GRPC], BodySize::Exact(5)).unwrap();
+        body.note(BodyPart::Data(5));
+        body.note(BodyPart::Trailers(&[("grpc-status", "14")]));
+        drop(body);
         assert!(respond(harness.begin(&get("/", &[])), 200, BodySize::Empty).is_none());
         let other = || Some("_OTHER".to_owned());
         let expected = vec![
@@ -435,6 +477,7 @@ fn finish_callbacks_receive_method_and_status_recorded_or_not() {
             (other(), Some("UNIMPLEMENTED")),
             (other(), None),
             (Some(METHOD.to_owned()), Some("UNKNOWN")),
+            (Some(METHOD.to_owned()), Some("UNAVAILABLE")),
             (None, None),
         ];
         assert_eq!(*seen.lock().unwrap(), expected, "{recorded}");

@@ -22,7 +22,11 @@ fn audible() -> (HttpTracing, InMemoryTracer, Lines) {
 #[test]
 fn every_late_change_is_counted_and_named() {
     let error = std::io::Error::other("no such order");
-    let changes: [(&str, Change<'_>); 10] = [
+    let cause = HttpTracing::new(InMemoryTracer::new())
+        .span("publish")
+        .start();
+    let cause = cause.context().unwrap();
+    let changes: [(&str, Change<'_>); 11] = [
         ("tag `items`", &|span| span.set_tag("items", 3)),
         ("tag `sampling.priority`", &|span| {
             span.set_tag("sampling.priority", 1)
@@ -40,6 +44,7 @@ fn every_late_change_is_counted_and_named() {
         ("baggage item `tenant`", &|span| {
             span.set_baggage_item("tenant", "blue")
         }),
+        ("a reference", &|span| span.add_follows_from(cause.clone())),
         (&format!("tag `{}`", "k".repeat(100)), &|span| {
             span.set_tag("k".repeat(101), 3)
         }),

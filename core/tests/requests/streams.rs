@@ -136,3 +136,69 @@ fn end_of_an_unrecorded_event_stream_is_the_same_for_finish_callbacks() {
         assert_eq!(*ends.lock().unwrap(), [expected], "{method}");
     }
 }
+
+/// When a request ends, and by which route, does not depend on whether it is recorded: metrics count all requests.
+#[test]
+fn mount_points_decide_about_unrecorded_requests_as_about_recorded_ones() {
+    use opentracing_http::sampler::{Always, Never, Sampler};
+
+    /// An inner mount point's request: its route is known there.
+    struct Routed;
+    impl RequestView for Routed {
+        fn method(&self) -> &str {
+            "POST"
+        }
+        fn path(&self) -> &str {
+            "/items/7"
+        }
+        fn headers(&self) -> &dyn HeaderView {
+            &[("x", "y")]
+        }
+        fn route(&self) -> Route<'_> {
+            Route::Template("/items/{id}")
+        }
+    }
+
+    fn run(sampler: impl Sampler + 'static, outer: Option<SpanEnd>, inner: SpanEnd) -> String {
+        let ends: Arc<Mutex<Vec<String>>> = Arc::default();
+        let harness = {
+            let ends = ends.clone();
+            policy(|policy| {
+                policy.sampler(sampler).on_finish(move |end| {
+                    let seen = format!("{} {:?} {}", end.outcome, end.route, end.method);
+                    ends.lock().unwrap().push(seen);
+                })
+            })
+        };
+        let outer = harness.mount(|point| match outer {
+            Some(end) => point.ends(end),
+            None => point,
+        });
+        let request = Request::post("/items/7").body(()).unwrap();
+        let span = outer.begin(&request);
+        let inner = harness.mount(|point| point.ends(inner).attributes([Attribute::HOST]));
+        drop(inner.join(&span.span().clone(), &Routed));
+        let mut headers = event_stream();
+        let head = &mut response(200, &mut headers, BodySize::Unknown);
+        let body = span.respond(head).unwrap();
+        let at_head = ends.lock().unwrap().len();
+        drop(body);
+        let ends = ends.lock().unwrap();
+        format!("{at_head} {}", ends.join(" "))
+    }
+
+    for outer in [None, Some(SpanEnd::Head), Some(SpanEnd::Body)] {
+        for inner in [SpanEnd::Auto, SpanEnd::Head, SpanEnd::Body] {
+            let (recorded, unrecorded) = (run(Always, outer, inner), run(Never, outer, inner));
+            assert_eq!(unrecorded, recorded, "{outer:?} {inner:?}");
+        }
+    }
+}
+
+#[test]
+fn event_stream_of_a_declared_size_ends_with_its_body() {
+    let harness = defaults();
+    let mut headers = event_stream();
+    headers.insert("content-length", "12".parse().unwrap());
+    assert!(!ends_at_head(&harness, "GET", &headers));
+}
