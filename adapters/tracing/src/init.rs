@@ -1,6 +1,6 @@
 //! The usual subscriber of a service, in one call.
 
-use std::io;
+use std::io::{self, IsTerminal};
 
 use opentracing_http::{ConfigError, env};
 use tracing_core::Dispatch;
@@ -15,6 +15,8 @@ use crate::{layer, log_ids};
 ///
 /// `RUST_LOG` chooses the lines, by level and target as in `info,sqlx=warn`; INFO and above if it is unset. It has no effect on
 /// the spans of requests: `RUST_LOG=off` loses none of them.
+///
+/// The lines have colors if the standard output is a terminal and `NO_COLOR` is not set.
 ///
 /// For another writer, format or filter, build the subscriber from [`layer()`] and [`log_ids`].
 ///
@@ -34,7 +36,11 @@ use crate::{layer, log_ids};
 /// }
 /// ```
 pub fn init() -> Result<(), ConfigError> {
-    let lines = fmt::layer().with_writer(log_ids(io::stdout));
+    let no_color = env::var("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let colors = io::stdout().is_terminal() && !no_color;
+    let lines = fmt::layer()
+        .with_ansi(colors)
+        .with_writer(log_ids(io::stdout));
     install(registry().with(layer()).with(lines.with_filter(filter()?)))
 }
 
