@@ -19,7 +19,7 @@ static IS_IN_USE: AtomicBool = AtomicBool::new(false);
 ///
 /// A child counts if its parent is the [empty handle](crate::Span::none) and the thread is outside of all scopes. Within the scope
 /// of an empty handle it does not: there the application wants no spans. Not counted either are children in requests that are
-/// skipped or not recorded, and those that a tracer, an exporter or a finish callback starts.
+/// skipped or not recorded, unless their body, whose size is known, starts them after the response's head, and those that a tracer, an exporter or a finish callback starts.
 ///
 /// ```
 /// use opentracing_http::{Span, scope};
