@@ -77,8 +77,8 @@ impl Dispatch {
         let only_traced_routes = match self.span.get() {
             Some(_) => !self.traced_route.load(Ordering::Relaxed).is_null(),
             None => {
-                let Attached(fairing) = request.rocket().state()?;
-                self.begin(request, fairing);
+                let attached: &Attached = request.rocket().state()?;
+                self.begin(request, &attached.instrumentation);
                 true
             }
         };

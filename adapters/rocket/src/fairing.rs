@@ -1,16 +1,18 @@
 //! The fairing.
 
 use std::future::poll_fn;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 
 use opentracing_http::MountPoint;
 use opentracing_http::server::Instrumentation;
 use rocket::fairing::{Fairing, Info, Kind, Result};
 use rocket::futures::future::BoxFuture;
-use rocket::{Build, Data, Request, Response, Rocket};
+use rocket::{Build, Data, Orbit, Request, Response, Rocket};
 
 use crate::dispatch::Dispatch;
 use crate::response::{has_unknown_size, respond};
+use crate::untraced;
 
 /// Traces requests to the end of their response bodies: [all requests](Self::new), or only those that reach a
 /// [traced](crate::traced) route ([`only_traced_routes`](Self::only_traced_routes)).
@@ -22,6 +24,9 @@ use crate::response::{has_unknown_size, respond};
 /// [`Span::current`](opentracing_http::Span::current) is empty in guards, handlers and responders. They get the span with the
 /// guard [`CurrentSpan`](crate::CurrentSpan). In routes that are mounted through [`traced`](crate::traced) both work. In response
 /// bodies the span is always current.
+///
+/// So a fairing that traces every request logs a warning when Rocket lifts off while routes are mounted without `traced`. It names
+/// the first ten. With [`only_traced_routes`](Self::only_traced_routes) such routes are a choice, and nothing is logged.
 ///
 /// ```
 /// use opentracing_rocket::{HttpTracing, InMemoryTracer, TracingFairing};
@@ -108,7 +113,11 @@ impl TracingFairing {
 }
 
 /// Rocket's managed state while a fairing is attached. Traced routes begin requests with its policy.
-pub(crate) struct Attached(pub(crate) Instrumentation);
+pub(crate) struct Attached {
+    pub(crate) instrumentation: Instrumentation,
+    /// Whether the untraced routes have been logged.
+    warned: AtomicBool,
+}
 
 /// Returns a future that is ready. It has no size, so its box is not allocated; that of an `async` block would be.
 fn done<'f>() -> BoxFuture<'f, ()> {
@@ -119,7 +128,7 @@ fn done<'f>() -> BoxFuture<'f, ()> {
 impl Fairing for TracingFairing {
     fn info(&self) -> Info {
         let (name, kind) = match self.part {
-            Part::Requests => ("Tracing", Kind::Ignite | Kind::Request),
+            Part::Requests => ("Tracing", Kind::Ignite | Kind::Liftoff | Kind::Request),
             Part::Last => ("Tracing: last", Kind::Ignite),
             Part::Responses => ("Tracing: responses", Kind::Response),
         };
@@ -129,7 +138,10 @@ impl Fairing for TracingFairing {
     async fn on_ignite(&self, rocket: Rocket<Build>) -> Result {
         let rocket = match rocket.state::<Attached>() {
             Some(_) => rocket,
-            None => rocket.manage(Attached(self.instrumentation.clone())),
+            None => rocket.manage(Attached {
+                instrumentation: self.instrumentation.clone(),
+                warned: AtomicBool::new(false),
+            }),
         };
         let part = match self.part {
             Part::Requests => Part::Last,
@@ -139,6 +151,15 @@ impl Fairing for TracingFairing {
             part,
             ..self.clone()
         }))
+    }
+
+    async fn on_liftoff(&self, rocket: &Rocket<Orbit>) {
+        let Some(attached) = rocket.state::<Attached>() else {
+            return;
+        };
+        if !self.only_traced_routes && !attached.warned.swap(true, Ordering::Relaxed) {
+            untraced::warn(rocket);
+        }
     }
 
     fn on_request<'s, 'q, 'r, 'd, 'e, 'f>(

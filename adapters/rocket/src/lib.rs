@@ -9,6 +9,7 @@ mod request;
 mod response;
 mod routes;
 mod sentinel;
+mod untraced;
 
 pub use self::extract::CurrentSpan;
 pub use self::fairing::TracingFairing;

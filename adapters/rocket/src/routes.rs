@@ -1,5 +1,7 @@
 //! Traced routes.
 
+use std::cell::Cell;
+
 use opentracing_http::MountPoint;
 use opentracing_http::server::{InRequest, Instrumentation};
 use rocket::futures::FutureExt as _;
@@ -58,10 +60,33 @@ pub fn traced(mount_point: impl Into<MountPoint>, routes: impl Into<Vec<Route>>)
     routes
 }
 
-#[derive(Clone)]
 struct TracedHandler {
     inner: Box<dyn Handler>,
     instrumentation: Instrumentation,
+}
+
+impl Clone for TracedHandler {
+    fn clone(&self) -> Self {
+        CLONED_TRACED.set(true);
+        Self {
+            inner: self.inner.clone(),
+            instrumentation: self.instrumentation.clone(),
+        }
+    }
+}
+
+thread_local! {
+    /// Whether this thread has cloned a traced handler since the flag was cleared.
+    static CLONED_TRACED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Returns `true` if the route was mounted through [`traced`], also if something else wraps its handler.
+///
+/// A handler's type is hidden, so it is cloned: a traced handler sets a flag then.
+pub(crate) fn is_traced(route: &Route) -> bool {
+    CLONED_TRACED.set(false);
+    drop(route.handler.clone());
+    CLONED_TRACED.get()
 }
 
 impl Handler for TracedHandler {

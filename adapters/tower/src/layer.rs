@@ -52,7 +52,8 @@ impl<F: Framework> TracingLayer<F> {
     #[must_use]
     pub fn for_framework(mount_point: impl Into<MountPoint>) -> Self {
         Self {
-            instrumentation: Instrumentation::new(mount_point, F::COMPONENT),
+            instrumentation: Instrumentation::new(mount_point, F::COMPONENT)
+                .with_peer_remedy(F::PEER_REMEDY),
             framework: PhantomData,
         }
     }
@@ -105,7 +106,12 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let view = View(&request, PhantomData::<F>);
-        let span = self.instrumentation.begin(&view);
+        let mut span = self.instrumentation.begin(&view);
+        if span.span().is_recording()
+            && let Some(remedy) = F::route_remedy(request.extensions())
+        {
+            span.expect_route(remedy);
+        }
         if span.leave_mark(request.extensions_mut()) && F::LEAVES_TRACED {
             request.extensions_mut().insert(Traced);
         }

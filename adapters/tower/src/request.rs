@@ -45,8 +45,16 @@ use opentracing_http::{RequestView, Route};
 ///         extensions.get().map(|OriginalPath(path)| path.as_str())
 ///     }
 ///
+///     const PEER_REMEDY: &'static str = "serve the app with `my_framework::serve_with_peers`";
+///
 ///     fn peer(extensions: &Extensions) -> Option<SocketAddr> {
 ///         extensions.get().map(|Peer(address)| *address)
+///     }
+///
+///     /// Its routers insert the original path into each request.
+///     fn route_remedy(extensions: &Extensions) -> Option<&'static str> {
+///         let is_routed = extensions.get::<OriginalPath>().is_some();
+///         (!is_routed).then_some("add the layer to the router, not around it")
 ///     }
 ///
 ///     fn local_addr(_: &Extensions) -> Option<SocketAddr> {
@@ -64,6 +72,19 @@ pub trait Framework: Clone + fmt::Debug {
 
     /// Whether a layer inserts [`Traced`](crate::Traced) into the extensions, in addition to its mark. The default is `false`.
     const LEAVES_TRACED: bool = false;
+
+    /// What a service has to change if [`peer`](Self::peer) returns `None` and the policy needs the address:
+    /// [`Diagnostic::PeerUnknown`](opentracing_http::Diagnostic::PeerUnknown) shows it. The default is for the default of `peer`.
+    const PEER_REMEDY: &'static str = "insert the connection's `SocketAddr` into the extensions of each request, outside of the tracing layer";
+
+    /// Returns what a service has to change if no router of the framework has seen the request before the layer: if the response
+    /// comes while the route is still unknown, [`Diagnostic::RouteUnknown`](opentracing_http::Diagnostic::RouteUnknown) shows
+    /// it. The default is `None`: the framework has no routes, or its routers leave no trace. See [`Framework`] for an example.
+    #[must_use]
+    fn route_remedy(extensions: &Extensions) -> Option<&'static str> {
+        let _ = extensions;
+        None
+    }
 
     /// Returns the route that the framework has chosen. The default is [`Route::Unknown`].
     #[must_use]

@@ -2,9 +2,15 @@
 #![doc = include_str!("../README.md")]
 
 mod fields;
+#[cfg(feature = "init")]
+mod init;
 mod layer;
 mod log_ids;
 mod spans;
 
+#[cfg(feature = "init")]
+pub use self::init::init;
+#[cfg(feature = "json")]
+pub use self::init::init_json;
 pub use self::layer::{SpanLayer, layer};
 pub use self::log_ids::{LogIdsWriter, WithLogIds, log_ids};

@@ -22,6 +22,28 @@ pub enum Diagnostic {
     LateChange(LateChange),
     /// A mount point is within a mount point of another policy. Reported once for each inner policy.
     NestedPolicies(NestedPolicies),
+    /// The policy needs the address of the connection's peer, but a request had none: for the attribute
+    /// [`remote_addr`](crate::Attribute::REMOTE_ADDR), for [`Forwarded::networks`](crate::Forwarded::networks), or for a
+    /// function of [`Trust::when`](crate::Trust::when) that asks for it. A policy reports it once, if its adapter knows a
+    /// [remedy](crate::server::Instrumentation::with_peer_remedy).
+    #[non_exhaustive]
+    PeerUnknown {
+        /// The framework's name.
+        component: &'static str,
+        /// What the service has to change.
+        remedy: &'static str,
+    },
+    /// A request reached its mount point before a router of the framework had seen it, and its response came while the route
+    /// was still unknown. The spans of such requests are named after the method alone. A policy reports it once, for a
+    /// successful response whose method is not `OPTIONS` and whose span was given no name, if its adapter
+    /// [notices it](crate::server::RequestSpan::expect_route).
+    #[non_exhaustive]
+    RouteUnknown {
+        /// The framework's name.
+        component: &'static str,
+        /// What the service has to change.
+        remedy: &'static str,
+    },
 }
 
 /// The spans that a tracer has lost.
@@ -57,6 +79,16 @@ impl fmt::Display for Diagnostic {
             Self::SpansLost(lost) => lost.fmt(f),
             Self::LateChange(late) => late.fmt(f),
             Self::NestedPolicies(nested) => nested.fmt(f),
+            Self::PeerUnknown { component, remedy } => write!(
+                f,
+                "the policy needs the peer's address, but {component} reports none: {remedy}"
+            ),
+            Self::RouteUnknown { component, remedy } => {
+                write!(
+                    f,
+                    "{component} has not reported a request's route: {remedy}"
+                )
+            }
         }
     }
 }

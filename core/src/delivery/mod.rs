@@ -6,6 +6,7 @@ mod flushed;
 mod late_change;
 mod nested_policies;
 mod once;
+mod reported;
 
 pub use self::diagnostics::{Diagnostic, Diagnostics, SpansLost};
 pub use self::drops::Drops;
@@ -17,3 +18,4 @@ pub(crate) use self::diagnostics::Hook;
 pub(crate) use self::drops::Reason;
 pub(crate) use self::late_change::{Change, LateChanges};
 pub(crate) use self::once::Once;
+pub(crate) use self::reported::Reported;

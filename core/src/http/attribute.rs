@@ -161,6 +161,10 @@ impl Attribute {
         matches!(self.what, What::ResponseHeader(..))
     }
 
+    pub(crate) const fn needs_peer(&self) -> bool {
+        matches!(self.what, What::RemoteAddr)
+    }
+
     /// Returns `true` if trusted proxies may report the attribute.
     pub(crate) const fn is_of_origin(&self) -> bool {
         matches!(self.what, What::Url | What::Host | What::Scheme)

@@ -404,6 +404,10 @@ impl HttpFacts {
         }
     }
 
+    pub(crate) const fn is_route_unknown(&self) -> bool {
+        matches!(self.route, KnownRoute::Unknown)
+    }
+
     /// Stores the error.
     pub(crate) fn set_error(&mut self, error: BoundedText) {
         if !self.error_is_panic {

@@ -166,6 +166,11 @@ impl Forwarded {
         }
     }
 
+    /// Returns `true` if nothing is trusted without the peer's address.
+    pub(crate) const fn needs_peer(&self) -> bool {
+        matches!(self.trusted, Trusted::Networks(_))
+    }
+
     /// Returns what trusted proxies report.
     pub(crate) fn report<'a>(&self, view: &'a dyn RequestView) -> Report<'a> {
         match &self.trusted {

@@ -214,7 +214,7 @@ impl HttpTracingBuilder {
     }
 
     /// Sets a function that is called with reports for the operator, such as [lost spans](Diagnostic::SpansLost) or
-    /// [late changes](Diagnostic::LateChange). By default they are written to the `log` crate, as warnings of the target `opentracing_http`.
+    /// [a missing route](Diagnostic::RouteUnknown). By default they are written to the `log` crate, as warnings of the target `opentracing_http`.
     ///
     /// It is called on the thread where the trouble occurs, which may be a request's or the tracer's own, without a
     /// lock, and seldom. A panic in it is caught and [counted](HttpTracing::caught_panics). It may end spans and write

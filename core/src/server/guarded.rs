@@ -1,5 +1,6 @@
 //! Views of requests and headers whose methods are foreign code, called under the policy's guard.
 
+use std::cell::Cell;
 use std::net::SocketAddr;
 
 use http::Version;
@@ -48,11 +49,21 @@ impl HeaderView for GuardedHeaders<'_> {
 pub(crate) struct GuardedRequest<'v> {
     view: &'v dyn RequestView,
     policy: &'v Policy,
+    peer_was_read: Cell<bool>,
 }
 
 impl<'v> GuardedRequest<'v> {
     pub(crate) fn new(view: &'v dyn RequestView, policy: &'v Policy) -> Self {
-        Self { view, policy }
+        Self {
+            view,
+            policy,
+            peer_was_read: Cell::new(false),
+        }
+    }
+
+    /// Returns `true` if the peer's address has been read.
+    pub(crate) fn peer_was_read(&self) -> bool {
+        self.peer_was_read.get()
     }
 }
 
@@ -103,6 +114,7 @@ impl RequestView for GuardedRequest<'_> {
     }
 
     fn peer(&self) -> Option<SocketAddr> {
+        self.peer_was_read.set(true);
         self.policy.guard(|| self.view.peer()).flatten()
     }
 

@@ -5,11 +5,12 @@ use std::sync::atomic::Ordering;
 
 use crate::context::{Extra, Reference, ReferenceKind, TraceFlags};
 use crate::delivery::{Diagnostic, NestedPolicies};
-use crate::http::{Added, Arrival, Options, RequestView, with_headers_of};
+use crate::http::{Added, Arrival, Attribute, Options, RequestView, with_headers_of};
 use crate::http_tracing::{HttpTracing, MountPoint};
 use crate::propagation::{HeaderFilter, IncomingHeaders, Seen};
 use crate::server::caller::Caller;
 use crate::server::guarded::GuardedRequest;
+use crate::server::missing;
 use crate::server::request::Request;
 use crate::server::request_span::RequestSpan;
 use crate::span::{Inherited, Span, Start, current, pass_through};
@@ -41,13 +42,16 @@ pub struct Instrumentation {
     mount: Arc<Mount>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Mount {
     tracing: HttpTracing,
     component: &'static str,
     options: Option<Arc<Options>>,
     /// The request headers that the policy and the options read.
     wanted: HeaderFilter,
+    /// Whether an option of the policy or of the mount point needs the peer's address.
+    needs_peer: bool,
+    peer_remedy: Option<&'static str>,
 }
 
 impl Instrumentation {
@@ -58,14 +62,44 @@ impl Instrumentation {
         let MountPoint { tracing, options } = mount_point.into();
         let wanted = tracing.policy().wanted_headers.clone();
         let wanted = with_headers_of(wanted, &options.attributes);
+        let settings = &tracing.policy().http;
+        let mut attributes = settings.attributes.iter().chain(&options.attributes);
+        let needs_peer = settings.forwarded.needs_peer() || attributes.any(Attribute::needs_peer);
         Self {
             mount: Arc::new(Mount {
                 tracing,
                 component,
                 options: (!options.is_empty()).then(|| Arc::new(options)),
                 wanted,
+                needs_peer,
+                peer_remedy: None,
             }),
         }
+    }
+
+    /// Sets what a service has to change so that the framework reports the peer's address, for a framework that does so only on
+    /// request. None by default.
+    ///
+    /// If the policy needs the address and a request has none, it is part of
+    /// [`Diagnostic::PeerUnknown`](crate::Diagnostic::PeerUnknown). Without a remedy nothing is reported.
+    ///
+    /// ```
+    /// use opentracing_http::server::Instrumentation;
+    /// use opentracing_http::{Attribute, HttpTracing, InMemoryTracer};
+    ///
+    /// let tracing = HttpTracing::builder(InMemoryTracer::new())
+    ///     .attributes([Attribute::REMOTE_ADDR])
+    ///     .on_diagnostic(|diagnostic| eprintln!("{diagnostic}"))
+    ///     .build()?;
+    /// let instrumentation = Instrumentation::new(&tracing, "my-framework")
+    ///     .with_peer_remedy("serve the app with `my_framework::serve_with_peers`");
+    /// # let _ = instrumentation;
+    /// # Ok::<(), opentracing_http::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn with_peer_remedy(mut self, remedy: &'static str) -> Self {
+        Arc::make_mut(&mut self.mount).peer_remedy = Some(remedy);
+        self
     }
 
     /// Returns the policy.
@@ -194,6 +228,9 @@ impl Instrumentation {
         let limits = &policy.limits;
         // Foreign code is called before the lock is taken, because it may use the span.
         let view = GuardedRequest::new(view, policy);
+        if self.mount.needs_peer {
+            self.report_peer(&view);
+        }
         let route = view.route();
         let options = self.mount.options.as_ref();
         let limit = limits.value_bytes;
@@ -230,6 +267,10 @@ impl Instrumentation {
         headers.look_through(wanted);
         let mut caller = Caller::SILENT;
         caller.read(&guarded, &mut headers, &self.mount.tracing);
+        // So far only the user's rule of trust can have read it.
+        if self.mount.needs_peer || guarded.peer_was_read() {
+            self.report_peer(&guarded);
+        }
         let seen = Seen {
             headers: &headers,
             wanted,
@@ -253,6 +294,17 @@ impl Instrumentation {
             }
         }
         RequestSpan::new(Request::new(span, calls_back, guarded.method()))
+    }
+
+    /// Reports a missing peer, once for the policy.
+    fn report_peer(&self, view: &dyn RequestView) {
+        let Mount {
+            tracing,
+            component,
+            peer_remedy,
+            ..
+        } = &*self.mount;
+        missing::report_peer(tracing.policy(), view, component, *peer_remedy);
     }
 
     /// Starts the span of a request that a caller sent from elsewhere.

@@ -17,6 +17,7 @@ mod grpc;
 mod guarded;
 mod in_request;
 mod instrumentation;
+mod missing;
 mod request;
 mod request_scope;
 mod request_span;

@@ -23,6 +23,8 @@ pub(super) struct Request {
     pub(super) is_whole: bool,
     /// Whether this thread is already in the scope of an outer mount point with the same span.
     is_in_scope: bool,
+    /// Whether no router had seen the request when it began.
+    pub(super) expects_route: bool,
 }
 
 /// The method, as far as the end of the request depends on it.
@@ -44,6 +46,7 @@ impl Request {
         method: Method::Other,
         is_whole: false,
         is_in_scope: true,
+        expects_route: false,
     };
 
     pub(super) fn new(span: Span, calls_back: bool, method: &str) -> Self {
@@ -57,6 +60,7 @@ impl Request {
             },
             is_whole: false,
             is_in_scope: false,
+            expects_route: false,
             span,
         }
     }

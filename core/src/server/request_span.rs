@@ -140,6 +140,33 @@ impl RequestSpan {
         self.request.set_route(route);
     }
 
+    /// Notes that no router of the framework has seen the request yet. If its response comes while the route is still unknown,
+    /// the policy reports [`Diagnostic::RouteUnknown`](crate::Diagnostic::RouteUnknown) with this `remedy`, once.
+    ///
+    /// For frameworks whose routers leave a trace in the requests that they have seen. The service then has the mount point
+    /// outside of the router, or a router of another version of the framework.
+    ///
+    /// ```
+    /// use opentracing_http::server::Instrumentation;
+    /// use opentracing_http::{HttpTracing, InMemoryTracer};
+    ///
+    /// let tracing = HttpTracing::builder(InMemoryTracer::new())
+    ///     .on_diagnostic(|diagnostic| eprintln!("{diagnostic}"))
+    ///     .build()?;
+    /// let instrumentation = Instrumentation::new(&tracing, "my-framework");
+    /// let mut span = instrumentation.begin(&http::Request::new(()));
+    /// span.expect_route("add the middleware to the router, not around it");
+    /// drop(span.respond(&mut http::StatusCode::OK));
+    /// # Ok::<(), opentracing_http::ConfigError>(())
+    /// ```
+    pub fn expect_route(&mut self, remedy: &'static str) {
+        if let Some(policy) = self.span().policy() {
+            // Stored there, because a request is no larger than it has to be.
+            policy.reported.route_remedy.get_or_init(|| remedy);
+            self.request.expects_route = true;
+        }
+    }
+
     /// Looks up the route by the request's path, for a request that ends before the framework has reported its route.
     ///
     /// `find` receives the path and returns the template. It is called only if the request is recorded and its route is not

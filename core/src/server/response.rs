@@ -5,6 +5,7 @@ use crate::propagation::HeaderView;
 use crate::server::body_span::BodySpan;
 use crate::server::grpc;
 use crate::server::guarded::GuardedHeaders;
+use crate::server::missing;
 use crate::server::request::{Method, Request};
 use crate::span::{Policy, SpanCell};
 use crate::text::BoundedText;
@@ -79,6 +80,9 @@ impl Request {
             || self.method == Method::Head
             || matches!(head.status, Some(100..200 | 204 | 304));
         let is_followed = self.span().is_recorded() || streams || lacks_status;
+        if self.expects_route {
+            missing::report_route(self.span(), head.status);
+        }
         if is_bodyless || !is_followed {
             let bytes = match body {
                 BodySize::Exact(size) if !is_bodyless => size,

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use crate::context::{IdSource, RandomIds, SpanContext, SpanId, TraceId};
-use crate::delivery::{Hook, LateChanges, Once};
+use crate::delivery::{Hook, LateChanges, Once, Reported};
 use crate::guard::Panics;
 use crate::http::{HttpSettings, RequestView, Route};
 use crate::propagation::{HeaderFilter, Propagation};
@@ -45,6 +45,7 @@ pub(crate) struct Policy {
     pub(crate) late_changes: LateChanges,
     /// Whether a mount point of this policy within one of another policy was reported.
     pub(crate) nesting: Once,
+    pub(crate) reported: Reported,
     /// A cell of this policy is kept for another span only if the stock of the process has fewer cells than this. 0: none is
     /// kept.
     pub(crate) pooled_spans: usize,
@@ -75,6 +76,7 @@ impl Policy {
             diagnostics: Hook::log(),
             late_changes: LateChanges::default(),
             nesting: Once::default(),
+            reported: Reported::default(),
             pooled_spans: pool::DEFAULT_STOCK,
             has_ended: AtomicBool::new(false),
             panics: Panics::default(),

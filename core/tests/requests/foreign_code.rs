@@ -72,6 +72,10 @@ impl RequestView for Nosy {
         self.look();
         Some(SocketAddr::from(([127, 0, 0, 1], 80)))
     }
+    fn local_addr(&self) -> Option<SocketAddr> {
+        self.look();
+        Some(SocketAddr::from(([127, 0, 0, 1], 8080)))
+    }
     fn headers(&self) -> &dyn HeaderView {
         self.look();
         self
@@ -127,7 +131,7 @@ impl ResponseView for Nosy {
     }
 }
 
-const ALL: [&str; 11] = [
+const ALL: [&str; 13] = [
     "url",
     "query",
     "path",
@@ -136,6 +140,8 @@ const ALL: [&str; 11] = [
     "scheme",
     "version",
     "remote_addr",
+    "local_port",
+    "path_parameters",
     "user_agent",
     "header:x-cache",
     "response.header:x-cache",
@@ -160,6 +166,7 @@ fn a_view_may_use_the_current_span_at_begin_join_and_respond() {
         let key = match name.split_once(':') {
             Some(("header", name)) => format!("http.request.header.{name}"),
             Some((_, name)) => format!("http.response.header.{name}"),
+            None if name == "local_port" => "network.local.port".to_owned(),
             None => name.to_owned(),
         };
         assert!(span.tag(&key).is_some(), "{key}");

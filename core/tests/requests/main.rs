@@ -13,6 +13,7 @@ mod hosts;
 mod identity;
 mod late_attributes;
 mod late_changes;
+mod missing;
 mod names_and_attributes;
 mod nested_policies;
 mod policy;

@@ -39,7 +39,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
 /// Writes log lines with the ids of the current span to the standard error output.
 fn log_lines(levels: &str) -> Result<(), Box<dyn Error>> {
     tracing_subscriber::registry()
-        .with(fmt::layer().with_writer(log_ids(io::stderr)))
+        .with(
+            fmt::layer()
+                .with_ansi(false)
+                .with_writer(log_ids(io::stderr)),
+        )
         .with(levels.parse::<Targets>()?)
         .try_init()?;
     Ok(())

@@ -104,7 +104,7 @@ fn assert_spans(spans: &[Span]) {
 }
 
 /// Returns the text of an attribute.
-fn text<'a>(attributes: &'a [KeyValue], key: &str) -> Option<&'a str> {
+pub(crate) fn text<'a>(attributes: &'a [KeyValue], key: &str) -> Option<&'a str> {
     let attribute = attributes.iter().find(|attribute| attribute.key == key)?;
     match attribute.value.as_ref()?.value.as_ref()? {
         Value::StringValue(text) => Some(text),

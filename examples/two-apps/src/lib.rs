@@ -16,7 +16,11 @@ use tracing_subscriber::prelude::*;
 /// Returns an error if `RUST_LOG` is wrong, or if there is a logger already.
 pub fn log_lines(program: &str) -> Result<(), Box<dyn Error>> {
     tracing_subscriber::registry()
-        .with(fmt::layer().with_writer(log_ids(io::stderr)))
+        .with(
+            fmt::layer()
+                .with_ansi(false)
+                .with_writer(log_ids(io::stderr)),
+        )
         .with(example_shared::levels(program).parse::<Targets>()?)
         .try_init()?;
     Ok(())
