@@ -100,7 +100,7 @@ impl Request {
         };
         if let BodySize::Exact(size) = body {
             return Some(match ends {
-                SpanEnd::Head => Body::None { bytes: None },
+                SpanEnd::Head => Body::InScope { ends_request: true },
                 SpanEnd::Auto | SpanEnd::Body => Body::Followed {
                     declared: Some(size),
                 },

@@ -18,8 +18,9 @@ static IS_IN_USE: AtomicBool = AtomicBool::new(false);
 /// record spans.
 ///
 /// A child counts if its parent is the [empty handle](crate::Span::none) and the thread is outside of all scopes. Within the scope
-/// of an empty handle it does not: there the application wants no spans. Not counted either are children in requests that are
-/// skipped or not recorded, and those that a tracer, an exporter or a finish callback starts.
+/// of an empty handle it does not: there the application wants no spans. Not counted either are children that a tracer, an exporter
+/// or a finish callback starts, and those in requests that are skipped or not recorded. But the bodies of such requests run outside
+/// of their scope if their size is known, and children in these are counted.
 ///
 /// ```
 /// use opentracing_http::{Span, scope};

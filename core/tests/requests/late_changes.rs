@@ -106,6 +106,18 @@ fn what_goes_on_after_a_span_is_no_late_change() {
     assert!(lines.lock().unwrap().is_empty());
 }
 
+/// A body of known size can be made by the application, too, such as a file that is read in chunks.
+#[test]
+fn change_in_a_body_of_known_size_is_late_after_the_head() {
+    let (tracing, tracer, _) = audible();
+    let point = tracing.mount_point().ends(SpanEnd::Head);
+    let request = Instrumentation::new(point, "test").begin(&get("/", &[]));
+    let mut body = respond(request, 200, BodySize::Exact(5)).unwrap();
+    assert_eq!(tracer.finished().len(), 1);
+    body.scope(|| Span::current().set_tag("chunk", 1));
+    assert_eq!(tracing.late_changes(), 1);
+}
+
 #[test]
 fn change_of_a_span_that_is_not_recorded_is_not_late() {
     let finishes = policy(|policy| policy.sampler(Never).on_finish(|_| ()));
