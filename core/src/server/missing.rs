@@ -41,7 +41,9 @@ pub(super) fn report_route(span: &Span, status: Option<u16>) {
     let found = cell.change(|record| {
         let is_named = record.name.text().is_some();
         let http = record.http()?;
-        let is_lost = !is_named && http.is_route_unknown() && http.shown().method() != "OPTIONS";
+        // A gRPC call is named after its method.
+        let has_name = is_named || http.grpc.is_request();
+        let is_lost = !has_name && http.is_route_unknown() && http.shown().method() != "OPTIONS";
         is_lost.then_some(http.component)
     });
     if let (Some(Some(component)), Some(&remedy)) = (found, reported_remedy) {

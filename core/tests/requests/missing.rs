@@ -159,6 +159,14 @@ fn missing_route_is_reported_once_for_a_successful_response() {
     });
     unrouted(&harness, "GET", 200, |span| span.span().set_route("/x"));
     unrouted(&harness, "GET", 200, |span| span.span().set_name("x"));
+    // A gRPC call is named after its method.
+    let mut call = harness.begin(&get(
+        "/shop.Orders/Get",
+        &[("content-type", "application/grpc")],
+    ));
+    call.expect_route(REMEDY);
+    drop(respond(call, 200, BodySize::Empty));
+    harness.only();
     // The router has seen it.
     drop(respond(harness.begin(&get("/", &[])), 200, BodySize::Empty));
     harness.only();
