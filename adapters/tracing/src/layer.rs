@@ -218,11 +218,10 @@ impl SpanLayer {
         S: Subscriber + for<'span> LookupSpan<'span>,
     {
         let id = match is_of_current(event, context) {
-            true => ScopeKey::current()
-                .filter(|key| key.system() == self.number)
-                .map(ScopeKey::id),
+            true => ScopeKey::current().map(ScopeKey::id),
             false => context.event_span(event).map(|span| span.id().into_u64()),
         };
+        // The id may be one of another system of spans; its span is another one then.
         let own = id.and_then(|id| self.spans.own(id));
         own.is_some_and(|own| own.is_same(span))
     }

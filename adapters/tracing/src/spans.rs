@@ -199,6 +199,8 @@ mod tests {
         }
         let len: usize = spans.shards.iter().map(|shard| shard.lock().len()).sum();
         assert_eq!(len as u64, many);
+        let lens = spans.shards.iter().map(|shard| shard.lock().len());
+        assert!(lens.min().unwrap() > LARGE, "ids are spread over all maps");
         for id in 1..=many {
             assert!(spans.remove(id).is_some());
         }

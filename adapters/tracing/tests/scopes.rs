@@ -325,6 +325,31 @@ fn guard_that_is_held_across_an_await_affects_no_other_task() {
 }
 
 #[test]
+fn guard_that_is_held_across_an_await_is_left_when_it_is_dropped() {
+    let fixture = Fixture::new();
+    fixture.run(|| {
+        let request = fixture.tracing.span("request").start();
+        let held = request.in_scope(|| info_span!("held"));
+        let guard = held.clone();
+        let handler = async move {
+            let _guard = guard.entered();
+            pause().await;
+        };
+        let mut handler = pin!((*request).clone().scope(handler));
+        assert!(poll(handler.as_mut()).is_pending());
+        let before = fixture.tracing.span("before").start();
+        assert!(poll(handler.as_mut()).is_ready());
+        let after = fixture.tracing.span("after").start();
+        drop(held);
+        drop((before, after));
+    });
+    let spans = fixture.tracer.finished();
+    let end = named(&spans, "held").end();
+    assert!(named(&spans, "before").start() <= end);
+    assert!(end <= named(&spans, "after").start());
+}
+
+#[test]
 fn guard_that_is_forgotten_ends_with_its_poll() {
     let fixture = Fixture::new();
     let spans = fixture.request(|| {
