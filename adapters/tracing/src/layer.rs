@@ -35,7 +35,7 @@ where
     SpanLayer::new().with_filter(LevelFilter::INFO)
 }
 
-/// A layer for a [`registry`](tracing_subscriber::registry) that makes `tracing`'s spans children of the current request, and its
+/// A layer for a [`registry`](fn@tracing_subscriber::registry) that makes `tracing`'s spans children of the current request, and its
 /// events logs.
 ///
 /// It has no filter of its own: choose spans and events by target and level with the registry's filters for single layers, which
