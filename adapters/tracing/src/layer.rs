@@ -204,7 +204,7 @@ impl SpanLayer {
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
     {
-        if event.is_contextual() {
+        if is_of_current(event, context) {
             return Span::current();
         }
         let span = context.event_span(event);
@@ -217,15 +217,26 @@ impl SpanLayer {
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
     {
-        let id = match event.is_contextual() {
-            true => ScopeKey::current()
-                .filter(|key| key.system() == self.number)
-                .map(ScopeKey::id),
+        let id = match is_of_current(event, context) {
+            true => ScopeKey::current().map(ScopeKey::id),
             false => context.event_span(event).map(|span| span.id().into_u64()),
         };
+        // The id may be one of another system of spans; its span is another one then.
         let own = id.and_then(|id| self.spans.own(id));
         own.is_some_and(|own| own.is_same(span))
     }
+}
+
+/// Returns `true` if an event belongs to the core's current span: it names no parent, or `tracing`'s current span, which the filter
+/// leaves out. Of any other span that the filter leaves out nothing is known: `tracing-subscriber` does not show the layer what is
+/// around it, either.
+fn is_of_current<S>(event: &Event<'_>, context: &Context<'_, S>) -> bool
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+{
+    let is_current = |parent: &Id| context.current_span().id() == Some(parent);
+    event.is_contextual()
+        || (event.parent().is_some_and(is_current) && context.event_span(event).is_none())
 }
 
 /// Starts a span that is not below another one.

@@ -48,8 +48,15 @@ impl Kept {
 
 /// The spans by the id of `tracing`'s span.
 ///
-/// They are not kept in the registry's extensions, because each of those is an allocation. The maps here keep their memory, so
-/// that a span costs none. No foreign code runs while a map is locked.
+/// The usual place would be the registry's extensions. It is not used for two reasons:
+///
+/// - An extension is found by its type alone, so two of these layers in one registry, such as one for requests and one for jobs with
+///   roots, would overwrite each other's spans.
+/// - Each extension is an allocation, and each access looks the span up in the registry. Most spans are in requests that are not
+///   recorded, and these need an entry as well. Measured, in instructions for each span: 510 more outside of requests, 690 more and
+///   an allocation in a request that is not recorded, 700 more and an allocation in one that is.
+///
+/// The maps here keep their memory, so that a span costs no allocation. No foreign code runs while a map is locked.
 pub(crate) struct Spans {
     shards: [Shard; SHARDS],
 }
@@ -157,7 +164,8 @@ const fn mix(id: u64) -> u64 {
     product ^ (product >> 32)
 }
 
-/// The hasher of ids. They are the registry's own, so nobody can choose them.
+/// The hasher of ids. They are the registry's own, so nobody can choose them, and the standard library's hasher, which protects
+/// against that, would cost 400 instructions more for each span.
 #[derive(Default)]
 struct Mix(u64);
 
@@ -191,6 +199,8 @@ mod tests {
         }
         let len: usize = spans.shards.iter().map(|shard| shard.lock().len()).sum();
         assert_eq!(len as u64, many);
+        let lens = spans.shards.iter().map(|shard| shard.lock().len());
+        assert!(lens.min().unwrap() > LARGE, "ids are spread over all maps");
         for id in 1..=many {
             assert!(spans.remove(id).is_some());
         }

@@ -224,13 +224,18 @@ fn event_with_a_parent_is_its_log() {
         let span = info_span!("work");
         info!(parent: &span, "of work");
         error!(parent: &span, "failed");
+        span.in_scope(|| {
+            let ours = Span::current().child("ours");
+            ours.in_scope(|| info!(parent: &span, "of work, too"));
+        });
         info!(parent: None, "of nobody");
         // The filter leaves this one out.
         let hidden = tracing::debug_span!("hidden");
         info!(parent: &hidden, "of nobody");
     });
     let work = named(&spans, "work");
-    assert_eq!(work.logs().len(), 2);
+    assert_eq!(work.logs().len(), 3);
+    assert!(named(&spans, "ours").logs().is_empty());
     assert!(work.is_error());
     assert!(named(&spans, "request").logs().is_empty());
     assert!(!named(&spans, "request").is_error());
@@ -369,6 +374,17 @@ fn value_that_panics_is_left_out() {
 }
 
 #[test]
+fn messages_of_the_core_are_no_logs() {
+    let spans = traced(|| {
+        error!(target: "opentracing_http", "spans lost so far: 1");
+        info!(target: "opentracing_http::report", "not either");
+        info!(target: "opentracing_https", "of another crate");
+    });
+    let text = ("event".to_owned(), "of another crate".into());
+    assert_eq!(log(&spans[0])[0], text);
+}
+
+#[test]
 fn records_of_the_log_crate_have_their_own_target_and_level() {
     // The bridge is installed for the process, and sends to the subscriber of the thread.
     tracing_log::LogTracer::init().unwrap();
@@ -378,7 +394,6 @@ fn records_of_the_log_crate_have_their_own_target_and_level() {
         log::debug!(target: "stock", "left out by the filter");
         // The core's own messages are not part of a request.
         log::warn!(target: "opentracing_http", "spans lost so far: 1");
-        info!(target: "opentracing_http::report", "not either");
     });
     let expected = fields([
         ("event", "nearly empty".into()),

@@ -139,12 +139,14 @@ fn a_message_with_several_lines_has_the_ids_on_its_last() {
         |to| text().with_writer(to).finish(),
         || {
             info!(target: "shop", "one\ntwo");
+            info!(target: "shop", "three\n");
             info!(target: "shop", "");
             info!(target: "shop", "{{\"a\": 1}}");
         },
     );
-    let expected =
-        format!(" INFO shop: one\ntwo {ids}\n INFO shop: {ids}\n INFO shop: {{\"a\": 1}} {ids}\n");
+    let expected = format!(
+        " INFO shop: one\ntwo {ids}\n INFO shop: three {ids}\n\n INFO shop: {ids}\n INFO shop: {{\"a\": 1}} {ids}\n"
+    );
     assert_eq!(text, expected);
 }
 
@@ -331,6 +333,7 @@ fn a_line_in_parts_is_written_at_once() {
         }
 
         fn flush(&mut self) -> io::Result<()> {
+            self.0.lock().unwrap().push("flushed".into());
             Ok(())
         }
     }
@@ -343,7 +346,9 @@ fn a_line_in_parts_is_written_at_once() {
         writeln!(writer, "a {} and {}", 1, 2).unwrap();
         writer.write_all(b"\n").unwrap();
         writer.write_all(b"{}\r\n").unwrap();
-        write!(writer, "no end").unwrap();
+        write!(writer, "not ").unwrap();
+        writer.flush().unwrap();
+        write!(writer, "yet").unwrap();
     });
     let (trace_id, span_id) = (ids.trace_id().unwrap(), ids.span_id().unwrap());
     let object = format!("{{\"trace_id\":\"{trace_id}\",\"span_id\":\"{span_id}\"}}\r\n");
@@ -351,7 +356,9 @@ fn a_line_in_parts_is_written_at_once() {
         format!("a 1 and 2 {ids}\n"),
         "\n".into(),
         object,
-        "no end".into(),
+        "not ".into(),
+        "flushed".into(),
+        "yet".into(),
     ];
     assert_eq!(*calls.0.lock().unwrap(), expected);
 }

@@ -10,8 +10,8 @@ use std::thread;
 
 use opentracing_http::{FinishedSpan, HttpTracing, InMemoryTracer, Span, SpanId};
 use opentracing_tracing::SpanLayer;
-use tracing::{Dispatch, Instrument, debug_span, info, info_span};
-use tracing_subscriber::filter::LevelFilter;
+use tracing::{Dispatch, Instrument, debug_span, error, info, info_span};
+use tracing_subscriber::filter::{LevelFilter, filter_fn};
 use tracing_subscriber::prelude::*;
 
 struct Fixture {
@@ -208,6 +208,54 @@ fn span_below_a_hidden_one_on_another_thread_keeps_its_parent() {
 }
 
 #[test]
+fn two_layers_do_not_disturb_each_other() {
+    let tracer = InMemoryTracer::new();
+    let tracing = HttpTracing::new(tracer.clone());
+    let jobs = |metadata: &tracing::Metadata<'_>| metadata.target() == "jobs";
+    let subscriber = tracing_subscriber::registry()
+        .with(opentracing_tracing::layer())
+        .with(
+            SpanLayer::new()
+                .roots(&tracing)
+                .with_filter(filter_fn(jobs)),
+        );
+    tracing::subscriber::with_default(subscriber, || {
+        let request = tracing.span("request").start();
+        request.in_scope(|| {
+            info_span!("first").in_scope(|| {
+                // Both layers record this one.
+                info_span!(target: "jobs", "both").in_scope(|| {});
+                info_span!("second").in_scope(|| {});
+            });
+            assert_eq!(id(), request.context().map(|context| context.span_id()));
+        });
+        info_span!(target: "jobs", "job").in_scope(|| info_span!("step").in_scope(|| {}));
+    });
+    let spans = tracer.finished();
+    assert!(is_child(&spans, "second", "first"));
+    assert!(is_child(&spans, "step", "job"));
+    assert_eq!(spans.iter().filter(|span| span.name() == "both").count(), 2);
+    assert_eq!(spans.len(), 7);
+    tracer.assert_nothing_unfinished();
+}
+
+#[test]
+fn event_of_a_hidden_span_belongs_to_the_current_span_or_to_none() {
+    let fixture = Fixture::new();
+    let spans = fixture.request(|| {
+        let hidden = debug_span!("hidden");
+        info!(parent: &hidden, "of nobody");
+        info_span!("work").in_scope(|| {
+            info!(parent: &hidden, "of nobody");
+            hidden.in_scope(|| error!(parent: &hidden, "of work"));
+        });
+    });
+    assert_eq!(named(&spans, "work").logs().len(), 1);
+    assert!(named(&spans, "work").is_error());
+    assert!(named(&spans, "request").logs().is_empty());
+}
+
+#[test]
 fn spans_outside_of_requests_are_recorded_only_if_it_is_asked_for() {
     let fixture = Fixture::new();
     fixture.run(|| {
@@ -274,6 +322,31 @@ fn guard_that_is_held_across_an_await_affects_no_other_task() {
         assert!(foreign.all(|span| span.parent_id().is_none()));
         fixture.tracer.assert_nothing_unfinished();
     }
+}
+
+#[test]
+fn guard_that_is_held_across_an_await_is_left_when_it_is_dropped() {
+    let fixture = Fixture::new();
+    fixture.run(|| {
+        let request = fixture.tracing.span("request").start();
+        let held = request.in_scope(|| info_span!("held"));
+        let guard = held.clone();
+        let handler = async move {
+            let _guard = guard.entered();
+            pause().await;
+        };
+        let mut handler = pin!((*request).clone().scope(handler));
+        assert!(poll(handler.as_mut()).is_pending());
+        let before = fixture.tracing.span("before").start();
+        assert!(poll(handler.as_mut()).is_ready());
+        let after = fixture.tracing.span("after").start();
+        drop(held);
+        drop((before, after));
+    });
+    let spans = fixture.tracer.finished();
+    let end = named(&spans, "held").end();
+    assert!(named(&spans, "before").start() <= end);
+    assert!(end <= named(&spans, "after").start());
 }
 
 #[test]

@@ -19,9 +19,15 @@ struct Chatty {
 }
 
 static EXPORTS: AtomicUsize = AtomicUsize::new(0);
+static WITHIN_ANOTHER: AtomicUsize = AtomicUsize::new(0);
 
 impl Tracer for Chatty {
     fn report(&self, span: FinishedSpan) {
+        // Of a span that closes within another one, which is recorded and current.
+        if Span::current().is_recording() {
+            WITHIN_ANOTHER.fetch_add(1, Ordering::Relaxed);
+        }
+        error!("reporting");
         let export = info_span!("export");
         export.in_scope(|| {
             assert!(!Span::current().records_children());
@@ -61,6 +67,7 @@ fn work_of_a_tracer_is_not_traced() {
     let names: Vec<_> = spans.iter().map(FinishedSpan::name).collect();
     assert_eq!(names, ["inner", "outer", "ours", "request", "job"]);
     assert_eq!(EXPORTS.load(Ordering::Relaxed), 5);
+    assert_eq!(WITHIN_ANOTHER.load(Ordering::Relaxed), 3);
     for span in &spans {
         assert!(
             span.logs().is_empty() && !span.is_error(),

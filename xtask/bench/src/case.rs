@@ -213,11 +213,9 @@ impl Case {
 
     /// Returns `true` if this build can run the case.
     pub(crate) fn is_built(&self) -> bool {
-        match self.policy().map(|policy| policy.backend) {
-            Some(Backend::Jaeger) => cfg!(feature = "jaeger"),
-            Some(Backend::Otlp) => cfg!(feature = "otlp"),
-            _ => true,
-        }
+        let backend = self.policy().map(|policy| policy.backend);
+        (cfg!(feature = "jaeger") || backend != Some(Backend::Jaeger))
+            && (cfg!(feature = "otlp") || backend != Some(Backend::Otlp))
     }
 
     /// Returns `true` if the case is measured over sockets, with one thread against two, and in flight: these take longest, and

@@ -372,3 +372,17 @@ fn with_buffer<R>(f: impl FnOnce(&mut Vec<u8>) -> R) -> R {
     }
     result
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffer_of_a_usual_line_is_kept_and_that_of_a_long_one_is_not() {
+        let capacity = || with_buffer(|line| line.capacity());
+        with_buffer(|line| line.reserve_exact(KEPT));
+        assert_eq!(capacity(), KEPT);
+        with_buffer(|line| line.reserve_exact(KEPT + 1));
+        assert_eq!(capacity(), 0);
+    }
+}
