@@ -1,7 +1,5 @@
 //! Chosen attributes that are known only at the request's end, or that are computed when a tracer reads the span.
 
-use std::borrow::Cow;
-
 use crate::http::attribute::{Attribute, What};
 use crate::http::path_parameters::{is_secret_parameter, parameters};
 use crate::http::redaction::REDACTED;
@@ -30,13 +28,13 @@ pub(super) fn late_attributes<'a>(
                     format!("{name}={value}")
                 });
                 let all = all.collect::<Vec<_>>().join(", ");
-                (!all.is_empty()).then(|| prefix(&all, limit).to_owned().into())
+                (!all.is_empty()).then(|| prefix(&all, limit).into())
             }
             What::PathParameter(wanted) => {
                 let all = parameters(http.template().unwrap_or_default(), http.path());
                 let mut all = all.into_iter();
                 let found = all.find(|(name, _)| name == wanted);
-                found.map(|(name, value)| shown(attribute, name, value).to_owned().into())
+                found.map(|(name, value)| shown(attribute, name, value).into())
             }
             _ => None,
         };
@@ -59,5 +57,5 @@ pub(super) fn value_of(attribute: &Attribute, text: &str) -> Value {
         What::RequestBodySize | What::LocalPort => text.parse::<i64>().ok(),
         _ => None,
     };
-    number.map_or_else(|| Cow::from(text.to_owned()).into(), Value::from)
+    number.map_or_else(|| Value::from(text), Value::from)
 }
