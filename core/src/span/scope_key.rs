@@ -50,12 +50,6 @@ impl ScopeKey {
         Self { system, id }
     }
 
-    /// Returns the number of the other system. See [`ScopeKey`] for an example.
-    #[must_use]
-    pub const fn system(self) -> u64 {
-        self.system
-    }
-
     /// Returns the id of the other system's span. See [`ScopeKey`] for an example.
     #[must_use]
     pub const fn id(self) -> u64 {
