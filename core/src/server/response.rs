@@ -65,12 +65,26 @@ impl Request {
             body: BodySize::Unknown,
             is_upgrade: false,
         });
-        let body = head.body;
-        let streams = body == BodySize::Unknown;
         let noted = match self.watched() {
             Some((cell, policy)) => note_head(cell, policy, head.status, response),
             None => None,
         };
+        if self.expects_route {
+            missing::report_route(self.span(), head.status);
+        }
+        let headers = || GuardedHeaders::of(policy, || response.headers());
+        Some(self.treatment(&head, noted, headers))
+    }
+
+    /// Returns how the body is to be treated. `noted` is what [`note_head`] has returned.
+    fn treatment<'a>(
+        &self,
+        head: &Head,
+        noted: Option<(SpanEnd, bool)>,
+        headers: impl FnOnce() -> GuardedHeaders<'a>,
+    ) -> Body {
+        let body = head.body;
+        let streams = body == BodySize::Unknown;
         let (ends, lacks_status) = noted.unzip();
         let lacks_status = lacks_status == Some(true);
         let is_bodyless = body == BodySize::Empty
@@ -80,45 +94,32 @@ impl Request {
             || self.method == Method::Head
             || matches!(head.status, Some(100..200 | 204 | 304));
         let is_followed = self.span().is_recorded() || streams || lacks_status;
-        if self.expects_route {
-            missing::report_route(self.span(), head.status);
+        match (body, ends) {
+            (BodySize::Exact(size), _) if !is_bodyless && !is_followed => {
+                Body::None { bytes: Some(size) }
+            }
+            _ if is_bodyless || !is_followed => Body::None { bytes: Some(0) },
+            (BodySize::Unknown, None) => Body::InScope {
+                ends_request: false,
+            },
+            (_, None) => Body::None { bytes: None },
+            (_, Some(SpanEnd::Head)) => Body::InScope { ends_request: true },
+            (BodySize::Exact(size), Some(SpanEnd::Auto | SpanEnd::Body)) => Body::Followed {
+                declared: Some(size),
+            },
+            (_, Some(ends @ (SpanEnd::Auto | SpanEnd::Body))) => {
+                let headers = headers();
+                let declared = declared_bytes(&headers);
+                let is_open_ended = ends == SpanEnd::Auto
+                    && self.method == Method::Get
+                    && declared.is_none()
+                    && is_event_stream(&headers);
+                match is_open_ended {
+                    true => Body::InScope { ends_request: true },
+                    false => Body::Followed { declared },
+                }
+            }
         }
-        if is_bodyless || !is_followed {
-            let bytes = match body {
-                BodySize::Exact(size) if !is_bodyless => size,
-                _ => 0,
-            };
-            return Some(Body::None { bytes: Some(bytes) });
-        }
-        let Some(ends) = ends else {
-            return Some(match streams {
-                true => Body::InScope {
-                    ends_request: false,
-                },
-                false => Body::None { bytes: None },
-            });
-        };
-        if let BodySize::Exact(size) = body {
-            return Some(match ends {
-                SpanEnd::Head => Body::InScope { ends_request: true },
-                SpanEnd::Auto | SpanEnd::Body => Body::Followed {
-                    declared: Some(size),
-                },
-            });
-        }
-        let headers = GuardedHeaders::of(policy, || response.headers());
-        let declared = declared_bytes(&headers);
-        let is_open_ended =
-            || self.method == Method::Get && declared.is_none() && is_event_stream(&headers);
-        let ends_here = match ends {
-            SpanEnd::Head => true,
-            SpanEnd::Auto => is_open_ended(),
-            SpanEnd::Body => false,
-        };
-        Some(match ends_here {
-            true => Body::InScope { ends_request: true },
-            false => Body::Followed { declared },
-        })
     }
 
     /// Writes the trace id into the response's headers, if the policy returns it to callers.
