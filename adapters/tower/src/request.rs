@@ -75,7 +75,8 @@ pub trait Framework: Clone + fmt::Debug {
 
     /// What a service has to change if [`peer`](Self::peer) returns `None` and the policy needs the address:
     /// [`Diagnostic::PeerUnknown`](opentracing_http::Diagnostic::PeerUnknown) shows it. The default is for the default of `peer`.
-    const PEER_REMEDY: &'static str = "insert the connection's `SocketAddr` into the extensions of each request, outside of the tracing layer";
+    const PEER_REMEDY: &'static str = "insert the connection's `SocketAddr` into the extensions of each request, outside of the tracing layer; with tonic, use a \
+         `Framework` that reads `TcpConnectInfo`, as in the documentation of opentracing-tower";
 
     /// Returns what a service has to change if no router of the framework has seen the request before the layer: if the response
     /// comes while the route is still unknown, [`Diagnostic::RouteUnknown`](opentracing_http::Diagnostic::RouteUnknown) shows

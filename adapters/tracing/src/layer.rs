@@ -293,8 +293,9 @@ where
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let span = self.span_of_event(event, &context);
-        // Within a tracer's own work, no child would be recorded either.
-        if !span.is_recording() || !span.records_children() {
+        // Within a tracer's own work, no child would be recorded either. After the end of a span its logs are late changes, which
+        // the core counts and reports.
+        if !span.records_children() {
             return;
         }
         let log = EventLog::of(event);

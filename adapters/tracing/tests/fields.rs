@@ -402,3 +402,18 @@ fn records_of_the_log_crate_have_their_own_target_and_level() {
     ]);
     assert_eq!(log(&spans[0]), expected);
 }
+
+#[test]
+fn event_after_the_end_of_its_span_is_a_late_change() {
+    let tracing = HttpTracing::new(InMemoryTracer::new());
+    traced_with(&tracing, SpanLayer::new(), || {
+        let job = tracing.span("job").start();
+        let handle = (*job).clone();
+        job.finish();
+        handle.in_scope(|| {
+            info!("late");
+            error!("late, too");
+        });
+    });
+    assert_eq!(tracing.late_changes(), 2);
+}

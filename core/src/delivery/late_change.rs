@@ -45,8 +45,8 @@ impl fmt::Display for LateChange {
             f,
             "{change} was set after the span `{span_name}` had ended, so the tracer does not get it. If it belongs to a \
              response that is still being sent, let the span end with the body: `.ends(SpanEnd::Body)`. If it belongs to work \
-             after the request, set it on a span of that work: `span.follower(name)`. `HttpTracing::late_changes` counts the \
-             later ones"
+             after the request, set it on a span of that work: `span.follower(name)`. `HttpTracing::late_changes` counts all \
+             of them"
         )
     }
 }

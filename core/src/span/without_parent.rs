@@ -56,6 +56,6 @@ fn log(name: &str) {
         target: "opentracing_http",
         "the child `{name}` is not recorded, because no span is current where it was started; carry the span into spawned work \
          with `span.scope(future)`, or into another thread with `span.enter()`. \
-         `opentracing_http::scope::children_without_parent()` counts the later ones"
+         `opentracing_http::scope::children_without_parent()` counts all of them"
     );
 }
