@@ -107,11 +107,7 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let view = View(&request, PhantomData::<F>);
         let mut span = self.instrumentation.begin(&view);
-        if span.span().is_recording()
-            && let Some(remedy) = F::route_remedy(request.extensions())
-        {
-            span.expect_route(remedy);
-        }
+        span.expect_route(|| F::route_remedy(request.extensions()));
         if span.leave_mark(request.extensions_mut()) && F::LEAVES_TRACED {
             request.extensions_mut().insert(Traced);
         }

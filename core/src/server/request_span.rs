@@ -140,11 +140,13 @@ impl RequestSpan {
         self.request.set_route(route);
     }
 
-    /// Notes that no router of the framework has seen the request yet. If its response comes while the route is still unknown,
-    /// the policy reports [`Diagnostic::RouteUnknown`](crate::Diagnostic::RouteUnknown) with this `remedy`, once.
+    /// Notes whether a router of the framework has seen the request. `remedy` returns `None` if one has. Otherwise it returns what
+    /// the service has to change, and if the response comes while the route is still unknown, the policy reports
+    /// [`Diagnostic::RouteUnknown`](crate::Diagnostic::RouteUnknown) with it, once.
     ///
-    /// For frameworks whose routers leave a trace in the requests that they have seen. The service then has the mount point
-    /// outside of the router, or a router of another version of the framework.
+    /// For frameworks whose routers leave a trace in the requests that they have seen. Without one, the service has the mount point
+    /// outside of the router, or a router of another version of the framework. `remedy` is called only if the request is recorded
+    /// and nothing has been reported yet.
     ///
     /// ```
     /// use opentracing_http::server::Instrumentation;
@@ -155,12 +157,18 @@ impl RequestSpan {
     ///     .build()?;
     /// let instrumentation = Instrumentation::new(&tracing, "my-framework");
     /// let mut span = instrumentation.begin(&http::Request::new(()));
-    /// span.expect_route("add the middleware to the router, not around it");
+    /// span.expect_route(|| Some("add the middleware to the router, not around it"));
     /// drop(span.respond(&mut http::StatusCode::OK));
     /// # Ok::<(), opentracing_http::ConfigError>(())
     /// ```
-    pub fn expect_route(&mut self, remedy: &'static str) {
-        if let Some(policy) = self.span().policy() {
+    pub fn expect_route(&mut self, remedy: impl FnOnce() -> Option<&'static str>) {
+        let recorded = self.span().cell().filter(|cell| cell.is_recorded());
+        let Some(policy) = recorded.map(|cell| cell.policy()) else {
+            return;
+        };
+        if !policy.reported.route.is_told()
+            && let Some(remedy) = policy.guard(remedy).flatten()
+        {
             // Stored there, because a request is no larger than it has to be.
             policy.reported.route_remedy.get_or_init(|| remedy);
             self.request.expects_route = true;

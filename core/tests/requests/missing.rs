@@ -128,7 +128,7 @@ fn disabled_policy_reports_nothing_missing() {
         .unwrap();
     let instrumentation = Instrumentation::new(&tracing, "test").with_peer_remedy(REMEDY);
     let mut span = instrumentation.begin(&get("/", &[]));
-    span.expect_route(REMEDY);
+    span.expect_route(|| Some(REMEDY));
     drop(respond(span, 200, BodySize::Empty));
     assert_eq!(texts(&told), [""; 0]);
 }
@@ -137,7 +137,7 @@ fn disabled_policy_reports_nothing_missing() {
 fn unrouted(harness: &Harness, method: &str, status: u16, change: impl FnOnce(&mut RequestSpan)) {
     let request = Request::builder().method(method).body(()).unwrap();
     let mut span = harness.begin(&request);
-    span.expect_route(REMEDY);
+    span.expect_route(|| Some(REMEDY));
     change(&mut span);
     drop(respond(span, status, BodySize::Empty));
     harness.only();
@@ -164,7 +164,7 @@ fn missing_route_is_reported_once_for_a_successful_response() {
         "/shop.Orders/Get",
         &[("content-type", "application/grpc")],
     ));
-    call.expect_route(REMEDY);
+    call.expect_route(|| Some(REMEDY));
     drop(respond(call, 200, BodySize::Empty));
     harness.only();
     // The router has seen it.
@@ -187,7 +187,7 @@ fn panic_of_the_hook_at_a_missing_fact_leaves_the_request_alone() {
     });
     let instrumentation = harness.mount(|mount| mount).with_peer_remedy(REMEDY);
     let mut span = instrumentation.begin(&get("/", &[]));
-    span.expect_route(REMEDY);
+    span.expect_route(|| Some(REMEDY));
     drop(respond(span, 200, BodySize::Empty));
     assert_eq!(outcome(&harness.only()), Outcome::Completed);
     assert_eq!(harness.instrumentation.tracing().caught_panics(), 2);
